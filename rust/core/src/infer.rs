@@ -1,0 +1,780 @@
+//! What comes out of an op: shape and dtype, and every check of operands, once for all devices.
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::{
+    BinaryOp, DType, Dims, Distribution, Error, FusedOp, LinalgOp, Op, Padding, PoolSpec, ReduceOp, Result, Scalar,
+    Tuple, UnaryOp, broadcast, checked_len, op::ConvSpec,
+};
+
+/// Shape and dtype of an operand or a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    pub shape: Dims,
+    pub dtype: DType,
+}
+
+impl Spec {
+    pub fn new(shape: &[usize], dtype: DType) -> Self {
+        Self { shape: SmallVec::from_slice(shape), dtype }
+    }
+    fn rank(&self) -> usize {
+        self.shape.len()
+    }
+}
+
+type Specs = SmallVec<[Spec; 2]>;
+
+fn one(shape: Dims, dtype: DType) -> Specs {
+    smallvec![Spec { shape, dtype }]
+}
+
+/// Gives shape and dtype of every result of `op`, or the error a user sees.
+pub fn infer(op: &Op, inputs: &[Spec]) -> Result<Specs> {
+    let name = op.name();
+    let results = match op {
+        Op::Full { shape, dtype, .. } => one(shape.clone(), *dtype),
+        Op::Iota { len, dtype } => one(smallvec![*len], *dtype),
+        Op::Random { distribution, shape, dtype, .. } => {
+            random(name, *distribution, *dtype)?;
+            one(shape.clone(), *dtype)
+        }
+        Op::RandomGamma { .. } => {
+            need_float(name, &inputs[0])?;
+            one(inputs[0].shape.clone(), inputs[0].dtype)
+        }
+        Op::Unary(unary) => one(inputs[0].shape.clone(), unary_dtype(*unary, inputs[0].dtype)?),
+        Op::Binary(binary) => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            binary_dtype(*binary, inputs[0].dtype)?;
+            one(broadcast(name, &inputs[0].shape, &inputs[1].shape)?, inputs[0].dtype)
+        }
+        Op::Compare(_) => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            one(broadcast(name, &inputs[0].shape, &inputs[1].shape)?, DType::Bool)
+        }
+        Op::Select => {
+            need_bool(name, &inputs[0])?;
+            same_dtype(name, &inputs[1], &inputs[2])?;
+            let shape = broadcast(name, &inputs[1].shape, &inputs[2].shape)?;
+            one(broadcast(name, &inputs[0].shape, &shape)?, inputs[1].dtype)
+        }
+        Op::Cast(dtype) => one(inputs[0].shape.clone(), *dtype),
+        Op::Reshape(shape) => {
+            let (from, to) = (checked_len(name, &inputs[0].shape)?, checked_len(name, shape)?);
+            if from != to {
+                return Err(Error::shape(format!(
+                    "{name}: {} has {from} elements, {} needs {to}",
+                    Tuple(&inputs[0].shape),
+                    Tuple(shape)
+                )));
+            }
+            one(shape.clone(), inputs[0].dtype)
+        }
+        Op::Permute(axes) => one(permute(name, &inputs[0], axes)?, inputs[0].dtype),
+        Op::Expand(shape) => {
+            if broadcast(name, &inputs[0].shape, shape).ok().as_ref() != Some(shape) {
+                return Err(Error::shape(format!(
+                    "{name}: {} cannot be broadcast to {}",
+                    Tuple(&inputs[0].shape),
+                    Tuple(shape)
+                )));
+            }
+            one(shape.clone(), inputs[0].dtype)
+        }
+        Op::Slice(ranges) => one(ranges.iter().map(|range| range.len).collect(), inputs[0].dtype),
+        Op::Copy => one(inputs[0].shape.clone(), inputs[0].dtype),
+        Op::SliceScatter(ranges) => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            let region: Dims = ranges.iter().map(|range| range.len).collect();
+            if region != inputs[1].shape {
+                return Err(Error::shape(format!(
+                    "{name}: the region is {}, the value {}",
+                    Tuple(&region),
+                    Tuple(&inputs[1].shape)
+                )));
+            }
+            one(inputs[0].shape.clone(), inputs[0].dtype)
+        }
+        Op::Pad { padding, value } => {
+            if padding.len() != inputs[0].rank() {
+                return Err(Error::argument(format!(
+                    "{name}: one (before, after) pair per axis is needed; got {} for shape {}",
+                    padding.len(),
+                    Tuple(&inputs[0].shape)
+                )));
+            }
+            if inputs[0].dtype == DType::Bool && !matches!(value, Scalar::Bool(_)) && value.to_f64() != 0.0 {
+                return Err(Error::dtype(format!("{name}: a bool tensor is padded with a bool")));
+            }
+            let shape = inputs[0].shape.iter().zip(padding).map(|(dim, (low, high))| dim + low + high).collect();
+            one(shape, inputs[0].dtype)
+        }
+        Op::Concat { axis } => one(concat(name, inputs, *axis)?, inputs[0].dtype),
+        Op::Gather { axis } => {
+            need_index(name, &inputs[1])?;
+            one(gathered(&inputs[0].shape, &inputs[1].shape, *axis), inputs[0].dtype)
+        }
+        Op::Scatter { axis, .. } => {
+            need_index(name, &inputs[1])?;
+            same_dtype(name, &inputs[0], &inputs[2])?;
+            let expected = gathered(&inputs[0].shape, &inputs[1].shape, *axis);
+            if expected != inputs[2].shape {
+                return Err(Error::shape(format!(
+                    "{name}: updates must be {}; got {}",
+                    Tuple(&expected),
+                    Tuple(&inputs[2].shape)
+                )));
+            }
+            one(inputs[0].shape.clone(), inputs[0].dtype)
+        }
+        Op::TakeAlong { axis } => {
+            along(name, &inputs[0], &inputs[1], *axis)?;
+            one(inputs[1].shape.clone(), inputs[0].dtype)
+        }
+        Op::ScatterAlong { axis, .. } => {
+            along(name, &inputs[0], &inputs[1], *axis)?;
+            same_dtype(name, &inputs[0], &inputs[2])?;
+            if inputs[1].shape != inputs[2].shape {
+                return Err(Error::shape(format!(
+                    "{name}: indices are {}, updates {}",
+                    Tuple(&inputs[1].shape),
+                    Tuple(&inputs[2].shape)
+                )));
+            }
+            one(inputs[0].shape.clone(), inputs[0].dtype)
+        }
+        Op::Reduce { op: reduce, axes, keepdims } => {
+            reduce_check(*reduce, &inputs[0], axes)?;
+            one(reduced(&inputs[0].shape, axes, *keepdims), inputs[0].dtype)
+        }
+        Op::ArgReduce { axis, keepdims, .. } => {
+            if inputs[0].shape[*axis] == 0 {
+                return Err(Error::shape(format!("{name}: axis {axis} of {} is empty", Tuple(&inputs[0].shape))));
+            }
+            one(reduced(&inputs[0].shape, &[*axis], *keepdims), DType::I32)
+        }
+        Op::Scan { .. } => {
+            if inputs[0].dtype == DType::Bool {
+                return Err(Error::dtype(format!("{name}: bool is not a number; cast it to int32 first")));
+            }
+            one(inputs[0].shape.clone(), inputs[0].dtype)
+        }
+        Op::Sort { .. } => {
+            let shape = inputs[0].shape.clone();
+            smallvec![Spec { shape: shape.clone(), dtype: inputs[0].dtype }, Spec { shape, dtype: DType::I32 }]
+        }
+        Op::TopK { k } => {
+            let mut shape = inputs[0].shape.clone();
+            match shape.last_mut() {
+                Some(last) if *k <= *last => *last = *k,
+                Some(_) | None => {
+                    return Err(Error::argument(format!(
+                        "{name}: k = {k} of the last axis of {}",
+                        Tuple(&inputs[0].shape)
+                    )));
+                }
+            }
+            smallvec![Spec { shape: shape.clone(), dtype: inputs[0].dtype }, Spec { shape, dtype: DType::I32 }]
+        }
+        Op::SearchSorted { .. } => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            need_rank(name, "the sorted sequence", &inputs[0], 1)?;
+            one(inputs[1].shape.clone(), DType::I32)
+        }
+        Op::Matmul => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            one(matmul(name, &inputs[0], &inputs[1])?, inputs[0].dtype)
+        }
+        Op::Linalg(linalg_op) => linalg(*linalg_op, inputs)?,
+        Op::Conv(spec) => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            one(conv(name, spec, &inputs[0], &inputs[1])?, inputs[0].dtype)
+        }
+        Op::ConvGradInput { spec, input } => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            one(conv_grad_input(name, spec, input, &inputs[0], &inputs[1])?, inputs[0].dtype)
+        }
+        Op::ConvGradWeight { spec, kernel } => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            let (c_in, c_out) = (last(&inputs[0]), last(&inputs[1]));
+            let mut shape = kernel.clone();
+            shape.push(c_in / spec.groups);
+            shape.push(c_out);
+            one(shape, inputs[0].dtype)
+        }
+        Op::MaxPool(spec) | Op::AvgPool(spec) => {
+            if matches!(op, Op::AvgPool(_)) {
+                need_float(name, &inputs[0])?;
+            }
+            one(pool(name, spec, &inputs[0])?, inputs[0].dtype)
+        }
+        Op::MaxPoolSelect(spec) => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            same_shape(name, &inputs[0], &inputs[1])?;
+            one(pool(name, spec, &inputs[0])?, inputs[0].dtype)
+        }
+        Op::MaxPoolGrad(spec) => {
+            same_dtype(name, &inputs[0], &inputs[1])?;
+            let expected = pool(name, spec, &inputs[0])?;
+            if expected != inputs[1].shape {
+                return Err(Error::shape(format!(
+                    "{name}: the gradient must be {}; got {}",
+                    Tuple(&expected),
+                    Tuple(&inputs[1].shape)
+                )));
+            }
+            one(inputs[0].shape.clone(), inputs[0].dtype)
+        }
+        Op::AvgPoolGrad { input, .. } => {
+            let mut shape = inputs[0].shape.clone();
+            let rank = shape.len();
+            shape[1..rank - 1].copy_from_slice(input);
+            one(shape, inputs[0].dtype)
+        }
+        Op::Fused(fused_op) => fused(fused_op, inputs)?,
+    };
+    for result in &results {
+        checked_len(name, &result.shape)?;
+    }
+    Ok(results)
+}
+
+fn same_dtype(op: &str, a: &Spec, b: &Spec) -> Result<()> {
+    if a.dtype == b.dtype {
+        return Ok(());
+    }
+    Err(Error::dtype(format!("{op}: operands must have one dtype; got {} and {}", a.dtype, b.dtype)))
+}
+
+fn same_shape(op: &str, a: &Spec, b: &Spec) -> Result<()> {
+    if a.shape == b.shape {
+        return Ok(());
+    }
+    Err(Error::shape(format!("{op}: operands must have one shape; got {} and {}", Tuple(&a.shape), Tuple(&b.shape))))
+}
+
+fn need_float(op: &str, x: &Spec) -> Result<()> {
+    if x.dtype.is_float() {
+        return Ok(());
+    }
+    Err(Error::dtype(format!("{op}: a float dtype is needed; got {}", x.dtype)))
+}
+
+fn need_bool(op: &str, x: &Spec) -> Result<()> {
+    if x.dtype == DType::Bool {
+        return Ok(());
+    }
+    Err(Error::dtype(format!("{op}: bool is needed; got {}", x.dtype)))
+}
+
+fn need_index(op: &str, x: &Spec) -> Result<()> {
+    if matches!(x.dtype, DType::I32 | DType::I64) {
+        return Ok(());
+    }
+    Err(Error::dtype(format!("{op}: indices must be int32 or int64; got {}", x.dtype)))
+}
+
+fn need_rank(op: &str, what: &str, x: &Spec, rank: usize) -> Result<()> {
+    if x.rank() == rank {
+        return Ok(());
+    }
+    Err(Error::shape(format!("{op}: {what} must have {rank} dimensions; got shape {}", Tuple(&x.shape))))
+}
+
+fn need_shape(op: &str, what: &str, x: &Spec, shape: &[usize]) -> Result<()> {
+    if x.shape[..] == *shape {
+        return Ok(());
+    }
+    Err(Error::shape(format!("{op}: {what} must be {}; got {}", Tuple(shape), Tuple(&x.shape))))
+}
+
+fn last(x: &Spec) -> usize {
+    x.shape.last().copied().unwrap_or(1)
+}
+
+fn random(op: &str, distribution: Distribution, dtype: DType) -> Result<()> {
+    let fits = match distribution {
+        Distribution::Bits => dtype == DType::U32,
+        Distribution::Uniform | Distribution::Normal | Distribution::TruncatedNormal => dtype.is_float(),
+        Distribution::Integers { low, high } => {
+            if low >= high {
+                return Err(Error::argument(format!("{op}: integers from [{low}, {high}): the range is empty")));
+            }
+            dtype.is_integer()
+        }
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Error::dtype(format!("{op}: {distribution:?} is not drawn as {dtype}")))
+}
+
+fn unary_dtype(op: UnaryOp, dtype: DType) -> Result<DType> {
+    if op.is_predicate() {
+        return Ok(DType::Bool);
+    }
+    let name = op.name();
+    match op {
+        UnaryOp::Not if dtype.is_float() => {
+            Err(Error::dtype(format!("{name}: integers or bool are needed; got {dtype}")))
+        }
+        _ if op.is_float_valued() && !dtype.is_float() => {
+            Err(Error::dtype(format!("{name}: a float dtype is needed; got {dtype}")))
+        }
+        _ if dtype == DType::Bool && op != UnaryOp::Not => {
+            Err(Error::dtype(format!("{name}: bool is not a number; cast it first")))
+        }
+        _ => Ok(dtype),
+    }
+}
+
+fn binary_dtype(op: BinaryOp, dtype: DType) -> Result<()> {
+    let name = op.name();
+    match op {
+        BinaryOp::Div | BinaryOp::Atan2 | BinaryOp::Hypot | BinaryOp::LogAddExp if !dtype.is_float() => {
+            Err(Error::dtype(format!("{name}: a float dtype is needed; got {dtype}")))
+        }
+        BinaryOp::And | BinaryOp::Or | BinaryOp::Xor if dtype.is_float() => {
+            Err(Error::dtype(format!("{name}: integers or bool are needed; got {dtype}")))
+        }
+        BinaryOp::ShiftLeft | BinaryOp::ShiftRight | BinaryOp::Gcd if !dtype.is_integer() => {
+            Err(Error::dtype(format!("{name}: integers are needed; got {dtype}")))
+        }
+        BinaryOp::Add
+        | BinaryOp::Sub
+        | BinaryOp::Mul
+        | BinaryOp::FloorDiv
+        | BinaryOp::Mod
+        | BinaryOp::Fmod
+        | BinaryOp::Pow
+        | BinaryOp::ShiftLeft
+        | BinaryOp::ShiftRight
+        | BinaryOp::Gcd
+            if dtype == DType::Bool =>
+        {
+            Err(Error::dtype(format!("{name}: bool is not a number; cast it first")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn permute(op: &str, x: &Spec, axes: &[usize]) -> Result<Dims> {
+    let mut seen: Dims = SmallVec::from_elem(0, x.rank());
+    if axes.len() != x.rank() || axes.iter().any(|&axis| axis >= x.rank() || std::mem::replace(&mut seen[axis], 1) == 1)
+    {
+        return Err(Error::axis(format!(
+            "{op}: axes must name each axis of {} once; got {}",
+            Tuple(&x.shape),
+            Tuple(axes)
+        )));
+    }
+    Ok(axes.iter().map(|&axis| x.shape[axis]).collect())
+}
+
+fn concat(op: &str, inputs: &[Spec], axis: usize) -> Result<Dims> {
+    let Some(first) = inputs.first() else {
+        return Err(Error::argument(format!("{op}: at least one tensor is needed")));
+    };
+    let mut shape = first.shape.clone();
+    for other in &inputs[1..] {
+        same_dtype(op, first, other)?;
+        let fits = other.rank() == shape.len() && (0..shape.len()).all(|i| i == axis || other.shape[i] == shape[i]);
+        if !fits {
+            return Err(Error::shape(format!(
+                "{op}: shapes must agree except on axis {axis}; got {} and {}",
+                Tuple(&first.shape),
+                Tuple(&other.shape)
+            )));
+        }
+        shape[axis] += other.shape[axis];
+    }
+    Ok(shape)
+}
+
+fn gathered(x: &[usize], indices: &[usize], axis: usize) -> Dims {
+    x[..axis].iter().chain(indices).chain(&x[axis + 1..]).copied().collect()
+}
+
+fn along(op: &str, x: &Spec, indices: &Spec, axis: usize) -> Result<()> {
+    need_index(op, indices)?;
+    let fits = x.rank() == indices.rank() && (0..x.rank()).all(|i| i == axis || x.shape[i] == indices.shape[i]);
+    if fits {
+        return Ok(());
+    }
+    Err(Error::shape(format!(
+        "{op}: the indices must have the shape of the array except on axis {axis}; got {} and {}",
+        Tuple(&x.shape),
+        Tuple(&indices.shape)
+    )))
+}
+
+fn reduce_check(op: ReduceOp, x: &Spec, axes: &[usize]) -> Result<()> {
+    let name = op.name();
+    match op {
+        ReduceOp::Any | ReduceOp::All => need_bool(name, x)?,
+        ReduceOp::Mean => need_float(name, x)?,
+        ReduceOp::Sum | ReduceOp::Prod if x.dtype == DType::Bool => {
+            return Err(Error::dtype(format!("{name}: bool is not a number; cast it to int32 first")));
+        }
+        ReduceOp::Max | ReduceOp::Min if axes.iter().any(|&axis| x.shape[axis] == 0) => {
+            return Err(Error::shape(format!("{name}: no elements to compare in {}", Tuple(&x.shape))));
+        }
+        ReduceOp::Sum | ReduceOp::Prod | ReduceOp::Max | ReduceOp::Min => {}
+    }
+    Ok(())
+}
+
+fn reduced(shape: &[usize], axes: &[usize], keepdims: bool) -> Dims {
+    shape
+        .iter()
+        .enumerate()
+        .filter_map(|(axis, &dim)| match (axes.contains(&axis), keepdims) {
+            (false, _) => Some(dim),
+            (true, true) => Some(1),
+            (true, false) => None,
+        })
+        .collect()
+}
+
+fn matmul(op: &str, a: &Spec, b: &Spec) -> Result<Dims> {
+    if a.rank() < 2 || b.rank() < 2 {
+        return Err(Error::shape(format!(
+            "{op}: operands need at least 2 dimensions here; got a={}, b={}",
+            Tuple(&a.shape),
+            Tuple(&b.shape)
+        )));
+    }
+    let (m, k) = (a.shape[a.rank() - 2], a.shape[a.rank() - 1]);
+    let (kb, n) = (b.shape[b.rank() - 2], b.shape[b.rank() - 1]);
+    if k != kb {
+        let hint = if k == n {
+            " Did you mean `a @ b.T`?"
+        } else if m == kb {
+            " Did you mean `a.T @ b`?"
+        } else {
+            ""
+        };
+        return Err(Error::shape(format!(
+            "{op}: last axis of `a` must equal second-to-last axis of `b`; got a={}, b={}.{hint}",
+            Tuple(&a.shape),
+            Tuple(&b.shape)
+        )));
+    }
+    let mut shape = broadcast(op, &a.shape[..a.rank() - 2], &b.shape[..b.rank() - 2])?;
+    shape.push(m);
+    shape.push(n);
+    Ok(shape)
+}
+
+fn linalg(op: LinalgOp, inputs: &[Spec]) -> Result<Specs> {
+    let name = op.name();
+    let a = &inputs[0];
+    if !matches!(a.dtype, DType::F32 | DType::F64) {
+        return Err(Error::dtype(format!("{name}: float32 or float64 is needed; got {}", a.dtype)));
+    }
+    if a.rank() < 2 {
+        return Err(Error::shape(format!("{name}: a matrix is needed; got shape {}", Tuple(&a.shape))));
+    }
+    let batch: Dims = SmallVec::from_slice(&a.shape[..a.rank() - 2]);
+    let (m, n) = (a.shape[a.rank() - 2], a.shape[a.rank() - 1]);
+    let with = |tail: &[usize]| Spec { shape: batch.iter().chain(tail).copied().collect(), dtype: a.dtype };
+    let square = || {
+        if m == n {
+            return Ok(());
+        }
+        Err(Error::shape(format!("{name}: a square matrix is needed; got shape {}", Tuple(&a.shape))))
+    };
+    let k = m.min(n);
+    Ok(match op {
+        LinalgOp::Cholesky | LinalgOp::Inv => {
+            square()?;
+            smallvec![with(&[n, n])]
+        }
+        LinalgOp::Qr { full: false } => smallvec![with(&[m, k]), with(&[k, n])],
+        LinalgOp::Qr { full: true } => smallvec![with(&[m, m]), with(&[m, n])],
+        LinalgOp::Svd { full: false } => smallvec![with(&[m, k]), with(&[k]), with(&[k, n])],
+        LinalgOp::Svd { full: true } => smallvec![with(&[m, m]), with(&[k]), with(&[n, n])],
+        LinalgOp::Eigh => {
+            square()?;
+            smallvec![with(&[n]), with(&[n, n])]
+        }
+        LinalgOp::Det => {
+            square()?;
+            smallvec![with(&[])]
+        }
+        LinalgOp::SlogDet => {
+            square()?;
+            smallvec![with(&[]), with(&[])]
+        }
+        LinalgOp::Solve | LinalgOp::SolveTriangular { .. } => {
+            square()?;
+            let b = &inputs[1];
+            same_dtype(name, a, b)?;
+            if b.rank() != a.rank() || b.shape[..b.rank() - 1] != a.shape[..a.rank() - 1] {
+                return Err(Error::shape(format!(
+                    "{name}: `b` must have the rows of `a`; got a={}, b={}",
+                    Tuple(&a.shape),
+                    Tuple(&b.shape)
+                )));
+            }
+            smallvec![b.clone()]
+        }
+        LinalgOp::LuFactor => {
+            let mut pivots = with(&[k]);
+            pivots.dtype = DType::I32;
+            smallvec![with(&[m, n]), pivots]
+        }
+    })
+}
+
+/// Output size of one spatial axis of a convolution or pooling; `None` where the window does not fit.
+fn window_output(
+    input: usize,
+    window: usize,
+    stride: usize,
+    padding: (usize, usize),
+    dilation: usize,
+) -> Option<usize> {
+    let reach = dilation * (window - 1) + 1;
+    let padded = input + padding.0 + padding.1;
+    padded.checked_sub(reach).map(|room| room / stride + 1)
+}
+
+fn check_windows(
+    op: &str,
+    spatial: usize,
+    window: &[usize],
+    strides: &[usize],
+    padding: &Padding,
+    dilation: &[usize],
+) -> Result<()> {
+    if !(1..=3).contains(&spatial) {
+        return Err(Error::shape(format!("{op}: 1 to 3 spatial axes are supported; got {spatial}")));
+    }
+    if window.len() != spatial || strides.len() != spatial || padding.len() != spatial || dilation.len() != spatial {
+        return Err(Error::argument(format!(
+            "{op}: window {}, strides {}, dilation {} and padding {padding:?} need one entry for each of the {spatial} spatial axes",
+            Tuple(window),
+            Tuple(strides),
+            Tuple(dilation)
+        )));
+    }
+    if window.iter().chain(strides).chain(dilation).any(|&value| value == 0) {
+        return Err(Error::argument(format!(
+            "{op}: window {}, strides {} and dilation {} must be positive",
+            Tuple(window),
+            Tuple(strides),
+            Tuple(dilation)
+        )));
+    }
+    Ok(())
+}
+
+/// Spatial sizes a convolution gives.
+pub fn conv_output(op: &str, spec: &ConvSpec, input: &[usize], kernel: &[usize]) -> Result<Dims> {
+    check_windows(op, input.len(), kernel, &spec.strides, &spec.padding, &spec.dilation)?;
+    spatial_output(op, input, kernel, &spec.strides, &spec.padding, &spec.dilation)
+}
+
+/// Spatial sizes a pooling gives.
+pub fn pool_output(op: &str, spec: &PoolSpec, input: &[usize]) -> Result<Dims> {
+    check_windows(op, input.len(), &spec.window, &spec.strides, &spec.padding, &spec.dilation)?;
+    spatial_output(op, input, &spec.window, &spec.strides, &spec.padding, &spec.dilation)
+}
+
+fn spatial_output(
+    op: &str,
+    input: &[usize],
+    window: &[usize],
+    strides: &[usize],
+    padding: &Padding,
+    dilation: &[usize],
+) -> Result<Dims> {
+    (0..input.len())
+        .map(|i| {
+            window_output(input[i], window[i], strides[i], padding[i], dilation[i]).ok_or_else(|| {
+                Error::shape(format!(
+                    "{op}: a window of {} (dilation {}) does not fit into spatial sizes {}; use padding=\"same\", a smaller window, or larger inputs",
+                    Tuple(window),
+                    Tuple(dilation),
+                    Tuple(input)
+                ))
+            })
+        })
+        .collect()
+}
+
+fn conv_channels(op: &str, spec: &ConvSpec, c_in: usize, w: &Spec) -> Result<()> {
+    let rank = w.rank();
+    let (per_group, c_out) = (w.shape[rank - 2], w.shape[rank - 1]);
+    if spec.groups == 0 || per_group * spec.groups != c_in || c_out % spec.groups != 0 {
+        return Err(Error::shape(format!(
+            "{op}: {c_in} input channels in {} groups need a kernel of shape (..., {}, multiple of {}); got {}",
+            spec.groups,
+            c_in / spec.groups.max(1),
+            spec.groups,
+            Tuple(&w.shape)
+        )));
+    }
+    Ok(())
+}
+
+fn conv(op: &str, spec: &ConvSpec, x: &Spec, w: &Spec) -> Result<Dims> {
+    let rank = x.rank();
+    if rank < 3 || w.rank() != rank {
+        return Err(Error::shape(format!(
+            "{op}: the input is (batch, spatial..., channels), the kernel (size..., channels in, channels out) with as many axes; got {} and {}",
+            Tuple(&x.shape),
+            Tuple(&w.shape)
+        )));
+    }
+    conv_channels(op, spec, last(x), w)?;
+    let spatial = conv_output(op, spec, &x.shape[1..rank - 1], &w.shape[..rank - 2])?;
+    let mut shape: Dims = smallvec![x.shape[0]];
+    shape.extend(spatial);
+    shape.push(last(w));
+    Ok(shape)
+}
+
+fn conv_grad_input(op: &str, spec: &ConvSpec, input: &[usize], dy: &Spec, w: &Spec) -> Result<Dims> {
+    let rank = dy.rank();
+    if rank < 3 || w.rank() != rank || input.len() != rank - 2 {
+        return Err(Error::shape(format!(
+            "{op}: the input is (batch, spatial..., channels), the kernel has as many axes; got {} and {}",
+            Tuple(&dy.shape),
+            Tuple(&w.shape)
+        )));
+    }
+    let c_in = w.shape[rank - 2] * spec.groups;
+    conv_channels(op, spec, c_in, w)?;
+    let spatial = conv_output(op, spec, input, &w.shape[..rank - 2])?;
+    let expected: Dims = std::iter::once(dy.shape[0]).chain(spatial).chain(std::iter::once(last(w))).collect();
+    need_shape(op, "the input", dy, &expected)?;
+    Ok(std::iter::once(dy.shape[0]).chain(input.iter().copied()).chain(std::iter::once(c_in)).collect())
+}
+
+fn pool(op: &str, spec: &PoolSpec, x: &Spec) -> Result<Dims> {
+    let rank = x.rank();
+    if rank < 3 {
+        return Err(Error::shape(format!("{op}: the input is (batch, spatial..., channels); got {}", Tuple(&x.shape))));
+    }
+    let spatial = pool_output(op, spec, &x.shape[1..rank - 1])?;
+    Ok(std::iter::once(x.shape[0]).chain(spatial).chain(std::iter::once(last(x))).collect())
+}
+
+/// The specs of the optional vectors a normalization takes after x.
+fn norm_operands(op: &str, inputs: &[Spec], shape: &[usize], scale: bool, offset: bool) -> Result<()> {
+    let mut rest = inputs[1..].iter();
+    for (present, what) in [(scale, "the scale"), (offset, "the offset")] {
+        if present {
+            let Some(operand) = rest.next() else {
+                return Err(Error::argument(format!("{op}: {what} is missing")));
+            };
+            same_dtype(op, &inputs[0], operand)?;
+            need_shape(op, what, operand, shape)?;
+        }
+    }
+    Ok(())
+}
+
+fn fused(op: &FusedOp, inputs: &[Spec]) -> Result<Specs> {
+    let name = op.name();
+    let x = &inputs[0];
+    need_float(name, x)?;
+    let like = || one(x.shape.clone(), x.dtype);
+    Ok(match op {
+        FusedOp::Softmax { .. } | FusedOp::LogSoftmax { .. } | FusedOp::Dropout { .. } => like(),
+        FusedOp::CrossEntropy => {
+            same_dtype(name, x, &inputs[1])?;
+            same_shape(name, x, &inputs[1])?;
+            one(SmallVec::from_slice(&x.shape[..x.rank() - 1]), x.dtype)
+        }
+        FusedOp::SparseCrossEntropy => {
+            need_index(name, &inputs[1])?;
+            let rows: Dims = SmallVec::from_slice(&x.shape[..x.rank() - 1]);
+            need_shape(name, "the labels", &inputs[1], &rows)?;
+            one(rows, x.dtype)
+        }
+        FusedOp::BinaryCrossEntropy => {
+            same_dtype(name, x, &inputs[1])?;
+            same_shape(name, x, &inputs[1])?;
+            like()
+        }
+        FusedOp::LayerNorm { axes, scale, offset, .. } => {
+            norm_operands(name, inputs, &x.shape[x.rank() - axes..], *scale, *offset)?;
+            like()
+        }
+        FusedOp::RmsNorm { axes, scale, .. } => {
+            norm_operands(name, inputs, &x.shape[x.rank() - axes..], *scale, false)?;
+            like()
+        }
+        FusedOp::BatchNorm { scale, offset, .. } => {
+            let channels: Dims = smallvec![last(x)];
+            norm_operands(name, inputs, &channels, *scale, *offset)?;
+            let vector = Spec { shape: channels, dtype: x.dtype };
+            smallvec![x.clone(), vector.clone(), vector]
+        }
+        FusedOp::GroupNorm { groups, scale, offset, .. } => {
+            if *groups == 0 || last(x) % groups != 0 {
+                return Err(Error::argument(format!(
+                    "{name}: the {} channels do not split into {groups} groups",
+                    last(x)
+                )));
+            }
+            norm_operands(name, inputs, &[last(x)], *scale, *offset)?;
+            like()
+        }
+        FusedOp::BiasActivation(_) => {
+            same_dtype(name, x, &inputs[1])?;
+            need_shape(name, "the bias", &inputs[1], &[last(x)])?;
+            like()
+        }
+        FusedOp::Attention { mask, .. } => {
+            let (q, k, v) = (&inputs[0], &inputs[1], &inputs[2]);
+            for (what, operand) in [("the query", q), ("the key", k), ("the value", v)] {
+                same_dtype(name, q, operand)?;
+                need_rank(name, what, operand, 4)?;
+            }
+            let (b, t, n, s) = (q.shape[0], q.shape[1], q.shape[2], k.shape[1]);
+            need_shape(name, "the key", k, &[b, s, n, q.shape[3]])?;
+            need_shape(name, "the value", v, &[b, s, n, v.shape[3]])?;
+            if *mask && broadcast(name, &inputs[3].shape, &[b, n, t, s])?[..] != [b, n, t, s] {
+                return Err(Error::shape(format!(
+                    "{name}: the mask {} must broadcast to {}",
+                    Tuple(&inputs[3].shape),
+                    Tuple(&[b, n, t, s])
+                )));
+            }
+            one(smallvec![b, t, n, v.shape[3]], q.dtype)
+        }
+        FusedOp::Lstm => {
+            let (b, t, u) = recurrent(name, inputs, 4)?;
+            need_shape(name, "the bias", &inputs[3], &[4 * u])?;
+            need_shape(name, "the initial cell state", &inputs[5], &[b, u])?;
+            let states = Spec::new(&[b, t, u], x.dtype);
+            smallvec![states.clone(), states, Spec::new(&[b, t, 4 * u], x.dtype)]
+        }
+        FusedOp::Gru => {
+            let (b, t, u) = recurrent(name, inputs, 3)?;
+            need_shape(name, "the bias", &inputs[3], &[2, 3 * u])?;
+            let states = Spec::new(&[b, t, u], x.dtype);
+            smallvec![states.clone(), Spec::new(&[b, t, 3 * u], x.dtype), states]
+        }
+    })
+}
+
+/// Checks what LSTM and GRU share; gives batch, steps and units.
+fn recurrent(op: &str, inputs: &[Spec], gates: usize) -> Result<(usize, usize, usize)> {
+    need_rank(op, "the input", &inputs[0], 3)?;
+    need_rank(op, "the initial state", &inputs[4], 2)?;
+    let (b, t, f) = (inputs[0].shape[0], inputs[0].shape[1], inputs[0].shape[2]);
+    let u = inputs[4].shape[1];
+    for operand in &inputs[1..] {
+        same_dtype(op, &inputs[0], operand)?;
+    }
+    need_shape(op, "the kernel", &inputs[1], &[f, gates * u])?;
+    need_shape(op, "the recurrent kernel", &inputs[2], &[u, gates * u])?;
+    need_shape(op, "the initial state", &inputs[4], &[b, u])?;
+    Ok((b, t, u))
+}
