@@ -1,0 +1,458 @@
+//! The one way kernels reach threads: a resident team that claims fixed chunks from a counter.
+//!
+//! The caller works too and never waits for a worker that has not claimed a chunk, so a busy core
+//! costs little. Workers spin for a moment after a job, then sleep. How work is cut depends on its
+//! shape alone, never on the number of threads.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::fork;
+
+/// How long an idle worker spins before it sleeps.
+const SPIN: Duration = Duration::from_micros(50);
+/// The most chunks [`chunks`] cuts, so that bookkeeping stays small next to the work.
+const MAX_CHUNKS: usize = 128;
+/// Elements of cheap elementwise work (an addition) worth one chunk: some ten microseconds.
+pub const GRAIN_CHEAP: usize = 64 * 1024;
+/// Elements of dear elementwise work (an exponential) worth one chunk.
+pub const GRAIN_DEAR: usize = 16 * 1024;
+
+type Work<'a> = dyn Fn(usize) + Sync + 'a;
+
+/// What one job needs, in memory that outlives it: workers may look at any time.
+#[repr(align(128))]
+struct Shared {
+    /// Epoch (high half) and how many chunks nobody has claimed (low half).
+    ticket: Line<AtomicU64>,
+    /// Chunks that ended.
+    done: Line<AtomicUsize>,
+    /// Written by the caller before the ticket; read by workers between reading and changing it. A claim
+    /// succeeds only while the ticket's job is alive, so what was read belongs to it.
+    work: [AtomicPtr<()>; 2],
+    total: AtomicUsize,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    sleepers: AtomicUsize,
+    sleep: Mutex<()>,
+    wake: Condvar,
+    stop: AtomicBool,
+}
+
+/// A value alone on its cache lines.
+#[repr(align(128))]
+struct Line<T>(T);
+
+struct Team {
+    generation: u32,
+    workers: usize,
+    shared: Arc<Shared>,
+}
+
+/// Zero, or the fork generation of the thread whose job the team runs.
+static HOLDER: AtomicU32 = AtomicU32::new(0);
+/// The team; touched only by the holder.
+static TEAM: AtomicPtr<Team> = AtomicPtr::new(std::ptr::null_mut());
+/// Zero until first asked.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Whether this thread is inside a chunk: work it starts then runs serially.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// How many threads kernels use: what [`set_num_threads`] said, else `CORTEN_NUM_THREADS`, else the
+/// cores that affinity and container limits leave.
+pub fn num_threads() -> usize {
+    match THREADS.load(Ordering::Relaxed) {
+        0 => {
+            let threads = std::env::var("CORTEN_NUM_THREADS")
+                .ok()
+                .and_then(|value| value.trim().parse().ok())
+                .filter(|&threads| threads > 0)
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+            THREADS.store(threads, Ordering::Relaxed);
+            threads
+        }
+        threads => threads,
+    }
+}
+
+/// Sets how many threads kernels use, the calling one included. Results do not depend on it.
+pub fn set_num_threads(threads: usize) {
+    THREADS.store(threads.max(1), Ordering::Relaxed);
+}
+
+/// A cut of `0..len` into chunks of one size (the last may be shorter).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunks {
+    len: usize,
+    size: usize,
+}
+
+impl Chunks {
+    /// How many chunks there are.
+    #[inline]
+    pub const fn count(&self) -> usize {
+        self.len.div_ceil(self.size)
+    }
+    /// Where the chunk lies.
+    #[inline]
+    pub fn range(&self, chunk: usize) -> Range<usize> {
+        let start = chunk * self.size;
+        start..(start + self.size).min(self.len)
+    }
+}
+
+/// Cuts `0..len` into chunks of at least `grain` (fewer only if there is no more).
+#[inline]
+pub fn chunks(len: usize, grain: usize) -> Chunks {
+    let grain = grain.max(1);
+    // Sizes are multiples of the grain so that chunks of elements start on cache lines.
+    let size = len.div_ceil(MAX_CHUNKS).div_ceil(grain).max(1) * grain;
+    Chunks { len, size }
+}
+
+/// Runs `work` on the ranges of [`chunks`]`(len, grain)`, in parallel where there are several.
+#[inline]
+pub fn for_ranges(len: usize, grain: usize, work: impl Fn(Range<usize>) + Sync) {
+    if len == 0 {
+        return;
+    }
+    let chunks = chunks(len, grain);
+    if chunks.count() == 1 {
+        work(0..len);
+    } else {
+        for_chunks(chunks.count(), &|chunk| work(chunks.range(chunk)));
+    }
+}
+
+/// Runs `work(0)`, ..., `work(count - 1)`, each once, on any threads in any order; returns when all
+/// ended. A panic in any of them is raised here.
+pub fn for_chunks(count: usize, work: &Work<'_>) {
+    if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work) {
+        (0..count).for_each(work);
+    }
+}
+
+/// Gives whether the team was free and did the work.
+fn run_on_team(count: usize, work: &Work<'_>) -> bool {
+    let generation = fork::generation();
+    let holder = HOLDER.load(Ordering::Relaxed);
+    // A holder of another generation is a thread that a fork left behind in the parent.
+    if holder == generation
+        || HOLDER.compare_exchange(holder, generation, Ordering::Acquire, Ordering::Relaxed).is_err()
+        || u32::try_from(count).is_err()
+    {
+        return false;
+    }
+    let shared = team(generation);
+    let outcome = shared.run(count, work);
+    HOLDER.store(0, Ordering::Release);
+    if let Some(payload) = outcome {
+        resume_unwind(payload);
+    }
+    true
+}
+
+/// The team of this process with the wanted number of workers. Called by the holder only.
+fn team(generation: u32) -> Arc<Shared> {
+    let workers = num_threads() - 1;
+    let current = TEAM.load(Ordering::Relaxed);
+    // SAFETY: the pointer came from `Box::into_raw` below and only the holder, which we are, replaces it.
+    if let Some(team) = unsafe { current.as_ref() } {
+        if team.generation == generation && team.workers == workers {
+            return Arc::clone(&team.shared);
+        }
+        if team.generation == generation {
+            team.shared.shut_down();
+            // SAFETY: as above; workers hold the shared part by their own `Arc`.
+            drop(unsafe { Box::from_raw(current) });
+        }
+        // A team of the parent process stays untouched: its locks may be held by threads that are gone.
+    }
+    let shared = Arc::new(Shared::new());
+    for index in 0..workers {
+        let shared = Arc::clone(&shared);
+        let name = format!("corten-{}", index + 1);
+        // Where no more threads are to be had, fewer do the work: the caller alone suffices.
+        let _ = std::thread::Builder::new().name(name).spawn(move || shared.serve());
+    }
+    let team = Team { generation, workers, shared: Arc::clone(&shared) };
+    TEAM.store(Box::into_raw(Box::new(team)), Ordering::Relaxed);
+    shared
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            ticket: Line(AtomicU64::new(0)),
+            done: Line(AtomicUsize::new(0)),
+            work: [AtomicPtr::new(std::ptr::null_mut()), AtomicPtr::new(std::ptr::null_mut())],
+            total: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+            sleepers: AtomicUsize::new(0),
+            sleep: Mutex::new(()),
+            wake: Condvar::new(),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    /// Publishes a job, helps with it and waits for the claimed chunks; gives the panic of one of them.
+    fn run(&self, count: usize, work: &Work<'_>) -> Option<Box<dyn Any + Send>> {
+        // SAFETY: a reference to a trait object is two pointers; it is put together again in `claim`.
+        let [data, table]: [*mut (); 2] = unsafe { std::mem::transmute(std::ptr::from_ref(work)) };
+        self.work[0].store(data, Ordering::Relaxed);
+        self.work[1].store(table, Ordering::Relaxed);
+        self.total.store(count, Ordering::Relaxed);
+        self.done.0.store(0, Ordering::Relaxed);
+        let epoch = (self.ticket.0.load(Ordering::Relaxed) >> 32).wrapping_add(1);
+        self.ticket.0.store(epoch << 32 | count as u64, Ordering::Release);
+        // Orders the ticket before the look at the sleepers; the counterpart is in `doze`.
+        fence(Ordering::SeqCst);
+        if self.sleepers.load(Ordering::Relaxed) > 0 {
+            drop(self.sleep.lock().unwrap_or_else(PoisonError::into_inner));
+            self.wake.notify_all();
+        }
+        INSIDE.set(true);
+        while self.claim() {}
+        INSIDE.set(false);
+        self.wait(count);
+        self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Claims and runs one chunk; gives whether there was one.
+    fn claim(&self) -> bool {
+        let mut ticket = self.ticket.0.load(Ordering::Acquire);
+        loop {
+            let left = ticket & 0xffff_ffff;
+            if left == 0 {
+                return false;
+            }
+            let total = self.total.load(Ordering::Relaxed);
+            let halves = [self.work[0].load(Ordering::Relaxed), self.work[1].load(Ordering::Relaxed)];
+            match self.ticket.0.compare_exchange_weak(ticket, ticket - 1, Ordering::Acquire, Ordering::Acquire) {
+                Err(now) => ticket = now,
+                Ok(_) => {
+                    // SAFETY: the claim succeeded, so the job of this epoch is alive, the halves are those
+                    // its caller stored, and it waits for this chunk before it returns.
+                    let work: &Work<'_> = unsafe { &*std::mem::transmute::<[*mut (); 2], *const Work<'_>>(halves) };
+                    let chunk = total - left as usize;
+                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| work(chunk))) {
+                        self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
+                    }
+                    self.done.0.fetch_add(1, Ordering::Release);
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Waits until `count` chunks ended; those still running were claimed by workers.
+    fn wait(&self, count: usize) {
+        let mut rounds = 0u32;
+        while self.done.0.load(Ordering::Acquire) < count {
+            rounds += 1;
+            if rounds < 2000 {
+                std::hint::spin_loop();
+            } else if rounds < 4000 {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(Duration::from_micros(50));
+            }
+        }
+    }
+
+    /// The life of a worker.
+    fn serve(&self) {
+        INSIDE.set(true);
+        while !self.stop.load(Ordering::Relaxed) {
+            if self.claim() {
+                continue;
+            }
+            let idle_since = Instant::now();
+            while self.ticket.0.load(Ordering::Relaxed) & 0xffff_ffff == 0 {
+                for _ in 0..16 {
+                    std::hint::spin_loop();
+                }
+                if idle_since.elapsed() > SPIN {
+                    self.doze();
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Sleeps until there may be work.
+    fn doze(&self) {
+        let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        // Either this thread sees the new ticket, or the caller sees this sleeper and takes the lock.
+        fence(Ordering::SeqCst);
+        while self.ticket.0.load(Ordering::Relaxed) & 0xffff_ffff == 0 && !self.stop.load(Ordering::Relaxed) {
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn shut_down(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.sleep.lock().unwrap_or_else(PoisonError::into_inner));
+        self.wake.notify_all();
+    }
+}
+
+/// A slice that chunks write at disjoint places.
+#[derive(Debug)]
+pub struct DisjointMut<'a, T> {
+    pointer: *mut T,
+    len: usize,
+    life: std::marker::PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: the only access is `range`, whose callers promise that ranges in use do not overlap.
+unsafe impl<T: Send> Sync for DisjointMut<'_, T> {}
+// SAFETY: as for `&mut [T]`.
+unsafe impl<T: Send> Send for DisjointMut<'_, T> {}
+
+impl<'a, T> DisjointMut<'a, T> {
+    pub fn new(slice: &'a mut [T]) -> Self {
+        Self { pointer: slice.as_mut_ptr(), len: slice.len(), life: std::marker::PhantomData }
+    }
+
+    /// The elements of a range, for writing.
+    ///
+    /// # Safety
+    /// No two ranges that are in use at one time may overlap.
+    ///
+    /// # Panics
+    /// If the range is out of bounds.
+    #[allow(clippy::mut_from_ref)]
+    #[inline]
+    pub unsafe fn range(&self, range: Range<usize>) -> &mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len, "a range is out of bounds");
+        // SAFETY: in bounds; the caller promises that nobody else uses these elements.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.add(range.start), range.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU8;
+
+    use super::*;
+
+    /// Tests that change the number of threads run one at a time.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    fn with_threads(threads: usize, work: impl FnOnce()) {
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = num_threads();
+        set_num_threads(threads);
+        work();
+        set_num_threads(before);
+    }
+
+    fn check_once_each(count: usize) {
+        let hits: Vec<AtomicU8> = (0..count).map(|_| AtomicU8::new(0)).collect();
+        for_chunks(count, &|chunk| {
+            hits[chunk].fetch_add(1, Ordering::Relaxed);
+        });
+        assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 1));
+    }
+
+    #[test]
+    fn chunks_cover_the_range_whatever_the_threads() {
+        for (len, grain) in [(0, 10), (1, 10), (10, 10), (11, 10), (1_000_000, 7), (12_345_678, 64)] {
+            let chunks = chunks(len, grain);
+            assert!(chunks.count() <= MAX_CHUNKS);
+            let mut end = 0;
+            for chunk in 0..chunks.count() {
+                assert_eq!(chunks.range(chunk).start, end);
+                end = chunks.range(chunk).end;
+            }
+            assert_eq!(end, len);
+        }
+    }
+
+    #[test]
+    fn every_chunk_runs_once() {
+        for threads in [1, 2, 3, 5] {
+            with_threads(threads, || {
+                for round in 0..3000 {
+                    check_once_each(round % 17);
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn workers_wake_after_sleeping() {
+        with_threads(3, || {
+            for _ in 0..20 {
+                check_once_each(8);
+                std::thread::sleep(Duration::from_micros(300));
+            }
+        });
+    }
+
+    #[test]
+    fn several_callers_at_once() {
+        with_threads(2, || {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| (0..500).for_each(|round| check_once_each(round % 9)));
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn nested_work_runs() {
+        with_threads(2, || {
+            for_chunks(4, &|_| check_once_each(5));
+        });
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_team_survives() {
+        with_threads(2, || {
+            for bad in 0..8 {
+                let result = catch_unwind(|| for_chunks(8, &|chunk| assert!(chunk != bad, "chunk {bad}")));
+                let payload = result.expect_err("the panic is raised again");
+                assert_eq!(payload.downcast_ref::<String>().map(String::as_str), Some(&*format!("chunk {bad}")));
+                check_once_each(8);
+            }
+        });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_forked_child_builds_its_own_team() {
+        with_threads(2, || {
+            check_once_each(8);
+            // SAFETY: the child only runs chunks and leaves by `_exit`.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: an alarm ends a child that hangs.
+                unsafe { libc::alarm(20) };
+                let ok = catch_unwind(|| (0..100).for_each(|_| check_once_each(8))).is_ok();
+                // SAFETY: ends the child at once.
+                unsafe { libc::_exit(i32::from(!ok)) };
+            }
+            let mut status = 0;
+            // SAFETY: waits for the child made above.
+            unsafe { libc::waitpid(child, &raw mut status, 0) };
+            assert_eq!(status, 0, "the child hung or failed");
+            check_once_each(8);
+        });
+    }
+}

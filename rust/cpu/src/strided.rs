@@ -1,0 +1,1 @@
+//! Iteration over several layouts at once.
