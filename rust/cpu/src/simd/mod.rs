@@ -1,6 +1,10 @@
 //! Instruction sets: which one this process uses.
 
+mod vectorized;
+
 use std::sync::OnceLock;
+
+pub(crate) use vectorized::vectorized;
 
 /// The instruction sets kernels are compiled for, from plain to wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
