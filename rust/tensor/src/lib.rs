@@ -1,1 +1,17 @@
-//! To be filled.
+//! Tensors and automatic differentiation: what users of the Rust crate see.
+//!
+//! Every op passes [`execute::run`]; every derivative is an arm of one match in [`autograd`].
+
+pub mod autograd;
+pub mod execute;
+mod fused;
+pub mod ops;
+mod optimizer;
+mod storage;
+mod tensor;
+
+pub use corten_core as core;
+pub use corten_cpu as cpu;
+pub use optimizer::{Slot, optimizer_step};
+pub use storage::{Device, Storage};
+pub use tensor::{Data, Tensor};

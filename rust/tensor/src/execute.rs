@@ -1,0 +1,257 @@
+//! The single choke point: infer, dispatch, record. Fusion, capture, profiling and NaN tracing hook in
+//! here and nowhere else.
+
+use std::sync::Arc;
+
+use corten_core::{Backend as _, DType, Dims, Layout, Op, Result, Scalar, Spec, View, infer};
+use corten_cpu::Buffer;
+use smallvec::{SmallVec, smallvec};
+
+use crate::{
+    autograd,
+    storage::{CPU, Storage},
+    tensor::{Data, Tensor},
+};
+
+pub type Outputs = SmallVec<[Tensor; 2]>;
+type Values = SmallVec<[Data; 2]>;
+
+/// Runs one op on checked operands and records it where a gradient may be asked for.
+pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
+    let specs: SmallVec<[Spec; 3]> = inputs.iter().map(|x| Spec::new(x.shape(), x.dtype())).collect();
+    let results = infer(&op, &specs)?;
+    let values = if inputs.iter().any(|x| matches!(x.storage(), Storage::Meta)) {
+        results.iter().map(hollow).collect()
+    } else {
+        dispatch(&op, inputs, &results)?
+    };
+    let values: SmallVec<[Arc<Data>; 2]> = values.into_iter().map(Arc::new).collect();
+    Ok(autograd::record(op, inputs, values))
+}
+
+/// Runs an op that gives one tensor.
+pub fn run_one(op: Op, inputs: &[&Tensor]) -> Result<Tensor> {
+    let mut outputs = run(op, inputs)?;
+    Ok(outputs.swap_remove(0))
+}
+
+/// A tensor of one value.
+pub fn full(shape: &[usize], value: Scalar, dtype: DType) -> Result<Tensor> {
+    run_one(Op::Full { shape: Dims::from_slice(shape), value, dtype }, &[])
+}
+
+/// A row-major copy of the values, outside any history.
+pub(crate) fn materialize(x: &Tensor) -> Result<Data> {
+    let mut buffer = CPU.alloc(x.dtype(), x.len())?;
+    let layout = Layout::contiguous(x.shape());
+    CPU.copy(x.view()?, &mut buffer, &layout)?;
+    Ok(stored(buffer, layout, x.dtype()))
+}
+
+/// Runs a fused op's own gradient kernel, if the device has one.
+pub(crate) fn fused_grad(
+    op: &corten_core::FusedOp,
+    inputs: &[Tensor],
+    outputs: &[Tensor],
+    grads: &[Option<Tensor>],
+    needs: &[bool],
+) -> Result<Option<Vec<Option<Tensor>>>> {
+    let any_meta = inputs.iter().chain(outputs).chain(grads.iter().flatten()).any(|x| matches!(x.storage(), Storage::Meta));
+    if any_meta {
+        return Ok(None);
+    }
+    let inputs_views = views(&inputs.iter().collect::<SmallVec<[&Tensor; 6]>>())?;
+    let outputs_views = views(&outputs.iter().collect::<SmallVec<[&Tensor; 6]>>())?;
+    let grads_views = grads
+        .iter()
+        .map(|grad| grad.as_ref().map(Tensor::view).transpose())
+        .collect::<Result<SmallVec<[_; 3]>>>()?;
+    let buffers = CPU.fused_grad(op, &inputs_views, &outputs_views, &grads_views, needs)?;
+    Ok(buffers.map(|buffers| {
+        buffers
+            .into_iter()
+            .zip(inputs)
+            .map(|(buffer, x)| {
+                buffer.map(|buffer| Tensor::from_buffer(buffer, Layout::contiguous(x.shape()), x.dtype()))
+            })
+            .collect()
+    }))
+}
+
+fn hollow(result: &Spec) -> Data {
+    Data { storage: Storage::Meta, layout: Layout::contiguous(&result.shape), dtype: result.dtype }
+}
+
+fn stored(buffer: Buffer, layout: Layout, dtype: DType) -> Data {
+    Data { storage: Storage::Cpu(Arc::new(buffer)), layout, dtype }
+}
+
+fn views<'a>(inputs: &[&'a Tensor]) -> Result<SmallVec<[View<'a, Buffer>; 6]>> {
+    inputs.iter().map(|x| x.view()).collect()
+}
+
+/// The same memory under another layout.
+fn relaid(x: &Tensor, layout: Layout) -> Values {
+    smallvec![Data { storage: x.storage().clone(), layout, dtype: x.dtype() }]
+}
+
+fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
+    let out = &results[0];
+    let one = |buffer: Buffer| -> Values { smallvec![stored(buffer, Layout::contiguous(&out.shape), out.dtype)] };
+    let len = || out.shape.iter().product::<usize>();
+    let many = |buffers: Vec<Buffer>| -> Values {
+        buffers
+            .into_iter()
+            .zip(results)
+            .map(|(buffer, result)| stored(buffer, Layout::contiguous(&result.shape), result.dtype))
+            .collect()
+    };
+    let x = views(inputs)?;
+    Ok(match op {
+        Op::Full { value, dtype, .. } => one(CPU.fill(*dtype, len(), *value)?),
+        Op::Iota { len, dtype } => one(CPU.iota(*dtype, *len)?),
+        Op::Random { distribution, dtype, key, .. } => one(CPU.random(*distribution, *dtype, len(), *key)?),
+        Op::RandomGamma { key } => one(CPU.random_gamma(x[0], *key)?),
+
+        Op::Unary(unary) => one(CPU.unary(*unary, x[0])?),
+        Op::Binary(binary) => {
+            let (a, b) = (Wide::new(x[0], &out.shape), Wide::new(x[1], &out.shape));
+            one(CPU.binary(*binary, a.view(), b.view())?)
+        }
+        Op::Compare(compare) => {
+            let (a, b) = (Wide::new(x[0], &out.shape), Wide::new(x[1], &out.shape));
+            one(CPU.compare(*compare, a.view(), b.view())?)
+        }
+        Op::Select => {
+            let [c, a, b] = [0, 1, 2].map(|i| Wide::new(x[i], &out.shape));
+            one(CPU.select(c.view(), a.view(), b.view())?)
+        }
+        Op::Cast(dtype) => one(CPU.cast(x[0], *dtype)?),
+
+        Op::Reshape(shape) => match inputs[0].layout().reshape(shape) {
+            Some(layout) => relaid(inputs[0], layout),
+            None => {
+                let copy = materialize(inputs[0])?;
+                smallvec![Data { layout: Layout::contiguous(shape), ..copy }]
+            }
+        },
+        Op::Permute(axes) => relaid(inputs[0], inputs[0].layout().permute(axes)),
+        Op::Expand(shape) => relaid(inputs[0], inputs[0].layout().expand(shape)),
+        Op::Slice(ranges) => relaid(inputs[0], inputs[0].layout().slice(ranges)),
+
+        Op::Copy => smallvec![materialize(inputs[0])?],
+        Op::SliceScatter(ranges) => {
+            let base = materialize(inputs[0])?;
+            let region = base.layout.slice(ranges);
+            smallvec![write(base, x[1], &region)?]
+        }
+        Op::Pad { padding, value } => {
+            let buffer = CPU.fill(out.dtype, len(), *value)?;
+            let base = stored(buffer, Layout::contiguous(&out.shape), out.dtype);
+            let ranges: SmallVec<[_; 6]> = padding
+                .iter()
+                .zip(inputs[0].shape())
+                .map(|((low, _), &len)| corten_core::Range { start: *low, step: 1, len })
+                .collect();
+            let region = base.layout.slice(&ranges);
+            smallvec![write(base, x[0], &region)?]
+        }
+        Op::Concat { axis } => {
+            let mut buffer = CPU.alloc(out.dtype, len())?;
+            let layout = Layout::contiguous(&out.shape);
+            let mut start = 0;
+            for operand in &x {
+                let ranges: SmallVec<[_; 6]> = operand
+                    .layout
+                    .shape()
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &len)| corten_core::Range { start: if i == *axis { start } else { 0 }, step: 1, len })
+                    .collect();
+                CPU.copy(*operand, &mut buffer, &layout.slice(&ranges))?;
+                start += operand.layout.shape()[*axis];
+            }
+            smallvec![stored(buffer, layout, out.dtype)]
+        }
+        Op::Gather { axis } => one(CPU.gather(x[0], x[1], *axis)?),
+        Op::Scatter { axis, mode } => one(CPU.scatter(*mode, x[0], x[1], x[2], *axis)?),
+        Op::TakeAlong { axis } => one(CPU.take_along(x[0], x[1], *axis)?),
+        Op::ScatterAlong { axis, mode } => one(CPU.scatter_along(*mode, x[0], x[1], x[2], *axis)?),
+
+        Op::Reduce { axes, .. } if axes.is_empty() => smallvec![materialize(inputs[0])?],
+        Op::Reduce { op, axes, .. } => one(CPU.reduce(*op, x[0], axes)?),
+        Op::ArgReduce { op, axis, .. } => one(CPU.arg_reduce(*op, x[0], *axis)?),
+        Op::Scan { op, axis, reverse } => one(CPU.scan(*op, x[0], *axis, *reverse)?),
+        Op::Sort { axis, descending } => {
+            let (values, indices) = CPU.sort(x[0], *axis, *descending)?;
+            many(vec![values, indices])
+        }
+        Op::TopK { k } => {
+            let (values, indices) = CPU.top_k(x[0], *k)?;
+            many(vec![values, indices])
+        }
+        Op::SearchSorted { right } => one(CPU.search_sorted(x[0], x[1], *right)?),
+
+        Op::Matmul => {
+            let batch = &out.shape[..out.shape.len() - 2];
+            let widen = |operand: View<'_, Buffer>| {
+                let shape = operand.layout.shape();
+                let tail = &shape[shape.len() - 2..];
+                operand.layout.expand(&batch.iter().chain(tail).copied().collect::<Dims>())
+            };
+            let (a, b) = (widen(x[0]), widen(x[1]));
+            one(CPU.matmul(View { layout: &a, ..x[0] }, View { layout: &b, ..x[1] })?)
+        }
+        Op::Linalg(linalg) => many(CPU.linalg(*linalg, &x)?),
+
+        Op::Conv(spec) => one(CPU.conv(spec, x[0], x[1], &out.shape)?),
+        Op::ConvGradInput { spec, .. } => one(CPU.conv_grad_input(spec, x[0], x[1], &out.shape)?),
+        Op::ConvGradWeight { spec, .. } => one(CPU.conv_grad_weight(spec, x[0], x[1], &out.shape)?),
+        Op::MaxPool(spec) => one(CPU.max_pool(spec, x[0], &out.shape)?),
+        Op::MaxPoolGrad(spec) => one(CPU.max_pool_grad(spec, x[0], x[1])?),
+        Op::MaxPoolSelect(spec) => one(CPU.max_pool_select(spec, x[0], x[1], &out.shape)?),
+        Op::AvgPool(spec) => one(CPU.avg_pool(spec, x[0], &out.shape)?),
+        Op::AvgPoolGrad { spec, .. } => one(CPU.avg_pool_grad(spec, x[0], &out.shape)?),
+
+        Op::Fused(fused_op) => match CPU.fused(fused_op, &x)? {
+            Some(buffers) => many(buffers),
+            None => {
+                let plain: SmallVec<[Tensor; 6]> = inputs.iter().map(|x| x.detach()).collect();
+                let _guard = autograd::no_grad();
+                return crate::fused::reference(fused_op, &plain)?
+                    .into_iter()
+                    .map(|result| materialize(&result))
+                    .collect();
+            }
+        },
+    })
+}
+
+/// An operand broadcast to the shape of the result.
+struct Wide<'a> {
+    operand: View<'a, Buffer>,
+    layout: Option<Layout>,
+}
+
+impl<'a> Wide<'a> {
+    fn new(operand: View<'a, Buffer>, shape: &[usize]) -> Self {
+        let layout = (operand.layout.shape() != shape).then(|| operand.layout.expand(shape));
+        Self { operand, layout }
+    }
+
+    fn view(&self) -> View<'_, Buffer> {
+        View { layout: self.layout.as_ref().unwrap_or(self.operand.layout), ..self.operand }
+    }
+}
+
+/// Writes `value` into a region of fresh memory.
+fn write(base: Data, value: View<'_, Buffer>, region: &Layout) -> Result<Data> {
+    let Data { storage, layout, dtype } = base;
+    let Storage::Cpu(mut shared) = storage else {
+        return Ok(Data { storage, layout, dtype });
+    };
+    if let Some(buffer) = Arc::get_mut(&mut shared) {
+        CPU.copy(value, buffer, region)?;
+    }
+    Ok(Data { storage: Storage::Cpu(shared), layout, dtype })
+}
