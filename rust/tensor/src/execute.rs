@@ -56,16 +56,15 @@ pub(crate) fn fused_grad(
     grads: &[Option<Tensor>],
     needs: &[bool],
 ) -> Result<Option<Vec<Option<Tensor>>>> {
-    let any_meta = inputs.iter().chain(outputs).chain(grads.iter().flatten()).any(|x| matches!(x.storage(), Storage::Meta));
+    let any_meta =
+        inputs.iter().chain(outputs).chain(grads.iter().flatten()).any(|x| matches!(x.storage(), Storage::Meta));
     if any_meta {
         return Ok(None);
     }
     let inputs_views = views(&inputs.iter().collect::<SmallVec<[&Tensor; 6]>>())?;
     let outputs_views = views(&outputs.iter().collect::<SmallVec<[&Tensor; 6]>>())?;
-    let grads_views = grads
-        .iter()
-        .map(|grad| grad.as_ref().map(Tensor::view).transpose())
-        .collect::<Result<SmallVec<[_; 3]>>>()?;
+    let grads_views =
+        grads.iter().map(|grad| grad.as_ref().map(Tensor::view).transpose()).collect::<Result<SmallVec<[_; 3]>>>()?;
     let buffers = CPU.fused_grad(op, &inputs_views, &outputs_views, &grads_views, needs)?;
     Ok(buffers.map(|buffers| {
         buffers

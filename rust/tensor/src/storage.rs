@@ -5,7 +5,7 @@ use std::sync::Arc;
 use corten_cpu::{Buffer, Cpu};
 
 /// The one CPU backend.
-pub static CPU: Cpu = Cpu;
+pub(crate) static CPU: Cpu = Cpu;
 
 /// A device by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

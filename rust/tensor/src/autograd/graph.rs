@@ -155,13 +155,8 @@ pub(crate) fn record(op: Op, inputs: &[&Tensor], values: SmallVec<[Arc<Data>; 2]
         return values.into_iter().map(|value| Tensor::with_origin(value, None)).collect();
     }
     let keeps = rules::keeps(&op);
-    let kept_inputs =
-        inputs.iter().map(|x| if keeps.inputs { Tensor::clone(x) } else { x.hollow() }).collect();
-    let kept_outputs = if keeps.outputs {
-        values.clone()
-    } else {
-        values.iter().map(|value| hollow(value)).collect()
-    };
+    let kept_inputs = inputs.iter().map(|x| if keeps.inputs { Tensor::clone(x) } else { x.hollow() }).collect();
+    let kept_outputs = if keeps.outputs { values.clone() } else { values.iter().map(|value| hollow(value)).collect() };
     attach(Node::new(Rule::Op(op), kept_inputs, kept_outputs), values)
 }
 
@@ -267,8 +262,8 @@ fn walk(
                     .iter()
                     .enumerate()
                     .map(|(index, value)| {
-                        let origin = (create_graph && value.dtype.is_float())
-                            .then(|| Origin { node: Arc::clone(&node), index });
+                        let origin =
+                            (create_graph && value.dtype.is_float()).then(|| Origin { node: Arc::clone(&node), index });
                         Tensor::with_origin(Arc::clone(value), origin)
                     })
                     .collect();
@@ -318,11 +313,7 @@ fn start(output: &Tensor, gradient: Option<&Tensor>) -> Result<Tensor> {
     }
 }
 
-fn accumulate(
-    pending: &mut BTreeMap<u64, (Arc<Node>, Upstream)>,
-    origin: &Origin,
-    gradient: Tensor,
-) -> Result<()> {
+fn accumulate(pending: &mut BTreeMap<u64, (Arc<Node>, Upstream)>, origin: &Origin, gradient: Tensor) -> Result<()> {
     let (_, slots) = pending.entry(origin.node.id).or_insert_with(|| {
         let slots = std::iter::repeat_n(None, origin.node.outputs.len().max(1)).collect();
         (Arc::clone(&origin.node), slots)
@@ -345,7 +336,11 @@ fn fill(leaf: &Leaf, gradient: Option<Tensor>) -> Result<()> {
     Ok(())
 }
 
-fn custom_gradients(rule: &dyn CustomGradient, node: &Node, upstream: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
+fn custom_gradients(
+    rule: &dyn CustomGradient,
+    node: &Node,
+    upstream: &[Option<Tensor>],
+) -> Result<Vec<Option<Tensor>>> {
     let results = rule.gradient(upstream)?;
     if results.len() != node.inputs.len() {
         return Err(Error::argument(format!(

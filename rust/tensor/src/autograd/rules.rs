@@ -162,11 +162,7 @@ pub(super) fn vjp(
         Op::Binary(binary) => binary_vjp(*binary, inputs, &outputs[0], g, needs),
         Op::Select => {
             let zero = execute::full(&[], Scalar::Float(0.0), g.dtype())?;
-            Ok(vec![
-                None,
-                when(1, &|| select(&inputs[0], g, &zero))?,
-                when(2, &|| select(&inputs[0], &zero, g))?,
-            ])
+            Ok(vec![None, when(1, &|| select(&inputs[0], g, &zero))?, when(2, &|| select(&inputs[0], &zero, g))?])
         }
         Op::Cast(_) => one(cast(g, inputs[0].dtype())),
 
@@ -212,8 +208,7 @@ pub(super) fn vjp(
         }
         Op::TakeAlong { axis } => {
             let base = zeros_like(&inputs[0])?;
-            let gradient =
-                run_one(Op::ScatterAlong { axis: *axis, mode: ScatterMode::Add }, &[&base, &inputs[1], g])?;
+            let gradient = run_one(Op::ScatterAlong { axis: *axis, mode: ScatterMode::Add }, &[&base, &inputs[1], g])?;
             Ok(vec![Some(gradient), None])
         }
         Op::Scatter { axis, mode } => {
@@ -334,10 +329,8 @@ fn unary_vjp(op: UnaryOp, x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Option<T
         UnaryOp::BesselI1 => {
             let zero = compare_scalar(CompareOp::Eq, x, 0.0)?;
             let safe = select(&zero, &ops::full_like(x, 1.0)?, x)?;
-            let slope = sub(
-                &ops::unary(UnaryOp::BesselI0, &safe)?,
-                &div(&ops::unary(UnaryOp::BesselI1, &safe)?, &safe)?,
-            )?;
+            let slope =
+                sub(&ops::unary(UnaryOp::BesselI0, &safe)?, &div(&ops::unary(UnaryOp::BesselI1, &safe)?, &safe)?)?;
             mul(g, &select(&zero, &ops::full_like(x, 0.5)?, &slope)?)
         }
         UnaryOp::Sigmoid => mul(g, &mul(y, &shift(&neg(y)?, 1.0)?)?),
@@ -358,7 +351,8 @@ fn unary_vjp(op: UnaryOp, x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Option<T
             let x2 = square(x)?;
             let t = ops::tanh(&scale(&mul(x, &shift(&scale(&x2, 0.044_715)?, 1.0)?)?, c)?)?;
             let inner = scale(&shift(&scale(&x2, 3.0 * 0.044_715)?, 1.0)?, c)?;
-            let slope = add(&scale(&shift(&t, 1.0)?, 0.5)?, &scale(&mul(x, &mul(&one_minus_square(&t)?, &inner)?)?, 0.5)?)?;
+            let slope =
+                add(&scale(&shift(&t, 1.0)?, 0.5)?, &scale(&mul(x, &mul(&one_minus_square(&t)?, &inner)?)?, 0.5)?)?;
             mul(g, &slope)
         }
     };
@@ -368,10 +362,7 @@ fn unary_vjp(op: UnaryOp, x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Option<T
 fn binary_vjp(op: BinaryOp, inputs: &[Tensor], y: &Tensor, g: &Tensor, needs: &[bool]) -> Result<Vec<Option<Tensor>>> {
     let (a, b) = (&inputs[0], &inputs[1]);
     let pair = |to_a: &dyn Fn() -> Result<Tensor>, to_b: &dyn Fn() -> Result<Tensor>| {
-        Ok(vec![
-            if needs[0] { Some(to_a()?) } else { None },
-            if needs[1] { Some(to_b()?) } else { None },
-        ])
+        Ok(vec![if needs[0] { Some(to_a()?) } else { None }, if needs[1] { Some(to_b()?) } else { None }])
     };
     match op {
         BinaryOp::Add => pair(&|| Ok(g.clone()), &|| Ok(g.clone())),
@@ -412,9 +403,7 @@ fn binary_vjp(op: BinaryOp, inputs: &[Tensor], y: &Tensor, g: &Tensor, needs: &[
             let safe = select(&zero, Scalar::Float(1.0), y)?;
             pair(&|| mul(g, &div(a, &safe)?), &|| mul(g, &div(b, &safe)?))
         }
-        BinaryOp::LogAddExp => {
-            pair(&|| mul(g, &ops::exp(&sub(a, y)?)?), &|| mul(g, &ops::exp(&sub(b, y)?)?))
-        }
+        BinaryOp::LogAddExp => pair(&|| mul(g, &ops::exp(&sub(a, y)?)?), &|| mul(g, &ops::exp(&sub(b, y)?)?)),
         BinaryOp::FloorDiv
         | BinaryOp::And
         | BinaryOp::Or
@@ -450,7 +439,11 @@ fn reduce_vjp(op: ReduceOp, axes: &[usize], x: &Tensor, y: &Tensor, g: &Tensor) 
             let rest: Dims = (0..x.rank()).filter(|axis| !axes.contains(axis)).collect();
             let order: Dims = rest.iter().chain(axes).copied().collect();
             let moved = permute(x, &order)?;
-            let shape: Dims = rest.iter().map(|&axis| x.shape()[axis]).chain([axes.iter().map(|&axis| x.shape()[axis]).product()]).collect();
+            let shape: Dims = rest
+                .iter()
+                .map(|&axis| x.shape()[axis])
+                .chain([axes.iter().map(|&axis| x.shape()[axis]).product()])
+                .collect();
             let flat = reshape(&moved, &shape)?;
             let others = mul(&exclusive_product(&flat, false)?, &exclusive_product(&flat, true)?)?;
             let mut inverse: Dims = SmallVec::from_elem(0, order.len());

@@ -62,10 +62,7 @@ pub(super) fn scatter_vjp(
             let taken = cast(&compare(CompareOp::Eq, updates, &access.gather(y, indices)?)?, g.dtype())?;
             let winners = access.scatter(&kept, indices, &taken, ScatterMode::Add)?;
             let share = div(g, &winners)?;
-            (
-                when(0, &|| mul(&share, &kept))?,
-                when(2, &|| mul(&access.gather(&share, indices)?, &taken))?,
-            )
+            (when(0, &|| mul(&share, &kept))?, when(2, &|| mul(&access.gather(&share, indices)?, &taken))?)
         }
     };
     Ok(vec![to_base, None, to_updates])

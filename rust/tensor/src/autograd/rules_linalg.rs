@@ -49,7 +49,8 @@ pub(super) fn vjp(
                 return Ok(vec![None, Some(to_b)]);
             }
             let x = &outputs[0];
-            let full = if transposed { matmul(x, &matrix_transpose(&to_b)?)? } else { matmul(&to_b, &matrix_transpose(x)?)? };
+            let full =
+                if transposed { matmul(x, &matrix_transpose(&to_b)?)? } else { matmul(&to_b, &matrix_transpose(x)?)? };
             let offset = i64::from(unit_diagonal);
             let part = if upper { triangle(&full, offset, false)? } else { triangle(&full, -offset, true)? };
             Ok(vec![Some(neg(&part)?), Some(to_b)])

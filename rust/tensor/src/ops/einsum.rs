@@ -162,7 +162,9 @@ fn output_labels(output: &str, widest: usize, named: &[Named], equation: &str) -
         return Err(Error::argument(format!("einsum: the output of `{equation}` names an axis twice")));
     }
     if let Some(missing) = labels.iter().find(|label| !named.iter().any(|operand| operand.labels.contains(label))) {
-        return Err(Error::argument(format!("einsum: the output of `{equation}` names `{missing}`, which no operand has")));
+        return Err(Error::argument(format!(
+            "einsum: the output of `{equation}` names `{missing}`, which no operand has"
+        )));
     }
     if let Some(at) = at {
         let before = output[..at].chars().count();
@@ -208,7 +210,8 @@ fn contract(left: Named, right: Named, needed: &dyn Fn(&char) -> bool) -> Result
     let arrange = |operand: &Named, groups: [&[char]; 3]| -> Result<(Tensor, [Dims; 3])> {
         let place = |label: &char| operand.labels.iter().position(|l| l == label);
         let order: Dims = groups.iter().flat_map(|group| group.iter().filter_map(place)).collect();
-        let sizes = groups.map(|group| group.iter().filter_map(place).map(|axis| operand.tensor.shape()[axis]).collect::<Dims>());
+        let sizes = groups
+            .map(|group| group.iter().filter_map(place).map(|axis| operand.tensor.shape()[axis]).collect::<Dims>());
         let shape: Dims = sizes.iter().map(|dims| dims.iter().product()).collect();
         Ok((reshape(&permute(&operand.tensor, &order)?, &shape)?, sizes))
     };

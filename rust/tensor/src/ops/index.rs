@@ -10,7 +10,11 @@ use crate::{execute::run_one, storage::Storage, tensor::Tensor};
 #[derive(Clone, Debug)]
 pub enum Index {
     At(i64),
-    Slice { start: Option<i64>, stop: Option<i64>, step: i64 },
+    Slice {
+        start: Option<i64>,
+        stop: Option<i64>,
+        step: i64,
+    },
     Ellipsis,
     NewAxis,
     /// Integer array.
@@ -223,20 +227,15 @@ pub fn index_update(x: &Tensor, indices: &[Index], value: &Tensor, mode: Scatter
     let places = index(&places, indices)?;
     let value = fitted(&value, places.shape())?;
     let n = places.len();
-    let flat = scatter(
-        &reshape(x, &[x.len()])?,
-        &reshape(&places, &[n])?,
-        &reshape(&value, &[n])?,
-        0,
-        mode,
-    )?;
+    let flat = scatter(&reshape(x, &[x.len()])?, &reshape(&places, &[n])?, &reshape(&value, &[n])?, 0, mode)?;
     reshape(&flat, x.shape())
 }
 
 /// `value` broadcast to the region it is assigned to; leading axes of length 1 may be too many.
 fn fitted(value: &Tensor, shape: &[usize]) -> Result<Tensor> {
     let extra = value.rank().saturating_sub(shape.len());
-    let trimmed = if value.shape()[..extra].iter().all(|&dim| dim == 1) { &value.shape()[extra..] } else { value.shape() };
+    let trimmed =
+        if value.shape()[..extra].iter().all(|&dim| dim == 1) { &value.shape()[extra..] } else { value.shape() };
     if broadcast("index", trimmed, shape).ok().as_deref() != Some(shape) {
         return Err(Error::shape(format!(
             "assignment: a value of shape {} does not fit a region of shape {}",
@@ -281,7 +280,13 @@ pub fn take_along(x: &Tensor, indices: &Tensor, axis: isize) -> Result<Tensor> {
 }
 
 /// The inverse of [`take_along`].
-pub fn scatter_along(base: &Tensor, indices: &Tensor, updates: &Tensor, axis: isize, mode: ScatterMode) -> Result<Tensor> {
+pub fn scatter_along(
+    base: &Tensor,
+    indices: &Tensor,
+    updates: &Tensor,
+    axis: isize,
+    mode: ScatterMode,
+) -> Result<Tensor> {
     let axis = resolved("scatter_along_axis", axis, base)?;
     let updates = cast(updates, base.dtype())?;
     run_one(Op::ScatterAlong { axis, mode }, &[base, &as_index("scatter_along_axis", indices)?, &updates])

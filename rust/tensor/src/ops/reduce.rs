@@ -1,6 +1,8 @@
 //! Reductions, scans, order.
 
-use corten_core::{ArgReduceOp, DType, Dims, Error, Op, ReduceOp, Result, ScanOp, Tuple, promote, resolve_axes, resolve_axis};
+use corten_core::{
+    ArgReduceOp, DType, Dims, Error, Op, ReduceOp, Result, ScanOp, Tuple, promote, resolve_axes, resolve_axis,
+};
 
 use super::{mul, shift, square, sub};
 use crate::{
