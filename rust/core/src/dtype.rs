@@ -117,10 +117,7 @@ impl DType {
 
     /// The dtype sums and dot products of this dtype accumulate in.
     pub const fn accumulator(self) -> Self {
-        match self {
-            Self::F16 | Self::BF16 => Self::F32,
-            other => other,
-        }
+        if matches!(self, Self::F16 | Self::BF16) { Self::F32 } else { self }
     }
 }
 
@@ -132,7 +129,7 @@ impl std::fmt::Display for DType {
 
 /// The dtype of a result of two typed operands: Keras 3's table (the JAX lattice).
 pub fn promote(a: DType, b: DType) -> DType {
-    use DType::{BF16, F16, F32, I8, I16, I32, I64, U8, U16, U32, U64};
+    use DType::{BF16, F16, F32, I16, I32, I64};
     if a == b {
         return a;
     }
@@ -159,13 +156,12 @@ pub fn promote(a: DType, b: DType) -> DType {
         }
         (Kind::Unsigned, Kind::Signed) | (Kind::Signed, Kind::Unsigned) => {
             let (unsigned, signed) = if a.kind() == Kind::Unsigned { (a, b) } else { (b, a) };
-            let wide = match unsigned {
-                U8 => I16,
-                U16 => I32,
-                U32 => I64,
-                // No integer holds both: the lattice's answer is the default float.
-                U64 => return F32,
-                _ => I8,
+            // No integer holds both uint64 and a sign: the lattice's answer is the default float.
+            let wide = match unsigned.size() {
+                1 => I16,
+                2 => I32,
+                4 => I64,
+                _ => return F32,
             };
             if wide.size() > signed.size() { wide } else { signed }
         }

@@ -315,48 +315,38 @@ fn unary_dtype(op: UnaryOp, dtype: DType) -> Result<DType> {
         return Ok(DType::Bool);
     }
     let name = op.name();
-    match op {
-        UnaryOp::Not if dtype.is_float() => {
-            Err(Error::dtype(format!("{name}: integers or bool are needed; got {dtype}")))
+    if op == UnaryOp::Not {
+        if dtype.is_float() {
+            return Err(Error::dtype(format!("{name}: integers or bool are needed; got {dtype}")));
         }
-        _ if op.is_float_valued() && !dtype.is_float() => {
-            Err(Error::dtype(format!("{name}: a float dtype is needed; got {dtype}")))
-        }
-        _ if dtype == DType::Bool && op != UnaryOp::Not => {
-            Err(Error::dtype(format!("{name}: bool is not a number; cast it first")))
-        }
-        _ => Ok(dtype),
+    } else if dtype == DType::Bool {
+        return Err(Error::dtype(format!("{name}: bool is not a number; cast it first")));
+    } else if op.is_float_valued() && !dtype.is_float() {
+        return Err(Error::dtype(format!("{name}: a float dtype is needed; got {dtype}")));
     }
+    Ok(dtype)
 }
 
 fn binary_dtype(op: BinaryOp, dtype: DType) -> Result<()> {
-    let name = op.name();
-    match op {
-        BinaryOp::Div | BinaryOp::Atan2 | BinaryOp::Hypot | BinaryOp::LogAddExp if !dtype.is_float() => {
-            Err(Error::dtype(format!("{name}: a float dtype is needed; got {dtype}")))
+    let (fits, needed) = match op {
+        BinaryOp::Div | BinaryOp::Atan2 | BinaryOp::Hypot | BinaryOp::LogAddExp => {
+            (dtype.is_float(), "a float dtype is")
         }
-        BinaryOp::And | BinaryOp::Or | BinaryOp::Xor if dtype.is_float() => {
-            Err(Error::dtype(format!("{name}: integers or bool are needed; got {dtype}")))
-        }
-        BinaryOp::ShiftLeft | BinaryOp::ShiftRight | BinaryOp::Gcd if !dtype.is_integer() => {
-            Err(Error::dtype(format!("{name}: integers are needed; got {dtype}")))
-        }
+        BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => (!dtype.is_float(), "integers or bool are"),
+        BinaryOp::ShiftLeft | BinaryOp::ShiftRight | BinaryOp::Gcd => (dtype.is_integer(), "integers are"),
         BinaryOp::Add
         | BinaryOp::Sub
         | BinaryOp::Mul
         | BinaryOp::FloorDiv
         | BinaryOp::Mod
         | BinaryOp::Fmod
-        | BinaryOp::Pow
-        | BinaryOp::ShiftLeft
-        | BinaryOp::ShiftRight
-        | BinaryOp::Gcd
-            if dtype == DType::Bool =>
-        {
-            Err(Error::dtype(format!("{name}: bool is not a number; cast it first")))
-        }
-        _ => Ok(()),
+        | BinaryOp::Pow => (dtype != DType::Bool, "numbers are"),
+        BinaryOp::Max | BinaryOp::Min => (true, ""),
+    };
+    if fits {
+        return Ok(());
     }
+    Err(Error::dtype(format!("{}: {needed} needed; got {dtype}", op.name())))
 }
 
 fn permute(op: &str, x: &Spec, axes: &[usize]) -> Result<Dims> {
@@ -608,7 +598,7 @@ fn spatial_output(
 fn conv_channels(op: &str, spec: &ConvSpec, c_in: usize, w: &Spec) -> Result<()> {
     let rank = w.rank();
     let (per_group, c_out) = (w.shape[rank - 2], w.shape[rank - 1]);
-    if spec.groups == 0 || per_group * spec.groups != c_in || c_out % spec.groups != 0 {
+    if spec.groups == 0 || per_group * spec.groups != c_in || !c_out.is_multiple_of(spec.groups) {
         return Err(Error::shape(format!(
             "{op}: {c_in} input channels in {} groups need a kernel of shape (..., {}, multiple of {}); got {}",
             spec.groups,
@@ -716,7 +706,7 @@ fn fused(op: &FusedOp, inputs: &[Spec]) -> Result<Specs> {
             smallvec![x.clone(), vector.clone(), vector]
         }
         FusedOp::GroupNorm { groups, scale, offset, .. } => {
-            if *groups == 0 || last(x) % groups != 0 {
+            if *groups == 0 || !last(x).is_multiple_of(*groups) {
                 return Err(Error::argument(format!(
                     "{name}: the {} channels do not split into {groups} groups",
                     last(x)
