@@ -48,6 +48,14 @@ pub(crate) fn materialize(x: &Tensor) -> Result<Data> {
     Ok(stored(buffer, layout, x.dtype()))
 }
 
+/// The values row-major, copied only if they are not.
+fn row_major(x: &Tensor) -> Result<Data> {
+    if x.layout().is_contiguous() {
+        return Ok(Data { storage: x.storage().clone(), layout: x.layout().clone(), dtype: x.dtype() });
+    }
+    materialize(x)
+}
+
 /// Runs a fused op's own gradient kernel, if the device has one.
 pub(crate) fn fused_grad(
     op: &corten_core::FusedOp,
@@ -127,13 +135,13 @@ fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
         }
         Op::Cast(dtype) => one(CPU.cast(x[0], *dtype)?),
 
-        Op::Reshape(shape) => match inputs[0].layout().reshape(shape) {
-            Some(layout) => relaid(inputs[0], layout),
-            None => {
-                let copy = materialize(inputs[0])?;
-                smallvec![Data { layout: Layout::contiguous(shape), ..copy }]
+        Op::Reshape(shape) => {
+            if let Some(layout) = inputs[0].layout().reshape(shape) {
+                relaid(inputs[0], layout)
+            } else {
+                smallvec![Data { layout: Layout::contiguous(shape), ..materialize(inputs[0])? }]
             }
-        },
+        }
         Op::Permute(axes) => relaid(inputs[0], inputs[0].layout().permute(axes)),
         Op::Expand(shape) => relaid(inputs[0], inputs[0].layout().expand(shape)),
         Op::Slice(ranges) => relaid(inputs[0], inputs[0].layout().slice(ranges)),
@@ -212,17 +220,16 @@ fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
         Op::AvgPool(spec) => one(CPU.avg_pool(spec, x[0], &out.shape)?),
         Op::AvgPoolGrad { spec, .. } => one(CPU.avg_pool_grad(spec, x[0], &out.shape)?),
 
-        Op::Fused(fused_op) => match CPU.fused(fused_op, &x)? {
-            Some(buffers) => many(buffers),
-            None => {
+        Op::Fused(fused_op) => {
+            if let Some(buffers) = CPU.fused(fused_op, &x)? {
+                many(buffers)
+            } else {
                 let plain: SmallVec<[Tensor; 6]> = inputs.iter().map(|x| x.detach()).collect();
                 let _guard = autograd::no_grad();
-                return crate::fused::reference(fused_op, &plain)?
-                    .into_iter()
-                    .map(|result| materialize(&result))
-                    .collect();
+                let results = crate::fused::reference(fused_op, &plain)?;
+                results.iter().map(row_major).collect::<Result<_>>()?
             }
-        },
+        }
     })
 }
 

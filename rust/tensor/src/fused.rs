@@ -115,10 +115,12 @@ fn dropout(x: &Tensor, rate: f64, key: Key) -> Result<Tensor> {
 /// What a score becomes that must not be attended: so low that its weight is 0, yet a row without any
 /// allowed key gives equal weights and no NaN.
 fn masked_score(dtype: DType) -> Scalar {
-    let largest = match dtype {
-        DType::F16 => 65504.0,
-        DType::F64 => f64::MAX,
-        _ => f64::from(f32::MAX),
+    let largest = if dtype == DType::F16 {
+        65504.0
+    } else if dtype == DType::F64 {
+        f64::MAX
+    } else {
+        f64::from(f32::MAX)
     };
     Scalar::Float(-0.7 * largest)
 }

@@ -42,7 +42,7 @@ impl Leaf {
 
 enum Rule {
     Leaf(Leaf),
-    Op(Op),
+    Op(Box<Op>),
     Custom(Box<dyn CustomGradient>),
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn record(op: Op, inputs: &[&Tensor], values: SmallVec<[Arc<Data>; 2]
     let keeps = rules::keeps(&op);
     let kept_inputs = inputs.iter().map(|x| if keeps.inputs { Tensor::clone(x) } else { x.hollow() }).collect();
     let kept_outputs = if keeps.outputs { values.clone() } else { values.iter().map(|value| hollow(value)).collect() };
-    attach(Node::new(Rule::Op(op), kept_inputs, kept_outputs), values)
+    attach(Node::new(Rule::Op(Box::new(op)), kept_inputs, kept_outputs), values)
 }
 
 fn hollow(value: &Data) -> Arc<Data> {

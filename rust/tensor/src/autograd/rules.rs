@@ -136,13 +136,15 @@ pub(super) fn vjp(
     grads: &[Option<Tensor>],
     needs: &[bool],
 ) -> Result<Vec<Option<Tensor>>> {
+    // Ops whose further outputs carry gradients of their own.
+    if let Op::Linalg(linalg) = op {
+        return rules_linalg::vjp(*linalg, inputs, outputs, grads, needs);
+    }
     let Some(g) = grads[0].as_ref() else {
-        // Only a further output was used.
-        return match op {
-            Op::Linalg(linalg) => rules_linalg::vjp(*linalg, inputs, outputs, grads, needs),
-            Op::Fused(fused_op) => fused_vjp(fused_op, inputs, outputs, grads, needs),
-            _ => Ok(vec![None; inputs.len()]),
-        };
+        if let Op::Fused(fused_op) = op {
+            return fused_vjp(fused_op, inputs, outputs, grads, needs);
+        }
+        return Ok(vec![None; inputs.len()]);
     };
     // Computes a gradient only where it is asked for.
     let when = |i: usize, rule: &dyn Fn() -> Result<Tensor>| -> Result<Option<Tensor>> {

@@ -247,12 +247,15 @@ fn fitted(value: &Tensor, shape: &[usize]) -> Result<Tensor> {
 }
 
 /// The indices as int32 or int64.
-fn as_index(op: &str, indices: &Tensor) -> Result<Tensor> {
-    match indices.dtype() {
-        DType::I32 | DType::I64 => Ok(indices.clone()),
-        dtype if dtype.is_integer() => cast(indices, DType::I64),
-        dtype => Err(Error::dtype(format!("{op}: indices must be integers; got {dtype}"))),
+pub(crate) fn as_index(op: &str, indices: &Tensor) -> Result<Tensor> {
+    let dtype = indices.dtype();
+    if matches!(dtype, DType::I32 | DType::I64) {
+        return Ok(indices.clone());
     }
+    if dtype.is_integer() {
+        return cast(indices, DType::I64);
+    }
+    Err(Error::dtype(format!("{op}: indices must be integers; got {dtype}")))
 }
 
 fn resolved(op: &str, axis: isize, x: &Tensor) -> Result<usize> {

@@ -1,6 +1,6 @@
 //! Fused forms.
 
-use corten_core::{DType, Error, FusedOp, Op, Result, resolve_axis};
+use corten_core::{Error, FusedOp, Op, Result, resolve_axis};
 
 use super::to_float;
 use crate::{
@@ -33,12 +33,6 @@ pub fn sparse_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> 
     if logits.rank() == 0 {
         return Err(Error::shape("sparse_cross_entropy: the logits need a class axis"));
     }
-    let labels = match labels.dtype() {
-        DType::I32 | DType::I64 => labels.clone(),
-        other if other.is_integer() => super::cast(labels, DType::I64)?,
-        other => {
-            return Err(Error::dtype(format!("sparse_cross_entropy: labels must be integers; got {other}")));
-        }
-    };
+    let labels = super::index::as_index("sparse_cross_entropy", labels)?;
     run_one(Op::Fused(FusedOp::SparseCrossEntropy), &[&logits, &labels])
 }

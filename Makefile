@@ -1,0 +1,80 @@
+# The only entry points: people, hooks and CI call these.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
+.PHONY: help demo test test-rust test-python check lint types stubs bench wheel clean
+
+help: ## Lists the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+# One line that says what to install, instead of a page of errors.
+.PHONY: tools
+tools:
+	@command -v $(PYTHON) >/dev/null || { echo "Corten needs Python 3.11 or newer: install it from https://www.python.org (or set PYTHON=/path/to/python3)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Corten needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Set PYTHON=/path/to/a/newer/python3." >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "Corten needs a Rust toolchain (1.89 or newer): install it from https://rustup.rs." >&2; exit 1; }
+
+$(BIN)/python: | tools
+	@$(PYTHON) -m venv $(VENV) || { echo "The Python venv module is missing: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
+
+# Everything the wheel is made of.
+SOURCES := $(shell find rust python -name '*.rs' -o -name 'Cargo.toml' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
+
+$(VENV)/.tools: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check numpy $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["dev"], sep=" ")')
+	@touch $@
+
+# The demo needs less than the tests do.
+$(VENV)/.demo-tools: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check "maturin>=1.14,<2" "numpy>=1.26" "matplotlib>=3.8"
+	@touch $@
+
+dist/.built: $(SOURCES) | $(VENV)/.demo-tools
+	rm -rf dist
+	$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out dist
+	@touch $@
+
+$(VENV)/.installed: dist/.built
+	$(BIN)/python -m pip install -q --disable-pip-version-check --force-reinstall --no-deps dist/*.whl
+	@touch $@
+
+demo: tools $(VENV)/.installed ## Trains a network on handwritten digits, saves it, loads it, draws pictures
+	$(BIN)/python examples/handwriting.py
+
+wheel: tools dist/.built ## Builds the wheel into dist/
+	@ls -l dist/*.whl
+
+test: tools lint test-rust test-python ## Builds and runs every test
+
+test-rust: tools
+	cargo test --workspace --locked --release --exclude corten-python
+
+test-python: $(VENV)/.installed $(VENV)/.tools
+	$(BIN)/python scripts/generate_stubs.py --check
+	$(BIN)/python -m pytest
+
+check: tools lint types ## Formatters, linters, type checker
+
+lint: tools $(VENV)/.tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --release -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+types: lint
+
+stubs: $(VENV)/.installed ## Writes python/corten/_core.pyi from the built module
+	$(BIN)/python scripts/generate_stubs.py
+
+bench: $(VENV)/.installed ## Measures Corten on this machine
+	$(BIN)/python benches/figures.py
+
+clean: ## Removes everything that was built
+	rm -rf target dist $(VENV)
