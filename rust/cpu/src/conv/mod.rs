@@ -1,14 +1,225 @@
-//! Convolutions.
-use corten_core::{ConvSpec, Error, Result};
+//! Convolutions of one to three spatial axes, channels last, and their two gradients, as products
+//! of matrices whose packing reads the image ([`patches`]); depthwise ones directly ([`depthwise`]).
 
-use crate::{In, memory::Buffer};
+mod depthwise;
+mod geometry;
+mod patches;
+#[cfg(test)]
+mod tests;
 
-pub(crate) fn conv(_spec: &ConvSpec, _x: In<'_>, _w: In<'_>, _out: &[usize]) -> Result<Buffer> {
-    Err(Error::unsupported("conv: not available on this device yet"))
+use corten_core::{
+    ConvSpec, DType, Dims, Element, Error, Layout, Result,
+    half::{bf16, f16},
+};
+
+use self::{
+    geometry::Geometry,
+    patches::{PatchColumns, PatchRows, TapColumns},
+};
+use crate::{
+    In, copy,
+    matmul::{Matrix, Output, Real, Scratch, Size, Widen, gemm},
+    memory::{self, Buffer},
+};
+
+pub(crate) fn conv(spec: &ConvSpec, x: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
+    let geometry = Geometry::new(spec, x.layout.shape(), w.layout.shape(), out);
+    by_dtype("conv", Pass::Forward, &geometry, x, w, out)
 }
-pub(crate) fn conv_grad_input(_spec: &ConvSpec, _dy: In<'_>, _w: In<'_>, _out: &[usize]) -> Result<Buffer> {
-    Err(Error::unsupported("conv_transpose: not available on this device yet"))
+
+pub(crate) fn conv_grad_input(spec: &ConvSpec, dy: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
+    let geometry = Geometry::new(spec, out, w.layout.shape(), dy.layout.shape());
+    by_dtype("conv_transpose", Pass::Input, &geometry, dy, w, out)
 }
-pub(crate) fn conv_grad_weight(_spec: &ConvSpec, _x: In<'_>, _dy: In<'_>, _out: &[usize]) -> Result<Buffer> {
-    Err(Error::unsupported("conv_grad_weight: not available on this device yet"))
+
+pub(crate) fn conv_grad_weight(spec: &ConvSpec, x: In<'_>, dy: In<'_>, out: &[usize]) -> Result<Buffer> {
+    let geometry = Geometry::new(spec, x.layout.shape(), out, dy.layout.shape());
+    // Inference cannot know the kernel's sizes from the operands, so this pair is checked here.
+    let rank = x.layout.rank();
+    let spatial = corten_core::conv_output("conv_grad_weight", spec, &x.layout.shape()[1..rank - 1], &out[..rank - 2])?;
+    let expected: Dims = std::iter::once(x.layout.shape()[0]).chain(spatial).chain([out[rank - 1]]).collect();
+    if expected[..] != *dy.layout.shape() {
+        return Err(Error::shape(format!(
+            "conv_grad_weight: the gradient must be {}; got {}",
+            corten_core::Tuple(&expected),
+            corten_core::Tuple(dy.layout.shape())
+        )));
+    }
+    by_dtype("conv_grad_weight", Pass::Weight, &geometry, x, dy, out)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pass {
+    Forward,
+    Input,
+    Weight,
+}
+
+fn by_dtype(name: &str, pass: Pass, geometry: &Geometry, a: In<'_>, b: In<'_>, out: &[usize]) -> Result<Buffer> {
+    match a.dtype {
+        DType::F32 => run::<f32, f32>(pass, geometry, a, b, out),
+        DType::F64 => run::<f64, f64>(pass, geometry, a, b, out),
+        DType::F16 => run::<f32, f16>(pass, geometry, a, b, out),
+        DType::BF16 => run::<f32, bf16>(pass, geometry, a, b, out),
+        DType::Bool
+        | DType::U8
+        | DType::U16
+        | DType::U32
+        | DType::U64
+        | DType::I8
+        | DType::I16
+        | DType::I32
+        | DType::I64 => {
+            Err(Error::dtype(format!("{name}: a float dtype is needed; got {}; cast the operands to float32", a.dtype)))
+        }
+    }
+}
+
+/// The operand row-major: itself, or a copy.
+enum Dense<'a, S> {
+    Here(&'a [S]),
+    Copied(Buffer),
+}
+
+impl<'a, S: Element> Dense<'a, S> {
+    fn new(x: In<'a>) -> Result<Self> {
+        if let Some(slice) = memory::contiguous::<S>(x) {
+            return Ok(Self::Here(slice));
+        }
+        let mut buffer = Buffer::for_elements(S::DTYPE, x.layout.len())?;
+        copy::copy(x, &mut buffer, &Layout::contiguous(x.layout.shape()))?;
+        Ok(Self::Copied(buffer))
+    }
+
+    fn slice(&self) -> &[S] {
+        match self {
+            Self::Here(slice) => slice,
+            Self::Copied(buffer) => buffer.as_slice(),
+        }
+    }
+}
+
+fn run<T: Real, S: Widen<T> + Element>(
+    pass: Pass,
+    geometry: &Geometry,
+    a: In<'_>,
+    b: In<'_>,
+    out: &[usize],
+) -> Result<Buffer> {
+    let len = out.iter().product();
+    let mut result = Buffer::for_elements(S::DTYPE, len)?;
+    let (a, b) = (Dense::<S>::new(a)?, Dense::<S>::new(b)?);
+    if T::DTYPE == S::DTYPE {
+        compute::<T, S>(pass, geometry, a.slice(), b.slice(), result.as_mut_slice::<T>());
+    } else {
+        let mut sums = Scratch::<T>::new(len);
+        compute::<T, S>(pass, geometry, a.slice(), b.slice(), &mut sums);
+        for (to, sum) in result.as_mut_slice::<S>().iter_mut().zip(sums.iter()) {
+            *to = S::narrow(*sum);
+        }
+    }
+    Ok(result)
+}
+
+fn compute<T: Real, S: Widen<T>>(pass: Pass, geometry: &Geometry, a: &[S], b: &[S], out: &mut [T]) {
+    if out.is_empty() {
+        return;
+    }
+    match (pass, geometry.is_depthwise()) {
+        (Pass::Forward, false) => forward(geometry, a, b, out),
+        (Pass::Input, false) => grad_input(geometry, a, b, out),
+        (Pass::Weight, false) => grad_weight(geometry, a, b, out),
+        (Pass::Forward, true) => depthwise::forward(geometry, a, b, out),
+        (Pass::Input, true) => depthwise::grad_input(geometry, a, b, out),
+        (Pass::Weight, true) => depthwise::grad_weight(geometry, a, b, out),
+    }
+}
+
+fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T]) {
+    let (all_in, all_out) = (g.channels_in * g.groups, g.channels_out * g.groups);
+    let depth = g.taps() * g.channels_in;
+    let size = Size { rows: g.output_positions(), columns: g.channels_out, depth };
+    let grid = g.reading();
+    for group in 0..g.groups {
+        let weights = Matrix::new(w, group * g.channels_out, (g.channels_out, 1), (depth, all_out as isize));
+        let out = Output::strided(&mut y[group * g.channels_out..], all_out);
+        let first_channel = group * g.channels_in;
+        if g.is_pointwise() {
+            let rows = Matrix::new(x, first_channel, (size.rows, all_in as isize), (g.channels_in, 1));
+            gemm(size, &rows, &weights, &out, true);
+        } else {
+            let rows =
+                PatchRows { image: x, grid: &grid, cell: all_in, first_channel, channels: g.channels_in };
+            gemm(size, &rows, &weights, &out, true);
+        }
+    }
+}
+
+fn grad_input<T: Real, S: Widen<T>>(g: &Geometry, dy: &[S], w: &[S], dx: &mut [T]) {
+    let (all_in, all_out) = (g.channels_in * g.groups, g.channels_out * g.groups);
+    let phases = g.written();
+    for group in 0..g.groups {
+        let kernel = |tap: usize| {
+            Matrix::new(
+                w,
+                tap * g.channels_in * all_out + group * g.channels_out,
+                (g.channels_in, all_out as isize),
+                (g.channels_out, 1),
+            )
+        };
+        let first_channel = group * g.channels_out;
+        for phase in &phases {
+            let grid = &phase.grid;
+            let mut taps = Vec::with_capacity(grid.taps());
+            for a in &phase.taps[0] {
+                for b in &phase.taps[1] {
+                    for c in &phase.taps[2] {
+                        taps.push(kernel((a * g.kernel[1] + b) * g.kernel[2] + c));
+                    }
+                }
+            }
+            let size = Size { rows: grid.len(), columns: g.channels_in, depth: taps.len() * g.channels_out };
+            let weights = TapColumns { taps, channels: g.channels_out };
+            let start = |row: usize| {
+                let (image, at) = grid.position(row);
+                let cell = (0..3).fold(image, |cell, axis| {
+                    cell * g.input[axis] + phase.first[axis] + at[axis] * g.strides[axis]
+                });
+                cell * all_in
+            };
+            let channels = &mut dx[group * g.channels_in..];
+            let out = if g.strides == [1; 3] {
+                Output::strided(channels, all_in)
+            } else {
+                // SAFETY: positions are distinct cells, and a row is within its cell.
+                unsafe { Output::mapped(channels, &start) }
+            };
+            if g.is_pointwise() {
+                let rows = Matrix::new(dy, first_channel, (size.rows, all_out as isize), (g.channels_out, 1));
+                gemm(size, &rows, &weights, &out, true);
+            } else {
+                let rows = PatchRows { image: dy, grid, cell: all_out, first_channel, channels: g.channels_out };
+                gemm(size, &rows, &weights, &out, true);
+            }
+        }
+    }
+}
+
+fn grad_weight<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], dy: &[S], dw: &mut [T]) {
+    let (all_in, all_out) = (g.channels_in * g.groups, g.channels_out * g.groups);
+    let size = Size { rows: g.taps() * g.channels_in, columns: g.channels_out, depth: g.output_positions() };
+    let grid = g.reading();
+    for group in 0..g.groups {
+        let first_channel = group * g.channels_in;
+        let gradient = Matrix::new(dy, group * g.channels_out, (g.channels_out, 1), (size.depth, all_out as isize));
+        let out = Output::strided(&mut dw[group * g.channels_out..], all_out);
+        if g.is_pointwise() {
+            let columns = Matrix::new(x, first_channel, (g.channels_in, 1), (size.depth, all_in as isize));
+            gemm(size, &columns, &gradient, &out, true);
+        } else {
+            let columns =
+                PatchColumns { image: x, grid: &grid, cell: all_in, first_channel, channels: g.channels_in };
+            gemm(size, &columns, &gradient, &out, true);
+        }
+    }
 }

@@ -15,7 +15,7 @@ use corten_core::{
 };
 
 pub(crate) use self::{
-    gemm::{Finish, Output, Size, gemm},
+    gemm::{Output, Size, gemm},
     kernel::Real,
     pack::{Matrix, Panels, WIDEST, Widen},
     scratch::Scratch,
