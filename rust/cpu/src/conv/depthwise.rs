@@ -141,9 +141,8 @@ pub(super) fn grad_input<T: Real, S: Widen<T>>(g: &Geometry, dy: &[S], w: &[S], 
         for_tasks(grid.len(), grid.taps().max(1) * all_out, &|positions| {
             for_positions(grid, positions, all_out, &mut |position, taps| {
                 let (image, at) = grid.position(position);
-                let cell = (0..3).fold(image, |cell, axis| {
-                    cell * g.input[axis] + phase.first[axis] + at[axis] * g.strides[axis]
-                });
+                let cell = (0..3)
+                    .fold(image, |cell, axis| cell * g.input[axis] + phase.first[axis] + at[axis] * g.strides[axis]);
                 // SAFETY: every position has its own cell.
                 let out = unsafe { out.range(cell * channels..(cell + 1) * channels) };
                 let taps: smallvec::SmallVec<[(usize, usize); 32]> =

@@ -99,8 +99,8 @@ impl Geometry {
                         let stride = self.strides[axis] as isize;
                         (0..self.kernel[axis])
                             .map(|tap| {
-                                let distance = (first[axis] + self.before[axis]) as isize
-                                    - (tap * self.dilation[axis]) as isize;
+                                let distance =
+                                    (first[axis] + self.before[axis]) as isize - (tap * self.dilation[axis]) as isize;
                                 (tap, distance)
                             })
                             .filter(|(_, distance)| distance.rem_euclid(stride) == 0)

@@ -148,8 +148,7 @@ fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T]) {
             let rows = Matrix::new(x, first_channel, (size.rows, all_in as isize), (g.channels_in, 1));
             gemm(size, &rows, &weights, &out, true);
         } else {
-            let rows =
-                PatchRows { image: x, grid: &grid, cell: all_in, first_channel, channels: g.channels_in };
+            let rows = PatchRows { image: x, grid: &grid, cell: all_in, first_channel, channels: g.channels_in };
             gemm(size, &rows, &weights, &out, true);
         }
     }
@@ -182,9 +181,8 @@ fn grad_input<T: Real, S: Widen<T>>(g: &Geometry, dy: &[S], w: &[S], dx: &mut [T
             let weights = TapColumns { taps, channels: g.channels_out };
             let start = |row: usize| {
                 let (image, at) = grid.position(row);
-                let cell = (0..3).fold(image, |cell, axis| {
-                    cell * g.input[axis] + phase.first[axis] + at[axis] * g.strides[axis]
-                });
+                let cell = (0..3)
+                    .fold(image, |cell, axis| cell * g.input[axis] + phase.first[axis] + at[axis] * g.strides[axis]);
                 cell * all_in
             };
             let channels = &mut dx[group * g.channels_in..];
@@ -217,8 +215,7 @@ fn grad_weight<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], dy: &[S], dw: &mut [
             let columns = Matrix::new(x, first_channel, (g.channels_in, 1), (size.depth, all_in as isize));
             gemm(size, &columns, &gradient, &out, true);
         } else {
-            let columns =
-                PatchColumns { image: x, grid: &grid, cell: all_in, first_channel, channels: g.channels_in };
+            let columns = PatchColumns { image: x, grid: &grid, cell: all_in, first_channel, channels: g.channels_in };
             gemm(size, &columns, &gradient, &out, true);
         }
     }

@@ -83,9 +83,7 @@ impl Case {
         let (x, w, y) = self.shapes();
         let g = Geometry::new(&self.spec, &x, &w, &y);
         let cells = |sizes: [usize; 3]| {
-            (0..sizes[0]).flat_map(move |a| {
-                (0..sizes[1]).flat_map(move |b| (0..sizes[2]).map(move |c| [a, b, c]))
-            })
+            (0..sizes[0]).flat_map(move |a| (0..sizes[1]).flat_map(move |b| (0..sizes[2]).map(move |c| [a, b, c])))
         };
         let index = |sizes: [usize; 3], at: [usize; 3]| (at[0] * sizes[1] + at[1]) * sizes[2] + at[2];
         let volume = |sizes: [usize; 3]| sizes.iter().product::<usize>();
@@ -103,7 +101,9 @@ impl Case {
                         let group = co / g.channels_out;
                         for ci in 0..g.channels_in {
                             f(
-                                (n * volume(g.input) + index(g.input, at)) * self.channels.0 + group * g.channels_in + ci,
+                                (n * volume(g.input) + index(g.input, at)) * self.channels.0
+                                    + group * g.channels_in
+                                    + ci,
                                 (index(g.kernel, k) * g.channels_in + ci) * self.channels.1 + co,
                                 (n * volume(g.output) + index(g.output, o)) * self.channels.1 + co,
                             );
