@@ -5,6 +5,7 @@
 
 mod conv;
 mod copy;
+mod dense;
 mod elementwise;
 mod fork;
 mod fused;

@@ -1,7 +1,7 @@
 //! Depthwise convolutions, one input channel per group: too little arithmetic per element for a
 //! product of matrices, so channels are computed side by side where they lie.
 
-use super::geometry::{Geometry, Grid};
+use super::geometry::Geometry;
 use crate::{
     matmul::{Real, Scratch, Widen},
     parallel::{self, DisjointMut},
@@ -67,33 +67,6 @@ vectorized! {
     }
 }
 
-/// Calls `cell` for every position of a grid with the taps that read inside the image there: (first
-/// element of the image cell, index of the tap).
-fn for_positions(
-    grid: &Grid,
-    positions: std::ops::Range<usize>,
-    channels: usize,
-    cell: &mut dyn FnMut(usize, &[(usize, usize)]),
-) {
-    let mut taps = Vec::with_capacity(grid.taps());
-    let mut first = positions.start;
-    for run in grid.runs(positions) {
-        for i in 0..run.len {
-            taps.clear();
-            for tap in 0..grid.taps() {
-                if let Some((start, inside)) = grid.reach(&run, grid.tap(tap))
-                    && inside.contains(&i)
-                {
-                    let at = (start + (i * grid.steps[2]) as isize) as usize;
-                    taps.push((at * channels, tap));
-                }
-            }
-            cell(first + i, &taps);
-        }
-        first += run.len;
-    }
-}
-
 /// Cuts positions into tasks of enough work, by shape alone.
 fn for_tasks(positions: usize, work: usize, run: &(dyn Fn(std::ops::Range<usize>) + Sync)) {
     parallel::for_ranges(positions, (TASK / work.max(1)).max(1), run);
@@ -105,7 +78,7 @@ pub(super) fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &
     let grid = g.reading();
     let out = DisjointMut::new(y);
     for_tasks(grid.len(), grid.taps() * all_out, &|positions| {
-        for_positions(&grid, positions, channels, &mut |position, taps| {
+        grid.for_positions(positions, channels, &mut |position, taps| {
             // SAFETY: every position has its own range.
             let out = unsafe { out.range(position * all_out..(position + 1) * all_out) };
             if repeat == 1 {
@@ -139,7 +112,7 @@ pub(super) fn grad_input<T: Real, S: Widen<T>>(g: &Geometry, dy: &[S], w: &[S], 
         };
         let kernel_taps: Vec<usize> = (0..grid.taps()).map(kernel_tap).collect();
         for_tasks(grid.len(), grid.taps().max(1) * all_out, &|positions| {
-            for_positions(grid, positions, all_out, &mut |position, taps| {
+            grid.for_positions(positions, all_out, &mut |position, taps| {
                 let (image, at) = grid.position(position);
                 let cell = (0..3)
                     .fold(image, |cell, axis| cell * g.input[axis] + phase.first[axis] + at[axis] * g.strides[axis]);
@@ -172,7 +145,7 @@ pub(super) fn grad_weight<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], dy: &[S],
     parallel::for_chunks(parts, &|index| {
         // SAFETY: every part has its own range.
         let sums = unsafe { pieces.range(index * len..(index + 1) * len) };
-        for_positions(&grid, index * part..((index + 1) * part).min(positions), channels, &mut |position, taps| {
+        grid.for_positions(index * part..((index + 1) * part).min(positions), channels, &mut |position, taps| {
             let gradient = &dy[position * all_out..(position + 1) * all_out];
             for &(from, tap) in taps {
                 let sums = &mut sums[tap * all_out..(tap + 1) * all_out];

@@ -1,6 +1,8 @@
 //! Where the taps of a kernel fall in an image, for one to three spatial axes seen as three.
 
-use corten_core::ConvSpec;
+use std::ops::Range;
+
+use corten_core::{ConvSpec, PoolSpec};
 
 /// Sizes of a convolution. Axes that are not there have size 1.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,14 @@ impl Geometry {
             channels_in: x[rank - 1] / spec.groups,
             channels_out: y[rank - 1] / spec.groups,
         }
+    }
+
+    /// The windows of a pooling over images of one shape.
+    pub(crate) fn of_pool(spec: &PoolSpec, x: &[usize], y: &[usize]) -> Self {
+        let (strides, padding, dilation) = (spec.strides.clone(), spec.padding.clone(), spec.dilation.clone());
+        let mut window = spec.window.clone();
+        window.extend([1, 1]);
+        Self::new(&ConvSpec { strides, padding, dilation, groups: 1 }, x, &window, y)
     }
 
     pub(crate) fn taps(&self) -> usize {
@@ -177,7 +187,7 @@ impl Grid {
     }
 
     /// Cuts positions into runs.
-    pub(crate) fn runs(&self, positions: std::ops::Range<usize>) -> impl Iterator<Item = Run> {
+    pub(crate) fn runs(&self, positions: Range<usize>) -> impl Iterator<Item = Run> {
         let mut next = positions.start;
         std::iter::from_fn(move || {
             (next < positions.end).then(|| {
@@ -191,7 +201,7 @@ impl Grid {
 
     /// Where in the image (counted in cells) the first position of a run reads with the tap, and
     /// which positions of the run read inside.
-    pub(crate) fn reach(&self, run: &Run, tap: [usize; 3]) -> Option<(isize, std::ops::Range<usize>)> {
+    pub(crate) fn reach(&self, run: &Run, tap: [usize; 3]) -> Option<(isize, Range<usize>)> {
         let mut cell = run.image as isize;
         for axis in 0..2 {
             let at = (run.at[axis] * self.steps[axis]) as isize + self.origins[axis][tap[axis]];
@@ -208,5 +218,31 @@ impl Grid {
         let high = if at >= size { 0 } else { (size - at + step - 1) / step };
         let (low, high) = (low.min(run.len as isize), high.min(run.len as isize));
         (low < high).then(|| (cell * size + at, low as usize..high as usize))
+    }
+
+    /// Calls `cell` for every position with the taps that read inside the image there, in order:
+    /// (first element of the image's cell, index of the tap).
+    pub(crate) fn for_positions(
+        &self,
+        positions: Range<usize>,
+        channels: usize,
+        cell: &mut dyn FnMut(usize, &[(usize, usize)]),
+    ) {
+        let mut reaches = Vec::with_capacity(self.taps());
+        let mut taps = Vec::with_capacity(self.taps());
+        let mut first = positions.start;
+        for run in self.runs(positions) {
+            reaches.clear();
+            let inside = (0..self.taps()).filter_map(|tap| Some((tap, self.reach(&run, self.tap(tap))?)));
+            reaches.extend(inside);
+            for i in 0..run.len {
+                taps.clear();
+                let step = (i * self.steps[2]) as isize;
+                let here = reaches.iter().filter(|(_, (_, inside))| inside.contains(&i));
+                taps.extend(here.map(|&(tap, (start, _))| ((start + step) as usize * channels, tap)));
+                cell(first + i, &taps);
+            }
+            first += run.len;
+        }
     }
 }

@@ -2,13 +2,13 @@
 //! of matrices whose packing reads the image ([`patches`]); depthwise ones directly ([`depthwise`]).
 
 mod depthwise;
-mod geometry;
+pub(crate) mod geometry;
 mod patches;
 #[cfg(test)]
 mod tests;
 
 use corten_core::{
-    ConvSpec, DType, Dims, Element, Error, Layout, Result,
+    ConvSpec, DType, Dims, Element, Error, Result,
     half::{bf16, f16},
 };
 
@@ -17,9 +17,10 @@ use self::{
     patches::{PatchColumns, PatchRows, TapColumns},
 };
 use crate::{
-    In, copy,
+    In,
+    dense::Dense,
     matmul::{Matrix, Output, Real, Scratch, Size, Widen, gemm},
-    memory::{self, Buffer},
+    memory::Buffer,
 };
 
 pub(crate) fn conv(spec: &ConvSpec, x: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
@@ -71,30 +72,6 @@ fn by_dtype(name: &str, pass: Pass, geometry: &Geometry, a: In<'_>, b: In<'_>, o
         | DType::I32
         | DType::I64 => {
             Err(Error::dtype(format!("{name}: a float dtype is needed; got {}; cast the operands to float32", a.dtype)))
-        }
-    }
-}
-
-/// The operand row-major: itself, or a copy.
-enum Dense<'a, S> {
-    Here(&'a [S]),
-    Copied(Buffer),
-}
-
-impl<'a, S: Element> Dense<'a, S> {
-    fn new(x: In<'a>) -> Result<Self> {
-        if let Some(slice) = memory::contiguous::<S>(x) {
-            return Ok(Self::Here(slice));
-        }
-        let mut buffer = Buffer::for_elements(S::DTYPE, x.layout.len())?;
-        copy::copy(x, &mut buffer, &Layout::contiguous(x.layout.shape()))?;
-        Ok(Self::Copied(buffer))
-    }
-
-    fn slice(&self) -> &[S] {
-        match self {
-            Self::Here(slice) => slice,
-            Self::Copied(buffer) => buffer.as_slice(),
         }
     }
 }

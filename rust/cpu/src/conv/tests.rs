@@ -1,6 +1,6 @@
 //! Convolutions and their gradients against plain float64 loops.
 
-use corten_core::{Dims, Padding};
+use corten_core::{Dims, Layout, Padding};
 
 use super::*;
 
