@@ -1,0 +1,108 @@
+"""What callbacks share that watch one value."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from corten.callbacks.callback import Callback, Logs
+
+_HIGHER_IS_BETTER = (
+    "acc",
+    "accuracy",
+    "auc",
+    "precision",
+    "recall",
+    "f1",
+    "fbeta",
+    "iou",
+    "r2",
+    "sensitivity",
+    "specificity",
+    "true_positives",
+    "true_negatives",
+    "correlation",
+    "cosine_similarity",
+)
+_LOWER_IS_BETTER = ("loss", "error", "false_positives", "false_negatives", "crossentropy", "divergence")
+
+
+class MonitorCallback(Callback):
+    """Base of callbacks that ask whether a value got better.
+
+    Args:
+        monitor: Name of the value, as in the history.
+        mode: 'min', 'max' or 'auto', which goes by the metric and its name.
+        baseline: Value to beat.
+        min_delta: Smallest change that counts.
+    """
+
+    def __init__(
+        self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
+    ) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max'; got {mode!r}")
+        self.monitor = monitor
+        self.mode = mode
+        self.best = baseline
+        self.min_delta = abs(min_delta)
+        self._compare: Callable[[Any, Any], Any] | None = None
+        self._warned = False
+
+    def monitor_op(self, current: Any, reference: Any) -> bool:
+        """Whether `current` is better than `reference`."""
+        if self._compare is None:
+            self._set_direction()
+        assert self._compare is not None
+        return bool(self._compare(current, reference))
+
+    def _set_direction(self) -> None:
+        mode = self.mode if self.mode != "auto" else self._infer_mode()
+        self._compare = np.greater if mode == "max" else np.less
+        self._worst = -np.inf if mode == "max" else np.inf
+
+    def _infer_mode(self) -> str:
+        name = self.monitor.removeprefix("val_")
+        for metric in getattr(self.model, "metrics", None) or []:
+            for single in getattr(metric, "metrics", None) or [metric]:
+                direction = getattr(single, "_direction", None)
+                if getattr(single, "name", None) == name and direction in ("up", "down"):
+                    return "max" if direction == "up" else "min"
+        lowered = name.lower()
+        if lowered.endswith(_LOWER_IS_BETTER):
+            return "min"
+        words = lowered.replace("-", "_").split("_")
+        if any(key in lowered if "_" in key else key in words for key in _HIGHER_IS_BETTER):
+            return "max"
+        if any(word.startswith(("accuracy", "auc", "precision", "recall", "f1", "fbeta")) for word in words):
+            return "max"
+        return "min"
+
+    def _is_improvement(self, current: Any, reference: Any) -> bool:
+        if reference is None:
+            return True
+        if self._compare is None:
+            self._set_direction()
+        delta = self.min_delta if self._worst == np.inf else -self.min_delta
+        # A change of exactly min_delta does not count, as in Keras.
+        return self.monitor_op(current + delta, reference)
+
+    def get_monitor_value(self, logs: Logs) -> Any:
+        """Gives the watched value; warns once when it is not there."""
+        value = (logs or {}).get(self.monitor)
+        if value is None and not self._warned:
+            self._warned = True
+            available = ", ".join(logs or {}) or "none"
+            hint = ""
+            if self.monitor.startswith("val_") and self.monitor.removeprefix("val_") in (logs or {}):
+                hint = " There is no validation data: pass validation_data or validation_split to fit, or "
+                hint += f"monitor={self.monitor.removeprefix('val_')!r}."
+            warnings.warn(
+                f"{type(self).__name__}: there is no value {self.monitor!r} to watch; available are {available}.{hint}",
+                UserWarning,
+                stacklevel=3,
+            )
+        return value

@@ -1,0 +1,73 @@
+"""Evaluating with averaged weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten.callbacks.callback import Callback, Logs
+
+
+class SwapEMAWeights(Callback):
+    """Puts the averaged weights of the optimizer (`use_ema=True`) into the model for evaluation.
+
+    Args:
+        swap_on_epoch: Swap around the end of every epoch, so that checkpoints hold the averages.
+            Otherwise around every evaluation and prediction.
+    """
+
+    def __init__(self, swap_on_epoch: bool = False) -> None:
+        self.swap_on_epoch = swap_on_epoch
+        self._swapped = False
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None and not getattr(_inner(optimizer), "use_ema", False):
+            raise ValueError(
+                "SwapEMAWeights: the optimizer keeps no averages; make it with use_ema=True, "
+                "for example `corten.optimizers.Adam(use_ema=True)`"
+            )
+
+    def _swap(self, to_averages: bool) -> None:
+        if self._swapped == to_averages:
+            return
+        optimizer = _inner(self.model.optimizer)
+        averages = getattr(optimizer, "_model_variables_moving_average", None) or []
+        for variable, average in zip(self.model.trainable_variables, averages, strict=False):
+            value = variable.numpy().copy()
+            variable.assign(average)
+            average.assign(value)
+        self._swapped = to_averages
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        if self.swap_on_epoch:
+            self._swap(False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self.swap_on_epoch:
+            self._swap(True)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        # Training ends with the weights that were trained, unless the last epoch was swapped on purpose.
+        if not self.swap_on_epoch:
+            self._swap(False)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        if not self.swap_on_epoch:
+            self._swap(True)
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        if not self.swap_on_epoch:
+            self._swap(False)
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        if not self.swap_on_epoch:
+            self._swap(True)
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        if not self.swap_on_epoch:
+            self._swap(False)
+
+
+def _inner(optimizer: Any) -> Any:
+    return getattr(optimizer, "inner_optimizer", optimizer)

@@ -1,0 +1,190 @@
+"""Batches from arrays that are all in memory: NumPy, tensors, data frames, lists and dicts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from corten import _core
+from corten.training.adapters.adapter import Batch, DataAdapter
+from corten.training.adapters.conversion import (
+    Data,
+    Tensor,
+    flatten,
+    map_leaves,
+    pandas_columns,
+    to_array,
+    warn_if_not_finite,
+)
+from corten.training.adapters.weights import class_weights_of
+
+# Up to this size the whole data is put into the epoch's order at once: one gather and then views
+# are quicker than a gather per batch. Above it the copy would cost more memory than it saves time.
+_REORDER_AT_ONCE_BYTES = 32 << 20
+
+
+def check_lengths(leaves: list[tuple[str, Any]], caller: str) -> int:
+    """Gives the number of samples all arrays share.
+
+    Raises:
+        ValueError: An array is a single number, is empty, or the sizes differ.
+    """
+    sizes: list[tuple[str, int]] = []
+    for name, leaf in leaves:
+        if len(leaf.shape) == 0:
+            raise ValueError(f"{caller}: {name} is a single number; expected an array with one row per sample")
+        sizes.append((name, int(leaf.shape[0])))
+    if not sizes:
+        raise ValueError(f"{caller}: there is no data")
+    count = sizes[0][1]
+    if any(size != count for _, size in sizes):
+        listed = ", ".join(f"{name} has {size}" for name, size in sizes)
+        raise ValueError(f"{caller}: all arrays must have the same number of samples (first dimension): {listed}")
+    if count == 0:
+        raise ValueError(f"{caller}: {sizes[0][0]} has no samples; its shape is {tuple(leaves[0][1].shape)}")
+    return count
+
+
+def check_batch_size(batch_size: Any, caller: str) -> int:
+    """Gives the batch size as an int.
+
+    Raises:
+        ValueError: It is not a whole number of at least 1.
+    """
+    whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
+    if not whole or batch_size < 1:
+        raise ValueError(f"{caller}: batch_size must be a whole number of at least 1; got {batch_size!r}")
+    return int(batch_size)
+
+
+def permutation(count: int) -> np.ndarray:
+    """Draws an order of `count` samples from the global random generator.
+
+    Every draw takes the next key of the counter-based generator, so the orders depend on the seed
+    and on nothing else.
+    """
+    from corten.random import draw_key
+
+    seed, stream = draw_key(None)
+    keys = _core.random("bits", (count,), "uint32", seed, stream).numpy()
+    return np.argsort(keys, kind="stable").astype(np.int32 if count < 2**31 else np.int64)
+
+
+class ArrayAdapter(DataAdapter):
+    """Cuts arrays into batches.
+
+    Args:
+        x: Inputs.
+        y: Targets or None.
+        sample_weight: One weight per sample, or None.
+        batch_size: Rows per batch; the last batch may be smaller.
+        shuffle: Draw a new order for every pass; 'batch' keeps the samples of a batch together.
+        class_weight: Weight per class index.
+        caller: Method named by error messages.
+        check_values: Warn about NaN and infinity.
+    """
+
+    def __init__(
+        self,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
+        *,
+        batch_size: int | None = None,
+        shuffle: bool | str = False,
+        class_weight: dict[int, float] | None = None,
+        caller: str = "fit",
+        check_values: bool = False,
+    ) -> None:
+        batch_size = check_batch_size(32 if batch_size is None else batch_size, caller)
+        if isinstance(shuffle, str) and shuffle != "batch":
+            raise ValueError(f"{caller}: shuffle must be True, False or 'batch'; got {shuffle!r}")
+        named_columns = {name: pandas_columns(leaf) for name, leaf in flatten(x, "x")}
+        arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, sample_weight)]
+        leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
+        self.num_samples: int = check_lengths(leaves, caller)
+        if check_values:
+            for name, leaf in leaves:
+                warn_if_not_finite(leaf, name, named_columns.get(name))
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError(f"{caller}: give sample_weight or class_weight, not both")
+            arrays[2] = class_weights_of(arrays[1], class_weight)
+        self.arrays = tuple(map_leaves(_as_tensor, part, "data") for part in arrays)
+        self.batch_size = batch_size
+        self.num_batches: int = -(-self.num_samples // batch_size)
+        self._shuffle = shuffle
+        self._bytes = sum(leaf.nbytes for part in self.arrays for _, leaf in flatten(part, ""))
+
+    def first_batch(self) -> Batch:
+        return self._slice(self.arrays, 0, self.batch_size)
+
+    def batches(self) -> Iterator[Batch]:
+        size, count = self.batch_size, self.num_samples
+        if size >= count:
+            # One batch: the order of samples within it does not matter, unless weights are drawn.
+            yield self.arrays  # type: ignore[misc]
+            return
+        if self._shuffle == "batch":
+            for index in permutation(self.num_batches):
+                yield self._slice(self.arrays, int(index) * size, (int(index) + 1) * size)
+            return
+        source = self.arrays
+        if self._shuffle:
+            order = _core.tensor(permutation(count))
+            if self._bytes > _REORDER_AT_ONCE_BYTES:
+                for start in range(0, count, size):
+                    yield self._take(order[start : start + size])
+                return
+            source = self._take(order)
+        x, y, weight = source
+        if type(x) is Tensor and weight is None and type(y) is Tensor:
+            for start in range(0, count, size):
+                stop = start + size
+                yield x[start:stop], y[start:stop], None
+            return
+        for start in range(0, count, size):
+            yield self._slice(source, start, start + size)
+
+    @staticmethod
+    def _slice(source: tuple[Any, ...], start: int, stop: int) -> Batch:
+        x, y, weight = (map_leaves(lambda leaf, _: leaf[start:stop], part, "") for part in source)
+        return x, y, weight
+
+    def _take(self, order: Tensor) -> Batch:
+        x, y, weight = (map_leaves(lambda leaf, _: leaf[order], part, "") for part in self.arrays)
+        return x, y, weight
+
+
+def _as_tensor(leaf: Any, _: str) -> Tensor:
+    return leaf if type(leaf) is Tensor else _core.tensor(leaf)
+
+
+def _named(x: Data, y: Data, weight: Data) -> list[tuple[Data, str]]:
+    return [(x, "x"), (y, "y"), (weight, "sample_weight")]
+
+
+def split_arrays(x: Data, y: Data, weight: Data, fraction: float, caller: str = "fit") -> tuple[Batch, Batch]:
+    """Cuts the last `fraction` of the samples off for validation, as Keras does (before shuffling).
+
+    Raises:
+        ValueError: The fraction is not between 0 and 1, or leaves one side empty.
+    """
+    if not isinstance(fraction, int | float | np.number) or not 0.0 < float(fraction) < 1.0:
+        raise ValueError(f"{caller}: validation_split must be at least 0 and below 1; got {fraction!r}")
+    arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, weight)]
+    leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
+    count = check_lengths(leaves, caller)
+    cut = int(count * (1.0 - float(fraction)))
+    if cut in (0, count):
+        raise ValueError(
+            f"{caller}: validation_split={fraction} of {count} samples leaves {cut} to train on and "
+            f"{count - cut} to validate; change validation_split or give more data"
+        )
+    first, second = (
+        tuple(map_leaves(lambda leaf, _, part=part: leaf[part], array, "") for array in arrays)
+        for part in (slice(None, cut), slice(cut, None))
+    )
+    return first, second

@@ -1,0 +1,176 @@
+"""Turning what users pass as data into tensors, and checking it on the way."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Mapping
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from corten import _core
+from corten.config import floatx
+
+Tensor = _core.Tensor
+#: An array, a tensor, or a list or dict of them.
+Data = Any
+
+_FLOAT_NAMES = frozenset({"float16", "bfloat16", "float32", "float64"})
+
+
+def is_number_list(value: Any) -> bool:
+    """True for (nested) lists of plain numbers, which are one array; a list of arrays is several inputs.
+
+    Example:
+        >>> is_number_list([[1, 2], [3, 4]]), is_number_list([np.zeros(3)])
+        (True, False)
+    """
+    while isinstance(value, list | tuple) and value:
+        value = value[0]
+    return isinstance(value, Number | bool | np.generic) and not isinstance(value, np.ndarray)
+
+
+def is_structure(value: Data) -> bool:
+    """True for a list, tuple or dict that holds several arrays."""
+    if isinstance(value, Mapping):
+        return True
+    return isinstance(value, list | tuple) and not is_number_list(value)
+
+
+def flatten(value: Data, name: str) -> list[tuple[str, Any]]:
+    """Lists the arrays inside `value` with a name for each, as error messages use them.
+
+    Example:
+        >>> [label for label, _ in flatten({"a": np.zeros(2), "b": [np.ones(2)]}, "x")]
+        ["x['a']", "x['b'][0]"]
+    """
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        return [leaf for key, item in value.items() for leaf in flatten(item, f"{name}[{key!r}]")]
+    if isinstance(value, list | tuple) and not is_number_list(value):
+        return [leaf for index, item in enumerate(value) for leaf in flatten(item, f"{name}[{index}]")]
+    return [(name, value)]
+
+
+def map_leaves(function: Any, value: Data, name: str) -> Data:
+    """Applies `function(leaf, name)` to every array inside `value` and keeps the structure."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {key: map_leaves(function, item, f"{name}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, list | tuple) and not is_number_list(value):
+        items = [map_leaves(function, item, f"{name}[{index}]") for index, item in enumerate(value)]
+        return tuple(items) if isinstance(value, tuple) else items
+    return function(value, name)
+
+
+def to_array(value: Any, name: str) -> np.ndarray | Tensor:
+    """Gives one array of numbers: tensors as they are, everything else as NumPy.
+
+    Float64 becomes the default float (as NumPy makes float64 without being asked), other types stay.
+
+    Raises:
+        TypeError: The values are text or Python objects.
+    """
+    if type(value) is Tensor:
+        return value.detach() if value.requires_grad else value
+    if type(value) is not np.ndarray:
+        if isinstance(value, str | bytes):
+            raise TypeError(f"{name} is text ({value!r}); expected an array of numbers")
+        own = getattr(value, "__corten_tensor__", None)
+        if own is not None:
+            tensor: Tensor = own().detach()
+            return tensor
+        to_numpy = getattr(value, "to_numpy", None)
+        try:
+            value = to_numpy() if to_numpy is not None else np.asarray(value)
+        except ValueError as error:
+            raise ValueError(
+                f"{name} is not one array: its rows differ in length ({error}). "
+                "Make them alike, for sequences with `corten.utils.pad_sequences`."
+            ) from error
+    kind = value.dtype.kind
+    if kind == "f":
+        if value.dtype.itemsize >= 8 and value.dtype.name != floatx():
+            value = value.astype(floatx())
+    elif kind not in "iub" and value.dtype.name != "bfloat16":
+        value = _numbers_from_objects(value, name)
+    if not value.dtype.isnative:
+        value = value.astype(value.dtype.newbyteorder("="))
+    return value  # type: ignore[no-any-return]
+
+
+def _numbers_from_objects(value: np.ndarray, name: str) -> np.ndarray:
+    """Rescues an object array that holds numbers only (as data frames of mixed type give)."""
+    if value.dtype.kind == "O" and all(isinstance(item, Number | np.bool_) for item in value.flat):
+        return value.astype(floatx())
+    found = next((item for item in value.flat if not isinstance(item, Number)), None)
+    column = ""
+    if value.ndim == 2 and value.dtype.kind == "O":
+        bad = next(index for index in range(value.shape[1]) if not _is_numeric_column(value[:, index]))
+        found = next(item for item in value[:, bad] if not isinstance(item, Number))
+        column = f" in column {bad}"
+    raise TypeError(
+        f"{name} must hold numbers; got dtype {value.dtype} with the value {found!r}{column}. "
+        "Turn categories into numbers first, for example with `np.unique(column, return_inverse=True)[1]`."
+    )
+
+
+def _is_numeric_column(column: np.ndarray) -> bool:
+    return all(isinstance(item, Number | np.bool_) for item in column)
+
+
+def to_tensor(value: Any, name: str = "data") -> Tensor:
+    """Gives one tensor for one array of a batch."""
+    array = to_array(value, name)
+    return array if type(array) is Tensor else _core.tensor(array)
+
+
+def to_tensors(value: Data, name: str) -> Data:
+    """Gives `value` with every array as a tensor."""
+    if type(value) is Tensor or type(value) is np.ndarray:
+        return to_tensor(value, name)
+    return map_leaves(to_tensor, value, name)
+
+
+def pandas_columns(value: Any) -> list[str] | None:
+    """The column names of a data frame, if `value` is one."""
+    if "pandas" in sys.modules and hasattr(value, "columns"):
+        return [str(column) for column in value.columns]
+    return None
+
+
+def warn_if_not_finite(array: Any, name: str, columns: list[str] | None = None) -> None:
+    """Warns once when `array` has NaN or infinity, and says where.
+
+    One sum is enough to know that all is well: NaN and infinity survive it. Only when it is not
+    finite (which a sum of large values can also be) is the array looked at element by element.
+    """
+    values = array.numpy() if type(array) is Tensor else array
+    if values.dtype.kind != "f" or values.size == 0:
+        return
+    with np.errstate(all="ignore"):
+        total = values.sum(dtype=np.float64 if values.dtype.itemsize < 4 else None)
+        if np.isfinite(total):
+            return
+        bad = ~np.isfinite(values)
+    count = int(bad.sum())
+    if count == 0:
+        return
+    kinds = "NaN" if np.isnan(values).any() else "infinite"
+    first_row = int(np.argwhere(bad)[0][0]) if values.ndim else 0
+    where = f"first in row {first_row}"
+    if values.ndim == 2:
+        indices = np.flatnonzero(bad.any(axis=0))
+        labels = [repr(columns[index]) if columns else str(index) for index in indices[:5]]
+        more = ", ..." if len(indices) > 5 else ""
+        where += f", column{'s' if len(indices) > 1 else ''} {', '.join(labels)}{more}"
+    warnings.warn(
+        f"{name} has {count} {kinds} value{'s' if count > 1 else ''} ({where}). The loss will become NaN: "
+        f"remove these rows or fill them in, for example with `np.nan_to_num({name.split('[')[0]})`.",
+        UserWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,92 @@
+"""Cutting the stream of batches into epochs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from corten.training.adapters.adapter import Batch, DataAdapter
+
+
+def check_steps(steps: Any, name: str, caller: str) -> int | None:
+    """Gives a number of steps as int or None.
+
+    Raises:
+        ValueError: It is not a whole number of at least 1.
+    """
+    if steps is None:
+        return None
+    whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
+    if not whole or steps < 1:
+        raise ValueError(f"{caller}: {name} must be None or a whole number of at least 1; got {steps!r}")
+    return int(steps)
+
+
+class EpochIterator:
+    """Walks an adapter epoch by epoch.
+
+    Without `steps` an epoch is one pass over the data. With `steps` an epoch takes that many
+    batches from where the last one stopped and starts the data anew when it runs out.
+
+    Args:
+        adapter: The source of batches.
+        steps: Batches per epoch or None.
+        caller: Method named by warnings.
+    """
+
+    def __init__(self, adapter: DataAdapter, steps: int | None = None, caller: str = "fit") -> None:
+        self.adapter = adapter
+        self.steps = steps
+        self.ran_out = False
+        self._caller = caller
+        self._stream: Iterator[Batch] | None = None
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches an epoch has, or None until one was walked."""
+        return self.steps if self.steps is not None else self.adapter.num_batches
+
+    def epoch(self) -> Iterator[Batch]:
+        """Starts the next epoch."""
+        if self.steps is None:
+            yield from self._one_pass()
+            return
+        taken = 0
+        fresh = False
+        while taken < self.steps:
+            if self._stream is None:
+                self._stream = self.adapter.batches()
+                fresh = True
+            batch = next(self._stream, None)
+            if batch is not None:
+                fresh = False
+                taken += 1
+                yield batch
+                continue
+            if not self.adapter.restartable or fresh:
+                self._warn(f"{self.steps} steps an epoch were asked for, this one got {taken}")
+                return
+            self._stream = None
+
+    def _one_pass(self) -> Iterator[Batch]:
+        count = 0
+        for batch in self.adapter.batches():
+            count += 1
+            yield batch
+        if count == 0:
+            self._warn("it gave no batch for this epoch")
+        elif self.adapter.restartable and self.adapter.num_batches is None:
+            # Now known; the progress bar of the next epoch can show it.
+            self.adapter.num_batches = count
+
+    def _warn(self, what: str) -> None:
+        self.ran_out = True
+        warnings.warn(
+            f"{self._caller}: your input ran out of data, so it stops here: {what}. A generator can be walked once; "
+            "let it go on for steps x epochs batches (`while True:`), or pass a PyDataset, a Dataset or arrays.",
+            UserWarning,
+            stacklevel=3,
+        )

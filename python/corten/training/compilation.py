@@ -1,0 +1,306 @@
+"""`compile` and what it makes of losses, metrics and optimizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import _core
+from corten.training.compile_loss import CompileLoss
+from corten.training.compile_metrics import CompileMetrics
+from corten.training.history import plain_logs
+from corten.training.loss_tracker import LossTracker
+
+Tensor = _core.Tensor
+
+_COMPILE_DEFAULTS: dict[str, Any] = {
+    "optimizer": "rmsprop",
+    "loss": None,
+    "loss_weights": None,
+    "metrics": None,
+    "weighted_metrics": None,
+    "run_eagerly": False,
+    "steps_per_execution": 1,
+    "jit_compile": "auto",
+    "auto_scale_loss": True,
+}
+
+
+class TrainingState:
+    """All that `compile` sets up. One plain object, so that the model's attribute tracking skips it."""
+
+    def __init__(self) -> None:
+        self.config: dict[str, Any] | None = None
+        self.loss: CompileLoss | None = None
+        self.metrics: CompileMetrics | None = None
+        self.tracker = LossTracker("loss")
+        #: Whether the layers add losses of their own; None when that must be looked up.
+        self.has_layer_losses: bool | None = None
+        #: The trainable variables while `fit` runs.
+        self.variables: list[Any] | None = None
+        #: The epoch at which `BackupAndRestore` wants the training to go on.
+        self.resume_epoch: int | None = None
+        #: What the last custom train_step or test_step returned.
+        self.step_logs: dict[str, Any] | None = None
+
+
+class Compilation:
+    """The part of a model that `compile` sets up."""
+
+    optimizer: Any = None
+    loss: Any = None
+    stop_training: bool = False
+    run_eagerly: bool = False
+    steps_per_execution: int = 1
+    jit_compile: Any = "auto"
+    _training_state: TrainingState | None = None
+
+    def _state(self) -> TrainingState:
+        state = self._training_state
+        if state is None:
+            state = TrainingState()
+            object.__setattr__(self, "_training_state", state)
+        return state
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._training_state is not None and self._training_state.config is not None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Sets what training needs: optimizer, loss, metrics.
+
+        Args:
+            optimizer: Name, config or object.
+            loss: Name, object or function `(y_true, y_pred) -> value`; a list or dict of them for
+                several outputs. 'crossentropy' chooses binary, categorical or sparse by shape.
+            loss_weights: Factor of each output's loss.
+            metrics: List of names, objects or functions; a list of lists or dict for several
+                outputs. 'accuracy' chooses its kind by shape.
+            weighted_metrics: The same, for metrics that take the sample weights.
+            run_eagerly: Accepted for Keras's sake; everything runs eagerly.
+            steps_per_execution: Accepted for Keras's sake; no effect.
+            jit_compile: Accepted for Keras's sake; no effect.
+            auto_scale_loss: Scale losses when the dtype policy is 'mixed_float16'.
+
+        Raises:
+            ValueError: Unknown name. The model keeps what it had.
+
+        Example:
+            >>> import corten
+            >>> model = corten.Sequential([corten.Input((4,)), corten.layers.Dense(1)])
+            >>> model.compile(optimizer="sgd", loss="mse", metrics=["mae"])
+            >>> model.optimizer.name
+            'SGD'
+        """
+        from corten import optimizers
+
+        # Everything is resolved before anything is kept, so that a typo leaves the model as it was.
+        resolved = optimizers.get(optimizer)
+        output_names = self._known_output_names()
+        compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names)
+        compile_metrics = None
+        if metrics is not None or weighted_metrics is not None:
+            compile_metrics = CompileMetrics(metrics, weighted_metrics, output_names)
+        if auto_scale_loss and resolved is not None and self._wants_loss_scaling():
+            scaling = optimizers.LossScaleOptimizer
+            if not isinstance(resolved, scaling):
+                resolved = scaling(resolved, name="loss_scale_optimizer")
+
+        state = TrainingState()
+        state.loss, state.metrics = compile_loss, compile_metrics
+        state.config = {
+            "optimizer": resolved,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+            "auto_scale_loss": auto_scale_loss,
+        }
+        object.__setattr__(self, "_training_state", state)
+        self.optimizer = resolved
+        self.loss = loss
+        self.run_eagerly = bool(run_eagerly)
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
+        self.stop_training = False
+
+    def _known_output_names(self) -> list[str] | None:
+        names = getattr(self, "output_names", None)
+        return [str(name) for name in names] if names else None
+
+    def _wants_loss_scaling(self) -> bool:
+        policy = getattr(self, "dtype_policy", None)
+        return getattr(policy, "name", "") == "mixed_float16"
+
+    def _check_compiled(self, caller: str) -> TrainingState:
+        state = self._training_state
+        if state is None or state.config is None:
+            raise ValueError(
+                f"{caller}: the model {getattr(self, 'name', '')!r} is not compiled yet. Call for example "
+                "`model.compile(optimizer='adam', loss='mse')` first."
+            )
+        return state
+
+    # -- losses and metrics ---------------------------------------------------------------------
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Gives the total loss of a batch: the compiled loss plus what the layers add.
+
+        Override it for a loss that needs more than targets and outputs.
+
+        Args:
+            x: Inputs.
+            y: Targets.
+            y_pred: Outputs.
+            sample_weight: Weights of the samples.
+            training: Whether this is a training step.
+
+        Raises:
+            ValueError: There is neither a compiled loss nor one added by a layer.
+        """
+        state = self._state()
+        total = None if state.loss is None else state.loss(y, y_pred, sample_weight)
+        if state.has_layer_losses is not False:
+            added = self.losses  # type: ignore[attr-defined]
+            if state.has_layer_losses is None and state.variables is not None:
+                # Inside `fit`: layers that added nothing to the first batch are not asked again.
+                state.has_layer_losses = bool(added)
+            for value in added:
+                total = value if total is None else total + value
+        if total is None:
+            raise ValueError(
+                "There is no loss to minimize: pass one to `compile(loss=...)`, or add one in a layer with `add_loss`."
+            )
+        return total
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Updates the metrics with a batch and gives their values so far.
+
+        Args:
+            x: Inputs.
+            y: Targets.
+            y_pred: Outputs.
+            sample_weight: Weights of the samples.
+        """
+        self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        metrics = self._state().metrics
+        if metrics is None:
+            return
+        before = _core.set_grad_enabled(False)
+        try:
+            metrics.update_state(y, y_pred, sample_weight)
+        finally:
+            _core.set_grad_enabled(before)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Gives the current value of the loss and all metrics by name."""
+        before = _core.set_grad_enabled(False)
+        try:
+            results: dict[str, Any] = {}
+            for metric in self.metrics:
+                value = metric.result()
+                if isinstance(value, dict):
+                    results.update(value)
+                else:
+                    results[metric.name] = value
+        finally:
+            _core.set_grad_enabled(before)
+        return results
+
+    def reset_metrics(self) -> None:
+        """Sets the loss mean and all metrics back to their start."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss mean, metrics of layers, and the compiled metrics as one object."""
+        state = self._training_state
+        found: list[Any] = []
+        if state is not None and state.config is not None:
+            found.append(state.tracker)
+            if state.loss is not None:
+                found.extend(state.loss.trackers)
+        found.extend(self._layer_metrics())
+        if state is not None and state.metrics is not None:
+            found.append(state.metrics)
+        return found
+
+    def _layer_metrics(self) -> list[Any]:
+        inherited = getattr(super(), "metrics", None)
+        return list(inherited) if inherited else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names in the order in which `evaluate` gives the values."""
+        names: list[str] = []
+        for metric in self.metrics:
+            if isinstance(metric, CompileMetrics):
+                names.extend(metric.metric_names or [metric.name])
+            else:
+                names.append(metric.name)
+        return names
+
+    @property
+    def compiled_metrics(self) -> CompileMetrics | None:
+        """The compiled metrics, for training steps written as in older Keras."""
+        return self._state().metrics
+
+    def compiled_loss(self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Any:
+        """Gives the compiled loss plus extra losses, for training steps written as in older Keras."""
+        compile_loss = self._check_compiled("compiled_loss").loss
+        if compile_loss is None:
+            raise ValueError("compiled_loss: the model was compiled without a loss")
+        total = compile_loss(y, y_pred, sample_weight)
+        for value in regularization_losses or ():
+            total = total + value
+        return total
+
+    def _ordered_values(self, logs: dict[str, Any]) -> Any:
+        """Gives log values as `evaluate` returns them: one number, or a list in the order of the names."""
+        logs = plain_logs(logs)
+        names = [name for name in self.metrics_names if name in logs]
+        values = [logs[name] for name in names]
+        values += [logs[name] for name in logs if name not in names]
+        return values[0] if len(values) == 1 else values
+
+    # -- configuration --------------------------------------------------------------------------
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Gives the arguments of `compile` in a form that can be written to a file."""
+        if not self.compiled:
+            return None
+        from corten import saving
+
+        config = self._state().config
+        assert config is not None
+        serialized: dict[str, Any] = saving.serialize_keras_object(config)
+        return serialized
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles the model as a saved configuration says, and prepares the optimizer's state."""
+        from corten import saving
+
+        config = saving.deserialize_keras_object(config)
+        self.compile(**{key: value for key, value in config.items() if key in _COMPILE_DEFAULTS})
+        if self.optimizer is not None and getattr(self, "built", False):
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]

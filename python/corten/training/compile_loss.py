@@ -1,0 +1,150 @@
+"""The loss of a compiled model: one loss per output, weighted and summed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import _core, losses
+from corten.training.loss_tracker import LossTracker
+from corten.training.outputs import OutputLayout, is_binary_or_sparse
+
+Tensor = _core.Tensor
+_AUTOMATIC = frozenset({"crossentropy", "ce"})
+
+
+def resolve_loss(identifier: Any) -> Any:
+    """Gives a `Loss` object for a name, config, class, function or object; automatic ones stay text.
+
+    Raises:
+        ValueError: Unknown name.
+    """
+    if identifier is None or isinstance(identifier, losses.Loss):
+        return identifier
+    if isinstance(identifier, str) and identifier.lower() in _AUTOMATIC:
+        return identifier.lower()
+    found = losses.get(identifier)
+    if isinstance(found, losses.Loss):
+        return found
+    name = getattr(found, "__name__", None) or type(found).__name__
+    return losses.LossFunctionWrapper(found, name=name)
+
+
+def check_losses(loss: Any) -> None:
+    """Raises the error of an unknown loss name now, not at the first batch."""
+    if isinstance(loss, dict):
+        for item in loss.values():
+            check_losses(item)
+    elif isinstance(loss, list | tuple):
+        for item in loss:
+            check_losses(item)
+    else:
+        resolve_loss(loss)
+
+
+class CompileLoss:
+    """Computes the loss that `compile` described.
+
+    Args:
+        loss: A loss, or a list or dict of them by output.
+        loss_weights: Numbers in the same arrangement.
+        output_names: Names of the outputs, where the model knows them.
+    """
+
+    def __init__(self, loss: Any, loss_weights: Any = None, output_names: list[str] | None = None) -> None:
+        check_losses(loss)
+        self._loss = loss
+        self._loss_weights = loss_weights
+        self._output_names = output_names
+        self._layout: OutputLayout | None = None
+        self._single: Any = None
+        self._losses: list[Any] = []
+        self._weights: list[float | None] = []
+        #: Running mean of each part, when there are several.
+        self.trackers: list[LossTracker] = []
+
+    @property
+    def built(self) -> bool:
+        """Whether the losses were matched to outputs."""
+        return self._layout is not None
+
+    @property
+    def layout(self) -> OutputLayout | None:
+        """How the outputs are arranged, once known."""
+        return self._layout
+
+    @property
+    def output_losses(self) -> list[Any]:
+        """One loss (or None) per output, once built."""
+        return self._losses
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        """Matches losses to outputs; shapes decide what 'crossentropy' means.
+
+        Args:
+            y_true: Targets; tensors or anything with a `shape`.
+            y_pred: Outputs of the model, likewise.
+        """
+        layout = OutputLayout(y_pred, self._output_names)
+        targets = layout.align(y_true, "y")
+        outputs = layout.predictions(y_pred)
+        choices = layout.align_choices(self._loss, "loss")
+        self._losses = []
+        for choice, target, output in zip(choices, targets, outputs, strict=True):
+            resolved = resolve_loss(choice)
+            if resolved in _AUTOMATIC:
+                resolved = _automatic_crossentropy(target, output)
+            self._losses.append(resolved)
+        if all(item is None for item in self._losses):
+            raise ValueError("compile: loss names no output of the model; give at least one loss")
+        self._weights = [
+            None if weight is None else float(weight)
+            for weight in layout.align_choices(self._loss_weights, "loss_weights")
+        ]
+        self._layout = layout
+        used = [index for index, item in enumerate(self._losses) if item is not None]
+        self.trackers = []
+        if len(used) > 1:
+            self.trackers = [LossTracker(f"{layout.names[index]}_loss") for index in used]
+        elif layout.is_single and self._weights[0] is None:
+            self._single = self._losses[0]
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+        """Gives the loss of one batch."""
+        single = self._single
+        if single is not None:
+            if type(y_true) in (list, tuple) and len(y_true) == 1:
+                y_true = y_true[0]
+            return single(y_true, y_pred, sample_weight)
+        if self._layout is None:
+            self.build(y_true, y_pred)
+            return self(y_true, y_pred, sample_weight)
+        return self._several(y_true, y_pred, sample_weight, self._layout)
+
+    def _several(self, y_true: Any, y_pred: Any, sample_weight: Any, layout: OutputLayout) -> Tensor:
+        targets = layout.align(y_true, "y")
+        outputs = layout.predictions(y_pred)
+        sample_weights = layout.align_weights(sample_weight, "sample_weight")
+        total: Any = None
+        trackers = iter(self.trackers)
+        for index, loss in enumerate(self._losses):
+            if loss is None:
+                continue
+            target, output = targets[index], outputs[index]
+            value = loss(target, output, sample_weights[index])
+            tracker = next(trackers, None)
+            if tracker is not None:
+                tracker.update_state(value, output.shape[0] if output.shape else 1)
+            weight = self._weights[index]
+            if weight is not None:
+                value = value * weight
+            total = value if total is None else total + value
+        return total
+
+
+def _automatic_crossentropy(target: Any, output: Any) -> Any:
+    if target is None:
+        raise ValueError("loss='crossentropy' chooses by the shape of the targets, but there is no y")
+    binary, sparse = is_binary_or_sparse(tuple(target.shape), tuple(output.shape))
+    if binary:
+        return losses.BinaryCrossentropy()
+    return losses.SparseCategoricalCrossentropy() if sparse else losses.CategoricalCrossentropy()

@@ -1,0 +1,105 @@
+"""Everything that must hold before the first batch: the model built, the data fitting it, the losses matched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import _core
+from corten.training.adapters import ArrayAdapter, Batch, DataAdapter
+from corten.training.adapters.conversion import map_leaves
+from corten.training.input_checks import check_inputs
+from corten.training.target_checks import check_targets, warn_about_last_activation
+
+
+class _Spec:
+    """A shape without values: enough to match losses and metrics."""
+
+    def __init__(self, shape: tuple[Any, ...], dtype: str) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+
+def prepare(model: Any, batch: Batch, targets: Any, caller: str) -> None:
+    """Builds the model and its losses and metrics from the first batch, and checks the data.
+
+    Args:
+        model: The compiled model.
+        batch: The first batch.
+        targets: All targets at hand, to check label ranges; those of the batch if there are no more.
+        caller: Method named by messages.
+
+    Raises:
+        ValueError: The data does not go with the model or the loss. No weight was changed.
+    """
+    x, y, _ = batch
+    check_inputs(model, x, caller)
+    outputs = output_specs(model, x)
+    if outputs is None:
+        return
+    state = model._state()
+    target_specs = map_leaves(lambda leaf, _: _Spec((None, *leaf.shape[1:]), leaf.dtype), y, "y")
+    own_loss = model._overrides("compute_loss") or model._overrides("train_step")
+    if state.loss is not None and not own_loss:
+        state.loss.build(target_specs, outputs)
+        layout = state.loss.layout
+        names = layout.names
+        of_output = layout.align(targets, "y")
+        for index, (loss, output) in enumerate(zip(state.loss.output_losses, layout.predictions(outputs), strict=True)):
+            name = "y" if len(names) == 1 else f"y[{names[index]!r}]" if isinstance(targets, dict) else f"y[{index}]"
+            check_targets(loss, of_output[index], output.shape, name=name, caller=caller)
+        if layout.is_single:
+            warn_about_last_activation(model, state.loss.output_losses[0], caller)
+    if state.metrics is not None and not state.metrics.built and not model._overrides("train_step"):
+        state.metrics.build(target_specs, outputs)
+
+
+def output_specs(model: Any, x: Any) -> Any:
+    """Gives shape and dtype of the model's outputs for inputs like `x`; builds the model if needed.
+
+    Models that know their outputs are asked. Others are called on symbolic inputs, and where their
+    code cannot run on those (it looks at values), on the first rows of the real batch.
+    """
+    known = _declared_outputs(model)
+    if known is not None and getattr(model, "built", False):
+        return known
+    from corten.symbolic import KerasTensor
+
+    symbolic = map_leaves(lambda leaf, _: KerasTensor((None, *leaf.shape[1:]), dtype=leaf.dtype), x, "x")
+    try:
+        outputs = model.compute_output_spec(symbolic, training=False)
+    except Exception:  # noqa: BLE001 - any failure here is repeated below with real data and its own message
+        rows = map_leaves(lambda leaf, _: leaf[:2], x, "x")
+        before = _core.set_grad_enabled(False)
+        try:
+            outputs = model(rows, training=False)
+        finally:
+            _core.set_grad_enabled(before)
+        return _as_specs(outputs)
+    if not getattr(model, "built", True):
+        before = _core.set_grad_enabled(False)
+        try:
+            model(map_leaves(lambda leaf, _: leaf[:1], x, "x"), training=False)
+        finally:
+            _core.set_grad_enabled(before)
+    return _as_specs(outputs)
+
+
+def _declared_outputs(model: Any) -> Any:
+    try:
+        outputs = getattr(model, "output", None)
+    except (AttributeError, ValueError):
+        return None
+    return None if outputs is None else _as_specs(outputs)
+
+
+def _as_specs(outputs: Any) -> Any:
+    def spec(leaf: Any, _: str) -> _Spec:
+        shape = tuple(leaf.shape)
+        return _Spec((None, *shape[1:]) if shape else (), str(leaf.dtype))
+
+    return map_leaves(spec, outputs, "output")
+
+
+def targets_of(adapter: DataAdapter, batch: Batch) -> Any:
+    """Gives all targets when they are in memory, else those of the first batch."""
+    return adapter.arrays[1] if isinstance(adapter, ArrayAdapter) else batch[1]

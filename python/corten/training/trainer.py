@@ -1,0 +1,428 @@
+"""`fit`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from corten import _core
+from corten.training.adapters import (
+    ArrayAdapter,
+    DataAdapter,
+    EpochIterator,
+    choose_adapter,
+    is_array_data,
+    split_arrays,
+    unpack,
+)
+from corten.training.adapters.conversion import to_tensor
+from corten.training.adapters.epochs import check_steps
+from corten.training.history import plain_logs
+from corten.training.preparation import prepare, targets_of
+from corten.training.progress import resolve_verbose
+from corten.training.steps import Steps, map_outputs, warn_without_variables
+from corten.utils.py_dataset import PyDataset
+
+Tensor = _core.Tensor
+
+
+class Trainer(Steps):
+    """Training, evaluation and prediction for models. `corten.Model` inherits it."""
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
+    ) -> Any:
+        """Trains the model for a number of epochs.
+
+        Args:
+            x: Inputs: an array, a list or dict of arrays, or a source of batches (`PyDataset`,
+                `corten.data.Dataset`, generator, any iterable of `(x, y)` or `(x, y, sample_weight)`).
+            y: Targets, arranged like the outputs; None when x is a source of batches.
+            batch_size: Rows per step, 32 if None. `len(x)` is batch gradient descent, 1 is SGD proper.
+            epochs: The epoch to stop after.
+            verbose: 0 is silent, 1 a progress bar, 2 a line per epoch; 'auto' is 1 in a terminal or
+                notebook and 2 elsewhere.
+            callbacks: Objects of `corten.callbacks.Callback`.
+            validation_split: Part of the data (its end) to validate on instead of training on it.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or a source of batches to validate on.
+            shuffle: Take the samples in a new order in every epoch; 'batch' keeps batches together.
+            class_weight: Weight per class index.
+            sample_weight: Weight per sample.
+            initial_epoch: The epoch to start at, to go on with earlier training.
+            steps_per_epoch: Batches per epoch, for sources without an end.
+            validation_steps: Batches per validation.
+            validation_batch_size: Rows per validation step.
+            validation_freq: Validate after every so many epochs, or after the epochs listed.
+
+        Returns:
+            A `History`: `history.history` has a list per logged name.
+
+        Raises:
+            ValueError: The data does not go with the model, before anything is trained.
+
+        Example:
+            >>> import corten
+            >>> corten.utils.set_random_seed(0)
+            >>> x = np.linspace(-1, 1, 64)[:, None]
+            >>> model = corten.Sequential([corten.Input((1,)), corten.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> history = model.fit(x, 3 * x, epochs=3, verbose=0)
+            >>> len(history.history["loss"])
+            3
+        """
+        from corten.callbacks import CallbackList
+
+        state = self._check_compiled("fit")
+        if self.optimizer is None and not self._overrides("train_step"):
+            raise ValueError("fit: the model was compiled without an optimizer")
+        epochs = _count(epochs, "epochs", 0)
+        initial_epoch = _count(initial_epoch, "initial_epoch", 0)
+        steps_per_epoch = check_steps(steps_per_epoch, "steps_per_epoch", "fit")
+        validation_steps = check_steps(validation_steps, "validation_steps", "fit")
+        verbose = resolve_verbose(verbose, "fit")
+        x, y, sample_weight, validation_data = _split_off_validation(
+            x, y, sample_weight, validation_split, validation_data
+        )
+        adapter = choose_adapter(
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            caller="fit",
+            check_values=True,
+        )
+        validation = None
+        if validation_data is not None:
+            validation = self._validation_epochs(
+                validation_data, validation_batch_size or batch_size, validation_steps
+            )
+        iterator = EpochIterator(adapter, steps_per_epoch, "fit")
+        first = adapter.first_batch()
+        if first is None:
+            raise ValueError(f"fit: x ({type(x).__name__}) gives no batches")
+        prepare(self, first, targets_of(adapter, first), "fit")
+        variables = self._begin_training()
+        callback_list = CallbackList(
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=iterator.num_batches,
+            do_validation=validation is not None,
+            model=self,
+        )
+        self.stop_training = False
+        state.resume_epoch = None
+        before = _core.set_grad_enabled(True)
+        try:
+            callback_list.on_train_begin()
+            if state.resume_epoch is not None:
+                initial_epoch = max(initial_epoch, state.resume_epoch)
+            logs: dict[str, Any] = {}
+            for epoch in range(initial_epoch, epochs):
+                # A callback may have frozen or thawed layers since the last epoch.
+                state.variables = variables if epoch == initial_epoch else self.trainable_variables  # type: ignore[attr-defined]
+                logs = self._train_epoch(iterator, callback_list, epoch, validation, validation_freq)
+                if self.stop_training or iterator.ran_out:
+                    break
+            if hasattr(self.optimizer, "finalize_variable_values") and epochs > initial_epoch:
+                self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
+            callback_list.on_train_end(logs)
+        finally:
+            state.variables = None
+            state.has_layer_losses = None
+            _core.set_grad_enabled(before)
+        return self.history
+
+    def _begin_training(self) -> list[Any]:
+        """Builds the optimizer's state and gives the variables to train."""
+        variables: list[Any] = self.trainable_variables  # type: ignore[attr-defined]
+        if not variables:
+            warn_without_variables(self)
+        elif self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(variables)
+        return variables
+
+    def _train_epoch(
+        self,
+        iterator: EpochIterator,
+        callback_list: Any,
+        epoch: int,
+        validation: EpochIterator | None,
+        validation_freq: Any,
+    ) -> dict[str, Any]:
+        state = self._state()
+        self.reset_metrics()
+        state.step_logs = None
+        iterator.adapter.on_epoch_begin()
+        callback_list.on_epoch_begin(epoch)
+        step_function = self._train_function()
+        watched = callback_list.watches_train_batches
+        for step, batch in enumerate(iterator.epoch()):
+            if watched:
+                callback_list.on_train_batch_begin(step)
+                step_function(batch)
+                callback_list.on_train_batch_end(step, self._current_logs() if callback_list.wants_batch_logs else None)
+            else:
+                step_function(batch)
+            if self.stop_training:
+                break
+        logs = self._current_logs()
+        iterator.adapter.on_epoch_end()
+        if validation is not None and _is_due(epoch, validation_freq):
+            variables, layer_losses = state.variables, state.has_layer_losses
+            for name, value in self._evaluate_epochs(validation, callback_list).items():
+                logs[f"val_{name}"] = value
+            state.variables, state.has_layer_losses = variables, layer_losses
+        callback_list.on_epoch_end(epoch, logs)
+        return logs
+
+    def _current_logs(self) -> dict[str, Any]:
+        """Gives the values so far as plain numbers."""
+        step_logs = self._state().step_logs
+        return plain_logs(step_logs if step_logs is not None else self.get_metrics_result())
+
+    def _validation_epochs(self, data: Any, batch_size: int | None, steps: int | None) -> EpochIterator:
+        """Prepares the validation data once; every epoch walks it again."""
+        if is_array_data(data) and isinstance(data, tuple | list):
+            x, y, sample_weight = unpack(data)
+        else:
+            x, y, sample_weight = data, None, None
+        adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="fit (validation_data)")
+        first = adapter.first_batch()
+        if first is None:
+            raise ValueError("fit: validation_data gives no batches")
+        from corten.training.input_checks import check_inputs
+
+        check_inputs(self, first[0], "fit (validation_data)")
+        return EpochIterator(adapter, steps, "fit (validation_data)")
+
+    # -- evaluation -----------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Computes loss and metrics on data, without training.
+
+        Args:
+            x: Inputs or a source of batches, as for `fit`.
+            y: Targets.
+            batch_size: Rows per step, 32 if None.
+            verbose: As for `fit`.
+            sample_weight: Weight per sample.
+            steps: Number of batches, for sources without an end.
+            callbacks: Objects of `corten.callbacks.Callback`.
+            return_dict: Give a dict instead of a list.
+            **kwargs: None; named in the error message.
+
+        Returns:
+            The loss, or a list of the loss and the metrics in the order of `metrics_names`.
+        """
+        from corten.callbacks import CallbackList
+
+        if kwargs:
+            raise TypeError(f"evaluate: unknown argument {', '.join(sorted(kwargs))}")
+        state = self._check_compiled("evaluate")
+        verbose = resolve_verbose(verbose, "evaluate")
+        steps = check_steps(steps, "steps", "evaluate")
+        adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="evaluate")
+        first = adapter.first_batch()
+        if first is None:
+            raise ValueError(f"evaluate: x ({type(x).__name__}) gives no batches")
+        prepare(self, first, targets_of(adapter, first), "evaluate")
+        iterator = EpochIterator(adapter, steps, "evaluate")
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches, model=self
+            )
+        logs = self._evaluate_epochs(iterator, callbacks)
+        state.has_layer_losses = None
+        return logs if return_dict else self._ordered_values(logs)
+
+    def _evaluate_epochs(self, iterator: EpochIterator, callback_list: Any) -> dict[str, Any]:
+        state = self._state()
+        state.has_layer_losses = None
+        state.step_logs = None
+        before = _core.set_grad_enabled(False)
+        try:
+            self.reset_metrics()
+            iterator.adapter.on_epoch_begin()
+            callback_list.on_test_begin()
+            step_function = self._test_function()
+            watched = callback_list.watches_test_batches
+            for step, batch in enumerate(iterator.epoch()):
+                if watched:
+                    callback_list.on_test_batch_begin(step)
+                    step_function(batch)
+                    logs = self._current_logs() if callback_list.wants_batch_logs else None
+                    callback_list.on_test_batch_end(step, logs)
+                else:
+                    step_function(batch)
+            iterator.adapter.on_epoch_end()
+            logs = self._current_logs()
+            callback_list.on_test_end(logs)
+        finally:
+            _core.set_grad_enabled(before)
+        state.step_logs = None
+        return logs
+
+    # -- prediction -----------------------------------------------------------------------------
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Gives the outputs for inputs, as NumPy arrays.
+
+        Args:
+            x: Inputs or a source of batches; targets in it are ignored.
+            batch_size: Rows per step, 32 if None.
+            verbose: As for `fit`; 'auto' shows a bar only when it takes more than a second.
+            steps: Number of batches, for sources without an end.
+            callbacks: Objects of `corten.callbacks.Callback`.
+
+        Example:
+            >>> import corten
+            >>> model = corten.Sequential([corten.Input((3,)), corten.layers.Dense(2)])
+            >>> model.predict(np.zeros((5, 3))).shape
+            (5, 2)
+        """
+        if (
+            type(x) is np.ndarray
+            and callbacks is None
+            and steps is None
+            and 0 < x.shape[0] <= (32 if batch_size is None else batch_size)
+            and self.built  # type: ignore[attr-defined]
+            and type(self).predict_step is Steps.predict_step
+        ):
+            # One small batch, the case of an application: straight through the model.
+            before = _core.set_grad_enabled(False)
+            try:
+                outputs = self(to_tensor(x, "x"), training=False)  # type: ignore[operator]
+            finally:
+                _core.set_grad_enabled(before)
+            if type(outputs) is Tensor:
+                return outputs.numpy()
+            return map_outputs(lambda leaf: leaf.numpy(), outputs)
+        return self._predict_batches(x, batch_size, verbose, steps, callbacks)
+
+    def _predict_batches(self, x: Any, batch_size: Any, verbose: Any, steps: Any, callbacks: Any) -> Any:
+        from corten.callbacks import CallbackList
+        from corten.training.input_checks import check_inputs
+
+        bar_after = 1.0 if verbose == "auto" else 0.0
+        verbose = resolve_verbose(verbose, "predict")
+        adapter: DataAdapter = choose_adapter(x, batch_size=batch_size, caller="predict")
+        first = adapter.first_batch()
+        if first is None:
+            raise ValueError(f"predict: x ({type(x).__name__}) gives no batches")
+        check_inputs(self, first[0], "predict")
+        iterator = EpochIterator(adapter, check_steps(steps, "steps", "predict"), "predict")
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks,
+                add_progbar=verbose != 0,
+                verbose=verbose,
+                epochs=1,
+                steps=iterator.num_batches,
+                model=self,
+                bar_after=bar_after,
+            )
+        collected: list[Any] = []
+        before = _core.set_grad_enabled(False)
+        try:
+            adapter.on_epoch_begin()
+            callbacks.on_predict_begin()
+            for step, batch in enumerate(iterator.epoch()):
+                callbacks.on_predict_batch_begin(step)
+                outputs = self.predict_step((batch[0],))
+                collected.append(map_outputs(lambda leaf: leaf.numpy(), outputs))
+                callbacks.on_predict_batch_end(step, {"outputs": outputs})
+            callbacks.on_predict_end()
+            adapter.on_epoch_end()
+        finally:
+            _core.set_grad_enabled(before)
+        return _concatenate(collected)
+
+
+def _concatenate(parts: list[Any]) -> Any:
+    """Joins the outputs of the batches, keeping their structure."""
+    first = parts[0]
+    if isinstance(first, dict):
+        return {key: _concatenate([part[key] for part in parts]) for key in first}
+    if isinstance(first, list | tuple):
+        joined = [_concatenate([part[index] for part in parts]) for index in range(len(first))]
+        return joined if isinstance(first, list) else tuple(joined)
+    if len(parts) == 1:
+        return first
+    if any(part.ndim == 0 for part in parts):
+        return np.stack(parts)
+    return np.concatenate(parts, axis=0)
+
+
+def _count(value: Any, name: str, smallest: int) -> int:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < smallest:
+        raise ValueError(f"fit: {name} must be a whole number of at least {smallest}; got {value!r}")
+    return int(value)
+
+
+def _is_due(epoch: int, validation_freq: Any) -> bool:
+    """Whether to validate after this epoch (counted from 0)."""
+    if isinstance(validation_freq, int | np.integer):
+        if validation_freq < 1:
+            raise ValueError(f"fit: validation_freq must be at least 1 or a list of epochs; got {validation_freq!r}")
+        return (epoch + 1) % int(validation_freq) == 0
+    return epoch + 1 in validation_freq
+
+
+def _split_off_validation(
+    x: Any, y: Any, sample_weight: Any, validation_split: Any, validation_data: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Applies `validation_split`; data given as `validation_data` comes first, as in Keras."""
+    if not validation_split:
+        return x, y, sample_weight, validation_data
+    if not is_array_data(x) or isinstance(x, PyDataset):
+        raise ValueError(
+            f"fit: validation_split works with arrays; x is a {type(x).__name__}. Pass validation_data instead."
+        )
+    train, held_out = split_arrays(x, y, sample_weight, validation_split)
+    if validation_data is not None:
+        return x, y, sample_weight, validation_data
+    return train[0], train[1], train[2], held_out
+
+
+__all__ = ["ArrayAdapter", "Trainer"]

@@ -1,0 +1,56 @@
+"""Helpers around models and data. Each is loaded when first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corten.training.progress import Progbar as Progbar
+    from corten.utils.file_utils import get_file as get_file
+    from corten.utils.numerical import normalize as normalize
+    from corten.utils.numerical import to_categorical as to_categorical
+    from corten.utils.py_dataset import PyDataset as PyDataset
+    from corten.utils.py_dataset import Sequence as Sequence
+    from corten.utils.seeding import set_random_seed as set_random_seed
+    from corten.utils.sequence_utils import pad_sequences as pad_sequences
+    from corten.utils.splitting import split_dataset as split_dataset
+    from corten.utils.splitting import train_test_split as train_test_split
+
+# Name to the module that defines it.
+_HOMES = {
+    "Progbar": "corten.training.progress",
+    "PyDataset": "corten.utils.py_dataset",
+    "Sequence": "corten.utils.py_dataset",
+    "custom_object_scope": "corten.saving",
+    "deserialize_keras_object": "corten.saving",
+    "get_custom_objects": "corten.saving",
+    "get_file": "corten.utils.file_utils",
+    "get_registered_name": "corten.saving",
+    "get_registered_object": "corten.saving",
+    "normalize": "corten.utils.numerical",
+    "pad_sequences": "corten.utils.sequence_utils",
+    "register_keras_serializable": "corten.saving",
+    "serialize_keras_object": "corten.saving",
+    "set_random_seed": "corten.utils.seeding",
+    "split_dataset": "corten.utils.splitting",
+    "to_categorical": "corten.utils.numerical",
+    "train_test_split": "corten.utils.splitting",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        from corten.identifiers import suggestion
+
+        raise AttributeError(f"module 'corten.utils' has no attribute {name!r}.{suggestion(name, _HOMES)}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
