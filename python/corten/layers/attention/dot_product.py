@@ -1,0 +1,145 @@
+"""`Attention`: Luong-style dot-product attention over given queries, values and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corten.layers.layer import Layer
+
+from corten import ops, random
+from corten.layers.arguments import one_of
+from corten.layers.regularization import check_rate
+
+# Far below every score, and finite, so that a row without any allowed key gives no NaN.
+_LOWEST = {"float16": -6.5e4}
+
+
+def lower_triangle(rows: int, columns: int) -> Any:
+    """Mask `(1, rows, columns)` that lets row i see the columns up to i."""
+    return ops.expand_dims(ops.less_equal(ops.arange(columns), ops.expand_dims(ops.arange(rows), 1)), 0)
+
+
+class Attention(Layer):
+    """Weighs the values by how well their keys match each query.
+
+    Inputs are a list `[query, value]` or `[query, value, key]` of shapes `(batch, queries, dim)`,
+    `(batch, steps, dim)`, `(batch, steps, dim)`; the keys are the values if left out.
+
+    Args:
+        use_scale: Whether to learn a factor of the scores.
+        score_mode: "dot" (product of query and key) or "concat" (tanh of their sum).
+        dropout: Share of the attention weights dropped in training.
+        seed: Seed of the dropout.
+
+    Call arguments:
+        inputs: The list of tensors.
+        mask: List `[query_mask, value_mask]` (a third, for keys, is not used); a query whose mask is False
+            gives zeros, a value whose mask is False gets no weight.
+        return_attention_scores: Whether to return the weights `(batch, queries, steps)` too.
+        training: Whether dropout is active.
+        use_causal_mask: Whether query i may see values up to i only.
+
+    Example:
+        >>> import numpy as np
+        >>> query, value = np.ones((2, 3, 4), "float32"), np.ones((2, 5, 4), "float32")
+        >>> Attention()([query, value]).shape
+        (2, 3, 4)
+    """
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.use_scale = use_scale
+        self.score_mode = one_of("Attention", "score_mode", score_mode, ("dot", "concat"))
+        self.dropout = check_rate(type(self).__name__, dropout)
+        self.seed = seed
+        if dropout > 0:
+            self.seed_generator = random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    scale: Any = None
+    concat_score_weight: Any = None
+
+    def build(self, input_shape: Sequence[Any]) -> None:
+        self._check_inputs(input_shape)
+        if self.use_scale:
+            self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight(
+                name="concat_score_weight", shape=(), initializer="ones"
+            )
+        self.built = True
+
+    def _check_inputs(self, inputs: Any) -> None:
+        layer = type(self).__name__
+        if not isinstance(inputs, (list, tuple)) or isinstance(inputs[0], (int, type(None))):
+            raise ValueError(f"{layer}: takes a list [query, value] or [query, value, key]; got {inputs!r}.")
+        if len(inputs) not in (2, 3):
+            raise ValueError(f"{layer}: takes 2 or 3 inputs (query, value and maybe key); got {len(inputs)}.")
+
+    def _scores(self, query: Any, key: Any) -> Any:
+        """Scores `(batch, queries, steps)`."""
+        if self.score_mode == "dot":
+            scores = ops.matmul(query, ops.transpose(key, axes=(0, 2, 1)))
+            return scores if self.scale is None else ops.multiply(scores, self.scale)
+        total = ops.add(ops.expand_dims(query, 2), ops.expand_dims(key, 1))
+        if self.scale is not None:
+            total = ops.multiply(total, self.scale)
+        return ops.multiply(ops.sum(ops.tanh(total), axis=-1), self.concat_score_weight)
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        training: bool | None = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        self._check_inputs(inputs)
+        self._check_mask(inputs, mask)
+        query, value = inputs[0], inputs[1]
+        key = inputs[2] if len(inputs) > 2 else value
+        query_mask = mask[0] if mask is not None else None
+        value_mask = mask[1] if mask is not None else None
+        scores = self._scores(query, key)
+        allowed = None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), -2)
+        if use_causal_mask:
+            causal = lower_triangle(scores.shape[-2], scores.shape[-1])
+            allowed = causal if allowed is None else ops.logical_and(allowed, causal)
+        if allowed is not None:
+            lowest = ops.cast(_LOWEST.get(str(scores.dtype), -1e9), scores.dtype)
+            scores = ops.where(allowed, scores, ops.add(scores, lowest))
+        weights = ops.softmax(scores, axis=-1)
+        if training and self.dropout > 0:
+            weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
+        result = ops.matmul(weights, value)
+        if query_mask is not None:
+            result = ops.multiply(result, ops.cast(ops.expand_dims(query_mask, -1), result.dtype))
+        return (result, weights) if return_attention_scores else result
+
+    def _check_mask(self, inputs: Any, mask: Any) -> None:
+        if mask is not None and (not isinstance(mask, (list, tuple)) or not 2 <= len(mask) <= len(inputs)):
+            raise ValueError(
+                f"{type(self).__name__}: `mask` must be a list [query_mask, value_mask] (None for "
+                f"none); got {mask!r}."
+            )
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        self._check_mask(inputs, mask)
+        return None if mask is None else mask[0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "use_scale": self.use_scale,
+            "score_mode": self.score_mode,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }

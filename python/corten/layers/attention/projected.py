@@ -1,0 +1,163 @@
+"""What multi-head and grouped-query attention share: options, projections, masks and the weighted mean."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from corten.layers.layer import Layer
+
+from corten import initializers, ops, random, regularizers
+from corten.layers.attention.dot_product import lower_triangle
+from corten.layers.einsum_dense import EinsumDense
+from corten.layers.regularization import check_rate
+from corten.layers.weight_options import WeightOptions
+
+_NEGATIVE = {"float16": -3e4}
+
+
+def positive_or_raise(layer: str, argument: str, value: Any) -> int:
+    """Check a number of heads or a size."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
+        raise ValueError(
+            f"{layer}: Invalid value for argument `{argument}`. Expected a positive integer. Received "
+            f"{argument}={value}."
+        )
+    return int(value)
+
+
+class ProjectedAttention(WeightOptions, Layer):
+    """Base: queries, keys and values are projections of the inputs, and the result is projected once more."""
+
+    _query_dense: Any
+    _key_dense: Any
+    _value_dense: Any
+    _output_dense: Any
+    _gate_dense: Any = None
+    sliding_window: int | None = None
+
+    def _set_options(
+        self,
+        dropout: float,
+        use_bias: bool,
+        flash_attention: bool | None,
+        kernel: tuple[Any, Any, Any],
+        bias: tuple[Any, Any, Any],
+        use_gate: bool,
+        seed: Any,
+    ) -> None:
+        self.dropout = check_rate(type(self).__name__, dropout)
+        self.use_bias = use_bias
+        self.flash_attention = flash_attention
+        self._set_weight_options(kernel=kernel, bias=bias)
+        self.use_gate = use_gate
+        self.seed = seed
+        if dropout > 0:
+            self.seed_generator = random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    def _projection(
+        self, name: str, equation: str, output_shape: tuple[int | None, ...], bias_axes: str, input_shape: Any
+    ) -> EinsumDense:
+        """A built EinsumDense with this layer's options; every projection draws its own weights."""
+        dense = EinsumDense(
+            equation,
+            output_shape=output_shape,
+            bias_axes=bias_axes if self.use_bias else None,
+            kernel_initializer=_fresh(self.kernel_initializer),
+            bias_initializer=_fresh(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            name=name,
+            dtype=self.dtype_policy,
+        )
+        dense.build(input_shape)
+        return dense
+
+    def _mask(
+        self,
+        queries: int,
+        keys: int,
+        query_mask: Any,
+        value_mask: Any,
+        key_mask: Any,
+        attention_mask: Any,
+    ) -> Any:
+        """All masks as one, broadcastable to `(batch, queries, keys)`; None without any."""
+        found = None if attention_mask is None else ops.cast(attention_mask, "bool")
+        parts = [
+            None if query_mask is None else ops.expand_dims(ops.cast(query_mask, "bool"), -1),
+            None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), -2),
+            None if key_mask is None else ops.expand_dims(ops.cast(key_mask, "bool"), -2),
+            None if self.sliding_window is None else self._window(queries, keys),
+        ]
+        for part in parts:
+            if part is not None:
+                found = part if found is None else ops.logical_and(found, part)
+        return found
+
+    def _window(self, queries: int, keys: int) -> Any:
+        distance = ops.subtract(ops.expand_dims(ops.arange(queries), 1), ops.arange(keys))
+        return ops.expand_dims(ops.less(ops.absolute(distance), self.sliding_window), 0)
+
+    def _attend(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        mask: Any,
+        causal: bool,
+        training: bool | None,
+        with_scores: bool,
+    ) -> tuple[Any, Any]:
+        """Attention over `(batch, queries, heads, size)`.
+
+        The mask is `(batch, queries, keys)` or has the heads as axis 1.
+        """
+        if mask is not None and len(mask.shape) == 3:
+            mask = ops.expand_dims(mask, 1)
+        scale = 1.0 / math.sqrt(query.shape[-1])
+        dropping = bool(training) and self.dropout > 0
+        if not with_scores and not dropping:
+            output = ops.dot_product_attention(query, key, value, mask=mask, scale=scale, is_causal=causal)
+            return output, None
+        repeats = query.shape[2] // key.shape[2]
+        if repeats > 1:
+            key, value = ops.repeat(key, repeats, axis=2), ops.repeat(value, repeats, axis=2)
+        scores = ops.multiply(ops.einsum("btnh,bsnh->bnts", query, key), scale)
+        if causal:
+            triangle = ops.expand_dims(lower_triangle(scores.shape[2], scores.shape[3]), 1)
+            mask = triangle if mask is None else ops.logical_and(mask, triangle)
+        if mask is not None:
+            lowest = ops.cast(_NEGATIVE.get(str(scores.dtype), -1e9), scores.dtype)
+            scores = ops.where(mask, scores, ops.add(scores, lowest))
+        weights = ops.softmax(scores, axis=-1)
+        dropped = random.dropout(weights, self.dropout, seed=self.seed_generator) if dropping else weights
+        return ops.einsum("bnts,bsnh->btnh", dropped, value), weights
+
+    def _gated(self, attended: Any, query: Any) -> Any:
+        if self._gate_dense is None:
+            return attended
+        return ops.multiply(attended, ops.sigmoid(self._gate_dense(query)))
+
+    def _option_config(self) -> dict[str, Any]:
+        return {
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "flash_attention": self.flash_attention,
+            **self._weight_config(),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "use_gate": self.use_gate,
+            "seed": self.seed,
+        }
+
+
+def _fresh(initializer: Any) -> Any:
+    """A copy of an initializer without a fixed seed draws its own numbers for each projection."""
+    if hasattr(initializer, "clone"):
+        return initializer.clone()
+    if hasattr(initializer, "get_config"):
+        return type(initializer).from_config(initializer.get_config())
+    return initializers.get(initializer)

@@ -1,0 +1,302 @@
+"""Layers everything else builds on: Dense, Activation, Identity, Lambda, Masking, Wrapper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from corten.layers.input_spec import InputSpec
+from corten.layers.layer import Layer
+
+from corten import activations, ops, regularizers, saving
+from corten.layers.arguments import known_size, positive_integer
+from corten.layers.weight_options import WeightOptions, bias_and_activation
+
+
+class Dense(WeightOptions, Layer):
+    """Fully connected layer: `activation(inputs @ kernel + bias)`, over the last axis of the input.
+
+    Args:
+        units: Size of the output's last axis.
+        activation: Activation to apply; None leaves the sum as it is.
+        use_bias: Whether to add a bias.
+        kernel_initializer: Initializer of `kernel`, shape `(input_dim, units)`.
+        bias_initializer: Initializer of `bias`, shape `(units,)`.
+        kernel_regularizer: Penalty on `kernel`.
+        bias_regularizer: Penalty on `bias`.
+        activity_regularizer: Penalty on the layer's output.
+        kernel_constraint: Projection of `kernel` after each optimizer step.
+        bias_constraint: Projection of `bias` after each optimizer step.
+        lora_rank: Reserved for low-rank adaptation; must be None.
+        lora_alpha: Reserved for low-rank adaptation; must be None.
+        quantization_config: Reserved for quantization; must be None.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Dense(3, activation="relu")
+        >>> layer(np.ones((2, 5), "float32")).shape
+        (2, 3)
+        >>> [weight.shape for weight in layer.weights]
+        [(5, 3), (3,)]
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_integer("Dense", "units", units)
+        reject_reserved(
+            "Dense", lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config
+        )
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self._set_weight_options(
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        features = known_size("Dense", input_shape, -1, "features")
+        self.kernel = self._add_option_weight("kernel", (features, self.units))
+        self.bias = self._add_option_weight("bias", (self.units,)) if self.use_bias else None
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        return bias_and_activation(ops.matmul(inputs, self.kernel), self.bias, self.activation)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            **self._weight_config(),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+        }
+
+
+def reject_reserved(layer: str, **arguments: Any) -> None:
+    """Raise if an argument of Keras's signature that Corten does not implement yet was given a value."""
+    for name, value in arguments.items():
+        if value is not None:
+            raise NotImplementedError(
+                f"{layer}: `{name}` is accepted for compatibility but not implemented; got "
+                f"{name}={value!r}. Pass None."
+            )
+
+
+class Activation(Layer):
+    """Applies an activation function to its input.
+
+    Args:
+        activation: Name of an activation or a function of one tensor.
+
+    Example:
+        >>> import numpy as np
+        >>> Activation("relu")(np.array([-1.0, 2.0], "float32")).tolist()
+        [0.0, 2.0]
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.activation = activations.get(activation)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+class Identity(Layer):
+    """Returns its input unchanged: a placeholder where a model needs a layer.
+
+    Example:
+        >>> import numpy as np
+        >>> Identity()(np.array([1.0, 2.0], "float32")).tolist()
+        [1.0, 2.0]
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Lambda(Layer):
+    """Wraps a plain function of tensors as a layer.
+
+    The function itself is never written into a model file: saving needs a function registered with
+    `corten.saving.register_keras_serializable`, or `custom_objects` at loading, so that loading runs no
+    stored code. Weights created inside the function are not tracked; subclass `Layer` for those.
+
+    Args:
+        function: Function of the inputs; it may also take `mask` and `training`.
+        output_shape: Accepted for compatibility; shapes are found by running `function`.
+        mask: Fixed mask, or function `(inputs, mask) -> mask`.
+        arguments: Further keyword arguments for `function`.
+
+    Example:
+        >>> import numpy as np
+        >>> Lambda(lambda x: x * 2)(np.array([1.0, 2.0], "float32")).tolist()
+        [2.0, 4.0]
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(f"Lambda: `function` must be callable; got {function!r}.")
+        self.function = function
+        self.arguments = dict(arguments or {})
+        self.mask = mask
+        self.supports_masking = mask is not None
+        self._output_shape = output_shape
+        self._takes_mask = _takes_argument(function, "mask")
+        self._takes_training = _takes_argument(function, "training")
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        kwargs = dict(self.arguments)
+        if self._takes_mask:
+            kwargs["mask"] = mask
+        if self._takes_training:
+            kwargs["training"] = training
+        return self.function(inputs, **kwargs)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "function": self._serialize_function("function", self.function),
+            "output_shape": self._serialize_function("output_shape", self._output_shape),
+            "mask": self._serialize_function("mask", self.mask),
+            "arguments": self.arguments,
+        }
+
+    def _serialize_function(self, argument: str, value: Any) -> Any:
+        if not callable(value):
+            return value
+        if getattr(value, "__name__", "<lambda>") == "<lambda>":
+            raise ValueError(
+                f"Lambda: layer {self.name!r} cannot be saved because its `{argument}` is a lambda, "
+                "and Corten never "
+                "stores code. Use a named function decorated with "
+                "@corten.saving.register_keras_serializable(), or "
+                "subclass Layer."
+            )
+        return saving.serialize_keras_object(value)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Lambda:
+        config = dict(config)
+        for argument in ("function", "output_shape", "mask"):
+            if isinstance(config.get(argument), dict):
+                config[argument] = saving.deserialize_keras_object(config[argument])
+        if isinstance(config["function"], str):
+            raise ValueError(
+                f"Lambda: function {config['function']!r} is not known. Register it with "
+                "@corten.saving.register_keras_serializable() or pass custom_objects when loading."
+            )
+        return cls(**config)
+
+
+def _takes_argument(function: Callable[..., Any], name: str) -> bool:
+    import inspect
+
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+class Masking(Layer):
+    """Marks timesteps whose features all equal `mask_value`, so that later layers skip them.
+
+    Args:
+        mask_value: The value that stands for "no data".
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Masking()
+        >>> x = np.array([[[1.0], [0.0]]], "float32")
+        >>> layer.compute_mask(x).tolist()
+        [[True, False]]
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        if isinstance(mask_value, dict) and mask_value.get("config") is not None:
+            mask_value = saving.deserialize_keras_object(mask_value)
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.mask_value = mask_value
+        self.built = True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        kept = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return ops.multiply(inputs, ops.cast(kept, inputs.dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mask_value": self.mask_value}
+
+
+class Wrapper(Layer):
+    """Base of layers that hold another layer in `self.layer`.
+
+    Args:
+        layer: The layer to wrap.
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{type(self).__name__}: `layer` must be a Layer; got {layer!r}.")
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def build(self, input_shape: Any = None) -> None:
+        if not self.layer.built:
+            self.layer.build(input_shape)
+            self.layer.built = True
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "layer": saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Wrapper:
+        config = dict(config)
+        layer = saving.deserialize_keras_object(config.pop("layer"), custom_objects=custom_objects)
+        return cls(layer, **config)

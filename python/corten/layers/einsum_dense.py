@@ -1,0 +1,205 @@
+"""A dense layer for inputs of any rank, its product given as an einsum equation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from corten.layers.layer import Layer
+
+from corten import activations, ops, regularizers
+from corten.layers.core import reject_reserved
+from corten.layers.weight_options import WeightOptions
+
+_EQUATION = re.compile(r"^\s*([a-zA-Z.]+)\s*,\s*([a-zA-Z]+)\s*->\s*([a-zA-Z.]*)\s*$")
+
+# An axis of a tensor: a letter, or the position of an axis that the ellipsis stands for.
+Label = str | int
+
+
+class EinsumDense(WeightOptions, Layer):
+    """Dense layer whose product is `einsum(equation, inputs, kernel)`.
+
+    Args:
+        equation: Equation of the form `"abc,cd->abd"`: input, kernel, output. The input and the output may
+            have an ellipsis at the same end.
+        output_shape: Shape of the output without the batch axis and without axes under an ellipsis; None
+            entries are taken from the input. An int stands for a tuple of one.
+        activation: Activation to apply; None leaves the sum as it is.
+        bias_axes: Letters of the output's axes that have a bias; None means no bias.
+        kernel_initializer: Initializer of `kernel`.
+        bias_initializer: Initializer of `bias`.
+        kernel_regularizer: Penalty on `kernel`.
+        bias_regularizer: Penalty on `bias`.
+        kernel_constraint: Projection of `kernel` after each optimizer step.
+        bias_constraint: Projection of `bias` after each optimizer step.
+        lora_rank: Reserved for low-rank adaptation; must be None.
+        lora_alpha: Reserved for low-rank adaptation; must be None.
+        quantization_config: Reserved for quantization; must be None.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")
+        >>> layer(np.ones((2, 5, 3), "float32")).shape
+        (2, 5, 64)
+    """
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        reject_reserved(
+            "EinsumDense", lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config
+        )
+        self.equation = equation
+        self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.bias_axes = bias_axes
+        self.activation = activations.get(activation)
+        self._set_weight_options(
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        parse_equation(equation)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        kernel_shape, bias_shape, self.full_output_shape = weight_shapes(
+            self.equation, tuple(input_shape), self.partial_output_shape, self.bias_axes
+        )
+        self.kernel = self._add_option_weight("kernel", kernel_shape)
+        self.bias = self._add_option_weight("bias", bias_shape) if bias_shape is not None else None
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        x = ops.einsum(self.equation, inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return self.activation(x) if self.activation is not None else x
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "output_shape": self.partial_output_shape,
+            "equation": self.equation,
+            "activation": activations.serialize(self.activation),
+            "bias_axes": self.bias_axes,
+            **self._weight_config(),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+        }
+
+
+def parse_equation(equation: str) -> tuple[str, str, str]:
+    """Split an equation into the specifications of input, kernel and output.
+
+    Example:
+        >>> parse_equation("...x,xy->...y")
+        ('...x', 'xy', '...y')
+    """
+    match = _EQUATION.match(equation)
+    specifications = match.groups() if match else ()
+    if len(specifications) != 3 or any("." in text.replace("...", "", 1) for text in specifications):
+        raise ValueError(
+            "EinsumDense: `equation` must look like 'ab,bc->ac', with at most one '...' in the input "
+            "and the output; "
+            f"got equation={equation!r}."
+        )
+    source, weight, result = specifications
+    if ("..." in source) != ("..." in result):
+        raise ValueError(
+            "EinsumDense: '...' must stand in both the input and the output of `equation`; got "
+            f"equation={equation!r}."
+        )
+    return source, weight, result
+
+
+def _labels(specification: str, hidden: int) -> list[Label]:
+    """One label per axis; the ellipsis becomes the numbers of the `hidden` axes it covers."""
+    before, dots, after = specification.partition("...")
+    return [*before, *(range(hidden) if dots else ()), *after]
+
+
+def weight_shapes(
+    equation: str,
+    input_shape: tuple[int | None, ...],
+    output_shape: tuple[int | None, ...],
+    bias_axes: str | None,
+) -> tuple[tuple[int, ...], tuple[int, ...] | None, tuple[int | None, ...]]:
+    """The kernel's shape, the bias's shape (None without bias) and the output's shape.
+
+    Example:
+        >>> weight_shapes("abc,cd->abd", (None, 5, 3), (None, 64), "d")
+        ((3, 64), (64,), (None, 5, 64))
+    """
+    source, weight, result = parse_equation(equation)
+    hidden = len(input_shape) - len(source.replace("...", ""))
+    if hidden < 0 or (hidden > 0 and "..." not in source):
+        raise ValueError(
+            f"EinsumDense: equation={equation!r} expects an input with "
+            f"{len(source.replace('...', ''))} axes; "
+            f"got shape {input_shape}."
+        )
+    sizes: dict[Label, int | None] = dict(zip(_labels(source, hidden), input_shape, strict=True))
+    letters = result.replace("...", "")
+    # The batch axis is not in `output_shape`: it is the first letter unless the ellipsis comes first.
+    named = letters if result.startswith("...") else letters[1:]
+    if len(named) < len(output_shape):
+        named = letters
+    if len(named) != len(output_shape):
+        raise ValueError(
+            f"EinsumDense: `output_shape` must give the sizes of output axes {named!r} of "
+            f"equation={equation!r}; "
+            f"got output_shape={output_shape}."
+        )
+    for letter, size in zip(named, output_shape, strict=True):
+        known = sizes.get(letter)
+        if known is not None and size is not None and known != size:
+            raise ValueError(
+                f"EinsumDense: axis {letter!r} of equation={equation!r} has size {known} in the input "
+                f"and {size} in "
+                f"`output_shape`; got input shape {input_shape}, output_shape={output_shape}. Make "
+                "them equal or None."
+            )
+        if known is None:
+            sizes[letter] = size
+
+    def size_of(letter: str, owner: str) -> int:
+        size = sizes.get(letter)
+        if size is None:
+            raise ValueError(
+                f"EinsumDense: the size of axis {letter!r} of the {owner} in equation={equation!r} is "
+                "not known from "
+                f"input shape {input_shape} and output_shape={output_shape}; give it in "
+                "`output_shape` or the input."
+            )
+        return size
+
+    kernel_shape = tuple(size_of(letter, "kernel") for letter in weight)
+    output_labels = _labels(result, hidden)
+    full_shape = tuple(sizes.get(label) for label in output_labels)
+    if not bias_axes:
+        return kernel_shape, None, full_shape
+    unknown = [letter for letter in bias_axes if letter not in letters]
+    if unknown:
+        raise ValueError(
+            f"EinsumDense: `bias_axes` must be letters of the output {result!r}; got bias_axes={bias_axes!r}."
+        )
+    first = min(output_labels.index(letter) for letter in bias_axes)
+    bias_shape = tuple(
+        size_of(label, "bias") if isinstance(label, str) and label in bias_axes else 1
+        for label in output_labels[first:]
+    )
+    return kernel_shape, bias_shape, full_shape

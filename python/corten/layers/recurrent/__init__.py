@@ -1,0 +1,21 @@
+"""Recurrent layers: the loop over steps, its cells, and the wrappers over time."""
+
+from corten.layers.recurrent.gru import GRU, GRUCell
+from corten.layers.recurrent.loop import RNN
+from corten.layers.recurrent.lstm import LSTM, LSTMCell
+from corten.layers.recurrent.simple import SimpleRNN, SimpleRNNCell
+from corten.layers.recurrent.stacked import StackedRNNCells
+from corten.layers.recurrent.wrappers import Bidirectional, TimeDistributed
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Bidirectional",
+    "GRUCell",
+    "LSTMCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "StackedRNNCells",
+    "TimeDistributed",
+]

@@ -1,0 +1,95 @@
+"""The initializer, regularizer and constraint arguments of layers with weights, handled once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from corten import activations, constraints, initializers, ops, regularizers
+
+if TYPE_CHECKING:
+    from corten.variable import Variable
+
+_ENGINE_NAMES = {
+    "linear": "linear",
+    "relu": "relu",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "gelu": "gelu",
+    "silu": "silu",
+}
+
+
+class WeightOptions:
+    """Mixin: keeps `<weight>_initializer`, `_regularizer` and `_constraint` for named weights.
+
+    A layer calls `_set_weight_options(kernel=("glorot_uniform", None, None))` after `super().__init__`,
+    creates the weight with `_add_option_weight("kernel", shape)` and spreads `**self._weight_config()` into
+    its config.
+    """
+
+    kernel_initializer: Any
+    kernel_regularizer: Any
+    kernel_constraint: Any
+    bias_initializer: Any
+    bias_regularizer: Any
+    bias_constraint: Any
+    _weight_option_names: tuple[str, ...] = ()
+    add_weight: Callable[..., Variable]
+
+    def _set_weight_options(self, **options: tuple[Any, Any, Any]) -> None:
+        self._weight_option_names = tuple(options)
+        for name, (initializer, regularizer, constraint) in options.items():
+            setattr(self, f"{name}_initializer", initializers.get(initializer))
+            setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
+            setattr(self, f"{name}_constraint", constraints.get(constraint))
+
+    def _add_option_weight(
+        self, option: str, shape: Sequence[int], *, name: str | None = None, **kwargs: Any
+    ) -> Variable:
+        return self.add_weight(
+            name=name or option,
+            shape=tuple(shape),
+            initializer=kwargs.pop("initializer", getattr(self, f"{option}_initializer")),
+            regularizer=getattr(self, f"{option}_regularizer"),
+            constraint=getattr(self, f"{option}_constraint"),
+            **kwargs,
+        )
+
+    def _weight_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = {}
+        for name in self._weight_option_names:
+            config[f"{name}_initializer"] = initializers.serialize(getattr(self, f"{name}_initializer"))
+        for name in self._weight_option_names:
+            config[f"{name}_regularizer"] = regularizers.serialize(getattr(self, f"{name}_regularizer"))
+        for name in self._weight_option_names:
+            config[f"{name}_constraint"] = constraints.serialize(getattr(self, f"{name}_constraint"))
+        return config
+
+
+def engine_activation(activation: Any) -> str | None:
+    """The name under which the engine fuses this activation with a bias, or None.
+
+    Example:
+        >>> from corten import activations
+        >>> engine_activation(activations.relu)
+        'relu'
+    """
+    if activation is None:
+        return "linear"
+    name = getattr(activation, "__name__", None)
+    if name in _ENGINE_NAMES and activation is getattr(activations, name, None):
+        return _ENGINE_NAMES[name]
+    return None
+
+
+def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> Any:
+    """Add `bias` along `axis` of `x` and apply `activation`, in one fused op where the engine has one."""
+    if bias is not None:
+        fused = engine_activation(activation)
+        if fused is not None and axis == -1:
+            return ops.bias_activation(x, bias, fused)
+        shape = [1] * len(x.shape)
+        shape[axis] = -1
+        x = ops.add(x, ops.reshape(bias, shape))
+    return x if activation is None else activation(x)
