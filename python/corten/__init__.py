@@ -1,0 +1,99 @@
+"""Corten: deep learning with a Rust engine and a Keras-3-shaped interface.
+
+Example:
+    >>> import corten
+    >>> model = corten.Sequential([corten.Input((4,)), corten.layers.Dense(3)])
+    >>> model.count_params()
+    15
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corten import (
+        activations, autograd, callbacks, config, constraints, data, datasets, dtype_policies,
+        initializers, layers, losses, metrics, models, ops, optimizers, random, regularizers,
+        saving, training, tree, utils,
+    )  # fmt: skip
+    from corten._core import ShapeError, Tensor, num_threads, set_num_threads, tensor
+    from corten.autograd import (
+        GradientTape, custom_gradient, grad, hessian, hvp, jacobian, jvp, no_grad, remat,
+        stop_gradient, value_and_grad, vjp,
+    )  # fmt: skip
+    from corten.dtype_policies import DTypePolicy, FloatDTypePolicy
+    from corten.initializers import Initializer
+    from corten.layers import Input, InputSpec, Layer
+    from corten.losses import Loss
+    from corten.metrics import Metric
+    from corten.models import Functional, Model, Sequential
+    from corten.naming import name_scope
+    from corten.optimizers import Optimizer
+    from corten.regularizers import Regularizer
+    from corten.saving import load_model
+    from corten.symbolic import KerasTensor
+    from corten.utils import set_random_seed
+    from corten.variable import Variable
+
+__version__ = "0.1.0"
+
+# Loaded when first asked for, so that a script pays only for what it uses.
+_MODULES = frozenset(
+    {
+        "activations", "applications", "autograd", "backend", "callbacks", "config",
+        "constraints", "data", "datasets", "dtype_policies", "dtypes", "initializers", "keras",
+        "layers", "linalg", "losses", "memory", "metrics", "models", "naming", "nn", "ops",
+        "optimizers", "random", "regularizers", "saving", "symbolic", "tf", "training", "tree",
+        "utils", "variable",
+    }
+)  # fmt: skip
+_NAMES = {
+    "Tensor": "_core", "ShapeError": "_core", "tensor": "_core", "num_threads": "_core",
+    "set_num_threads": "_core",
+    "GradientTape": "autograd", "custom_gradient": "autograd", "grad": "autograd",
+    "hessian": "autograd", "hvp": "autograd", "jacobian": "autograd", "jvp": "autograd",
+    "no_grad": "autograd", "remat": "autograd", "stop_gradient": "autograd",
+    "value_and_grad": "autograd", "vjp": "autograd",
+    "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies",
+    "Initializer": "initializers", "Loss": "losses", "Metric": "metrics",
+    "Optimizer": "optimizers", "Regularizer": "regularizers",
+    "Input": "layers", "InputSpec": "layers", "Layer": "layers",
+    "Function": "models", "Functional": "models", "Model": "models", "Sequential": "models",
+    "KerasTensor": "symbolic", "name_scope": "naming", "Variable": "variable",
+    "StatelessScope": "stateless", "load_model": "saving", "set_random_seed": "utils",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(importlib.import_module(f"corten.{_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        try:
+            return importlib.import_module(f"corten.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"corten.{name}":
+                raise
+    import difflib
+
+    close = difflib.get_close_matches(name, [*_NAMES, *_MODULES], 1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise AttributeError(f"module 'corten' has no attribute {name!r}.{hint}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NAMES, *_MODULES})
+
+
+def version() -> str:
+    """Return Corten's version.
+
+    Example:
+        >>> import corten
+        >>> corten.version() == corten.__version__
+        True
+    """
+    return __version__

@@ -1,0 +1,129 @@
+"""What a running call tells the code below it: the training flag, casting, probing, masks.
+
+Everything here is per thread, except the two `seen_*` flags, which only ever go from False to True
+and let the common case skip work.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corten.variable import Variable
+
+
+class CallState(threading.local):
+    """The per-thread state. Class attributes are the defaults of a fresh thread."""
+
+    entry: Any = None
+    """The outermost layer being called."""
+    training: bool | None = None
+    """The flag that inner layers inherit."""
+    autocast: str | None = None
+    """The float dtype that variables show themselves in (mixed precision)."""
+    probing: int = 0
+    """The size that stands for an unknown dimension while shapes are inferred, else 0."""
+    meta_variables: bool = False
+    """Create variables without storage (shape inference of an unbuilt layer)."""
+    accessed: dict[Variable, Any] | None = None
+    """Where variables note that they were read or assigned, with the value they had."""
+    tapes: tuple[Any, ...] = ()
+    """The open gradient tapes, outermost first."""
+    hooked: bool = False
+    """Whether `autocast` or `accessed` is set: one check on the path of every variable read."""
+    values: dict[int, Any] | None = None
+    """Values that stand in for variables (`stateless_call`), keyed by the variable's id."""
+
+    def update_hooked(self) -> None:
+        """Recompute `hooked` after a change of what it summarizes."""
+        self.hooked = self.autocast is not None or self.accessed is not None
+
+
+state = CallState()
+
+
+class Seen:
+    """Flags that stay False in programs that never use the feature."""
+
+    masks = False
+    losses = False
+
+
+_mask_table: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def get_mask(tensor: Any) -> Any:
+    """Return the mask that belongs to a tensor, or None."""
+    if not Seen.masks:
+        return None
+    mask = getattr(tensor, "_keras_mask", None)
+    if mask is not None:
+        return mask
+    try:
+        return _mask_table.get(tensor)
+    except TypeError:
+        return None
+
+
+def set_mask(tensor: Any, mask: Any) -> None:
+    """Attach a mask to a tensor (None takes it off)."""
+    if mask is not None:
+        Seen.masks = True
+    elif not Seen.masks:
+        return
+    try:
+        tensor._keras_mask = mask
+    except AttributeError:
+        try:
+            if mask is None:
+                _mask_table.pop(tensor, None)
+            else:
+                _mask_table[tensor] = mask
+        except TypeError:
+            # Neither attributes nor weak references (a NumPy scalar): it has no mask.
+            return
+
+
+@contextmanager
+def autocast_scope(dtype: str | None) -> Iterator[None]:
+    """Show float variables in `dtype` inside the block (None: as they are)."""
+    previous = state.autocast
+    state.autocast = dtype
+    state.update_hooked()
+    try:
+        yield
+    finally:
+        state.autocast = previous
+        state.update_hooked()
+
+
+@contextmanager
+def record_access() -> Iterator[dict[Variable, Any]]:
+    """Collect the variables used inside the block, each with the value it had before."""
+    previous = state.accessed
+    accessed: dict[Variable, Any] = {}
+    state.accessed = accessed
+    state.update_hooked()
+    try:
+        yield accessed
+    finally:
+        state.accessed = previous
+        state.update_hooked()
+        if previous is not None:
+            for variable, value in accessed.items():
+                previous.setdefault(variable, value)
+
+
+@contextmanager
+def meta_variable_scope() -> Iterator[None]:
+    """Create variables inside the block without storage."""
+    previous = state.meta_variables
+    state.meta_variables = True
+    try:
+        yield
+    finally:
+        state.meta_variables = previous

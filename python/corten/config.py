@@ -1,0 +1,240 @@
+"""Global settings: the default float type, the fuzz factor, the image layout and the dtype policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from corten.dtype_policies import DTypePolicy
+
+FLOAT_DTYPES = ("float16", "bfloat16", "float32", "float64")
+INTEGER_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+ALL_DTYPES = (*FLOAT_DTYPES, *INTEGER_DTYPES, "bool")
+
+_PYTHON_DTYPES: dict[Any, str] = {bool: "bool", int: "int32"}
+_KNOWN_DTYPES = frozenset(ALL_DTYPES)
+
+
+class _Settings:
+    """The mutable values behind this module's functions."""
+
+    floatx = "float32"
+    epsilon = 1e-7
+    image_data_format = "channels_last"
+    dtype_policy: DTypePolicy | None = None
+    interactive_logging = True
+    traceback_filtering = True
+
+
+def floatx() -> str:
+    """Return the default float type, as a string.
+
+    Example:
+        >>> import corten
+        >>> corten.config.floatx()
+        'float32'
+    """
+    return _Settings.floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the default float type.
+
+    Args:
+        value: One of `'float16'`, `'bfloat16'`, `'float32'`, `'float64'`.
+
+    Raises:
+        ValueError: `value` is not a float type.
+
+    Example:
+        >>> import corten
+        >>> corten.config.set_floatx("float64")
+        >>> corten.config.floatx()
+        'float64'
+        >>> corten.config.set_floatx("float32")
+    """
+    if value not in FLOAT_DTYPES:
+        raise ValueError(f"set_floatx: expected one of {FLOAT_DTYPES}; got {value!r}.")
+    _Settings.floatx = str(value)
+
+
+def epsilon() -> float:
+    """Return the small number that keeps divisions and logarithms finite.
+
+    Example:
+        >>> import corten
+        >>> corten.config.epsilon()
+        1e-07
+    """
+    return _Settings.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set the value that `epsilon` returns.
+
+    Args:
+        value: A float.
+    """
+    _Settings.epsilon = float(value)
+
+
+def image_data_format() -> str:
+    """Return the default image layout: `'channels_last'` or `'channels_first'`.
+
+    Example:
+        >>> import corten
+        >>> corten.config.image_data_format()
+        'channels_last'
+    """
+    return _Settings.image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the default image layout.
+
+    Args:
+        data_format: `'channels_last'` or `'channels_first'`.
+
+    Raises:
+        ValueError: `data_format` is neither.
+    """
+    _Settings.image_data_format = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """Return a checked image layout, the default one for None.
+
+    Example:
+        >>> from corten import config
+        >>> config.standardize_data_format(None)
+        'channels_last'
+    """
+    if data_format is None:
+        return _Settings.image_data_format
+    name = str(data_format).lower()
+    if name not in {"channels_first", "channels_last"}:
+        raise ValueError(
+            f"data_format: expected 'channels_first' or 'channels_last'; got {data_format!r}."
+        )
+    return name
+
+
+def backend() -> str:
+    """Return the name of the engine, always `'corten'`.
+
+    Example:
+        >>> import corten
+        >>> corten.config.backend()
+        'corten'
+    """
+    return "corten"
+
+
+def dtype_policy() -> DTypePolicy:
+    """Return the policy that layers without an own `dtype` use.
+
+    Example:
+        >>> import corten
+        >>> corten.config.dtype_policy().name
+        'float32'
+    """
+    from corten.dtype_policies import DTypePolicy
+
+    policy = _Settings.dtype_policy
+    return policy if policy is not None else DTypePolicy(_Settings.floatx)
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the policy that layers without an own `dtype` use.
+
+    Args:
+        policy: A `DTypePolicy` or a name such as `'mixed_bfloat16'`.
+
+    Example:
+        >>> import corten
+        >>> corten.config.set_dtype_policy("mixed_bfloat16")
+        >>> corten.config.dtype_policy().compute_dtype
+        'bfloat16'
+        >>> corten.config.set_dtype_policy("float32")
+    """
+    from corten import dtype_policies
+
+    _Settings.dtype_policy = dtype_policies.get(policy)
+
+
+def enable_interactive_logging() -> None:
+    """Let progress output redraw its line (the default)."""
+    _Settings.interactive_logging = True
+
+
+def disable_interactive_logging() -> None:
+    """Make progress output print plain lines."""
+    _Settings.interactive_logging = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Return whether progress output may redraw its line."""
+    return _Settings.interactive_logging
+
+
+def enable_traceback_filtering() -> None:
+    """Accepted for compatibility: Corten's tracebacks are short already."""
+    _Settings.traceback_filtering = True
+
+
+def disable_traceback_filtering() -> None:
+    """Accepted for compatibility: Corten's tracebacks are short already."""
+    _Settings.traceback_filtering = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return the flag that the two functions above set."""
+    return _Settings.traceback_filtering
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """Return the name of a dtype given as a string, a NumPy dtype or a Python type.
+
+    Args:
+        dtype: The dtype; None stands for `floatx()`.
+
+    Raises:
+        ValueError: The dtype is not one that Corten has.
+
+    Example:
+        >>> import numpy as np
+        >>> from corten import config
+        >>> config.standardize_dtype(np.int64), config.standardize_dtype(None)
+        ('int64', 'float32')
+    """
+    if dtype.__class__ is str and dtype in _KNOWN_DTYPES:
+        return dtype  # type: ignore[no-any-return]
+    if dtype is None or dtype is float:
+        return _Settings.floatx
+    try:
+        name = _PYTHON_DTYPES.get(dtype)
+    except TypeError:
+        name = None
+    if name is None:
+        name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None)
+    if name is None:
+        # `np.float32` and `torch.float32` are no dtype instances but print as one.
+        name = getattr(dtype, "__name__", str(dtype)).rsplit(".", 1)[-1]
+    if name not in _KNOWN_DTYPES:
+        import difflib
+
+        close = difflib.get_close_matches(str(name), ALL_DTYPES, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"Invalid dtype: {dtype!r}; expected one of {ALL_DTYPES}.{hint}")
+    return str(name)
+
+
+def is_float_dtype(dtype: Any) -> bool:
+    """Return whether `dtype` is a floating-point type.
+
+    Example:
+        >>> from corten import config
+        >>> config.is_float_dtype("bfloat16"), config.is_float_dtype("int32")
+        (True, False)
+    """
+    return (dtype if dtype.__class__ is str else standardize_dtype(dtype)) in FLOAT_DTYPES

@@ -1,0 +1,308 @@
+"""`Tracking`: how layers find their variables, sub-layers, losses and metrics.
+
+Attributes that can hold state are noted by name when they are set. Lists, tuples and dicts are
+stored as they are and searched when something asks, so appending to a list of layers later works
+and nothing of the user's is wrapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from corten._state import Seen, state
+from corten.variable import Variable
+
+_STATELESS = frozenset({int, float, str, bool, type(None), complex, bytes, np.ndarray, type})
+_CONTAINERS = (list, tuple, dict)
+
+
+def _is_metric(value: Any) -> bool:
+    return hasattr(value, "update_state") and hasattr(value, "result")
+
+
+def _is_seed_generator(value: Any) -> bool:
+    return isinstance(getattr(value, "state", None), Variable) and hasattr(value, "next")
+
+
+class Tracking:
+    """Base of `Layer` that keeps account of what belongs to the layer."""
+
+    # Attributes that look like state but belong to training, not to the layer.
+    _untracked: frozenset[str] = frozenset({"optimizer", "_optimizer", "loss", "_metrics"})
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        # Straight into the dict: `__setattr__` needs these to exist.
+        self.__dict__.update(
+            _tracked={},
+            _weights=[],
+            _call_losses=[],
+            _inbound_nodes=[],
+            _own_metrics=[],
+            _locked=False,
+            _trainable=True,
+            _init_arguments=(args, kwargs),
+        )
+        return self
+
+    # ---- attributes ----------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        attributes = self.__dict__
+        if value.__class__ in _STATELESS:
+            if name in attributes.get("_tracked", ()):
+                self._forget(name)
+            object.__setattr__(self, name, value)
+            return
+        if name in self._untracked or name.startswith(("_compile", "_init_arg", "__")):
+            object.__setattr__(self, name, value)
+            return
+        tracked = attributes["_tracked"]
+        if name in tracked and attributes.get(name) is not value:
+            self._forget(name)
+        if isinstance(value, Variable):
+            self._refuse_if_locked(name, value)
+            self._add_variable(value)
+            tracked[name] = None
+        elif isinstance(value, _CONTAINERS):
+            if attributes["_locked"] and any(True for _ in _stateful_leaves(value)):
+                self._refuse_if_locked(name, value)
+            tracked[name] = None
+        elif isinstance(value, Tracking) or _is_seed_generator(value) or _is_metric(value):
+            self._refuse_if_locked(name, value)
+            tracked[name] = None
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in self.__dict__.get("_tracked", ()):
+            self._forget(name)
+        object.__delattr__(self, name)
+
+    def _forget(self, name: str) -> None:
+        old = self.__dict__.get(name)
+        self.__dict__["_tracked"].pop(name, None)
+        if isinstance(old, Variable):
+            self.__dict__["_weights"] = [v for v in self.__dict__["_weights"] if v is not old]
+
+    def _refuse_if_locked(self, name: str, value: Any) -> None:
+        if not self.__dict__["_locked"]:
+            return
+        if self.__dict__.get(name) is value or any(v is value for v in self.variables):
+            return
+        raise ValueError(
+            f"Cannot set {name!r} on layer {getattr(self, 'name', '?')!r}: you cannot add new "
+            "elements of state (variables or sub-layers) to a layer that is already built. All "
+            "state must be created in the `__init__()` method or in the `build()` method."
+        )
+
+    def _add_variable(self, variable: Variable) -> None:
+        if not any(known is variable for known in self.__dict__["_weights"]):
+            self.__dict__["_weights"].append(variable)
+
+    def _track_variable(self, variable: Variable) -> None:
+        """Make a variable part of this layer (`add_weight` does)."""
+        self._add_variable(variable)
+
+    def _untrack_variable(self, variable: Variable) -> None:
+        """Take a variable off this layer."""
+        self.__dict__["_weights"] = [v for v in self.__dict__["_weights"] if v is not variable]
+
+    def _members(self) -> Iterator[Any]:
+        """Yield the layers, variables, seed generators and metrics that attributes hold."""
+        attributes = self.__dict__
+        for name in attributes["_tracked"]:
+            value = attributes.get(name)
+            if isinstance(value, _CONTAINERS):
+                yield from _stateful_leaves(value)
+            elif value is not None:
+                yield value
+
+    @property
+    def _layers(self) -> list[Any]:
+        """The direct sub-layers, each once."""
+        return list(_unique(value for value in self._members() if isinstance(value, Tracking)))
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+        """Return this layer and those below it, parents first, each once."""
+        found = [self] if include_self else []
+        seen = {id(layer) for layer in found}
+
+        def visit(layer: Any) -> None:
+            for child in layer._layers:
+                if id(child) not in seen:
+                    seen.add(id(child))
+                    found.append(child)
+                    if recursive:
+                        visit(child)
+
+        visit(self)
+        return found
+
+    # ---- variables -----------------------------------------------------------------------------
+
+    def _own_variables(self, seeds: bool) -> Iterator[Variable]:
+        held = [v for v in self._members() if not isinstance(v, Tracking)]
+        variables = [*self._weights_list(), *(v for v in held if isinstance(v, Variable))]
+        # As in Keras: trainable ones first, then the others, then random states.
+        yield from (v for v in variables if v._created_trainable)
+        yield from (v for v in variables if not v._created_trainable)
+        if seeds:
+            yield from (v.state for v in held if _is_seed_generator(v))
+
+    def _weights_list(self) -> list[Variable]:
+        weights: list[Variable] = self.__dict__["_weights"]
+        return weights
+
+    def _all_variables(self, seeds: bool) -> list[Variable]:
+        return list(
+            _unique(v for layer in self._flatten_layers() for v in layer._own_variables(seeds))
+        )
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All state: weights, statistics and random states, own ones first."""
+        return self._all_variables(seeds=True)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All state except random states."""
+        return self._all_variables(seeds=False)
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that optimizers update."""
+        found: list[Variable] = []
+        self._collect_trainable(found, set())
+        return list(_unique(found))
+
+    def _collect_trainable(self, found: list[Variable], seen: set[int]) -> None:
+        # A frozen layer freezes what is below it.
+        if not self._trainable or id(self) in seen:
+            return
+        seen.add(id(self))
+        found.extend(v for v in self._own_variables(seeds=False) if v.trainable)
+        for layer in self._layers:
+            layer._collect_trainable(found, seen)
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that optimizers leave alone, random states included."""
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The same as `trainable_variables`."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that optimizers leave alone, random states excluded."""
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of the metrics that this layer and those below it hold."""
+        metrics = [m for layer in self._flatten_layers() for m in layer._direct_metrics()]
+        return list(_unique(v for metric in _unique(metrics) for v in metric.variables))
+
+    def _direct_metrics(self) -> list[Any]:
+        held = (v for v in self._members() if not isinstance(v, (Tracking, Variable)))
+        return list(_unique([*self.__dict__["_own_metrics"], *(v for v in held if _is_metric(v))]))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers update this layer. Setting it sets the layers below too."""
+        return bool(self.__dict__["_trainable"])
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        self.__dict__["_trainable"] = value
+        for variable in self._own_variables(seeds=False):
+            if variable._created_trainable:
+                variable.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    # ---- losses --------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a penalty to the loss that training minimizes.
+
+        Args:
+            loss: A scalar tensor, or a list of them, computed in `call`.
+        """
+        Seen.losses = True
+        self.__dict__["_fast"] = False
+        if state.probing:
+            return
+        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
+            self.__dict__["_call_losses"].append(value)
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer.__dict__["_call_losses"].clear()
+
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties: those of the last call, then those of the weights' regularizers."""
+        if not Seen.losses:
+            return []
+        found = [loss for layer in self._flatten_layers() for loss in layer._call_losses]
+        for variable in self.trainable_variables:
+            if variable.regularizer is not None:
+                found.append(variable.regularizer(variable))
+        return found
+
+    # ---- arrays --------------------------------------------------------------------------------
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Return the values of `weights` as NumPy arrays."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Assign the values of `weights` from arrays in the order of `get_weights`.
+
+        Raises:
+            ValueError: The number of arrays or a shape differs; nothing is assigned then.
+        """
+        variables = self.weights
+        name = getattr(self, "name", "?")
+        if len(variables) != len(weights):
+            raise ValueError(
+                f"You called `set_weights(weights)` on layer '{name}' with a weight list of "
+                f"length {len(weights)}, but the layer was expecting {len(variables)} weights."
+            )
+        for variable, value in zip(variables, weights, strict=True):
+            if tuple(np.shape(value)) != variable.shape:
+                raise ValueError(
+                    f"Layer {name} weight shape {variable.shape} is not compatible with provided "
+                    f"weight shape {tuple(np.shape(value))} (weight {variable.path!r})."
+                )
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+
+def _stateful_leaves(container: Any) -> Iterator[Any]:
+    for value in container.values() if isinstance(container, dict) else container:
+        if value.__class__ in _STATELESS:
+            continue
+        if isinstance(value, _CONTAINERS):
+            yield from _stateful_leaves(value)
+        elif isinstance(value, (Variable, Tracking)) or _is_seed_generator(value):
+            yield value
+        elif _is_metric(value):
+            yield value
+
+
+def _unique(values: Iterable[Any]) -> Iterator[Any]:
+    seen: set[int] = set()
+    for value in values:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield value

@@ -1,0 +1,299 @@
+"""`Functional`: a model made from symbolic inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import _core, tree
+from corten.layers.input_spec import InputSpec
+from corten.models.graph import Graph
+from corten.models.model import Model
+from corten.naming import auto_name
+from corten.symbolic import KerasTensor, Node, any_symbolic, output_spec
+
+
+class Function:
+    """A callable graph without training methods.
+
+    Args:
+        inputs: A structure of symbolic tensors.
+        outputs: A structure of symbolic tensors made from them.
+        name: The name.
+
+    Example:
+        >>> import corten
+        >>> x = corten.KerasTensor((None, 2))
+        >>> double = corten.models.Function(x, x + x)
+        >>> double(corten.ops.ones((1, 2))).tolist()
+        [[2.0, 2.0]]
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+        self.name = name or auto_name(self.__class__.__name__)
+        self._inputs_struct = inputs
+        self._outputs_struct = outputs
+        self._graph = Graph(inputs, outputs, self.name)
+        self._inbound_nodes: list[Node] = []
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers and functions of the graph, in running order."""
+        return list(self._graph.operations)
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The inputs as a list."""
+        return list(self._graph.inputs)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The outputs as a list."""
+        return list(self._graph.outputs)
+
+    def __call__(self, inputs: Any) -> Any:
+        if any_symbolic((inputs,)):
+            output = output_spec(self._run, (inputs,))
+            Node(self, (inputs,), {}, output)
+            return output
+        return self._run(inputs)
+
+    def _run(self, inputs: Any) -> Any:
+        return tree.pack_sequence_as(
+            self._outputs_struct, self._graph.run(tree.flatten(inputs))
+        )
+
+
+class Functional(Model):
+    """A model whose call runs the graph between its inputs and outputs.
+
+    Made by `Model(inputs, outputs)`.
+
+    Args:
+        inputs: A symbolic tensor, or a list, tuple or dict of them.
+        outputs: A symbolic tensor, or a list, tuple or dict of them.
+        name: The name.
+        trainable: Whether optimizers update the weights.
+
+    Example:
+        >>> import corten
+        >>> from corten import layers
+        >>> a, b = corten.Input((2,), name="a"), corten.Input((3,), name="b")
+        >>> y = layers.Dense(1)(layers.Concatenate()([a, b]))
+        >>> model = corten.Model({"a": a, "b": b}, y)
+        >>> model({"a": corten.ops.ones((4, 2)), "b": corten.ops.ones((4, 3))}).shape
+        (4, 1)
+    """
+
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
+    ) -> None:
+        trainable = kwargs.pop("trainable", None)
+        Model.__init__(self, name=name, **kwargs)
+        self._build_graph(inputs, outputs)
+        if trainable is not None:
+            self.trainable = trainable
+
+    def _build_graph(self: Any, inputs: Any, outputs: Any) -> None:
+        attributes = self.__dict__
+        inputs = _with_history(inputs)
+        # Straight into the dict: symbolic tensors are no state to keep account of.
+        attributes["_inputs_struct"] = inputs
+        attributes["_outputs_struct"] = outputs
+        attributes["_graph"] = Graph(inputs, outputs, self.name)
+        attributes["_graph_layers"] = [
+            op for op in attributes["_graph"].operations if hasattr(op, "_flatten_layers")
+        ]
+        attributes["_tracked"] = {"_graph_layers": None, **attributes["_tracked"]}
+        attributes["_general_only"] = True
+        self.built = True
+        self.supports_masking = True
+
+    # ---- structure -----------------------------------------------------------------------------
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers and functions of the graph, in running order."""
+        return list(self._graph.operations)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers of the graph, in running order."""
+        return [*self._graph_layers]
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The inputs as a list."""
+        return list(self._graph.inputs)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The outputs as a list."""
+        return list(self._graph.outputs)
+
+    @property
+    def input(self) -> Any:
+        """The inputs in the structure they were given in."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """The outputs in the structure they were given in."""
+        return self._outputs_struct
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs."""
+        return tree.map_structure(lambda tensor: tensor.shape, self._inputs_struct)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs."""
+        return tree.map_structure(lambda tensor: tensor.shape, self._outputs_struct)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [tensor.name for tensor in self._graph.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that make the outputs."""
+        return [tensor._keras_history.operation.name for tensor in self._graph.outputs]
+
+    @property
+    def input_spec(self) -> Any:
+        """What the inputs must look like."""
+        specs = self.__dict__.get("_input_specs")
+        if specs is None:
+            struct = self._inputs_struct
+            keys: list[Any] = [None] * len(self._graph.inputs)
+            if isinstance(struct, dict):
+                keys = sorted(struct)
+            specs = []
+            for key, tensor in zip(keys, self._graph.inputs, strict=False):
+                layer = tensor._keras_history.operation if tensor._keras_history else None
+                shape = (None, *tensor.shape[1:]) if tensor.shape else ()
+                specs.append(
+                    InputSpec(
+                        shape=shape,
+                        name=key,
+                        allow_last_axis_squeeze=True,
+                        optional=bool(getattr(layer, "optional", False)),
+                    )
+                )
+            self.__dict__["_input_specs"] = specs
+        return specs
+
+    @input_spec.setter
+    def input_spec(self, value: Any) -> None:
+        self.__dict__["_input_specs"] = value
+
+    # ---- running -------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any = None) -> None:
+        """Do nothing: a functional model is built."""
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Run the graph."""
+        flat = self._flat_inputs(inputs)
+        if mask is not None:
+            from corten._state import set_mask
+
+            for tensor, tensor_mask in zip(flat, tree.flatten(mask), strict=False):
+                if tensor_mask is not None and tensor is not None:
+                    set_mask(tensor, tensor_mask)
+        return tree.pack_sequence_as(self._outputs_struct, self._graph.run(flat))
+
+    def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Return the symbolic outputs for symbolic inputs."""
+        return super().compute_output_spec(inputs, training=training)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return None: the graph's layers put masks on the outputs themselves."""
+        return None
+
+    def _flat_inputs(self, inputs: Any) -> list[Any]:
+        struct = self._inputs_struct
+        tensors = self._graph.inputs
+        if isinstance(inputs, dict):
+            names = sorted(struct) if isinstance(struct, dict) else [t.name for t in tensors]
+            if isinstance(struct, dict) and any(tree.is_nested(v) for v in struct.values()):
+                flat = tree.flatten({name: inputs[name] for name in struct})
+            elif not isinstance(struct, dict) and tree.is_nested(struct) and any(
+                isinstance(child, dict) for child in struct
+            ):
+                flat = tree.flatten(inputs)
+            else:
+                missing = [name for name in names if name not in inputs]
+                if missing:
+                    raise ValueError(
+                        f"Model {self.name!r} expects inputs named {names}; got a dict with keys "
+                        f"{sorted(inputs)}."
+                    )
+                flat = [inputs[name] for name in names]
+        else:
+            flat = tree.flatten(inputs)
+        if len(flat) != len(tensors):
+            raise ValueError(
+                f'Layer "{self.name}" expects {len(tensors)} input(s), but it received '
+                f"{len(flat)} input tensors."
+            )
+        return [
+            value if value is None else _fit(value, tensor, self.name)
+            for value, tensor in zip(flat, tensors, strict=True)
+        ]
+
+    # ---- configuration -------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layers and how they are connected."""
+        from corten.models import functional_config
+
+        if not functional_config.has_functional_init(type(self)):
+            return super().get_config()
+        return functional_config.graph_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Create a model from what `get_config` returned."""
+        from corten.models import functional_config
+
+        if "layers" not in config or "input_layers" not in config:
+            return super().from_config(config, custom_objects=custom_objects)
+        return functional_config.model_from_graph_config(cls, config, custom_objects)
+
+
+def _with_history(inputs: Any) -> Any:
+    for tensor in tree.flatten(inputs):
+        if isinstance(tensor, KerasTensor) and tensor._keras_history is None:
+            # A bare KerasTensor: give it the input layer that it would have had.
+            from corten.layers.input_layer import InputLayer
+
+            layer = InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype)
+            layer.__dict__["_inbound_nodes"].clear()
+            Node(layer, (), {}, tensor)
+    return inputs
+
+
+def _fit(value: Any, tensor: KerasTensor, name: str) -> Any:
+    """Return an input with the dtype and number of axes that the model was made for."""
+    if value.__class__ is not _core.Tensor:
+        from corten.layers.layer import convert_input
+
+        value = convert_input(value, None)
+        if not isinstance(value, _core.Tensor):
+            value = _core.tensor(value)
+    if value.dtype != tensor.dtype:
+        value = _core.cast(value, tensor.dtype)
+    wanted = tensor.shape
+    if len(value.shape) != len(wanted):
+        if len(value.shape) == len(wanted) + 1 and value.shape[-1] == 1:
+            return _core.squeeze(value, -1)
+        if len(value.shape) == len(wanted) - 1 and wanted[-1] == 1:
+            return _core.expand_dims(value, -1)
+        raise ValueError(
+            f"Invalid input shape for model {name!r}: expected shape {wanted}, but input has "
+            f"incompatible shape {value.shape}"
+        )
+    return value

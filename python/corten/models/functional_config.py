@@ -1,0 +1,222 @@
+"""Functional models as configurations: layers with the calls that connect them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from corten import tree
+from corten.symbolic import FunctionOperation, KerasTensor, Node, node_of
+
+
+def has_functional_init(cls: type) -> bool:
+    """Return whether a class can be recreated as `cls(inputs, outputs, name=...)`."""
+    from corten.models.functional import Functional
+
+    if cls is Functional or "__init__" not in _own_attributes(cls):
+        return True
+    parameters = list(inspect.signature(cls.__init__).parameters)[1:]  # type: ignore[misc]
+    return parameters[:2] == ["inputs", "outputs"] or parameters == ["args", "kwargs"]
+
+
+def _own_attributes(cls: type) -> set[str]:
+    from corten.models.functional import Functional
+
+    names: set[str] = set()
+    for base in cls.__mro__:
+        if base is Functional:
+            break
+        names |= set(base.__dict__)
+    return names
+
+
+def graph_config(model: Any) -> dict[str, Any]:
+    """Return the configuration of a functional model."""
+    from corten.saving import serialization
+
+    graph = model._graph
+    indices = {id(node): index for index, node in _positions(graph.nodes)}
+
+    def reference(tensor: KerasTensor) -> list[Any]:
+        node = node_of(tensor)
+        operation, _, position = tensor._keras_history  # type: ignore[misc]
+        return [operation.name, indices[id(node)], position]
+
+    def serialize_arguments(node: Node) -> dict[str, Any]:
+        def replace(leaf: Any) -> Any:
+            if isinstance(leaf, KerasTensor):
+                return _Reference(
+                    {
+                        "class_name": "__keras_tensor__",
+                        "config": {
+                            "shape": list(leaf.shape),
+                            "dtype": leaf.dtype,
+                            "keras_history": reference(leaf),
+                        },
+                    }
+                )
+            return leaf
+
+        args, kwargs = tree.map_structure(replace, (node.args, node.kwargs))
+        return {
+            "args": serialization.serialize_keras_object(list(args)),
+            "kwargs": serialization.serialize_keras_object(kwargs),
+        }
+
+    layers = []
+    for operation in graph.operations:
+        if isinstance(operation, FunctionOperation):
+            entry = {
+                "module": "corten.symbolic",
+                "class_name": "FunctionOperation",
+                "config": operation.get_config(),
+                "registered_name": None,
+            }
+        else:
+            entry = serialization.serialize_keras_object(operation)
+        entry["name"] = operation.name
+        nodes = [node for node in graph.nodes if node.operation is operation]
+        entry["inbound_nodes"] = [
+            serialize_arguments(node) for node in nodes if not node.is_input and not _starts(node, graph)
+        ]
+        layers.append(entry)
+    from corten import dtype_policies
+
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "dtype": dtype_policies.serialize(model.dtype_policy),
+        "layers": layers,
+        "input_layers": tree.map_structure(reference, model._inputs_struct),
+        "output_layers": tree.map_structure(reference, model._outputs_struct),
+    }
+
+
+def _starts(node: Node, graph: Any) -> bool:
+    starts = {id(tensor) for tensor in graph.inputs}
+    return bool(node.outputs) and all(id(tensor) in starts for tensor in node.outputs)
+
+
+def _positions(nodes: list[Node]) -> list[tuple[int, Node]]:
+    counts: dict[int, int] = {}
+    result = []
+    for node in nodes:
+        index = counts.get(id(node.operation), 0)
+        counts[id(node.operation)] = index + 1
+        result.append((index, node))
+    return result
+
+
+class _Reference:
+    """A serialized symbolic tensor on its way through `serialize_keras_object`."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+
+    def __corten_serialize__(self) -> dict[str, Any]:
+        return self.content
+
+
+def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: Any = None) -> Any:
+    """Create a functional model from its configuration.
+
+    Raises:
+        ValueError: The configuration's calls refer to tensors that are never made.
+    """
+    from corten.models.functional import Functional
+    from corten.models.model import Model
+    from corten.saving import serialization
+
+    operations: dict[str, Any] = {}
+    made: dict[tuple[str, int, int], KerasTensor] = {}
+    waiting: list[tuple[Any, int, dict[str, Any]]] = []
+    for entry in config["layers"]:
+        if entry.get("class_name") == "FunctionOperation":
+            operation: Any = FunctionOperation.from_config(entry["config"])
+        else:
+            operation = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
+        name = entry.get("name") or operation.name
+        operations[name] = operation
+        operation.__dict__.setdefault("_inbound_nodes", [])
+        before = len(operation._inbound_nodes) if entry.get("inbound_nodes") == [] else 0
+        if before:
+            for position, tensor in enumerate(operation._inbound_nodes[0].outputs):
+                made[name, 0, position] = tensor
+        for index, call in enumerate(entry.get("inbound_nodes", [])):
+            waiting.append((name, index, call))
+    while waiting:
+        left = []
+        for name, index, call in waiting:
+            arguments = _replace_references(call, made)
+            if arguments is None or (index and (name, index - 1, 0) not in made):
+                left.append((name, index, call))
+                continue
+            args = serialization.deserialize_keras_object(arguments.get("args", []))
+            kwargs = serialization.deserialize_keras_object(arguments.get("kwargs", {}))
+            output = operations[name](*args, **kwargs)
+            flat = [leaf for leaf in tree.flatten(output) if isinstance(leaf, KerasTensor)]
+            for position, tensor in enumerate(flat):
+                made[name, index, position] = tensor
+        if len(left) == len(waiting):
+            names = sorted({name for name, _, _ in left})
+            raise ValueError(f"The model's configuration is broken: cannot connect layers {names}.")
+        waiting = left
+
+    def find(reference: list[Any]) -> KerasTensor:
+        key = (reference[0], int(reference[1]), int(reference[2]))
+        if key not in made:
+            raise ValueError(f"The model's configuration is broken: no tensor {list(key)}.")
+        return made[key]
+
+    inputs = _map_references(find, config["input_layers"])
+    outputs = _map_references(find, config["output_layers"])
+    name, trainable = config.get("name"), config.get("trainable", True)
+    extra = {}
+    known = {"name", "trainable", "dtype", "layers", "input_layers", "output_layers"}
+    if cls not in (Functional, Model):
+        extra = {key: value for key, value in config.items() if key not in known}
+    factory: Any = Functional if cls is Model else cls
+    model = factory(inputs, outputs, name=name, **extra)
+    if not trainable:
+        model.trainable = False
+    return model
+
+
+def _is_reference(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 3
+        and isinstance(value[0], str)
+        and all(isinstance(part, int) for part in value[1:])
+    )
+
+
+def _map_references(find: Any, value: Any) -> Any:
+    if _is_reference(value):
+        return find(value)
+    if isinstance(value, dict):
+        return {key: _map_references(find, child) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map_references(find, child) for child in value)
+    raise ValueError(f"The model's configuration is broken: {value!r} names no tensor.")
+
+
+def _replace_references(value: Any, made: dict[Any, Any]) -> Any:
+    """Return the arguments with tensors in place of references, None if one is not made yet."""
+    missing = False
+
+    def walk(node: Any) -> Any:
+        nonlocal missing
+        if isinstance(node, dict):
+            if node.get("class_name") == "__keras_tensor__":
+                name, index, position = node["config"]["keras_history"]
+                tensor = made.get((name, index, position))
+                missing = missing or tensor is None
+                return tensor
+            return {key: walk(child) for key, child in node.items()}
+        if isinstance(node, list):
+            return [walk(child) for child in node]
+        return node
+
+    replaced = walk(value)
+    return None if missing else replaced

@@ -1,0 +1,297 @@
+"""`Sequential`: a stack of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import tree
+from corten._state import state
+from corten.layers.input_layer import InputLayer
+from corten.layers.layer import Layer
+from corten.models.functional import Functional, _fit
+from corten.models.model import Model
+from corten.symbolic import KerasTensor
+
+
+class Sequential(Model):
+    """A model that sends its input through a list of layers.
+
+    It is built at once if it starts with `Input(...)` (or a layer with `input_shape=`), otherwise
+    on its first call.
+
+    Args:
+        layers: The layers.
+        trainable: Whether optimizers update the weights.
+        name: The name.
+
+    Example:
+        >>> import corten
+        >>> from corten import layers
+        >>> model = corten.Sequential()
+        >>> model.add(layers.Dense(8, activation="relu", input_shape=(4,)))
+        >>> model.add(layers.Dense(1))
+        >>> model.output_shape, model.count_params()
+        ((None, 1), 49)
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(trainable=trainable, name=name)
+        self._stack: list[Any] = []
+        self.__dict__["_functional"] = None
+        self.__dict__["_general_only"] = True
+        self.supports_masking = True
+        if layers is not None:
+            for layer in [layers] if isinstance(layers, Layer) else layers:
+                self.add(layer, rebuild=False)
+            self._rebuild()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer on top of the stack.
+
+        Args:
+            layer: The layer, or what `Input()` returned as the first one.
+            rebuild: Whether to build the model now if its input shape is known.
+
+        Raises:
+            ValueError: It is not a layer, or its name is taken.
+        """
+        if isinstance(layer, KerasTensor) and layer._keras_history is not None:
+            layer = layer._keras_history.operation
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                "Only instances of `corten.layers.Layer` can be added to a Sequential model. "
+                f"Received: {layer!r} (of type {type(layer)})"
+            )
+        if isinstance(layer, InputLayer) and self._stack and isinstance(self._stack[0], InputLayer):
+            raise ValueError(
+                f"Sequential model '{self.name}' has already been configured to use input shape "
+                f"{self._stack[0].batch_shape}. You cannot add a different Input layer to it."
+            )
+        if any(layer.name == known.name for known in self._stack):
+            raise ValueError(
+                f"All layers added to a Sequential model should have unique names. Name "
+                f"'{layer.name}' is already the name of a layer in this model. Update the `name` "
+                "argument to pass a unique name."
+            )
+        declared = layer.__dict__.get("_declared_shape")
+        if not self._stack and declared is not None and not isinstance(layer, InputLayer):
+            # Integer ids for an Embedding are cast by it, so the input can be of any type.
+            self._stack.append(InputLayer(batch_shape=declared, dtype=layer.compute_dtype))
+        elif not self._stack and isinstance(layer, Functional):
+            pass
+        self._stack.append(layer)
+        self.__dict__["_functional"] = None
+        self.built = False
+        if rebuild:
+            self._rebuild()
+
+    def pop(self, rebuild: bool = True) -> Any:
+        """Take the last layer off the stack and return it.
+
+        Args:
+            rebuild: Whether to rebuild the model now.
+        """
+        if not self.layers:
+            raise ValueError(f"Sequential model '{self.name}' has no layers to pop.")
+        layer = self._stack.pop()
+        self.__dict__["_functional"] = None
+        self.built = False
+        if rebuild:
+            self._rebuild()
+        return layer
+
+    def _rebuild(self) -> None:
+        if len(self._stack) > 1 and isinstance(self._stack[0], InputLayer):
+            self.build(self._stack[0].batch_shape)
+        elif self._stack and isinstance(self._stack[0], Functional):
+            self.build(self._stack[0].input_shape)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the weights.
+
+        Args:
+            input_shape: The input's shape with the batch axis; not needed if the stack starts
+                with an `Input`.
+        """
+        if not self._stack:
+            raise ValueError(
+                f"Sequential model {self.name} cannot be built because it has no layers. Call "
+                "`model.add(layer)`."
+            )
+        if isinstance(self._stack[0], InputLayer):
+            wanted = self._stack[0].batch_shape
+            given = tuple(input_shape) if tree.is_shape(input_shape) else None
+            if given and (len(given) != len(wanted) or given[1:] != wanted[1:]):
+                if not _compatible(wanted, given):
+                    raise ValueError(
+                        f"Sequential model '{self.name}' has already been configured to use input "
+                        f"shape {wanted}. You cannot build it with input_shape {input_shape}"
+                    )
+            inputs = self._stack[0].output
+        elif input_shape is None:
+            raise ValueError("You must provide an `input_shape` argument.")
+        elif tree.is_shape(input_shape):
+            layer = InputLayer(batch_shape=tuple(input_shape), dtype=self._stack[0].compute_dtype)
+            self.__dict__["_locked"] = False
+            self._stack.insert(0, layer)
+            inputs = layer.output
+        else:
+            # The first layer takes several tensors.
+            from corten.layers.input_layer import Input
+
+            dtype = self._stack[0].compute_dtype
+            inputs = tree.map_shape_structure(
+                lambda shape: Input(batch_shape=shape, dtype=dtype), input_shape
+            )
+        x = inputs
+        for layer in self.layers:
+            try:
+                x = layer(x)
+            except NotImplementedError:
+                # Cannot be inferred without data: stay a plain stack.
+                return
+        functional = Functional(inputs, x, name=self.name)
+        self.__dict__["_functional"] = functional
+        self.built = True
+
+    def _maybe_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not args:
+            args = (kwargs["inputs"],)
+        shapes = tree.map_structure(lambda x: getattr(x, "shape", None), args[0])
+        if any(shape is None for shape in tree.flatten(shapes)):
+            self.built = True  # Text or other objects: the layers build themselves.
+            return
+        from corten.symbolic import hide_probes
+
+        # The next batch may have another size.
+        shapes = tree.map_shape_structure(
+            lambda shape: (None, *hide_probes(shape)[1:]) if shape else (), shapes
+        )
+        self.build(shapes)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Send the inputs through the layers."""
+        stack = self._stack
+        x = inputs
+        if self._functional is not None:
+            if not isinstance(stack[0], InputLayer):
+                return self._functional.call(inputs, training=training, mask=mask)
+            if not tree.is_nested(x):
+                x = _fit(x, stack[0].output, self.name)
+        if mask is not None:
+            from corten._state import set_mask
+
+            set_mask(x, mask)
+        for layer in stack:
+            if layer.__class__ is not InputLayer:
+                x = layer(x)
+        return x
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return None: the layers put masks on the output themselves."""
+        return None
+
+    def _run_call(self, args: Any, kwargs: Any, mixed: Any) -> Any:
+        if not self._stack:
+            raise ValueError(f"Sequential model {self.name} has no layers: call `model.add(layer)`.")
+        return super()._run_call(args, kwargs, mixed)
+
+    # ---- structure -----------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, without the input."""
+        stack = self._stack
+        return stack[1:] if stack and isinstance(stack[0], InputLayer) else list(stack)
+
+    def _graph_of(self, what: str) -> Any:
+        functional = self.__dict__.get("_functional")
+        if functional is None:
+            raise AttributeError(
+                f"Sequential model '{self.name}' has no defined {what} yet: call it on data, or "
+                "start it with `Input(shape)`."
+            )
+        return functional
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs as a list."""
+        return self._graph_of("inputs").inputs  # type: ignore[no-any-return]
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs as a list."""
+        return self._graph_of("outputs").outputs  # type: ignore[no-any-return]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input."""
+        return self._graph_of("input").input
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._graph_of("output").output
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input."""
+        return self._graph_of("input shape").input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output."""
+        return self._graph_of("output shape").output_shape
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype of the input."""
+        first = self._stack[0] if self._stack else None
+        return first.dtype if isinstance(first, InputLayer) else self.compute_dtype
+
+    @property
+    def input_spec(self) -> Any:
+        """What the inputs must look like."""
+        functional = self.__dict__.get("_functional")
+        return None if functional is None or state.probing else functional.input_spec
+
+    # ---- configuration -------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the layers' configurations."""
+        from corten import dtype_policies
+        from corten.saving import serialize_keras_object
+
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        config["dtype"] = dtype_policies.serialize(self.dtype_policy)
+        config["layers"] = [serialize_keras_object(layer) for layer in self._stack]
+        if self.__dict__.get("_functional") is not None:
+            config["build_input_shape"] = self.input_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Create a model from what `get_config` returned."""
+        from corten.saving import deserialize_keras_object
+
+        model = cls(name=config.get("name"))
+        for layer_config in config["layers"]:
+            layer = deserialize_keras_object(layer_config, custom_objects=custom_objects)
+            model.add(layer, rebuild=False)
+        model._rebuild()
+        shape = config.get("build_input_shape")
+        if model._functional is None and shape and model._stack:
+            model.build(tuple(shape) if tree.is_shape(shape) else shape)
+        if config.get("trainable") is False:
+            model.trainable = False
+        return model
+
+
+def _compatible(wanted: Any, given: Any) -> bool:
+    return len(wanted) == len(given) and all(
+        a is None or b is None or a == b for a, b in zip(wanted, given, strict=True)
+    )

@@ -1,0 +1,413 @@
+"""Saving and loading of whole models and of weights alone."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corten import _core
+from corten.naming import to_snake_case
+from corten.saving import files, safetensors
+from corten.saving.object_registration import CustomObjectScope
+from corten.variable import Variable
+
+_FOREIGN = {".keras", ".h5", ".hdf5", ".onnx", ".pb", ".pt", ".pth"}
+
+
+def save_model(
+    model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **_: Any
+) -> None:
+    """Save a model to a `.corten` file: architecture, weights, optimizer and compile state.
+
+    Args:
+        model: The model; it must be built.
+        filepath: The path; `.corten` is the format's ending.
+        overwrite: Whether an existing file may be replaced.
+        include_optimizer: Whether the optimizer's state goes in.
+
+    Raises:
+        ValueError: The ending is that of another format, or the model is not built.
+        FileExistsError: The file exists and `overwrite` is false.
+
+    Example:
+        >>> import corten, os, tempfile
+        >>> model = corten.Sequential([corten.Input((2,)), corten.layers.Dense(1)])
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.corten")
+        >>> corten.saving.save_model(model, path)
+        >>> os.path.exists(path)
+        True
+    """
+    path = _path(filepath)
+    if path.suffix in _FOREIGN or path.suffix in {".safetensors", ".npz"}:
+        raise ValueError(
+            f"save: a model is saved as `.corten`; got {path.name!r}. Use "
+            f"`model.save({path.stem + '.corten'!r})`, or `save_weights` for the weights alone."
+        )
+    _refuse_overwrite(path, overwrite)
+    from corten.saving.serialization import serialize_keras_object
+
+    config = serialize_keras_object(model)
+    members = {
+        "config.json": json.dumps(config, allow_nan=True).encode(),
+        "weights.safetensors": safetensors.dump(_weights_of(model)),
+    }
+    optimizer = getattr(model, "optimizer", None)
+    if include_optimizer and optimizer is not None and getattr(optimizer, "built", False):
+        members["optimizer.safetensors"] = safetensors.dump(_own_state(optimizer))
+    files.write_archive(path, members)
+
+
+def load_model(
+    filepath: Any,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,  # noqa: A002  (Keras's name)
+    safe_mode: bool = True,
+) -> Any:
+    """Load a model that `save_model` wrote.
+
+    Args:
+        filepath: The path.
+        custom_objects: Classes and functions that the file names, by name.
+        compile: Whether to restore the optimizer and the compile state.
+        safe_mode: Accepted for compatibility; loading never runs code from a file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is truncated, damaged or of another format.
+
+    Example:
+        >>> import corten, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.corten")
+        >>> corten.Sequential([corten.Input((2,)), corten.layers.Dense(1)]).save(path)
+        >>> corten.saving.load_model(path).output_shape
+        (None, 1)
+    """
+    from corten.saving.serialization import deserialize_keras_object
+
+    path = _existing(filepath)
+    if path.suffix in _FOREIGN:
+        raise ValueError(
+            f"load_model: {path.name!r} is not a `.corten` file. To bring weights over from Keras, "
+            "save them there with `model.save_weights('x.weights.h5')` and load them here with "
+            "`model.load_weights`."
+        )
+    members = files.read_archive(path)
+    for name in ("config.json", "weights.safetensors"):
+        if name not in members:
+            raise ValueError(f"{path}: is damaged: it has no {name}.")
+    config = files.parse_json(members["config.json"], f"{path}: config.json")
+    arrays = safetensors.parse(members["weights.safetensors"], f"{path}: weights")
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: is damaged: its configuration is no object.")
+    compile_config = config.pop("compile_config", None)
+    with CustomObjectScope(custom_objects or {}):
+        model = deserialize_keras_object(config)
+        if compile and compile_config and hasattr(model, "compile_from_config"):
+            model.compile_from_config(compile_config)
+    _assign(model, arrays, str(path))
+    optimizer = getattr(model, "optimizer", None)
+    if compile and optimizer is not None and "optimizer.safetensors" in members:
+        state = safetensors.parse(members["optimizer.safetensors"], f"{path}: optimizer")
+        if not optimizer.built:
+            optimizer.build(model.trainable_variables)
+        _assign_own(optimizer, state, f"{path}: optimizer")
+    return model
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) -> None:
+    """Save the weights of a model alone.
+
+    Args:
+        model: The model.
+        filepath: The path; it ends in `.safetensors`, `.npz` or `.weights.h5` (which needs h5py).
+        overwrite: Whether an existing file may be replaced.
+    """
+    path = _path(filepath)
+    _refuse_overwrite(path, overwrite)
+    suffix = _weights_format(path)
+    weights = _weights_of(model)
+    if suffix == ".safetensors":
+        data = safetensors.dump(weights)
+    else:
+        plain = {
+            name: value.to_float32() if isinstance(value, safetensors.Bfloat16) else value
+            for name, value in weights.items()
+        }
+        buffer = io.BytesIO()
+        if suffix == ".npz":
+            np.savez(buffer, **plain)
+        else:
+            with _h5py().File(buffer, "w") as file:
+                for name, value in plain.items():
+                    file.create_dataset(name, data=value)
+        data = buffer.getvalue()
+    files.write_atomically(path, lambda file: file.write(data))
+
+
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **_: Any) -> None:
+    """Load weights into a built model; if anything does not fit, the model stays as it was.
+
+    Args:
+        model: The model.
+        filepath: A file that `save_weights` or `save_model` wrote.
+        skip_mismatch: Whether layers whose weights do not fit are left alone, with a warning.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or does not fit the model.
+    """
+    path = _existing(filepath)
+    if path.suffix == ".corten":
+        members = files.read_archive(path)
+        if "weights.safetensors" not in members:
+            raise ValueError(f"{path}: is damaged: it has no weights.safetensors.")
+        arrays = safetensors.parse(members["weights.safetensors"], f"{path}: weights")
+    else:
+        arrays = _read_weights(path)
+    _assign(model, arrays, str(path), skip_mismatch)
+
+
+# ---- files -------------------------------------------------------------------------------------
+
+
+def _path(filepath: Any) -> Path:
+    if not isinstance(filepath, (str, os.PathLike)):
+        raise ValueError(f"Expected a path as a string or Path; got {filepath!r}.")
+    return Path(filepath).expanduser()
+
+
+def _existing(filepath: Any) -> Path:
+    path = _path(filepath)
+    if not path.exists():
+        raise FileNotFoundError(f"File not found: {str(filepath)!r}.")
+    return path
+
+
+def _refuse_overwrite(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{str(path)!r} exists; pass `overwrite=True` to replace it.")
+
+
+def _weights_format(path: Path) -> str:
+    if path.suffix in {".safetensors", ".npz"}:
+        return path.suffix
+    if path.name.endswith((".weights.h5", ".h5", ".hdf5")):
+        return ".h5"
+    raise ValueError(
+        f"The file name of weights must end in `.safetensors`, `.npz` or `.weights.h5`; got "
+        f"{path.name!r}."
+    )
+
+
+def _read_weights(path: Path) -> dict[str, Any]:
+    suffix = _weights_format(path)
+    if suffix == ".safetensors":
+        return dict(safetensors.parse(path.read_bytes(), str(path)))
+    try:
+        if suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        return _read_h5(path)
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
+    except Exception as error:
+        if type(error).__name__ in {"BadZipFile", "error"}:
+            raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
+        raise
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError:
+        raise ImportError(
+            "Reading and writing `.weights.h5` needs h5py: `pip install h5py`. The "
+            "`.weights.safetensors` format needs nothing."
+        ) from None
+    return h5py
+
+
+def _read_h5(path: Path) -> dict[str, Any]:
+    h5py = _h5py()
+    arrays: dict[str, Any] = {}
+    with h5py.File(path, "r") as file:
+
+        def visit(group: Any, prefix: str, depth: int) -> None:
+            if depth > 64:
+                raise ValueError("its groups are nested too deeply")
+            for name in group:
+                # Links to other files or places are never followed.
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise ValueError(f"{prefix}{name} is a link")
+                member = group[name]
+                if isinstance(member, h5py.Group):
+                    visit(member, f"{prefix}{name}/", depth + 1)
+                elif member.is_virtual or member.external:
+                    raise ValueError(f"{prefix}{name} refers to another file")
+                else:
+                    arrays[f"{prefix}{name}"] = member[()]
+
+        visit(file, "", 0)
+    return arrays
+
+
+# ---- the state of a model ----------------------------------------------------------------------
+
+
+def _named_layers(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each layer once with its place in the model, which does not depend on layer names."""
+    from corten.layers.input_layer import InputLayer
+    from corten.layers.tracking import Tracking, _is_seed_generator, _stateful_leaves
+
+    seen: set[int] = set()
+
+    def walk(layer: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+        seen.add(id(layer))
+        yield prefix, layer
+        used: dict[str, int] = {}
+        for attribute in list(layer.__dict__["_tracked"]):
+            value = layer.__dict__.get(attribute)
+            name = "layers" if attribute in {"_graph_layers", "_stack"} else attribute.strip("_")
+            if isinstance(value, Tracking) or _is_seed_generator(value):
+                children = [(name, value)]
+            elif isinstance(value, (list, tuple, dict)):
+                children = []
+                for child in _stateful_leaves(value):
+                    if isinstance(child, Variable) or isinstance(child, InputLayer):
+                        continue
+                    base = f"{name}/{to_snake_case(type(child).__name__)}"
+                    count = used.get(base, 0)
+                    used[base] = count + 1
+                    children.append((f"{base}_{count}" if count else base, child))
+            else:
+                continue
+            for child_name, child in children:
+                if id(child) in seen:
+                    continue
+                path = f"{prefix}{child_name}/"
+                if isinstance(child, Tracking):
+                    yield from walk(child, path)
+                elif _is_seed_generator(child):
+                    seen.add(id(child))
+                    yield path, child
+
+    yield from walk(model, "")
+
+
+def _to_array(value: Any) -> Any:
+    if isinstance(value, (Variable, _core.Tensor)):
+        dtype = value._dtype if isinstance(value, Variable) else value.dtype
+        if dtype == "bfloat16":
+            tensor = value._value if isinstance(value, Variable) else value
+            return safetensors.Bfloat16.from_float32(_core.cast(tensor.detach(), "float32").numpy())
+        return value.numpy()
+    return np.asarray(value)
+
+
+def _own_state(holder: Any) -> dict[str, Any]:
+    store: dict[str, Any] = {}
+    if hasattr(holder, "save_own_variables"):
+        holder.save_own_variables(store)
+    elif isinstance(getattr(holder, "state", None), Variable):
+        store["0"] = holder.state
+    else:
+        store = {str(index): variable for index, variable in enumerate(holder.variables)}
+    return {str(key): _to_array(value) for key, value in store.items()}
+
+
+def _weights_of(model: Any) -> dict[str, Any]:
+    return {
+        f"{prefix}vars/{key}": value
+        for prefix, layer in _named_layers(model)
+        for key, value in _own_state(layer).items()
+    }
+
+
+def _assign_own(holder: Any, store: dict[str, Any], source: str) -> None:
+    """Give a layer, optimizer or seed generator its own variables from arrays."""
+    variables = list(
+        holder._own_variables(seeds=False)
+        if hasattr(holder, "_own_variables")
+        else [holder.state]
+        if isinstance(getattr(holder, "state", None), Variable)
+        else holder.variables
+    )
+    for index, variable in enumerate(variables):
+        value = store.get(str(index))
+        if value is not None and tuple(value.shape) != variable.shape:
+            raise ValueError(
+                f"{source}: weight {variable.path!r} has shape {tuple(value.shape)} in the file "
+                f"but {variable.shape} in the model."
+            )
+    if hasattr(holder, "load_own_variables"):
+        holder.load_own_variables(store)
+        return
+    if len(store) != len(variables):
+        raise ValueError(f"{source}: expected {len(variables)} variables, the file has {len(store)}.")
+    for index, variable in enumerate(variables):
+        variable.assign(store[str(index)])
+
+
+def _assign(model: Any, arrays: dict[str, Any], source: str, skip_mismatch: bool = False) -> None:
+    """Assign all weights, or none."""
+    stores: dict[str, dict[str, Any]] = {}
+    for name, array in arrays.items():
+        prefix, found, key = name.rpartition("vars/")
+        if not found:
+            raise ValueError(f"{source}: has no weights of a Corten model (found {name!r}).")
+        stores.setdefault(prefix, {})[key] = array
+    variables = model.variables
+    saved = [(variable, variable._value) for variable in variables]
+    try:
+        for prefix, layer in _named_layers(model):
+            _assign_layer(layer, prefix, stores, source, skip_mismatch)
+        if stores and not skip_mismatch:
+            raise ValueError(_left_over(model, stores, source))
+    except BaseException:
+        for variable, value in saved:
+            variable._value = value
+        raise
+
+
+def _assign_layer(
+    layer: Any, prefix: str, stores: dict[str, Any], source: str, skip_mismatch: bool
+) -> None:
+    store = stores.pop(prefix, {})
+    has_variables = hasattr(layer, "_own_variables") and any(
+        True for _ in layer._own_variables(seeds=False)
+    )
+    if not store and not has_variables:
+        return  # Also a seed generator whose state the file does not have.
+    name = getattr(layer, "name", prefix.strip("/"))
+    where = f"{source}: layer {name!r}"
+    saved = [(v, v._value) for v in getattr(layer, "variables", [])]
+    try:
+        if not store:
+            raise ValueError(f"{where} has no weights in the file (looked for {prefix!r}).")
+        _assign_own(layer, store, where)
+    except (ValueError, KeyError, TypeError) as error:
+        if not skip_mismatch:
+            if isinstance(error, KeyError):
+                raise ValueError(f"{where}: the file lacks its variable {error}.") from None
+            raise
+        for variable, value in saved:
+            variable._value = value
+        warnings.warn(f"Skipping layer {name!r}, whose weights do not fit: {error}", stacklevel=4)
+
+
+def _left_over(model: Any, stores: dict[str, Any], source: str) -> str:
+    places = sorted(prefix.rstrip("/") or "(model)" for prefix in stores)
+    shown = ", ".join(places[:8]) + (", ..." if len(places) > 8 else "")
+    advice = (
+        "The architectures differ."
+        if model.variables
+        else f"Model {model.name!r} has no weights yet: build it (call it on data) before loading."
+    )
+    return f"{source}: has weights that the model has no place for: {shown}. {advice}"
