@@ -20,7 +20,9 @@ pub fn elementwise<B: Backend>(backend: &B) {
     empty(backend);
 }
 
-type Unary = (UnaryOp, fn(f64) -> f64, f64, f64);
+type Function = fn(f64) -> f64;
+type Unary = (UnaryOp, Function, f64, f64);
+type Comparison = (CompareOp, fn(f64, f64) -> bool);
 type Binary = (BinaryOp, fn(f64, f64) -> f64);
 
 fn check_unary<B: Backend>(backend: &B, dtype: DType, (op, f, low, high): Unary) {
@@ -97,7 +99,7 @@ fn floats<B: Backend>(backend: &B, dtype: DType) {
 }
 
 fn comparisons<B: Backend>(backend: &B, dtype: DType) {
-    let functions: [(CompareOp, fn(f64, f64) -> bool); 6] = [
+    let functions: [Comparison; 6] = [
         (CompareOp::Eq, |a, b| a == b),
         (CompareOp::Ne, |a, b| a != b),
         (CompareOp::Lt, |a, b| a < b),
@@ -125,7 +127,7 @@ fn comparisons<B: Backend>(backend: &B, dtype: DType) {
                 .values()
                 .into_iter()
                 .zip(a.values().into_iter().zip(b.values()))
-                .map(|(c, (a, b))| if c != 0.0 { a } else { b })
+                .map(|(c, (a, b))| if c == 0.0 { b } else { a })
                 .collect();
             let what = format!("where of {dtype}, {} with {}", condition.name, a.name);
             assert_close(&what, &read(backend, &y, a.shape(), dtype), &expected, 0.0);
@@ -182,7 +184,7 @@ fn special_values<B: Backend>(backend: &B) {
     let x = [nan, inf, -inf, 0.0, -0.0, 1.0];
     for dtype in [DType::F32, DType::F64] {
         let operand = Operand::contiguous(backend, &x, &[6], dtype);
-        let functions: [(UnaryOp, fn(f64) -> f64); 10] = [
+        let functions: [(UnaryOp, Function); 10] = [
             (UnaryOp::Exp, f64::exp),
             (UnaryOp::Log, f64::ln),
             (UnaryOp::Sqrt, f64::sqrt),

@@ -4,6 +4,8 @@ use corten_core::{Backend, DType, Layout, Range, Scalar, ScatterMode};
 
 use crate::operand::{Operand, assert_close, layouts, read};
 
+type Combine = (ScatterMode, fn(f64, f64) -> f64);
+
 /// Fills, copies into regions, gathers and scatters.
 ///
 /// # Panics
@@ -74,7 +76,7 @@ fn gathers<B: Backend>(backend: &B, dtype: DType) {
 }
 
 fn scatters<B: Backend>(backend: &B) {
-    let functions: [(ScatterMode, fn(f64, f64) -> f64); 5] = [
+    let functions: [Combine; 5] = [
         (ScatterMode::Set, |_, new| new),
         (ScatterMode::Add, |old, new| old + new),
         (ScatterMode::Mul, |old, new| old * new),

@@ -14,7 +14,7 @@ pub struct Operand<B: Backend> {
 }
 
 /// Deterministic numbers in `[low, high)`; whole ones for integers.
-pub fn numbers(n: usize, low: f64, high: f64, salt: usize) -> Vec<f64> {
+pub(crate) fn numbers(n: usize, low: f64, high: f64, salt: usize) -> Vec<f64> {
     (0..n).map(|i| low + (high - low) * (((i * 7919 + salt * 104_729 + 13) % 9973) as f64 / 9973.0)).collect()
 }
 
@@ -122,7 +122,7 @@ impl<B: Backend> Operand<B> {
 }
 
 /// A buffer of `len` row-major elements, widened.
-pub fn read<B: Backend>(backend: &B, buffer: &B::Buffer, shape: &[usize], dtype: DType) -> Vec<f64> {
+pub(crate) fn read<B: Backend>(backend: &B, buffer: &B::Buffer, shape: &[usize], dtype: DType) -> Vec<f64> {
     let layout = Layout::contiguous(shape);
     let mut bytes = vec![0; layout.len() * dtype.size()];
     backend.download(View { buffer, layout: &layout, dtype }, &mut bytes).expect("download");
@@ -130,7 +130,7 @@ pub fn read<B: Backend>(backend: &B, buffer: &B::Buffer, shape: &[usize], dtype:
 }
 
 /// One shape, (3, 4) or what it can be, in every layout.
-pub fn layouts<B: Backend>(backend: &B, dtype: DType, low: f64, high: f64, salt: usize) -> Vec<Operand<B>> {
+pub(crate) fn layouts<B: Backend>(backend: &B, dtype: DType, low: f64, high: f64, salt: usize) -> Vec<Operand<B>> {
     let whole = |start, step, len| Range { start, step, len };
     let make =
         |name: &str, n: usize, layout: Layout| Operand::new(backend, name, &numbers(n, low, high, salt), layout, dtype);
@@ -146,7 +146,7 @@ pub fn layouts<B: Backend>(backend: &B, dtype: DType, low: f64, high: f64, salt:
 }
 
 /// Compares element by element; NaN equals NaN.
-pub fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+pub(crate) fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}: number of elements");
     for (i, (&a, &b)) in found.iter().zip(expected).enumerate() {
         let same = (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= tolerance * (1.0 + b.abs());
@@ -155,7 +155,7 @@ pub fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64)
 }
 
 /// What rounding allows.
-pub fn tolerance(dtype: DType) -> f64 {
+pub(crate) fn tolerance(dtype: DType) -> f64 {
     match dtype {
         DType::F64 => 1e-12,
         DType::F32 => 2e-6,

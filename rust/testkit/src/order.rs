@@ -4,6 +4,8 @@ use corten_core::{ArgReduceOp, Backend, DType, ReduceOp, ScanOp};
 
 use crate::operand::{Operand, assert_close, layouts, read, tolerance};
 
+type Step = (ScanOp, fn(f64, f64) -> f64);
+
 /// Reductions over every choice of axes, scans, sorts, searches.
 ///
 /// # Panics
@@ -87,7 +89,7 @@ fn reductions<B: Backend>(backend: &B, dtype: DType, x: &Operand<B>) {
 }
 
 fn scans<B: Backend>(backend: &B, dtype: DType, x: &Operand<B>) {
-    let functions: [(ScanOp, fn(f64, f64) -> f64); 4] =
+    let functions: [Step; 4] =
         [(ScanOp::Sum, |a, b| a + b), (ScanOp::Prod, |a, b| a * b), (ScanOp::Max, f64::max), (ScanOp::Min, f64::min)];
     for (op, f) in functions {
         for axis in 0..2 {
