@@ -116,8 +116,7 @@ pub(super) fn cross_entropy_gradient<T: Float>(of: &Gradient<'_>) -> Gradients {
     let dx = of.needs[0].then(|| {
         rows_of(rows, len, |index, out| cross_entropy_gradient_row(&x[row(index)], &p[row(index)], g[index], out))
     });
-    let dp =
-        of.needs[1].then(|| rows_of(rows, len, |index, out| target_gradient_row(&x[row(index)], g[index], out)));
+    let dp = of.needs[1].then(|| rows_of(rows, len, |index, out| target_gradient_row(&x[row(index)], g[index], out)));
     Ok(Some(vec![dx.transpose()?, dp.transpose()?]))
 }
 
@@ -157,9 +156,7 @@ fn labels(of: In<'_>, classes: usize) -> Result<Vec<usize>> {
         | DType::BF16
         | DType::F16
         | DType::F32
-        | DType::F64) => {
-            Err(Error::dtype(format!("sparse_cross_entropy: labels must be int32 or int64; got {dtype}")))
-        }
+        | DType::F64) => Err(Error::dtype(format!("sparse_cross_entropy: labels must be int32 or int64; got {dtype}"))),
     }
 }
 
@@ -213,9 +210,8 @@ pub(super) fn binary_cross_entropy_gradient<T: Float>(of: &Gradient<'_>) -> Grad
     let Some(g) = of.grads[0] else { return Ok(None) };
     let (x, t, g) = (Dense::<T>::new(of.inputs[0])?, Dense::<T>::new(of.inputs[1])?, Dense::<T>::new(g)?);
     let (x, t, g) = (x.slice(), t.slice(), g.slice());
-    let dx = of.needs[0].then(|| {
-        flat(x.len(), |range, out| binary_gradient(&x[range.clone()], &t[range.clone()], &g[range], out))
-    });
+    let dx = of.needs[0]
+        .then(|| flat(x.len(), |range, out| binary_gradient(&x[range.clone()], &t[range.clone()], &g[range], out)));
     let dt = of.needs[1].then(|| {
         flat(x.len(), |range, out| {
             for ((to, x), g) in out.iter_mut().zip(&x[range.clone()]).zip(&g[range]) {
@@ -236,7 +232,10 @@ fn plain(shape: &[usize]) -> Layout {
 mod tests {
     use corten_core::{DType, FusedOp};
 
-    use super::{super::testing::{Case, check}, *};
+    use super::{
+        super::testing::{Case, check},
+        *,
+    };
 
     fn log_sum(row: &[f64]) -> f64 {
         row.iter().map(|x| x.exp()).sum::<f64>().ln()

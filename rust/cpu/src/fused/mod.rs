@@ -16,12 +16,7 @@ use corten_core::{
 };
 
 use self::math::Float;
-use crate::{
-    In,
-    dense::Dense,
-    matmul::Widen,
-    memory::Buffer,
-};
+use crate::{In, dense::Dense, matmul::Widen, memory::Buffer};
 
 /// Elements of dear work (an exponential each) worth a task.
 const DEAR: usize = 4 << 10;

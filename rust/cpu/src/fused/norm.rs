@@ -435,11 +435,7 @@ pub(super) fn group_gradient<T: Float>(
             }
         }
     });
-    gradients_of(
-        of.needs[0].then_some(dx),
-        scale.then_some(&sums[len..]),
-        offset.then_some(&sums[..len]),
-    )
+    gradients_of(of.needs[0].then_some(dx), scale.then_some(&sums[len..]), offset.then_some(&sums[..len]))
 }
 
 #[cfg(test)]

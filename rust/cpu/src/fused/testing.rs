@@ -86,11 +86,8 @@ pub(super) fn check(op: &FusedOp, case: &Case, reference: impl Fn(&[Vec<f64>]) -
 fn run<T: Element>(op: &FusedOp, case: &Case, expected: &[Vec<f64>], slopes: &[Vec<f64>], tolerance: f64) {
     let buffers: Vec<Buffer> = case.values.iter().map(|values| cast::<T>(values)).collect();
     let layouts: Vec<Layout> = case.shapes.iter().map(|shape| Layout::contiguous(shape)).collect();
-    let mut inputs: Vec<In<'_>> = buffers
-        .iter()
-        .zip(&layouts)
-        .map(|(buffer, layout)| In { buffer, layout, dtype: T::DTYPE })
-        .collect();
+    let mut inputs: Vec<In<'_>> =
+        buffers.iter().zip(&layouts).map(|(buffer, layout)| In { buffer, layout, dtype: T::DTYPE }).collect();
     inputs.extend(case.extra.iter().map(|(buffer, layout, dtype)| In { buffer, layout, dtype: *dtype }));
     let outputs = fused(op, &inputs).expect("no error").expect("a kernel");
     assert_eq!(outputs.len(), expected.len());
@@ -100,11 +97,8 @@ fn run<T: Element>(op: &FusedOp, case: &Case, expected: &[Vec<f64>], slopes: &[V
     let specs: Vec<_> = inputs.iter().map(|x| corten_core::Spec::new(x.layout.shape(), x.dtype)).collect();
     let specs = corten_core::infer(&corten_core::Op::Fused(op.clone()), &specs).expect("valid operands");
     let shapes: Vec<Layout> = specs.iter().map(|spec| Layout::contiguous(&spec.shape)).collect();
-    let results: Vec<In<'_>> = outputs
-        .iter()
-        .zip(&shapes)
-        .map(|(buffer, layout)| In { buffer, layout, dtype: T::DTYPE })
-        .collect();
+    let results: Vec<In<'_>> =
+        outputs.iter().zip(&shapes).map(|(buffer, layout)| In { buffer, layout, dtype: T::DTYPE }).collect();
     let upstream: Vec<Buffer> =
         expected.iter().enumerate().map(|(i, output)| cast::<T>(&upstream(i, output.len()))).collect();
     let grads: Vec<Option<In<'_>>> = upstream
