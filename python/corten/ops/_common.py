@@ -1,0 +1,140 @@
+"""What the op modules share: conversion to tensors, axes, dtypes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from corten import _core
+from corten.config import floatx, image_data_format
+from corten.config import standardize_dtype as dtype_name
+
+Tensor = _core.Tensor
+#: A tensor, a variable, an array, a (nested list of) number(s).
+TensorLike: TypeAlias = Any
+#: One axis, several, or None for all.
+Axis: TypeAlias = int | Sequence[int] | None
+
+FLOATS = frozenset({"float32", "float64", "float16", "bfloat16"})
+INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"})
+DTYPES = FLOATS | INTEGERS | {"bool"}
+
+
+def as_tensor(x: TensorLike, dtype: str | None = None) -> Tensor:
+    """Gives `x` as a tensor; a variable gives its value."""
+    if type(x) is not Tensor:
+        value = getattr(x, "__corten_tensor__", None)
+        x = value() if value is not None else _core.tensor(x, dtype)
+    if dtype is not None and x.dtype != dtype:
+        return _core.cast(x, dtype)
+    return x
+
+
+def as_float(x: TensorLike) -> Tensor:
+    """Gives `x` as a float tensor: integers and bool become the default float."""
+    x = as_tensor(x)
+    return x if x.dtype in FLOATS else _core.cast(x, floatx())
+
+
+def as_number(x: TensorLike) -> Tensor:
+    """Gives `x` as a tensor of numbers: bool becomes int32."""
+    x = as_tensor(x)
+    return _core.cast(x, "int32") if x.dtype == "bool" else x
+
+
+def as_index(x: TensorLike) -> Tensor:
+    """Gives `x` as a tensor of int32 or int64."""
+    x = as_tensor(x)
+    return x if x.dtype in ("int32", "int64") else _core.cast(x, "int64" if x.dtype == "uint32" else "int32")
+
+
+def promoted(*values: TensorLike) -> list[Tensor]:
+    """Gives all values as tensors of their common dtype; Python numbers adapt to the others."""
+    dtype = _core.result_type(*values)
+    return [as_tensor(value, dtype) for value in values]
+
+
+def promoted_float(*values: TensorLike) -> list[Tensor]:
+    """As `promoted`; integers become the default float."""
+    dtype = _core.result_type(*values)
+    if dtype not in FLOATS:
+        dtype = floatx()
+    return [as_tensor(value, dtype) for value in values]
+
+
+def axis_of(name: str, axis: Any, rank: int) -> int:
+    """Gives `axis` counted from the front, or an error that names the op."""
+    index = operator.index(axis)
+    if not -rank <= index < max(rank, 1):
+        raise ValueError(f"{name}: axis {index} is out of range for a tensor of {rank} dimensions")
+    return index % rank if rank else 0
+
+
+def axes_of(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
+    """Gives the axes counted from the front; None is all of them."""
+    if axis is None:
+        return tuple(range(rank))
+    if hasattr(axis, "__index__"):
+        return (axis_of(name, axis, rank),)
+    axes = tuple(axis_of(name, one, rank) for one in axis)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{name}: axis names one axis twice; got {tuple(axis)} for {rank} dimensions")
+    return axes
+
+
+def shape_of(shape: Any) -> tuple[int, ...]:
+    """Gives a shape argument (an int, a sequence of ints, a tensor) as a tuple."""
+    if hasattr(shape, "__index__") and not isinstance(shape, Tensor):
+        return (operator.index(shape),)
+    if isinstance(shape, Tensor):
+        shape = shape.tolist()
+        if isinstance(shape, int):
+            return (shape,)
+    return tuple(operator.index(dim) for dim in shape)
+
+
+def per_axis(name: str, what: str, value: Any, count: int) -> tuple[int, ...]:
+    """Gives one int per spatial axis from an int or a sequence."""
+    if hasattr(value, "__index__"):
+        return (operator.index(value),) * count
+    values = tuple(operator.index(one) for one in value)
+    if len(values) == 1:
+        values *= count
+    if len(values) != count:
+        raise ValueError(f"{name}: {what} must be an int or {count} ints; got {value!r}")
+    return values
+
+
+def channels_last(name: str, data_format: str | None) -> bool:
+    """Whether the channels are the last axis."""
+    if data_format is None:
+        data_format = image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(
+            f"{name}: data_format must be 'channels_last' or 'channels_first'; got {data_format!r}"
+        )
+    return data_format == "channels_last"
+
+
+def to_channels_last(x: Tensor, batch_axes: int = 1) -> Tensor:
+    """Moves the channel axis, just after the batch axes, to the end."""
+    axes = list(range(x.ndim))
+    axes.append(axes.pop(batch_axes))
+    return _core.transpose(x, axes)
+
+
+def to_channels_first(x: Tensor, batch_axes: int = 1) -> Tensor:
+    """Moves the last axis to just after the batch axes."""
+    axes = list(range(x.ndim))
+    axes.insert(batch_axes, axes.pop())
+    return _core.transpose(x, axes)
+
+
+#: The largest finite number of each float dtype.
+FLOAT_MAX = {
+    "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38,
+    "float64": 1.7976931348623157e308,
+}

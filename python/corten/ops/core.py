@@ -1,0 +1,285 @@
+"""Conversion, dtypes and shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from corten import _core
+from corten.ops._common import FLOAT_MAX, INTEGERS, Tensor, TensorLike, as_tensor, dtype_name
+from corten.ops.dispatch import op
+
+
+def _dense(name: str, sparse: Any, ragged: Any) -> None:
+    if sparse or ragged:
+        raise NotImplementedError(f"{name}: sparse and ragged tensors do not exist in Corten")
+
+
+@op
+def convert_to_tensor(x: TensorLike, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Tensor:
+    """Makes a tensor of numbers, arrays, variables or nested lists.
+
+    Args:
+        x: What to convert; a tensor of the right dtype comes back as it is.
+        dtype: The dtype; None is that of `x`, for Python numbers int32 or the default float.
+        sparse: Must not be true.
+        ragged: Must not be true.
+
+    Returns:
+        A tensor.
+
+    Example:
+        >>> ops.convert_to_tensor([1, 2], dtype="float32").tolist()
+        [1.0, 2.0]
+    """
+    _dense("convert_to_tensor", sparse, ragged)
+    return as_tensor(x, None if dtype is None else dtype_name(dtype))
+
+
+@op
+def array(x: TensorLike, dtype: Any = None) -> Tensor:
+    """Makes a tensor; the same as `convert_to_tensor`.
+
+    Args:
+        x: What to convert.
+        dtype: The dtype; None is that of `x`, for Python numbers int32 or the default float.
+
+    Returns:
+        A tensor.
+
+    Example:
+        >>> ops.array([1, 2]).dtype
+        'int32'
+    """
+    return as_tensor(x, None if dtype is None else dtype_name(dtype))
+
+
+def convert_to_numpy(x: TensorLike) -> np.ndarray:
+    """Gives the values as a NumPy array.
+
+    Args:
+        x: A tensor, a variable or an array.
+
+    Returns:
+        An array; bfloat16, which NumPy lacks, comes as float32.
+
+    Example:
+        >>> ops.convert_to_numpy(ops.ones(2)).tolist()
+        [1.0, 1.0]
+    """
+    if isinstance(x, np.ndarray):
+        return x
+    return as_tensor(x).detach().numpy()
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether something is a tensor of Corten.
+
+    Args:
+        x: Anything.
+
+    Returns:
+        True or False; symbolic tensors and variables are none.
+
+    Example:
+        >>> ops.is_tensor(ops.ones(2)), ops.is_tensor([1.0])
+        (True, False)
+    """
+    return isinstance(x, Tensor)
+
+
+def shape(x: Any) -> tuple[int | None, ...]:
+    """The size of each axis.
+
+    Args:
+        x: A tensor, a symbolic tensor (unknown sizes are None) or an array.
+
+    Returns:
+        A tuple.
+
+    Example:
+        >>> ops.shape(ops.ones((2, 3)))
+        (2, 3)
+    """
+    known = getattr(x, "shape", None)
+    return tuple(known) if known is not None else as_tensor(x).shape
+
+
+def ndim(x: Any) -> int:
+    """The number of axes.
+
+    Args:
+        x: A tensor, a symbolic tensor or an array.
+
+    Returns:
+        An int.
+
+    Example:
+        >>> ops.ndim([[1, 2]])
+        2
+    """
+    return len(shape(x))
+
+
+def size(x: Any) -> int | None:
+    """The number of elements.
+
+    Args:
+        x: A tensor, a symbolic tensor (None if a size is unknown) or an array.
+
+    Returns:
+        An int.
+
+    Example:
+        >>> ops.size([[1, 2]])
+        2
+    """
+    total = 1
+    for dim in shape(x):
+        if dim is None:
+            return None
+        total *= dim
+    return total
+
+
+def dtype(x: Any) -> str:
+    """The dtype's name.
+
+    Args:
+        x: A tensor, a symbolic tensor, an array or a number.
+
+    Returns:
+        A string such as ``'float32'``.
+
+    Example:
+        >>> ops.dtype(ops.ones(2))
+        'float32'
+    """
+    known = getattr(x, "dtype", None)
+    return dtype_name(known) if known is not None else as_tensor(x).dtype
+
+
+@op
+def cast(x: TensorLike, dtype: Any) -> Tensor:
+    """The values in another dtype; floats lose what is after the point when they become integers.
+
+    Args:
+        x: A tensor.
+        dtype: The dtype.
+
+    Returns:
+        A tensor; `x` itself if it has the dtype.
+
+    Example:
+        >>> ops.cast([1.7, -1.7], "int32").tolist()
+        [1, -1]
+    """
+    return as_tensor(as_tensor(x), dtype_name(dtype))
+
+
+def _integer_bounds(name: str) -> tuple[int, int]:
+    bits = int(name.removeprefix("u")[3:])
+    return (0, 2**bits - 1) if name.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+@op
+def saturate_cast(x: TensorLike, dtype: Any) -> Tensor:
+    """The values in another dtype; what is out of its range becomes its lowest or largest number.
+
+    Args:
+        x: A tensor.
+        dtype: The dtype.
+
+    Returns:
+        A tensor.
+
+    Example:
+        >>> ops.saturate_cast([300.0, -5.0], "uint8").tolist()
+        [255, 0]
+    """
+    x, name = as_tensor(x), dtype_name(dtype)
+    if x.dtype == name or name == "bool" or x.dtype == "bool":
+        return as_tensor(x, name)
+    if name in INTEGERS:
+        low, high = _integer_bounds(name)
+        if x.dtype in INTEGERS:
+            own_low, own_high = _integer_bounds(x.dtype)
+            if low > own_low:
+                x = _core.binary("maximum", x, low)
+            if high < own_high:
+                x = _core.binary("minimum", x, high)
+            return _core.cast(x, name)
+        # Large bounds round up when they become floats: compare, and set the exact integer after.
+        below, above = _core.compare("less_equal", x, float(low)), _core.compare("greater_equal", x, float(high))
+        inside = _core.where(_core.binary("bitwise_or", below, above), 0.0, x)
+        result = _core.cast(inside, name)
+        result = _core.where(below, as_tensor(low, name), result)
+        return _core.where(above, as_tensor(high if high < 2**63 else np.uint64(high), name), result)
+    if x.dtype in FLOAT_MAX and FLOAT_MAX[name] < FLOAT_MAX[x.dtype]:
+        limit = FLOAT_MAX[name]
+        x = _core.binary("maximum", _core.binary("minimum", x, limit), -limit)
+    return _core.cast(x, name)
+
+
+@op
+def view(x: TensorLike, dtype: Any = None) -> Tensor:
+    """The bytes of a tensor read as another dtype.
+
+    Args:
+        x: A tensor; without gradient.
+        dtype: The dtype; the last axis grows or shrinks with its size. None is that of `x`.
+
+    Returns:
+        A tensor.
+
+    Example:
+        >>> ops.view(ops.array([1.0]), "int32").tolist()
+        [1065353216]
+    """
+    x = as_tensor(x)
+    name = x.dtype if dtype is None else dtype_name(dtype)
+    if name == x.dtype:
+        return x
+    if "bfloat16" in (name, x.dtype):
+        raise NotImplementedError("view: bfloat16 has no NumPy form to read bytes through; cast it instead")
+    return as_tensor(np.ascontiguousarray(x.detach().numpy()).view(name))
+
+
+@op
+def stop_gradient(variable: TensorLike) -> Tensor:
+    """The value, through which no gradient flows.
+
+    Args:
+        variable: A tensor.
+
+    Returns:
+        A tensor that shares memory with it.
+
+    Example:
+        >>> ops.stop_gradient([1.0]).tolist()
+        [1.0]
+    """
+    return as_tensor(variable).detach()
+
+
+def custom_gradient(f: Any) -> Any:
+    """Gives a function its own gradient; see `corten.custom_gradient`.
+
+    Args:
+        f: A function that gives ``(output, grad)``; ``grad(*args, upstream=...)`` gives the
+            gradient of each argument.
+
+    Returns:
+        A function that gives the output.
+
+    Example:
+        >>> @ops.custom_gradient
+        ... def double_slope(x):
+        ...     return x, lambda *args, upstream=None: 2.0 * upstream
+        >>> float(double_slope(ops.array(3.0)))
+        3.0
+    """
+    from corten import autograd
+
+    return autograd.custom_gradient(f)

@@ -1,0 +1,530 @@
+"""Reading and writing parts of tensors by index."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from corten import _core
+from corten.ops._common import (
+    Tensor,
+    TensorLike,
+    as_index,
+    as_tensor,
+    axes_of,
+    axis_of,
+    shape_of,
+)
+from corten.ops.dispatch import op
+from corten.ops.manipulation import moveaxis
+
+
+@op
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
+    """Elements at indices along an axis.
+
+    Args:
+        x: A tensor.
+        indices: Integers; negative ones count from the end.
+        axis: The axis; None takes from the flattened tensor.
+
+    Returns:
+        A tensor in which the shape of `indices` stands in place of the axis.
+
+    Raises:
+        IndexError: An index is out of range.
+
+    Example:
+        >>> ops.take([10, 20, 30], [2, 0]).tolist()
+        [30, 10]
+    """
+    x = as_tensor(x)
+    if axis is None:
+        x, axis = _core.reshape(x, (-1,)), 0
+    return _core.gather(x, as_index(indices), axis_of("take", axis, x.ndim))
+
+
+@op
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
+    """Elements at indices along an axis, one list of indices for each line of `x`.
+
+    Args:
+        x: A tensor.
+        indices: Integers with as many axes as `x`; axes but `axis` broadcast.
+        axis: The axis; None works on the flattened tensors.
+
+    Returns:
+        A tensor of the (broadcast) shape of `indices`.
+
+    Example:
+        >>> ops.take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).tolist()
+        [[20], [30]]
+    """
+    x, indices = as_tensor(x), as_index(indices)
+    if axis is None:
+        x, indices, axis = _core.reshape(x, (-1,)), _core.reshape(indices, (-1,)), 0
+    axis = axis_of("take_along_axis", axis, x.ndim)
+    if indices.ndim != x.ndim:
+        raise ValueError(
+            f"take_along_axis: indices need {x.ndim} dimensions, as x has; got {indices.shape} for {x.shape}"
+        )
+    if any_differs(x.shape, indices.shape, axis):
+        common = [builtins.max(a, b) if b else 0 for a, b in zip(x.shape, indices.shape, strict=True)]
+        at = list(common)
+        at[axis] = x.shape[axis]
+        x = _core.broadcast_to(x, tuple(at))
+        at[axis] = indices.shape[axis]
+        indices = _core.broadcast_to(indices, tuple(at))
+    return _core.take_along(x, indices, axis)
+
+
+def any_differs(one: tuple[int, ...], other: tuple[int, ...], axis: int) -> bool:
+    """Whether two shapes differ on an axis other than `axis`."""
+    return one[:axis] != other[:axis] or one[axis + 1 :] != other[axis + 1 :]
+
+
+@op
+def get_item(x: TensorLike, key: Any) -> Tensor:
+    """``x[key]``.
+
+    Args:
+        x: A tensor.
+        key: Ints, slices, ellipsis, None, integer or bool arrays, or a tuple of these.
+
+    Returns:
+        A tensor.
+
+    Example:
+        >>> int(ops.get_item([[1, 2], [3, 4]], (0, 1)))
+        2
+    """
+    return as_tensor(x)[key]
+
+
+@op
+def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None) -> Any:
+    """Elements of `x1` where a condition holds, of `x2` elsewhere.
+
+    Args:
+        condition: A bool tensor; nonzero counts as true.
+        x1: A tensor or number.
+        x2: A tensor or number.
+
+    Returns:
+        A tensor of the broadcast shape and promoted dtype; with the condition alone, `nonzero` of it.
+
+    Example:
+        >>> ops.where([True, False], [1, 2], 0).tolist()
+        [1, 0]
+    """
+    condition = as_tensor(condition, "bool")
+    if x1 is None and x2 is None:
+        return _core.nonzero(condition)
+    if x1 is None or x2 is None:
+        raise ValueError("where: give both x1 and x2, or neither")
+    return _core.where(condition, x1, x2)
+
+
+@op
+def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], default: TensorLike = 0) -> Tensor:
+    """Elements of the first choice whose condition holds.
+
+    Args:
+        condlist: Bool tensors.
+        choicelist: As many tensors or numbers.
+        default: What is given where no condition holds.
+
+    Returns:
+        A tensor.
+
+    Example:
+        >>> x = ops.arange(4)
+        >>> ops.select([x < 1, x > 2], [x + 10, x * 10], -1).tolist()
+        [10, -1, -1, 30]
+    """
+    if len(condlist) != len(choicelist) or not condlist:
+        raise ValueError(
+            f"select: as many choices as conditions are needed; got {len(condlist)} and {len(choicelist)}"
+        )
+    result = default
+    for condition, choice in zip(reversed(list(condlist)), reversed(list(choicelist)), strict=True):
+        result = _core.where(as_tensor(condition, "bool"), choice, result)
+    return result
+
+
+@op
+def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
+    """Limits elements to a range.
+
+    Args:
+        x: A tensor.
+        x_min: The lower limit; None is no limit.
+        x_max: The upper limit; None is no limit.
+
+    Returns:
+        A tensor of the dtype of `x`. The gradient passes where ``x_min <= x <= x_max``.
+
+    Example:
+        >>> ops.clip([-1, 5, 9], 0, 7).tolist()
+        [0, 5, 7]
+    """
+    x = as_tensor(x)
+    if x.dtype == "bool":
+        x = _core.cast(x, "int32")
+    # `where` rather than maximum and minimum: an element on the limit keeps its whole gradient.
+    if x_min is not None:
+        low = as_tensor(x_min, x.dtype) if type(x_min) not in (int, float) else x_min
+        x = _core.where(_core.compare("less", x, low), low, x)
+    if x_max is not None:
+        high = as_tensor(x_max, x.dtype) if type(x_max) not in (int, float) else x_max
+        x = _core.where(_core.compare("greater", x, high), high, x)
+    return x
+
+
+@op
+def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
+    """Indices of nonzero elements.
+
+    Args:
+        x: A tensor.
+
+    Returns:
+        One int32 tensor per axis.
+
+    Example:
+        >>> [axis.tolist() for axis in ops.nonzero([[0, 5], [7, 0]])]
+        [[0, 1], [1, 0]]
+    """
+    return _core.nonzero(as_tensor(x))
+
+
+@op
+def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
+    """Turns indices into a flattened tensor into one index per axis.
+
+    Args:
+        indices: Integers; negative ones count from the end.
+        shape: The shape of the tensor.
+
+    Returns:
+        One integer tensor per axis.
+
+    Example:
+        >>> [axis.tolist() for axis in ops.unravel_index([1, 5], (2, 3))]
+        [[0, 1], [1, 2]]
+    """
+    rest = as_index(indices)
+    shape = shape_of(shape)
+    rest = _core.where(_core.compare("less", rest, 0), _core.binary("add", rest, math.prod(shape)), rest)
+    places = []
+    for size in reversed(shape):
+        places.append(_core.binary("mod", rest, size))
+        rest = _core.binary("floor_divide", rest, size)
+    return tuple(reversed(places))
+
+
+@op
+def diag(x: TensorLike, k: int = 0) -> Tensor:
+    """The diagonal of a matrix, or the matrix with a given diagonal.
+
+    Args:
+        x: A tensor of one or two dimensions.
+        k: Which diagonal: positive above the main one, negative below.
+
+    Returns:
+        A tensor of two or one dimensions.
+
+    Example:
+        >>> ops.diag([1, 2]).tolist()
+        [[1, 0], [0, 2]]
+    """
+    x = as_tensor(x)
+    if x.ndim == 1:
+        return diagonal_matrix(x, k)
+    if x.ndim == 2:
+        return _take_diagonal(x, k)
+    raise ValueError(f"diag: a tensor of one or two dimensions is needed; got shape {x.shape}")
+
+
+def diagonal_matrix(x: Tensor, k: int = 0) -> Tensor:
+    """Gives matrices whose diagonal is the last axis of `x`."""
+    size = x.shape[-1] + builtins.abs(k)
+    row = _core.arange(0, size, 1, "int32")
+    on = _core.compare(
+        "equal", _core.reshape(row, (1, size)), _core.reshape(_core.binary("add", row, k), (size, 1))
+    )
+    # Row i holds x[i + min(k, 0)]: shift x so that broadcasting over columns puts it in place.
+    lead = [(0, 0)] * (x.ndim - 1)
+    shifted = _core.pad(x, [*lead, (builtins.max(-k, 0), builtins.max(k, 0))], 0)
+    zero = False if x.dtype == "bool" else 0
+    return _core.where(on, _core.expand_dims(shifted, -1), zero)
+
+
+def _take_diagonal(x: Tensor, offset: int) -> Tensor:
+    """The diagonal of the last two axes."""
+    rows, columns = x.shape[-2:]
+    top, left = builtins.max(-offset, 0), builtins.max(offset, 0)
+    size = builtins.max(builtins.min(rows - top, columns - left), 0)
+    flat = _core.reshape(x, (*x.shape[:-2], rows * columns))
+    steps = _core.arange(0, size, 1, "int32")
+    places = _core.binary("add", _core.binary("multiply", steps, columns + 1), top * columns + left)
+    return _core.gather(flat, places, flat.ndim - 1)
+
+
+@op
+def diagflat(x: TensorLike, k: int = 0) -> Tensor:
+    """The matrix with the flattened tensor on a diagonal.
+
+    Args:
+        x: A tensor.
+        k: Which diagonal.
+
+    Returns:
+        A tensor of two dimensions.
+
+    Example:
+        >>> ops.diagflat([[1, 2]]).tolist()
+        [[1, 0], [0, 2]]
+    """
+    return diagonal_matrix(_core.reshape(as_tensor(x), (-1,)), k)
+
+
+@op
+def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The diagonals of the matrices that two axes form.
+
+    Args:
+        x: A tensor of two or more dimensions.
+        offset: Which diagonal: positive above the main one, negative below.
+        axis1: The axis of rows.
+        axis2: The axis of columns.
+
+    Returns:
+        A tensor without the two axes, the diagonal as its last axis.
+
+    Example:
+        >>> ops.diagonal([[1, 2], [3, 4]]).tolist()
+        [1, 4]
+    """
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"diagonal: a tensor of two or more dimensions is needed; got shape {x.shape}")
+    axes_of("diagonal", (axis1, axis2), x.ndim)
+    return _take_diagonal(moveaxis(x, (axis1, axis2), (-2, -1)), offset)
+
+
+@op
+def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """Sum of the diagonals of the matrices that two axes form.
+
+    Args:
+        x: A tensor of two or more dimensions.
+        offset: Which diagonal.
+        axis1: The axis of rows.
+        axis2: The axis of columns.
+
+    Returns:
+        A tensor without the two axes.
+
+    Example:
+        >>> int(ops.trace([[1, 2], [3, 4]]))
+        5
+    """
+    line = diagonal(x, offset, axis1, axis2)
+    if line.dtype in ("bool", "int8", "int16"):
+        line = _core.cast(line, "int32")
+    return _core.reduce("sum", line, -1, False)
+
+
+def _triangle(x: TensorLike, k: int, lower: bool) -> Tensor:
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"{'tril' if lower else 'triu'}: two or more dimensions are needed; got shape {x.shape}")
+    rows, columns = x.shape[-2:]
+    row = _core.reshape(_core.arange(k, rows + k, 1, "int32"), (rows, 1))
+    column = _core.arange(0, columns, 1, "int32")
+    keep = _core.compare("less_equal" if lower else "greater_equal", column, row)
+    return _core.where(keep, x, False if x.dtype == "bool" else 0)
+
+
+@op
+def tril(x: TensorLike, k: int = 0) -> Tensor:
+    """Lower triangle of matrices; zeros above a diagonal.
+
+    Args:
+        x: A tensor of two or more dimensions.
+        k: The diagonal above which zeros start.
+
+    Returns:
+        A tensor of the shape and dtype of `x`.
+
+    Example:
+        >>> ops.tril([[1, 2], [3, 4]]).tolist()
+        [[1, 0], [3, 4]]
+    """
+    return _triangle(x, k, True)
+
+
+@op
+def triu(x: TensorLike, k: int = 0) -> Tensor:
+    """Upper triangle of matrices; zeros below a diagonal.
+
+    Args:
+        x: A tensor of two or more dimensions.
+        k: The diagonal below which zeros start.
+
+    Returns:
+        A tensor of the shape and dtype of `x`.
+
+    Example:
+        >>> ops.triu([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [0, 4]]
+    """
+    return _triangle(x, k, False)
+
+
+def _flat_places(name: str, indices: TensorLike, shape: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
+    """Turns index tuples (the last axis) into flat places; gives also the shape of one update."""
+    indices = as_index(indices)
+    depth = indices.shape[-1] if indices.ndim else 0
+    if depth == 0 or depth > len(shape):
+        raise ValueError(
+            f"{name}: the last axis of indices holds 1 to {len(shape)} indices into {shape}; got {indices.shape}"
+        )
+    places: Any = 0
+    for axis in range(depth):
+        one = _core.gather(indices, as_tensor(axis, "int32"), indices.ndim - 1)
+        one = _core.where(_core.compare("less", one, 0), _core.binary("add", one, shape[axis]), one)
+        places = _core.binary("add", _core.binary("multiply", places, shape[axis]), one)
+    return _core.reshape(places, (-1,)), shape[depth:]
+
+
+@op
+def scatter(indices: TensorLike, values: TensorLike, shape: Any) -> Tensor:
+    """Zeros of a shape with values added at indices.
+
+    Args:
+        indices: Integers; the last axis holds one index per leading axis of `shape`.
+        values: What to add, one slice per index tuple.
+        shape: The shape of the result.
+
+    Returns:
+        A tensor of the dtype of `values`; values at equal indices add up.
+
+    Example:
+        >>> ops.scatter([[0], [2], [0]], [1.0, 2.0, 3.0], (3,)).tolist()
+        [4.0, 0.0, 2.0]
+    """
+    values, shape = as_tensor(values), shape_of(shape)
+    places, rest = _flat_places("scatter", indices, shape)
+    depth = len(shape) - len(rest)
+    base = _core.full((math.prod(shape[:depth]), *rest), 0, values.dtype)
+    updates = _core.reshape(values, (places.shape[0], *rest))
+    return _core.reshape(_core.scatter(base, places, updates, 0, "add"), shape)
+
+
+_REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "multiply"}
+
+
+@op
+def scatter_update(
+    inputs: TensorLike, indices: TensorLike, updates: TensorLike, reduction: str | None = None
+) -> Tensor:
+    """A tensor with other values at some indices.
+
+    Args:
+        inputs: A tensor.
+        indices: Integers; the last axis holds one index per leading axis of `inputs`.
+        updates: The values, one slice per index tuple.
+        reduction: None replaces (the last of equal indices stays); ``'add'``, ``'mul'``, ``'max'``
+            and ``'min'`` combine with what is there.
+
+    Returns:
+        A tensor of the shape and dtype of `inputs`.
+
+    Example:
+        >>> ops.scatter_update([1, 2, 3], [[1]], [9]).tolist()
+        [1, 9, 3]
+    """
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"scatter_update: reduction must be None, 'add', 'mul', 'max' or 'min'; got {reduction!r}")
+    inputs = as_tensor(inputs)
+    places, rest = _flat_places("scatter_update", indices, inputs.shape)
+    depth = inputs.ndim - len(rest)
+    base = _core.reshape(inputs, (math.prod(inputs.shape[:depth]), *rest))
+    values = _core.reshape(as_tensor(updates, inputs.dtype), (places.shape[0], *rest))
+    return _core.reshape(_core.scatter(base, places, values, 0, _REDUCTIONS[reduction]), inputs.shape)
+
+
+@op
+def slice(inputs: TensorLike, start_indices: TensorLike, shape: Any) -> Tensor:
+    """A block of a tensor.
+
+    Args:
+        inputs: A tensor.
+        start_indices: Where the block starts, one integer per axis; may be a tensor.
+        shape: The shape of the block; -1 is up to the end.
+
+    Returns:
+        A tensor of that shape.
+
+    Example:
+        >>> ops.slice([[1, 2], [3, 4]], (0, 1), (2, 1)).tolist()
+        [[2], [4]]
+    """
+    inputs = as_tensor(inputs)
+    starts = _starts("slice", start_indices, inputs.ndim)
+    sizes = [
+        dim - start if size == -1 else size
+        for size, dim, start in zip(shape_of(shape), inputs.shape, starts, strict=True)
+    ]
+    stops = [start + size for start, size in zip(starts, sizes, strict=True)]
+    if any_out(starts, stops, inputs.shape):
+        raise ValueError(f"slice: the block {tuple(sizes)} at {tuple(starts)} does not lie within {inputs.shape}")
+    return _core.slice(inputs, starts, stops, [1] * inputs.ndim)
+
+
+def any_out(starts: list[int], stops: list[int], shape: tuple[int, ...]) -> bool:
+    """Whether a block reaches out of a shape."""
+    return not builtins.all(
+        0 <= start <= stop <= dim for start, stop, dim in zip(starts, stops, shape, strict=True)
+    )
+
+
+def _starts(name: str, start_indices: TensorLike, rank: int) -> list[int]:
+    starts = list(shape_of(start_indices))
+    if len(starts) != rank:
+        raise ValueError(f"{name}: start_indices needs {rank} integers, one per axis; got {len(starts)}")
+    return starts
+
+
+@op
+def slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorLike) -> Tensor:
+    """A tensor with a block replaced.
+
+    Args:
+        inputs: A tensor.
+        start_indices: Where the block starts, one integer per axis.
+        updates: The block.
+
+    Returns:
+        A tensor of the shape and dtype of `inputs`.
+
+    Example:
+        >>> ops.slice_update([1, 2, 3, 4], [1], [8, 9]).tolist()
+        [1, 8, 9, 4]
+    """
+    inputs = as_tensor(inputs)
+    updates = as_tensor(updates, inputs.dtype)
+    starts = _starts("slice_update", start_indices, inputs.ndim)
+    stops = [start + size for start, size in zip(starts, updates.shape, strict=True)]
+    if any_out(starts, stops, inputs.shape):
+        raise ValueError(
+            f"slice_update: the block {updates.shape} at {tuple(starts)} does not lie within {inputs.shape}"
+        )
+    region = tuple(builtins.slice(start, stop) for start, stop in zip(starts, stops, strict=True))
+    result = _core.copy(inputs)
+    result[region] = updates
+    return result
