@@ -33,7 +33,7 @@ def relu(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.relu([-1.0, 2.0]).tolist()
+        >>> corten.ops.relu([-1.0, 2.0]).tolist()
         [0.0, 2.0]
     """
     return _core.unary("relu", x)
@@ -50,7 +50,7 @@ def relu6(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.relu6([-1.0, 9.0]).tolist()
+        >>> corten.ops.relu6([-1.0, 9.0]).tolist()
         [0.0, 6.0]
     """
     x = as_number(x)
@@ -72,11 +72,13 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.leaky_relu([-10.0, 2.0]).tolist()
+        >>> corten.ops.leaky_relu([-10.0, 2.0]).tolist()
         [-2.0, 2.0]
     """
     x = as_float(x)
-    return _core.where(_core.compare("greater", x, 0.0), x, _core.binary("multiply", x, float(negative_slope)))
+    return _core.where(
+        _core.compare("greater", x, 0.0), x, _core.binary("multiply", x, float(negative_slope))
+    )
 
 
 @op
@@ -91,11 +93,13 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.elu([0.0, 2.0]).tolist()
+        >>> corten.ops.elu([0.0, 2.0]).tolist()
         [0.0, 2.0]
     """
     x = as_float(x)
-    return _core.where(_core.compare("greater", x, 0.0), x, _core.binary("multiply", _negative_exponential(x), float(alpha)))
+    return _core.where(
+        _core.compare("greater", x, 0.0), x, _core.binary("multiply", _negative_exponential(x), float(alpha))
+    )
 
 
 @op
@@ -110,11 +114,13 @@ def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.celu([0.0, 2.0]).tolist()
+        >>> corten.ops.celu([0.0, 2.0]).tolist()
         [0.0, 2.0]
     """
     x = as_float(x)
-    below = _core.binary("multiply", _negative_exponential(_core.binary("divide", x, float(alpha))), float(alpha))
+    below = _core.binary(
+        "multiply", _negative_exponential(_core.binary("divide", x, float(alpha))), float(alpha)
+    )
     return _core.where(_core.compare("greater", x, 0.0), x, below)
 
 
@@ -129,7 +135,7 @@ def selu(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.selu([0.0]).tolist()
+        >>> corten.ops.selu([0.0]).tolist()
         [0.0]
     """
     x = as_float(x)
@@ -149,7 +155,7 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.gelu([0.0]).tolist()
+        >>> corten.ops.gelu([0.0]).tolist()
         [0.0]
     """
     return _core.unary("gelu_tanh" if approximate else "gelu", x)
@@ -166,7 +172,7 @@ def sigmoid(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.sigmoid([0.0]).tolist()
+        >>> corten.ops.sigmoid([0.0]).tolist()
         [0.5]
     """
     return _core.unary("sigmoid", x)
@@ -183,7 +189,7 @@ def log_sigmoid(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.log_sigmoid([float("inf")]).tolist()
+        >>> corten.ops.log_sigmoid([float("inf")]).tolist()
         [0.0]
     """
     return _core.unary("negative", _core.unary("softplus", _core.unary("negative", as_float(x))))
@@ -200,7 +206,7 @@ def silu(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.silu([0.0]).tolist()
+        >>> corten.ops.silu([0.0]).tolist()
         [0.0]
     """
     return _core.unary("silu", x)
@@ -217,7 +223,7 @@ def softplus(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.softplus([1000.0]).tolist()
+        >>> corten.ops.softplus([1000.0]).tolist()
         [1000.0]
     """
     return _core.unary("softplus", x)
@@ -234,7 +240,7 @@ def softsign(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.softsign([-1.0, 1.0]).tolist()
+        >>> corten.ops.softsign([-1.0, 1.0]).tolist()
         [-0.5, 0.5]
     """
     x = as_float(x)
@@ -252,7 +258,7 @@ def mish(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.mish([0.0]).tolist()
+        >>> corten.ops.mish([0.0]).tolist()
         [0.0]
     """
     x = as_float(x)
@@ -270,7 +276,7 @@ def hard_sigmoid(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.hard_sigmoid([-3.0, 0.0, 3.0]).tolist()
+        >>> corten.ops.hard_sigmoid([-3.0, 0.0, 3.0]).tolist()
         [0.0, 0.5, 1.0]
     """
     x = as_float(x)
@@ -290,7 +296,7 @@ def hard_silu(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.hard_silu([-3.0, 3.0]).tolist()
+        >>> corten.ops.hard_silu([-3.0, 3.0]).tolist()
         [0.0, 3.0]
     """
     x = as_float(x)
@@ -316,7 +322,7 @@ def hard_tanh(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.hard_tanh([-2.0, 0.5, 2.0]).tolist()
+        >>> corten.ops.hard_tanh([-2.0, 0.5, 2.0]).tolist()
         [-1.0, 0.5, 1.0]
     """
     x = as_float(x)
@@ -336,7 +342,7 @@ def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.hard_shrink([-1.0, 0.2, 1.0]).tolist()
+        >>> corten.ops.hard_shrink([-1.0, 0.2, 1.0]).tolist()
         [-1.0, 0.0, 1.0]
     """
     x = as_float(x)
@@ -356,7 +362,7 @@ def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.soft_shrink([-1.0, 0.2, 1.0]).tolist()
+        >>> corten.ops.soft_shrink([-1.0, 0.2, 1.0]).tolist()
         [-0.5, 0.0, 0.5]
     """
     x = as_float(x)
@@ -377,7 +383,7 @@ def tanh_shrink(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.tanh_shrink([0.0]).tolist()
+        >>> corten.ops.tanh_shrink([0.0]).tolist()
         [0.0]
     """
     x = as_float(x)
@@ -397,7 +403,7 @@ def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.threshold([1.0, 3.0], 2.0, -1.0).tolist()
+        >>> corten.ops.threshold([1.0, 3.0], 2.0, -1.0).tolist()
         [-1.0, 3.0]
     """
     x = as_tensor(x)
@@ -417,7 +423,7 @@ def squareplus(x: TensorLike, b: float = 4) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.squareplus([0.0]).tolist()
+        >>> corten.ops.squareplus([0.0]).tolist()
         [1.0]
     """
     x = as_float(x)
@@ -436,7 +442,7 @@ def sparse_plus(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.sparse_plus([-2.0, 0.0, 2.0]).tolist()
+        >>> corten.ops.sparse_plus([-2.0, 0.0, 2.0]).tolist()
         [0.0, 0.25, 2.0]
     """
     x = as_float(x)
@@ -456,7 +462,7 @@ def sparse_sigmoid(x: TensorLike) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.sparse_sigmoid([-2.0, 0.0, 2.0]).tolist()
+        >>> corten.ops.sparse_sigmoid([-2.0, 0.0, 2.0]).tolist()
         [0.0, 0.5, 1.0]
     """
     x = as_float(x)
@@ -495,7 +501,7 @@ def softmax(x: TensorLike, axis: int | Sequence[int] | None = -1) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.softmax([0.0, 0.0]).tolist()
+        >>> corten.ops.softmax([0.0, 0.0]).tolist()
         [0.5, 0.5]
     """
     x = as_float(x)
@@ -516,7 +522,7 @@ def log_softmax(x: TensorLike, axis: int | Sequence[int] | None = -1) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.log_softmax([5.0], axis=0).tolist()
+        >>> corten.ops.log_softmax([5.0], axis=0).tolist()
         [0.0]
     """
     x = as_float(x)
@@ -537,7 +543,7 @@ def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.sparsemax([2.0, 0.0]).tolist()
+        >>> corten.ops.sparsemax([2.0, 0.0]).tolist()
         [1.0, 0.0]
     """
     x = as_float(x)
@@ -548,7 +554,9 @@ def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
     shape = tuple(count if i == axis else 1 for i in range(x.ndim))
     place = _core.cast(_core.reshape(_core.arange(1, count + 1, 1, "int32"), shape), x.dtype)
     # The support is the longest prefix of the sorted values that stays above its own threshold.
-    inside = _core.compare("greater", _core.binary("add", _core.binary("multiply", place, ordered), 1.0), total)
+    inside = _core.compare(
+        "greater", _core.binary("add", _core.binary("multiply", place, ordered), 1.0), total
+    )
     size = _core.reduce("sum", _core.cast(inside, "int32"), axis, True)
     reached = _core.take_along(total, _core.binary("subtract", size, 1), axis)
     tau = _core.binary("divide", _core.binary("subtract", reached, 1.0), _core.cast(size, x.dtype))
@@ -567,7 +575,7 @@ def glu(x: TensorLike, axis: int = -1) -> Tensor:
         A float tensor with half the size along `axis`.
 
     Example:
-        >>> ops.glu([6.0, 0.0]).tolist()
+        >>> corten.ops.glu([6.0, 0.0]).tolist()
         [3.0]
     """
     x = as_float(x)

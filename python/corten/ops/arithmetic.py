@@ -23,7 +23,7 @@ def add(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.add([1, 2], 3).tolist()
+        >>> corten.ops.add([1, 2], 3).tolist()
         [4, 5]
     """
     return _core.binary("add", x1, x2)
@@ -41,7 +41,7 @@ def subtract(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.subtract([1, 2], 3).tolist()
+        >>> corten.ops.subtract([1, 2], 3).tolist()
         [-2, -1]
     """
     return _core.binary("subtract", x1, x2)
@@ -59,7 +59,7 @@ def multiply(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.multiply([1, 2], 3).tolist()
+        >>> corten.ops.multiply([1, 2], 3).tolist()
         [3, 6]
     """
     return _core.binary("multiply", x1, x2)
@@ -77,7 +77,7 @@ def divide(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.divide([1, 3], 2).tolist()
+        >>> corten.ops.divide([1, 3], 2).tolist()
         [0.5, 1.5]
     """
     return _core.binary("divide", x1, x2)
@@ -95,7 +95,7 @@ def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.divide_no_nan([1.0, 3.0], [0.0, 2.0]).tolist()
+        >>> corten.ops.divide_no_nan([1.0, 3.0], [0.0, 2.0]).tolist()
         [0.0, 1.5]
     """
     x1, x2 = promoted_float(x1, x2)
@@ -116,7 +116,7 @@ def floor_divide(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.floor_divide([7, -7], 2).tolist()
+        >>> corten.ops.floor_divide([7, -7], 2).tolist()
         [3, -4]
     """
     return _core.binary("floor_divide", x1, x2)
@@ -134,7 +134,7 @@ def mod(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.mod([7, -7], 3).tolist()
+        >>> corten.ops.mod([7, -7], 3).tolist()
         [1, 2]
     """
     return _core.binary("mod", x1, x2)
@@ -152,7 +152,7 @@ def fmod(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.fmod([7, -7], 3).tolist()
+        >>> corten.ops.fmod([7, -7], 3).tolist()
         [1, -1]
     """
     return _core.binary("fmod", x1, x2)
@@ -170,7 +170,7 @@ def power(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.power([2.0, 3.0], 2).tolist()
+        >>> corten.ops.power([2.0, 3.0], 2).tolist()
         [4.0, 9.0]
     """
     return _core.binary("power", x1, x2)
@@ -190,7 +190,7 @@ def maximum(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.maximum([1, 5], 3).tolist()
+        >>> corten.ops.maximum([1, 5], 3).tolist()
         [3, 5]
     """
     return _core.binary("maximum", x1, x2)
@@ -210,7 +210,7 @@ def minimum(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.minimum([1, 5], 3).tolist()
+        >>> corten.ops.minimum([1, 5], 3).tolist()
         [1, 3]
     """
     return _core.binary("minimum", x1, x2)
@@ -228,7 +228,7 @@ def fmax(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.fmax([1.0, float("nan")], 3.0).tolist()
+        >>> corten.ops.fmax([1.0, float("nan")], 3.0).tolist()
         [3.0, 3.0]
     """
     x1, x2 = promoted(x1, x2)
@@ -250,7 +250,7 @@ def fmin(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted dtype.
 
     Example:
-        >>> ops.fmin([1.0, float("nan")], 3.0).tolist()
+        >>> corten.ops.fmin([1.0, float("nan")], 3.0).tolist()
         [1.0, 3.0]
     """
     x1, x2 = promoted(x1, x2)
@@ -272,7 +272,7 @@ def arctan2(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.arctan2([0.0], [1.0]).tolist()
+        >>> corten.ops.arctan2([0.0], [1.0]).tolist()
         [0.0]
     """
     return _core.binary("arctan2", x1, x2)
@@ -290,7 +290,7 @@ def hypot(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.hypot([3.0], [4.0]).tolist()
+        >>> corten.ops.hypot([3.0], [4.0]).tolist()
         [5.0]
     """
     return _core.binary("hypot", x1, x2)
@@ -308,7 +308,7 @@ def logaddexp(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.logaddexp([float("-inf")], [2.0]).tolist()
+        >>> corten.ops.logaddexp([float("-inf")], [2.0]).tolist()
         [2.0]
     """
     return _core.binary("logaddexp", x1, x2)
@@ -326,12 +326,14 @@ def logaddexp2(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.logaddexp2([float("-inf")], [0.0]).tolist()
+        >>> corten.ops.logaddexp2([float("-inf")], [0.0]).tolist()
         [0.0]
     """
     x1, x2 = promoted_float(x1, x2)
     scale = math.log(2.0)
-    total = _core.binary("logaddexp", _core.binary("multiply", x1, scale), _core.binary("multiply", x2, scale))
+    total = _core.binary(
+        "logaddexp", _core.binary("multiply", x1, scale), _core.binary("multiply", x2, scale)
+    )
     return _core.binary("divide", total, scale)
 
 
@@ -347,7 +349,7 @@ def heaviside(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.heaviside([-1.0, 0.0, 2.0], 0.5).tolist()
+        >>> corten.ops.heaviside([-1.0, 0.0, 2.0], 0.5).tolist()
         [0.0, 0.5, 1.0]
     """
     x1, x2 = promoted_float(x1, x2)
@@ -368,7 +370,7 @@ def copysign(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.copysign([1.0, -2.0], [-0.0, 3.0]).tolist()
+        >>> corten.ops.copysign([1.0, -2.0], [-0.0, 3.0]).tolist()
         [-1.0, 2.0]
     """
     x1, x2 = promoted_float(x1, x2)
@@ -388,7 +390,7 @@ def gcd(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted integer dtype.
 
     Example:
-        >>> ops.gcd([12, 18], 8).tolist()
+        >>> corten.ops.gcd([12, 18], 8).tolist()
         [4, 2]
     """
     return _core.binary("gcd", x1, x2)
@@ -406,7 +408,7 @@ def lcm(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted integer dtype.
 
     Example:
-        >>> ops.lcm([4, 6], 10).tolist()
+        >>> corten.ops.lcm([4, 6], 10).tolist()
         [20, 30]
     """
     x1, x2 = promoted(x1, x2)
@@ -427,7 +429,7 @@ def ldexp(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the float dtype of `x1`.
 
     Example:
-        >>> ops.ldexp([1.5], [3]).tolist()
+        >>> corten.ops.ldexp([1.5], [3]).tolist()
         [12.0]
     """
     x1 = as_float(x1)
@@ -446,7 +448,7 @@ def nextafter(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted float dtype (float32 for integers).
 
     Example:
-        >>> ops.nextafter([1.0], [1.0]).tolist()
+        >>> corten.ops.nextafter([1.0], [1.0]).tolist()
         [1.0]
     """
     x1, x2 = promoted_float(x1, x2)

@@ -38,8 +38,8 @@ def dot_product_attention(
         A float tensor of shape ``(batch, queries, heads, value size)``.
 
     Example:
-        >>> x = ops.ones((1, 2, 1, 4))
-        >>> ops.dot_product_attention(x, x, x).shape
+        >>> x = corten.ops.ones((1, 2, 1, 4))
+        >>> corten.ops.dot_product_attention(x, x, x).shape
         (1, 2, 1, 4)
     """
     name = "dot_product_attention"

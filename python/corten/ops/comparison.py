@@ -21,7 +21,7 @@ def equal(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.equal([1, 2, 3], 2).tolist()
+        >>> corten.ops.equal([1, 2, 3], 2).tolist()
         [False, True, False]
     """
     return _core.compare("equal", x1, x2)
@@ -39,7 +39,7 @@ def not_equal(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.not_equal([1, 2, 3], 2).tolist()
+        >>> corten.ops.not_equal([1, 2, 3], 2).tolist()
         [True, False, True]
     """
     return _core.compare("not_equal", x1, x2)
@@ -57,7 +57,7 @@ def less(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.less([1, 2, 3], 2).tolist()
+        >>> corten.ops.less([1, 2, 3], 2).tolist()
         [True, False, False]
     """
     return _core.compare("less", x1, x2)
@@ -75,7 +75,7 @@ def less_equal(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.less_equal([1, 2, 3], 2).tolist()
+        >>> corten.ops.less_equal([1, 2, 3], 2).tolist()
         [True, True, False]
     """
     return _core.compare("less_equal", x1, x2)
@@ -93,7 +93,7 @@ def greater(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.greater([1, 2, 3], 2).tolist()
+        >>> corten.ops.greater([1, 2, 3], 2).tolist()
         [False, False, True]
     """
     return _core.compare("greater", x1, x2)
@@ -111,7 +111,7 @@ def greater_equal(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.greater_equal([1, 2, 3], 2).tolist()
+        >>> corten.ops.greater_equal([1, 2, 3], 2).tolist()
         [False, True, True]
     """
     return _core.compare("greater_equal", x1, x2)
@@ -129,7 +129,7 @@ def logical_and(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.logical_and([True, False], [True, True]).tolist()
+        >>> corten.ops.logical_and([True, False], [True, True]).tolist()
         [True, False]
     """
     return _core.binary("bitwise_and", as_tensor(x1, "bool"), as_tensor(x2, "bool"))
@@ -147,7 +147,7 @@ def logical_or(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.logical_or([True, False], [True, True]).tolist()
+        >>> corten.ops.logical_or([True, False], [True, True]).tolist()
         [True, True]
     """
     return _core.binary("bitwise_or", as_tensor(x1, "bool"), as_tensor(x2, "bool"))
@@ -165,7 +165,7 @@ def logical_xor(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the broadcast shape and dtype bool.
 
     Example:
-        >>> ops.logical_xor([True, False], [True, True]).tolist()
+        >>> corten.ops.logical_xor([True, False], [True, True]).tolist()
         [False, True]
     """
     return _core.binary("bitwise_xor", as_tensor(x1, "bool"), as_tensor(x2, "bool"))
@@ -183,7 +183,7 @@ def bitwise_and(x: TensorLike, y: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted integer dtype.
 
     Example:
-        >>> ops.bitwise_and([12, 10], 6).tolist()
+        >>> corten.ops.bitwise_and([12, 10], 6).tolist()
         [4, 2]
     """
     return _core.binary("bitwise_and", x, y)
@@ -201,7 +201,7 @@ def bitwise_or(x: TensorLike, y: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted integer dtype.
 
     Example:
-        >>> ops.bitwise_or([12, 10], 6).tolist()
+        >>> corten.ops.bitwise_or([12, 10], 6).tolist()
         [14, 14]
     """
     return _core.binary("bitwise_or", x, y)
@@ -219,7 +219,7 @@ def bitwise_xor(x: TensorLike, y: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted integer dtype.
 
     Example:
-        >>> ops.bitwise_xor([12, 10], 6).tolist()
+        >>> corten.ops.bitwise_xor([12, 10], 6).tolist()
         [10, 12]
     """
     return _core.binary("bitwise_xor", x, y)
@@ -237,7 +237,7 @@ def left_shift(x: TensorLike, y: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted integer dtype.
 
     Example:
-        >>> ops.left_shift([1, 3], 2).tolist()
+        >>> corten.ops.left_shift([1, 3], 2).tolist()
         [4, 12]
     """
     return _core.binary("left_shift", x, y)
@@ -255,7 +255,7 @@ def right_shift(x: TensorLike, y: TensorLike) -> Tensor:
         A tensor of the broadcast shape and the promoted integer dtype.
 
     Example:
-        >>> ops.right_shift([8, 12], 2).tolist()
+        >>> corten.ops.right_shift([8, 12], 2).tolist()
         [2, 3]
     """
     return _core.binary("right_shift", x, y)
@@ -282,7 +282,7 @@ def isclose(
         A bool tensor of the broadcast shape.
 
     Example:
-        >>> ops.isclose([1.0, 2.0], [1.0, 2.1]).tolist()
+        >>> corten.ops.isclose([1.0, 2.0], [1.0, 2.1]).tolist()
         [True, False]
     """
     x1, x2 = promoted(x1, x2)
@@ -316,7 +316,7 @@ def allclose(
         A bool scalar.
 
     Example:
-        >>> bool(ops.allclose([1.0, 2.0], [1.0, 2.0]))
+        >>> bool(corten.ops.allclose([1.0, 2.0], [1.0, 2.0]))
         True
     """
     close: Any = isclose
@@ -337,7 +337,7 @@ def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bo
         A bool tensor of the shape of `x1`.
 
     Example:
-        >>> ops.isin([1, 2, 3], [2, 5]).tolist()
+        >>> corten.ops.isin([1, 2, 3], [2, 5]).tolist()
         [False, True, False]
     """
     x1, x2 = promoted(x1, x2)

@@ -31,7 +31,7 @@ def cond(pred: TensorLike, true_fn: Callable[[], Any], false_fn: Callable[[], An
         What the function gives.
 
     Example:
-        >>> ops.cond(True, lambda: 1, lambda: 2)
+        >>> corten.ops.cond(True, lambda: 1, lambda: 2)
         1
     """
     # On the shape-only device there is no value: both branches give the same shapes.
@@ -53,7 +53,7 @@ def switch(index: TensorLike, branches: Any, *operands: TensorLike) -> Any:
         What the function gives.
 
     Example:
-        >>> ops.switch(1, [lambda x: x, lambda x: -x], 5)
+        >>> corten.ops.switch(1, [lambda x: x, lambda x: -x], 5)
         -5
     """
     index = 0 if isinstance(index, Tensor) and index.device == "meta" else int(as_tensor(index))
@@ -62,7 +62,10 @@ def switch(index: TensorLike, branches: Any, *operands: TensorLike) -> Any:
 
 @op
 def while_loop(
-    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: TensorLike, maximum_iterations: int | None = None
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: TensorLike,
+    maximum_iterations: int | None = None,
 ) -> Any:
     """Repeats a function while a condition holds.
 
@@ -76,7 +79,7 @@ def while_loop(
         The variables at the end.
 
     Example:
-        >>> ops.while_loop(lambda i: i < 3, lambda i: (i + 1,), (0,))
+        >>> corten.ops.while_loop(lambda i: i < 3, lambda i: (i + 1,), (0,))
         (3,)
     """
     single = not isinstance(loop_vars, (tuple, list))
@@ -105,7 +108,7 @@ def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_
         The last value.
 
     Example:
-        >>> ops.fori_loop(0, 4, lambda i, total: total + i, 0)
+        >>> corten.ops.fori_loop(0, 4, lambda i, total: total + i, 0)
         6
     """
     value = init_val
@@ -153,7 +156,8 @@ def scan(
         The last value, and the outputs stacked along a new first axis.
 
     Example:
-        >>> total, sums = ops.scan(lambda carry, x: (carry + x, carry + x), 0, ops.array([1, 2, 3]))
+        >>> xs = corten.ops.array([1, 2, 3])
+        >>> total, sums = corten.ops.scan(lambda carry, x: (carry + x, carry + x), 0, xs)
         >>> int(total), sums.tolist()
         (6, [1, 3, 6])
     """
@@ -174,7 +178,9 @@ def scan(
 
 
 @op
-def associative_scan(f: Callable[[Any, Any], Any], elems: TensorLike, reverse: bool = False, axis: int = 0) -> Any:
+def associative_scan(
+    f: Callable[[Any, Any], Any], elems: TensorLike, reverse: bool = False, axis: int = 0
+) -> Any:
     """Running combination along an axis with a function that may be grouped at will.
 
     Args:
@@ -187,7 +193,7 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: TensorLike, reverse: b
         The combinations of the first 1, 2, 3, ... slices, in the structure of `elems`.
 
     Example:
-        >>> ops.associative_scan(lambda a, b: a + b, ops.array([1, 2, 3])).tolist()
+        >>> corten.ops.associative_scan(lambda a, b: a + b, corten.ops.array([1, 2, 3])).tolist()
         [1, 3, 6]
     """
     leaves = [as_tensor(leaf) for leaf in tree.flatten(elems)]
@@ -197,7 +203,8 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: TensorLike, reverse: b
     count = leaves[0].shape[places[0]]
     if any(leaf.shape[place] != count for leaf, place in zip(leaves, places, strict=True)):
         raise ValueError(
-            f"associative_scan: all tensors need one size along axis {axis}; got {[leaf.shape for leaf in leaves]}"
+            f"associative_scan: all tensors need one size along axis {axis}; "
+            f"got {[leaf.shape for leaf in leaves]}"
         )
     if reverse:
         leaves = [_core.flip(leaf, (place,)) for leaf, place in zip(leaves, places, strict=True)]
@@ -234,7 +241,7 @@ def map(f: Callable[[Any], Any], xs: TensorLike) -> Any:
         The results stacked along a new first axis.
 
     Example:
-        >>> ops.map(lambda x: x * 2, ops.array([1, 2])).tolist()
+        >>> corten.ops.map(lambda x: x * 2, corten.ops.array([1, 2])).tolist()
         [2, 4]
     """
     count = _length("map", xs)
@@ -255,13 +262,15 @@ def vectorized_map(function: Callable[[Any], Any], elements: TensorLike) -> Any:
         The results stacked along a new first axis.
 
     Example:
-        >>> ops.vectorized_map(lambda x: x + 1, ops.array([1, 2])).tolist()
+        >>> corten.ops.vectorized_map(lambda x: x + 1, corten.ops.array([1, 2])).tolist()
         [2, 3]
     """
     return map(function, elements)
 
 
-def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: str | None = None) -> Callable[..., Any]:
+def vectorize(
+    pyfunc: Callable[..., Any], *, excluded: Any = None, signature: str | None = None
+) -> Callable[..., Any]:
     """Turns a function of single elements into one of tensors that broadcast.
 
     Args:
@@ -273,7 +282,7 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: st
         A function of tensors.
 
     Example:
-        >>> ops.vectorize(lambda a, b: a + b)([1, 2], 10).tolist()
+        >>> corten.ops.vectorize(lambda a, b: a + b)([1, 2], 10).tolist()
         [11, 12]
     """
     if signature is not None:

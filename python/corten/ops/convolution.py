@@ -47,12 +47,15 @@ def padding_of(
     return pairs
 
 
-def _operands(name: str, inputs: TensorLike, kernel: TensorLike, data_format: str | None) -> tuple[Tensor, Tensor, bool]:
+def _operands(
+    name: str, inputs: TensorLike, kernel: TensorLike, data_format: str | None
+) -> tuple[Tensor, Tensor, bool]:
     x, w = promoted_float(inputs, kernel)
     last = channels_last(name, data_format)
     if x.ndim < 3 or x.ndim > 5:
         raise ValueError(
-            f"{name}: inputs need 3 to 5 dimensions (batch, 1 to 3 spatial axes, channels); got shape {x.shape}"
+            f"{name}: inputs need 3 to 5 dimensions (batch, 1 to 3 spatial axes, channels); "
+            f"got shape {x.shape}"
         )
     if w.ndim != x.ndim:
         raise ValueError(
@@ -82,7 +85,10 @@ def _convolve(
     groups: int,
 ) -> Tensor:
     count = x.ndim - 2
-    steps, dilation = per_axis(name, "strides", strides, count), per_axis(name, "dilation_rate", dilation_rate, count)
+    steps, dilation = (
+        per_axis(name, "strides", strides, count),
+        per_axis(name, "dilation_rate", dilation_rate, count),
+    )
     _check_strides(name, steps, dilation)
     windows = [(size - 1) * by + 1 for size, by in zip(w.shape, dilation, strict=False)]
     pairs = padding_of(name, padding, x.shape[1:-1], windows, steps)
@@ -116,8 +122,8 @@ def conv(
         ValueError: Shapes, strides or padding do not fit.
 
     Example:
-        >>> image, kernel = ops.ones((1, 5, 5, 3)), ops.ones((3, 3, 3, 4))
-        >>> ops.conv(image, kernel, strides=2, padding="same").shape
+        >>> image, kernel = corten.ops.ones((1, 5, 5, 3)), corten.ops.ones((3, 3, 3, 4))
+        >>> corten.ops.conv(image, kernel, strides=2, padding="same").shape
         (1, 3, 3, 4)
     """
     x, w, last = _operands("conv", inputs, kernel, data_format)
@@ -154,7 +160,7 @@ def depthwise_conv(
         A float tensor with ``channels * multiplier`` channels.
 
     Example:
-        >>> ops.depthwise_conv(ops.ones((1, 4, 4, 3)), ops.ones((2, 2, 3, 2))).shape
+        >>> corten.ops.depthwise_conv(corten.ops.ones((1, 4, 4, 3)), corten.ops.ones((2, 2, 3, 2))).shape
         (1, 3, 3, 6)
     """
     x, w, last = _operands("depthwise_conv", inputs, kernel, data_format)
@@ -205,7 +211,8 @@ def separable_conv(
         A float tensor in the same data format.
 
     Example:
-        >>> ops.separable_conv(ops.ones((1, 4, 3)), ops.ones((2, 3, 1)), ops.ones((1, 3, 8))).shape
+        >>> depthwise, pointwise = corten.ops.ones((2, 3, 1)), corten.ops.ones((1, 3, 8))
+        >>> corten.ops.separable_conv(corten.ops.ones((1, 4, 3)), depthwise, pointwise).shape
         (1, 3, 8)
     """
     x, w, last = _operands("separable_conv", inputs, depthwise_kernel, data_format)
@@ -256,7 +263,8 @@ def conv_transpose(
         A float tensor in the same data format.
 
     Example:
-        >>> ops.conv_transpose(ops.ones((1, 3, 2)), ops.ones((3, 4, 2)), strides=2, padding="same").shape
+        >>> x, kernel = corten.ops.ones((1, 3, 2)), corten.ops.ones((3, 4, 2))
+        >>> corten.ops.conv_transpose(x, kernel, strides=2, padding="same").shape
         (1, 6, 4)
     """
     name = "conv_transpose"
@@ -264,10 +272,13 @@ def conv_transpose(
     count = x.ndim - 2
     if w.shape[-1] != x.shape[-1]:
         raise ValueError(
-            f"{name}: the kernel is (spatial..., output channels, input channels) and takes {w.shape[-1]} channels; "
-            f"got inputs {x.shape} (channels last) and kernel {w.shape}"
+            f"{name}: the kernel is (spatial..., output channels, input channels) and takes {w.shape[-1]} "
+            f"channels; got inputs {x.shape} (channels last) and kernel {w.shape}"
         )
-    steps, dilation = per_axis(name, "strides", strides, count), per_axis(name, "dilation_rate", dilation_rate, count)
+    steps, dilation = (
+        per_axis(name, "strides", strides, count),
+        per_axis(name, "dilation_rate", dilation_rate, count),
+    )
     kind = padding.lower()
     if kind not in ("valid", "same"):
         raise ValueError(f"{name}: padding must be 'valid' or 'same'; got {padding!r}")
@@ -278,7 +289,9 @@ def conv_transpose(
             raise ValueError(f"{name}: output_padding must be less than strides; got {extras} and {steps}")
     plans = [
         _transposed_axis(size, window, step, kind, extra, by)
-        for size, window, step, extra, by in zip(x.shape[1:-1], w.shape, steps, extras, dilation, strict=False)
+        for size, window, step, extra, by in zip(
+            x.shape[1:-1], w.shape, steps, extras, dilation, strict=False
+        )
     ]
     pairs = [pair for _, pair in plans]
     result = _core.conv_transpose(x, w, steps, pairs, dilation, 1, [output for output, _ in plans])

@@ -30,7 +30,7 @@ def convert_to_tensor(x: TensorLike, dtype: Any = None, sparse: Any = None, ragg
         A tensor.
 
     Example:
-        >>> ops.convert_to_tensor([1, 2], dtype="float32").tolist()
+        >>> corten.ops.convert_to_tensor([1, 2], dtype="float32").tolist()
         [1.0, 2.0]
     """
     _dense("convert_to_tensor", sparse, ragged)
@@ -49,7 +49,7 @@ def array(x: TensorLike, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.array([1, 2]).dtype
+        >>> corten.ops.array([1, 2]).dtype
         'int32'
     """
     return as_tensor(x, None if dtype is None else dtype_name(dtype))
@@ -65,7 +65,7 @@ def convert_to_numpy(x: TensorLike) -> np.ndarray:
         An array; bfloat16, which NumPy lacks, comes as float32.
 
     Example:
-        >>> ops.convert_to_numpy(ops.ones(2)).tolist()
+        >>> corten.ops.convert_to_numpy(corten.ops.ones(2)).tolist()
         [1.0, 1.0]
     """
     if isinstance(x, np.ndarray):
@@ -83,7 +83,7 @@ def is_tensor(x: Any) -> bool:
         True or False; symbolic tensors and variables are none.
 
     Example:
-        >>> ops.is_tensor(ops.ones(2)), ops.is_tensor([1.0])
+        >>> corten.ops.is_tensor(corten.ops.ones(2)), corten.ops.is_tensor([1.0])
         (True, False)
     """
     return isinstance(x, Tensor)
@@ -99,7 +99,7 @@ def shape(x: Any) -> tuple[int | None, ...]:
         A tuple.
 
     Example:
-        >>> ops.shape(ops.ones((2, 3)))
+        >>> corten.ops.shape(corten.ops.ones((2, 3)))
         (2, 3)
     """
     known = getattr(x, "shape", None)
@@ -116,7 +116,7 @@ def ndim(x: Any) -> int:
         An int.
 
     Example:
-        >>> ops.ndim([[1, 2]])
+        >>> corten.ops.ndim([[1, 2]])
         2
     """
     return len(shape(x))
@@ -132,7 +132,7 @@ def size(x: Any) -> int | None:
         An int.
 
     Example:
-        >>> ops.size([[1, 2]])
+        >>> corten.ops.size([[1, 2]])
         2
     """
     total = 1
@@ -153,7 +153,7 @@ def dtype(x: Any) -> str:
         A string such as ``'float32'``.
 
     Example:
-        >>> ops.dtype(ops.ones(2))
+        >>> corten.ops.dtype(corten.ops.ones(2))
         'float32'
     """
     known = getattr(x, "dtype", None)
@@ -172,7 +172,7 @@ def cast(x: TensorLike, dtype: Any) -> Tensor:
         A tensor; `x` itself if it has the dtype.
 
     Example:
-        >>> ops.cast([1.7, -1.7], "int32").tolist()
+        >>> corten.ops.cast([1.7, -1.7], "int32").tolist()
         [1, -1]
     """
     return as_tensor(as_tensor(x), dtype_name(dtype))
@@ -195,7 +195,7 @@ def saturate_cast(x: TensorLike, dtype: Any) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.saturate_cast([300.0, -5.0], "uint8").tolist()
+        >>> corten.ops.saturate_cast([300.0, -5.0], "uint8").tolist()
         [255, 0]
     """
     x, name = as_tensor(x), dtype_name(dtype)
@@ -211,7 +211,10 @@ def saturate_cast(x: TensorLike, dtype: Any) -> Tensor:
                 x = _core.binary("minimum", x, high)
             return _core.cast(x, name)
         # Large bounds round up when they become floats: compare, and set the exact integer after.
-        below, above = _core.compare("less_equal", x, float(low)), _core.compare("greater_equal", x, float(high))
+        below, above = (
+            _core.compare("less_equal", x, float(low)),
+            _core.compare("greater_equal", x, float(high)),
+        )
         inside = _core.where(_core.binary("bitwise_or", below, above), 0.0, x)
         result = _core.cast(inside, name)
         result = _core.where(below, as_tensor(low, name), result)
@@ -234,7 +237,7 @@ def view(x: TensorLike, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.view(ops.array([1.0]), "int32").tolist()
+        >>> corten.ops.view(corten.ops.array([1.0]), "int32").tolist()
         [1065353216]
     """
     x = as_tensor(x)
@@ -257,7 +260,7 @@ def stop_gradient(variable: TensorLike) -> Tensor:
         A tensor that shares memory with it.
 
     Example:
-        >>> ops.stop_gradient([1.0]).tolist()
+        >>> corten.ops.stop_gradient([1.0]).tolist()
         [1.0]
     """
     return as_tensor(variable).detach()
@@ -274,10 +277,10 @@ def custom_gradient(f: Any) -> Any:
         A function that gives the output.
 
     Example:
-        >>> @ops.custom_gradient
+        >>> @corten.ops.custom_gradient
         ... def double_slope(x):
         ...     return x, lambda *args, upstream=None: 2.0 * upstream
-        >>> float(double_slope(ops.array(3.0)))
+        >>> float(double_slope(corten.ops.array(3.0)))
         3.0
     """
     from corten import autograd

@@ -38,7 +38,7 @@ def zeros(shape: Any, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.zeros((2, 2)).tolist()
+        >>> corten.ops.zeros((2, 2)).tolist()
         [[0.0, 0.0], [0.0, 0.0]]
     """
     return _filled(shape_of(shape), 0, dtype_name(dtype))
@@ -55,7 +55,7 @@ def ones(shape: Any, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.ones(3, dtype="int32").tolist()
+        >>> corten.ops.ones(3, dtype="int32").tolist()
         [1, 1, 1]
     """
     return _filled(shape_of(shape), 1, dtype_name(dtype))
@@ -72,7 +72,7 @@ def empty(shape: Any, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.empty((2, 3)).shape
+        >>> corten.ops.empty((2, 3)).shape
         (2, 3)
     """
     return _filled(shape_of(shape), 0, dtype_name(dtype))
@@ -91,7 +91,7 @@ def full(shape: Any, fill_value: TensorLike, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.full((2,), 7, dtype="int32").tolist()
+        >>> corten.ops.full((2,), 7, dtype="int32").tolist()
         [7, 7]
     """
     name = dtype_name(dtype)
@@ -119,7 +119,7 @@ def zeros_like(x: TensorLike, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.zeros_like([1, 2]).tolist()
+        >>> corten.ops.zeros_like([1, 2]).tolist()
         [0, 0]
     """
     return _like(x, 0, dtype)
@@ -137,7 +137,7 @@ def ones_like(x: TensorLike, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.ones_like([1.5, 2.0]).tolist()
+        >>> corten.ops.ones_like([1.5, 2.0]).tolist()
         [1.0, 1.0]
     """
     return _like(x, 1, dtype)
@@ -155,7 +155,7 @@ def empty_like(x: TensorLike, dtype: Any = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.empty_like([[1, 2]]).shape
+        >>> corten.ops.empty_like([[1, 2]]).shape
         (1, 2)
     """
     return _like(x, 0, dtype)
@@ -174,7 +174,7 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: Any = None) -> Tenso
         A tensor.
 
     Example:
-        >>> ops.full_like([1, 2], 9).tolist()
+        >>> corten.ops.full_like([1, 2], 9).tolist()
         [9, 9]
     """
     if type(fill_value) in (int, float, bool):
@@ -185,7 +185,9 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: Any = None) -> Tenso
 
 
 @op
-def arange(start: TensorLike, stop: TensorLike | None = None, step: TensorLike | None = None, dtype: Any = None) -> Tensor:
+def arange(
+    start: TensorLike, stop: TensorLike | None = None, step: TensorLike | None = None, dtype: Any = None
+) -> Tensor:
     """Numbers from `start` up to, without, `stop`.
 
     Args:
@@ -198,7 +200,7 @@ def arange(start: TensorLike, stop: TensorLike | None = None, step: TensorLike |
         A tensor with one axis.
 
     Example:
-        >>> ops.arange(2, 8, 3).tolist()
+        >>> corten.ops.arange(2, 8, 3).tolist()
         [2, 5]
     """
     values = [v.tolist() if hasattr(v, "tolist") else v for v in (start, stop, step)]
@@ -240,7 +242,7 @@ def linspace(
         A tensor; with `retstep` the pair (tensor, distance).
 
     Example:
-        >>> ops.linspace(0.0, 1.0, 5).tolist()
+        >>> corten.ops.linspace(0.0, 1.0, 5).tolist()
         [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     if num < 0:
@@ -296,7 +298,7 @@ def logspace(
         A tensor.
 
     Example:
-        >>> ops.logspace(0.0, 2.0, 3, base=2.0).tolist()
+        >>> corten.ops.logspace(0.0, 2.0, 3, base=2.0).tolist()
         [1.0, 2.0, 4.0]
     """
     exponent = linspace(start, stop, num, endpoint, False, "float64", axis)
@@ -305,7 +307,12 @@ def logspace(
 
 @op
 def geomspace(
-    start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+    start: TensorLike,
+    stop: TensorLike,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
 ) -> Tensor:
     """Numbers in geometric progression between two numbers of one sign.
 
@@ -321,7 +328,7 @@ def geomspace(
         A tensor.
 
     Example:
-        >>> ops.round(ops.geomspace(1.0, 100.0, 3), 3).tolist()
+        >>> corten.ops.round(corten.ops.geomspace(1.0, 100.0, 3), 3).tolist()
         [1.0, 10.0, 100.0]
     """
     start, stop = as_tensor(start, "float64"), as_tensor(stop, "float64")
@@ -333,7 +340,7 @@ def geomspace(
     return as_tensor(_core.binary("multiply", size, sign), dtype_name(dtype))
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:  # noqa: N803 - Keras's names
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
     """A matrix with ones on one diagonal and zeros elsewhere.
 
     Args:
@@ -346,7 +353,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor: 
         A tensor of shape ``(N, M)``.
 
     Example:
-        >>> ops.eye(2, dtype="int32").tolist()
+        >>> corten.ops.eye(2, dtype="int32").tolist()
         [[1, 0], [0, 1]]
     """
     rows, columns = _grid(N, M)
@@ -364,13 +371,13 @@ def identity(n: int, dtype: Any = None) -> Tensor:
         A tensor of shape ``(n, n)``.
 
     Example:
-        >>> ops.identity(2).tolist()
+        >>> corten.ops.identity(2).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
     return eye(n, dtype=dtype)
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:  # noqa: N803 - Keras's names
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
     """A matrix with ones on and below one diagonal and zeros above.
 
     Args:
@@ -383,7 +390,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor: 
         A tensor of shape ``(N, M)``.
 
     Example:
-        >>> ops.tri(2, dtype="int32").tolist()
+        >>> corten.ops.tri(2, dtype="int32").tolist()
         [[1, 0], [1, 1]]
     """
     rows, columns = _grid(N, M)
@@ -410,7 +417,7 @@ def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Tensor]:
         One grid per vector.
 
     Example:
-        >>> [grid.tolist() for grid in ops.meshgrid([1, 2], [3, 4])]
+        >>> [grid.tolist() for grid in corten.ops.meshgrid([1, 2], [3, 4])]
         [[[1, 2], [1, 2]], [[3, 3], [4, 4]]]
     """
     if indexing not in ("xy", "ij"):
@@ -453,7 +460,7 @@ def hanning(x: int) -> Tensor:
         A tensor with one axis.
 
     Example:
-        >>> ops.round(ops.hanning(3), 3).tolist()
+        >>> corten.ops.round(corten.ops.hanning(3), 3).tolist()
         [0.0, 1.0, 0.0]
     """
     return _window(x, (0.5, -0.5))
@@ -469,7 +476,7 @@ def hamming(x: int) -> Tensor:
         A tensor with one axis.
 
     Example:
-        >>> ops.hamming(3).shape
+        >>> corten.ops.hamming(3).shape
         (3,)
     """
     return _window(x, (0.54, -0.46))
@@ -485,7 +492,7 @@ def blackman(x: int) -> Tensor:
         A tensor with one axis.
 
     Example:
-        >>> ops.blackman(4).shape
+        >>> corten.ops.blackman(4).shape
         (4,)
     """
     return _window(x, (0.42, -0.5, 0.08))
@@ -501,7 +508,7 @@ def bartlett(x: int) -> Tensor:
         A tensor with one axis.
 
     Example:
-        >>> ops.bartlett(5).tolist()
+        >>> corten.ops.bartlett(5).tolist()
         [0.0, 0.5, 1.0, 0.5, 0.0]
     """
     count = int(x)
@@ -523,13 +530,17 @@ def kaiser(x: int, beta: float) -> Tensor:
         A tensor with one axis.
 
     Example:
-        >>> ops.kaiser(3, 0.0).tolist()
+        >>> corten.ops.kaiser(3, 0.0).tolist()
         [1.0, 1.0, 1.0]
     """
     count = int(x)
     if count < 2:
         return _core.full((max(count, 0),), 1.0, floatx())
-    place = _core.binary("subtract", _core.binary("divide", _core.arange(0, count, 1, "float64"), (count - 1) / 2.0), 1.0)
+    place = _core.binary(
+        "subtract", _core.binary("divide", _core.arange(0, count, 1, "float64"), (count - 1) / 2.0), 1.0
+    )
     inside = _core.binary("maximum", _core.binary("subtract", 1.0, _core.unary("square", place)), 0.0)
     bell = _core.unary("i0", _core.binary("multiply", _core.unary("sqrt", inside), float(beta)))
-    return _core.cast(_core.binary("divide", bell, _core.unary("i0", as_tensor(float(beta), "float64"))), floatx())
+    return _core.cast(
+        _core.binary("divide", bell, _core.unary("i0", as_tensor(float(beta), "float64"))), floatx()
+    )

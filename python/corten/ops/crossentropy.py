@@ -47,21 +47,24 @@ def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: boo
         ValueError: The shapes differ.
 
     Example:
-        >>> ops.binary_crossentropy([1.0, 0.0], [0.0, 0.0], from_logits=True).shape
+        >>> corten.ops.binary_crossentropy([1.0, 0.0], [0.0, 0.0], from_logits=True).shape
         (2,)
     """
     output = as_float(output)
     target = as_tensor(target, output.dtype)
     if target.shape != output.shape:
         raise ValueError(
-            f"binary_crossentropy: target and output must have one shape; got {target.shape} and {output.shape}"
+            f"binary_crossentropy: target and output must have one shape; "
+            f"got {target.shape} and {output.shape}"
         )
     if from_logits:
         return _core.binary_cross_entropy(output, target)
     output = _clipped(output)
     yes = _core.binary("multiply", target, _core.unary("log", output))
     no = _core.binary(
-        "multiply", _core.binary("subtract", 1.0, target), _core.unary("log", _core.binary("subtract", 1.0, output))
+        "multiply",
+        _core.binary("subtract", 1.0, target),
+        _core.unary("log", _core.binary("subtract", 1.0, output)),
     )
     return _core.unary("negative", _core.binary("add", yes, no))
 
@@ -89,7 +92,7 @@ def categorical_crossentropy(
         ValueError: The shapes differ.
 
     Example:
-        >>> ops.categorical_crossentropy([[0.0, 1.0]], [[0.0, 0.0]], from_logits=True).shape
+        >>> corten.ops.categorical_crossentropy([[0.0, 1.0]], [[0.0, 0.0]], from_logits=True).shape
         (1,)
     """
     name = "categorical_crossentropy"
@@ -133,7 +136,7 @@ def sparse_categorical_crossentropy(
         IndexError: A label is not a class.
 
     Example:
-        >>> ops.sparse_categorical_crossentropy([1], [[0.0, 0.0]], from_logits=True).shape
+        >>> corten.ops.sparse_categorical_crossentropy([1], [[0.0, 0.0]], from_logits=True).shape
         (1,)
     """
     name = "sparse_categorical_crossentropy"
@@ -160,7 +163,9 @@ def sparse_categorical_crossentropy(
 
 
 @op
-def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+def one_hot(
+    x: TensorLike, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+) -> Tensor:
     """Turns class numbers into vectors with a 1 at the number.
 
     Args:
@@ -174,7 +179,7 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Any = None, 
         A tensor with one axis more.
 
     Example:
-        >>> ops.one_hot([0, 2], 3).tolist()
+        >>> corten.ops.one_hot([0, 2], 3).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     if sparse:
@@ -182,7 +187,9 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Any = None, 
     x = as_tensor(x)
     if x.dtype not in INTEGERS:
         if x.dtype != "bool":
-            raise TypeError(f"one_hot: integers are needed; got {x.dtype}. Cast them with ops.cast(x, 'int32')")
+            raise TypeError(
+                f"one_hot: integers are needed; got {x.dtype}. Cast them with ops.cast(x, 'int32')"
+            )
         x = _core.cast(x, "int32")
     axis = axis_of("one_hot", axis, x.ndim + 1)
     classes = _core.arange(0, num_classes, 1, x.dtype)
@@ -214,7 +221,7 @@ def multi_hot(
         A tensor of as many dimensions.
 
     Example:
-        >>> ops.multi_hot([0, 2], 4).tolist()
+        >>> corten.ops.multi_hot([0, 2], 4).tolist()
         [1.0, 0.0, 1.0, 0.0]
     """
     if num_classes is None:
@@ -240,7 +247,7 @@ def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
         A float scalar; infinite for equal signals.
 
     Example:
-        >>> float(ops.psnr([1.0, 1.0], [1.0, 1.0], max_val=1.0))
+        >>> float(corten.ops.psnr([1.0, 1.0], [1.0, 1.0], max_val=1.0))
         inf
     """
     x1, x2 = promoted_float(x1, x2)
@@ -272,7 +279,7 @@ def ctc_loss(
         The negative logarithm of the probability, ``(batch,)``; infinite if no alignment exists.
 
     Example:
-        >>> loss = ops.ctc_loss([[1]], ops.zeros((1, 1, 2)), [1], [1])
+        >>> loss = corten.ops.ctc_loss([[1]], corten.ops.zeros((1, 1, 2)), [1], [1])
         >>> round(float(loss[0]), 4)
         0.6931
     """
@@ -285,7 +292,7 @@ def ctc_loss(
             f"{name}: target must be (batch, labels) and output (batch, steps, classes); "
             f"got {target.shape} and {output.shape}"
         )
-    batch, labels = target.shape
+    batch = target.shape[0]
     for what, length in (("target_length", target_length), ("output_length", output_length)):
         if length.shape != (batch,):
             raise ValueError(f"{name}: {what} must be ({batch},); got {length.shape}")
@@ -309,10 +316,14 @@ def _ctc(logs: Tensor, target: Tensor, target_length: Tensor, output_length: Ten
         logs, _core.broadcast_to(_core.expand_dims(extended, 1), (batch, steps, states)), 2
     )
     # A label may follow the one before it directly, unless both are equal.
-    before = _core.pad(_core.slice(extended, (0, 0), (batch, max(states - 2, 0)), (1, 1)), [(0, 0), (2, 0)], blank)
+    before = _core.pad(
+        _core.slice(extended, (0, 0), (batch, max(states - 2, 0)), (1, 1)), [(0, 0), (2, 0)], blank
+    )
     before = _core.slice(before, (0, 0), (batch, states), (1, 1))
     skips = _core.binary(
-        "bitwise_and", _core.compare("not_equal", extended, blank), _core.compare("not_equal", extended, before)
+        "bitwise_and",
+        _core.compare("not_equal", extended, blank),
+        _core.compare("not_equal", extended, before),
     )
     place = _core.arange(0, states, 1, "int32")
     skips = _core.binary("bitwise_and", skips, _core.compare("greater", place, 1))
@@ -337,7 +348,9 @@ def _ctc(logs: Tensor, target: Tensor, target_length: Tensor, output_length: Ten
 
 def _step(emitted: Tensor, step: int) -> Tensor:
     batch, _, states = emitted.shape
-    return _core.reshape(_core.slice(emitted, (0, step, 0), (batch, step + 1, states), (1, 1, 1)), (batch, states))
+    return _core.reshape(
+        _core.slice(emitted, (0, step, 0), (batch, step + 1, states), (1, 1, 1)), (batch, states)
+    )
 
 
 def _shifted(alpha: Tensor, by: int, fill: float) -> Tensor:
@@ -374,7 +387,7 @@ def ctc_decode(
 
     Example:
         >>> logits = [[[0.0, 5.0], [0.0, 5.0], [5.0, 0.0]]]
-        >>> labels, _ = ops.ctc_decode(logits, [3])
+        >>> labels, _ = corten.ops.ctc_decode(logits, [3])
         >>> labels.tolist()
         [[[1, -1, -1]]]
     """

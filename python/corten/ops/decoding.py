@@ -63,6 +63,8 @@ def _best_prefixes(logs: np.ndarray, width: int, blank: int) -> list[tuple[tuple
     return [(prefix, float(np.logaddexp(*ends))) for prefix, ends in beams.items()]
 
 
-def _add(beams: dict[tuple[int, ...], tuple[float, float]], prefix: tuple[int, ...], blank: float, label: float) -> None:
+def _add(
+    beams: dict[tuple[int, ...], tuple[float, float]], prefix: tuple[int, ...], blank: float, label: float
+) -> None:
     old = beams.get(prefix, (-np.inf, -np.inf))
     beams[prefix] = (float(np.logaddexp(old[0], blank)), float(np.logaddexp(old[1], label)))

@@ -44,7 +44,9 @@ def _parameter_lists(function: Function) -> tuple[str, str, tuple[str, ...]]:
     defaults = len(function.__defaults__ or ())
     declared = [*positional[: count - defaults], *(f"{name}=None" for name in positional[count - defaults :])]
     forward = list(positional)
-    tensors = [name for name, hint in function.__annotations__.items() if "Tensor" in str(hint) and name != "return"]
+    tensors = [
+        name for name, hint in function.__annotations__.items() if "Tensor" in str(hint) and name != "return"
+    ]
     if code.co_flags & inspect.CO_VARARGS:
         name = extra.pop(0)
         declared.append(f"*{name}")
@@ -75,7 +77,7 @@ def op(function: Function) -> Function:
     if not checked:
         return function
     scope: dict[str, Any] = {"look_closer": _LOOK_CLOSER, "any_symbolic": any_symbolic, "function": function}
-    exec(_wrapper_code(declared, forward, checked), scope)  # noqa: S102 - the text comes from our own signatures
+    exec(_wrapper_code(declared, forward, checked), scope)
     wrapper = scope["wrapper"]
     wrapper.__defaults__ = function.__defaults__
     wrapper.__kwdefaults__ = function.__kwdefaults__

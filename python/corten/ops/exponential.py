@@ -20,7 +20,7 @@ def absolute(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.absolute([-1.5, 2.0]).tolist()
+        >>> corten.ops.absolute([-1.5, 2.0]).tolist()
         [1.5, 2.0]
     """
     x = as_tensor(x)
@@ -38,7 +38,7 @@ def negative(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.negative([1, -2]).tolist()
+        >>> corten.ops.negative([1, -2]).tolist()
         [-1, 2]
     """
     return _core.unary("negative", x)
@@ -55,7 +55,7 @@ def sign(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.sign([-3.0, 0.0, 2.0]).tolist()
+        >>> corten.ops.sign([-3.0, 0.0, 2.0]).tolist()
         [-1.0, 0.0, 1.0]
     """
     return _core.unary("sign", as_number(x))
@@ -72,7 +72,7 @@ def square(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.square([-3, 2]).tolist()
+        >>> corten.ops.square([-3, 2]).tolist()
         [9, 4]
     """
     return _core.unary("square", as_number(x))
@@ -89,7 +89,7 @@ def sqrt(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.sqrt([4.0, 9.0]).tolist()
+        >>> corten.ops.sqrt([4.0, 9.0]).tolist()
         [2.0, 3.0]
     """
     return _core.unary("sqrt", x)
@@ -106,7 +106,7 @@ def rsqrt(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.rsqrt([4.0, 0.25]).tolist()
+        >>> corten.ops.rsqrt([4.0, 0.25]).tolist()
         [0.5, 2.0]
     """
     return _core.unary("rsqrt", x)
@@ -123,11 +123,13 @@ def cbrt(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.cbrt([0.0, 1.0]).tolist()
+        >>> corten.ops.cbrt([0.0, 1.0]).tolist()
         [0.0, 1.0]
     """
     x = as_float(x)
-    return _core.binary("multiply", _core.unary("sign", x), _core.binary("power", _core.unary("absolute", x), 1.0 / 3.0))
+    return _core.binary(
+        "multiply", _core.unary("sign", x), _core.binary("power", _core.unary("absolute", x), 1.0 / 3.0)
+    )
 
 
 @op
@@ -141,7 +143,7 @@ def reciprocal(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.reciprocal([2.0, 0.25]).tolist()
+        >>> corten.ops.reciprocal([2.0, 0.25]).tolist()
         [0.5, 4.0]
     """
     return _core.unary("reciprocal", x)
@@ -158,7 +160,7 @@ def exp(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.exp([0.0]).tolist()
+        >>> corten.ops.exp([0.0]).tolist()
         [1.0]
     """
     return _core.unary("exp", x)
@@ -175,7 +177,7 @@ def exp2(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.exp2([0.0, 3.0]).tolist()
+        >>> corten.ops.exp2([0.0, 3.0]).tolist()
         [1.0, 8.0]
     """
     return _core.unary("exp2", x)
@@ -192,7 +194,7 @@ def expm1(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.expm1([0.0]).tolist()
+        >>> corten.ops.expm1([0.0]).tolist()
         [0.0]
     """
     return _core.unary("expm1", x)
@@ -209,7 +211,7 @@ def log(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.log([1.0, 0.0]).tolist()
+        >>> corten.ops.log([1.0, 0.0]).tolist()
         [0.0, -inf]
     """
     return _core.unary("log", x)
@@ -226,7 +228,7 @@ def log2(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.log2([1.0, 8.0]).tolist()
+        >>> corten.ops.log2([1.0, 8.0]).tolist()
         [0.0, 3.0]
     """
     return _core.unary("log2", x)
@@ -243,7 +245,7 @@ def log10(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.log10([1.0, 100.0]).tolist()
+        >>> corten.ops.log10([1.0, 100.0]).tolist()
         [0.0, 2.0]
     """
     return _core.unary("log10", x)
@@ -260,7 +262,7 @@ def log1p(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.log1p([0.0]).tolist()
+        >>> corten.ops.log1p([0.0]).tolist()
         [0.0]
     """
     return _core.unary("log1p", x)
@@ -277,7 +279,7 @@ def erf(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.erf([0.0]).tolist()
+        >>> corten.ops.erf([0.0]).tolist()
         [0.0]
     """
     return _core.unary("erf", x)
@@ -294,7 +296,7 @@ def erfc(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.erfc([0.0]).tolist()
+        >>> corten.ops.erfc([0.0]).tolist()
         [1.0]
     """
     return _core.unary("erfc", x)
@@ -311,7 +313,7 @@ def erfinv(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.erfinv([0.0, 1.0]).tolist()
+        >>> corten.ops.erfinv([0.0, 1.0]).tolist()
         [0.0, inf]
     """
     return _core.unary("erfinv", x)
@@ -328,7 +330,7 @@ def lgamma(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.lgamma([1.0, 2.0]).tolist()
+        >>> corten.ops.lgamma([1.0, 2.0]).tolist()
         [0.0, 0.0]
     """
     return _core.unary("lgamma", x)
@@ -345,7 +347,7 @@ def digamma(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.digamma([float("inf")]).tolist()
+        >>> corten.ops.digamma([float("inf")]).tolist()
         [inf]
     """
     return _core.unary("digamma", x)
@@ -362,7 +364,7 @@ def i0(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.i0([0.0]).tolist()
+        >>> corten.ops.i0([0.0]).tolist()
         [1.0]
     """
     return _core.unary("i0", x)
@@ -379,10 +381,11 @@ def i1(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.i1([0.0]).tolist()
+        >>> corten.ops.i1([0.0]).tolist()
         [0.0]
     """
     return _core.unary("i1", x)
 
 
 abs = absolute
+fabs = absolute

@@ -1,9 +1,9 @@
-"""Recurrent layers over whole sequences, as single kernels."""
+"""Compositions that the engine has as single kernels."""
 
 from __future__ import annotations
 
 from corten import _core
-from corten.ops._common import Tensor, TensorLike, as_tensor, promoted_float
+from corten.ops._common import Tensor, TensorLike, as_float, as_tensor, promoted_float
 from corten.ops.dispatch import op
 
 
@@ -22,7 +22,9 @@ def _kernels(
 ) -> tuple[Tensor, Tensor, Tensor, int]:
     inputs, kernel, recurrent = promoted_float(inputs, kernel, recurrent_kernel)
     if inputs.ndim != 3:
-        raise ValueError(f"{name}: inputs need 3 dimensions (batch, steps, features); got shape {inputs.shape}")
+        raise ValueError(
+            f"{name}: inputs need 3 dimensions (batch, steps, features); got shape {inputs.shape}"
+        )
     units = recurrent.shape[0]
     expected = (inputs.shape[2], gates * units), (units, gates * units)
     if (kernel.shape, recurrent.shape) != expected:
@@ -59,7 +61,8 @@ def lstm(
         ``(batch, steps, units)``.
 
     Example:
-        >>> hidden, cell = ops.lstm(ops.ones((2, 5, 3)), ops.ones((3, 16)), ops.ones((4, 16)))
+        >>> kernel, recurrent = corten.ops.ones((3, 16)), corten.ops.ones((4, 16))
+        >>> hidden, cell = corten.ops.lstm(corten.ops.ones((2, 5, 3)), kernel, recurrent)
         >>> hidden.shape, cell.shape
         ((2, 5, 4), (2, 5, 4))
     """
@@ -98,7 +101,8 @@ def gru(
         Hidden states of all steps, in the order they were made: ``(batch, steps, units)``.
 
     Example:
-        >>> ops.gru(ops.ones((2, 5, 3)), ops.ones((3, 12)), ops.ones((4, 12))).shape
+        >>> kernel, recurrent = corten.ops.ones((3, 12)), corten.ops.ones((4, 12))
+        >>> corten.ops.gru(corten.ops.ones((2, 5, 3)), kernel, recurrent).shape
         (2, 5, 4)
     """
     inputs, kernel, recurrent, units = _kernels("gru", inputs, kernel, recurrent_kernel, 3)
@@ -107,3 +111,59 @@ def gru(
     if go_backwards:
         inputs = _core.flip(inputs, (1,))
     return _core.gru(inputs, kernel, recurrent, offset, hidden)[0]
+
+
+_BIAS_ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu")
+
+
+@op
+def bias_activation(x: TensorLike, bias: TensorLike, name: str = "linear") -> Tensor:
+    """Adds a bias and applies an activation function.
+
+    Args:
+        x: Shape ``(..., channels)``.
+        bias: Shape ``(channels,)``.
+        name: ``'linear'``, ``'relu'``, ``'sigmoid'``, ``'tanh'``, ``'gelu'``, ``'gelu_tanh'`` or
+            ``'silu'``.
+
+    Returns:
+        A float tensor of the shape of `x`.
+
+    Example:
+        >>> corten.ops.bias_activation([[-3.0, 1.0]], [1.0, 1.0], "relu").tolist()
+        [[0.0, 2.0]]
+    """
+    if name not in _BIAS_ACTIVATIONS:
+        raise ValueError(f"bias_activation: name must be one of {', '.join(_BIAS_ACTIVATIONS)}; got {name!r}")
+    x, bias = promoted_float(x, bias)
+    return _core.bias_activation(x, bias, name)
+
+
+@op
+def batch_norm_training(
+    x: TensorLike,
+    scale: TensorLike | None = None,
+    offset: TensorLike | None = None,
+    epsilon: float = 1e-3,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Batch normalization with the statistics of the batch itself.
+
+    Args:
+        x: Shape ``(batch, ..., channels)``.
+        scale: The factor of each channel; None is 1.
+        offset: Added at the end, one per channel; None is 0.
+        epsilon: Added to the variance.
+
+    Returns:
+        The normalized tensor, and mean and variance of each channel.
+
+    Example:
+        >>> y, mean, variance = corten.ops.batch_norm_training([[1.0], [3.0]], epsilon=0.0)
+        >>> y.tolist(), mean.tolist(), variance.tolist()
+        ([[-1.0], [1.0]], [2.0], [1.0])
+    """
+    x = as_float(x)
+    scale = None if scale is None else as_tensor(scale, x.dtype)
+    offset = None if offset is None else as_tensor(offset, x.dtype)
+    y, mean, variance = _core.batch_norm(x, scale, offset, epsilon)
+    return y, mean, variance

@@ -37,7 +37,7 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
         IndexError: An index is out of range.
 
     Example:
-        >>> ops.take([10, 20, 30], [2, 0]).tolist()
+        >>> corten.ops.take([10, 20, 30], [2, 0]).tolist()
         [30, 10]
     """
     x = as_tensor(x)
@@ -59,7 +59,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
         A tensor of the (broadcast) shape of `indices`.
 
     Example:
-        >>> ops.take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).tolist()
+        >>> corten.ops.take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).tolist()
         [[20], [30]]
     """
     x, indices = as_tensor(x), as_index(indices)
@@ -97,7 +97,7 @@ def get_item(x: TensorLike, key: Any) -> Tensor:
         A tensor.
 
     Example:
-        >>> int(ops.get_item([[1, 2], [3, 4]], (0, 1)))
+        >>> int(corten.ops.get_item([[1, 2], [3, 4]], (0, 1)))
         2
     """
     return as_tensor(x)[key]
@@ -116,7 +116,7 @@ def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | 
         A tensor of the broadcast shape and promoted dtype; with the condition alone, `nonzero` of it.
 
     Example:
-        >>> ops.where([True, False], [1, 2], 0).tolist()
+        >>> corten.ops.where([True, False], [1, 2], 0).tolist()
         [1, 0]
     """
     condition = as_tensor(condition, "bool")
@@ -128,7 +128,9 @@ def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | 
 
 
 @op
-def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], default: TensorLike = 0) -> Tensor:
+def select(
+    condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], default: TensorLike = 0
+) -> Tensor:
     """Elements of the first choice whose condition holds.
 
     Args:
@@ -140,8 +142,8 @@ def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], def
         A tensor.
 
     Example:
-        >>> x = ops.arange(4)
-        >>> ops.select([x < 1, x > 2], [x + 10, x * 10], -1).tolist()
+        >>> x = corten.ops.arange(4)
+        >>> corten.ops.select([x < 1, x > 2], [x + 10, x * 10], -1).tolist()
         [10, -1, -1, 30]
     """
     if len(condlist) != len(choicelist) or not condlist:
@@ -167,7 +169,7 @@ def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
         A tensor of the dtype of `x`. The gradient passes where ``x_min <= x <= x_max``.
 
     Example:
-        >>> ops.clip([-1, 5, 9], 0, 7).tolist()
+        >>> corten.ops.clip([-1, 5, 9], 0, 7).tolist()
         [0, 5, 7]
     """
     x = as_tensor(x)
@@ -194,7 +196,7 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
         One int32 tensor per axis.
 
     Example:
-        >>> [axis.tolist() for axis in ops.nonzero([[0, 5], [7, 0]])]
+        >>> [axis.tolist() for axis in corten.ops.nonzero([[0, 5], [7, 0]])]
         [[0, 1], [1, 0]]
     """
     return _core.nonzero(as_tensor(x))
@@ -212,7 +214,7 @@ def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
         One integer tensor per axis.
 
     Example:
-        >>> [axis.tolist() for axis in ops.unravel_index([1, 5], (2, 3))]
+        >>> [axis.tolist() for axis in corten.ops.unravel_index([1, 5], (2, 3))]
         [[0, 1], [1, 2]]
     """
     rest = as_index(indices)
@@ -237,7 +239,7 @@ def diag(x: TensorLike, k: int = 0) -> Tensor:
         A tensor of two or one dimensions.
 
     Example:
-        >>> ops.diag([1, 2]).tolist()
+        >>> corten.ops.diag([1, 2]).tolist()
         [[1, 0], [0, 2]]
     """
     x = as_tensor(x)
@@ -285,7 +287,7 @@ def diagflat(x: TensorLike, k: int = 0) -> Tensor:
         A tensor of two dimensions.
 
     Example:
-        >>> ops.diagflat([[1, 2]]).tolist()
+        >>> corten.ops.diagflat([[1, 2]]).tolist()
         [[1, 0], [0, 2]]
     """
     return diagonal_matrix(_core.reshape(as_tensor(x), (-1,)), k)
@@ -305,7 +307,7 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
         A tensor without the two axes, the diagonal as its last axis.
 
     Example:
-        >>> ops.diagonal([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.diagonal([[1, 2], [3, 4]]).tolist()
         [1, 4]
     """
     x = as_tensor(x)
@@ -329,7 +331,7 @@ def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ten
         A tensor without the two axes.
 
     Example:
-        >>> int(ops.trace([[1, 2], [3, 4]]))
+        >>> int(corten.ops.trace([[1, 2], [3, 4]]))
         5
     """
     line = diagonal(x, offset, axis1, axis2)
@@ -341,7 +343,9 @@ def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ten
 def _triangle(x: TensorLike, k: int, lower: bool) -> Tensor:
     x = as_tensor(x)
     if x.ndim < 2:
-        raise ValueError(f"{'tril' if lower else 'triu'}: two or more dimensions are needed; got shape {x.shape}")
+        raise ValueError(
+            f"{'tril' if lower else 'triu'}: two or more dimensions are needed; got shape {x.shape}"
+        )
     rows, columns = x.shape[-2:]
     row = _core.reshape(_core.arange(k, rows + k, 1, "int32"), (rows, 1))
     column = _core.arange(0, columns, 1, "int32")
@@ -361,7 +365,7 @@ def tril(x: TensorLike, k: int = 0) -> Tensor:
         A tensor of the shape and dtype of `x`.
 
     Example:
-        >>> ops.tril([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.tril([[1, 2], [3, 4]]).tolist()
         [[1, 0], [3, 4]]
     """
     return _triangle(x, k, True)
@@ -379,7 +383,7 @@ def triu(x: TensorLike, k: int = 0) -> Tensor:
         A tensor of the shape and dtype of `x`.
 
     Example:
-        >>> ops.triu([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.triu([[1, 2], [3, 4]]).tolist()
         [[1, 2], [0, 4]]
     """
     return _triangle(x, k, False)
@@ -391,7 +395,8 @@ def _flat_places(name: str, indices: TensorLike, shape: tuple[int, ...]) -> tupl
     depth = indices.shape[-1] if indices.ndim else 0
     if depth == 0 or depth > len(shape):
         raise ValueError(
-            f"{name}: the last axis of indices holds 1 to {len(shape)} indices into {shape}; got {indices.shape}"
+            f"{name}: the last axis of indices holds 1 to {len(shape)} indices into {shape}; "
+            f"got {indices.shape}"
         )
     places: Any = 0
     for axis in range(depth):
@@ -414,7 +419,7 @@ def scatter(indices: TensorLike, values: TensorLike, shape: Any) -> Tensor:
         A tensor of the dtype of `values`; values at equal indices add up.
 
     Example:
-        >>> ops.scatter([[0], [2], [0]], [1.0, 2.0, 3.0], (3,)).tolist()
+        >>> corten.ops.scatter([[0], [2], [0]], [1.0, 2.0, 3.0], (3,)).tolist()
         [4.0, 0.0, 2.0]
     """
     values, shape = as_tensor(values), shape_of(shape)
@@ -445,11 +450,13 @@ def scatter_update(
         A tensor of the shape and dtype of `inputs`.
 
     Example:
-        >>> ops.scatter_update([1, 2, 3], [[1]], [9]).tolist()
+        >>> corten.ops.scatter_update([1, 2, 3], [[1]], [9]).tolist()
         [1, 9, 3]
     """
     if reduction not in _REDUCTIONS:
-        raise ValueError(f"scatter_update: reduction must be None, 'add', 'mul', 'max' or 'min'; got {reduction!r}")
+        raise ValueError(
+            f"scatter_update: reduction must be None, 'add', 'mul', 'max' or 'min'; got {reduction!r}"
+        )
     inputs = as_tensor(inputs)
     places, rest = _flat_places("scatter_update", indices, inputs.shape)
     depth = inputs.ndim - len(rest)
@@ -471,7 +478,7 @@ def slice(inputs: TensorLike, start_indices: TensorLike, shape: Any) -> Tensor:
         A tensor of that shape.
 
     Example:
-        >>> ops.slice([[1, 2], [3, 4]], (0, 1), (2, 1)).tolist()
+        >>> corten.ops.slice([[1, 2], [3, 4]], (0, 1), (2, 1)).tolist()
         [[2], [4]]
     """
     inputs = as_tensor(inputs)
@@ -482,7 +489,9 @@ def slice(inputs: TensorLike, start_indices: TensorLike, shape: Any) -> Tensor:
     ]
     stops = [start + size for start, size in zip(starts, sizes, strict=True)]
     if any_out(starts, stops, inputs.shape):
-        raise ValueError(f"slice: the block {tuple(sizes)} at {tuple(starts)} does not lie within {inputs.shape}")
+        raise ValueError(
+            f"slice: the block {tuple(sizes)} at {tuple(starts)} does not lie within {inputs.shape}"
+        )
     return _core.slice(inputs, starts, stops, [1] * inputs.ndim)
 
 
@@ -513,7 +522,7 @@ def slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorL
         A tensor of the shape and dtype of `inputs`.
 
     Example:
-        >>> ops.slice_update([1, 2, 3, 4], [1], [8, 9]).tolist()
+        >>> corten.ops.slice_update([1, 2, 3, 4], [1], [8, 9]).tolist()
         [1, 8, 9, 4]
     """
     inputs = as_tensor(inputs)

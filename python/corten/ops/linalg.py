@@ -22,7 +22,9 @@ _EPSILON = {"float32": 1.1920929e-07, "float64": 2.220446049250313e-16}
 def _matrix(name: str, x: TensorLike, square: bool = False) -> Tensor:
     x = as_float(x)
     if x.dtype in ("float16", "bfloat16"):
-        raise TypeError(f"{name}: float32 or float64 is needed; got {x.dtype}. Cast it with ops.cast(x, 'float32')")
+        raise TypeError(
+            f"{name}: float32 or float64 is needed; got {x.dtype}. Cast it with ops.cast(x, 'float32')"
+        )
     if x.ndim < 2:
         raise ValueError(f"{name}: a tensor of two or more dimensions is needed; got shape {x.shape}")
     if square and x.shape[-1] != x.shape[-2]:
@@ -50,7 +52,7 @@ def cholesky(x: TensorLike, upper: bool = False) -> Tensor:
         ValueError: A matrix is not positive definite.
 
     Example:
-        >>> ops.cholesky([[4.0, 0.0], [0.0, 9.0]]).tolist()
+        >>> corten.ops.cholesky([[4.0, 0.0], [0.0, 9.0]]).tolist()
         [[2.0, 0.0], [0.0, 3.0]]
     """
     factor = _core.cholesky(_matrix("cholesky", x, square=True))
@@ -69,7 +71,7 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
         A tensor of the shape of `x`.
 
     Example:
-        >>> ops.cholesky_inverse([[2.0, 0.0], [0.0, 1.0]]).tolist()
+        >>> corten.ops.cholesky_inverse([[2.0, 0.0], [0.0, 1.0]]).tolist()
         [[0.25, 0.0], [0.0, 1.0]]
     """
     x = _matrix("cholesky_inverse", x, square=True)
@@ -97,7 +99,7 @@ def det(x: TensorLike) -> Tensor:
         A tensor without the last two axes.
 
     Example:
-        >>> float(ops.det([[2.0, 0.0], [0.0, 3.0]]))
+        >>> float(corten.ops.det([[2.0, 0.0], [0.0, 3.0]]))
         6.0
     """
     return _core.det(_matrix("det", x, square=True))
@@ -114,7 +116,7 @@ def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
         Two tensors without the last two axes.
 
     Example:
-        >>> sign, logarithm = ops.slogdet([[-1.0, 0.0], [0.0, 1.0]])
+        >>> sign, logarithm = corten.ops.slogdet([[-1.0, 0.0], [0.0, 1.0]])
         >>> float(sign), float(logarithm)
         (-1.0, 0.0)
     """
@@ -133,7 +135,7 @@ def logdet(x: TensorLike) -> Tensor:
         A tensor without the last two axes.
 
     Example:
-        >>> float(ops.logdet([[1.0, 0.0], [0.0, 1.0]]))
+        >>> float(corten.ops.logdet([[1.0, 0.0], [0.0, 1.0]]))
         0.0
     """
     return _core.slogdet(_matrix("logdet", x, square=True))[1]
@@ -150,7 +152,7 @@ def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
         Eigenvalues, ascending, and eigenvectors in columns.
 
     Example:
-        >>> ops.eigh([[3.0, 0.0], [0.0, 1.0]])[0].tolist()
+        >>> corten.ops.eigh([[3.0, 0.0], [0.0, 1.0]])[0].tolist()
         [1.0, 3.0]
     """
     values, vectors = _core.eigh(_matrix("eigh", x, square=True))
@@ -171,7 +173,7 @@ def inv(x: TensorLike) -> Tensor:
         ValueError: A matrix is singular.
 
     Example:
-        >>> ops.inv([[2.0, 0.0], [0.0, 4.0]]).tolist()
+        >>> corten.ops.inv([[2.0, 0.0], [0.0, 4.0]]).tolist()
         [[0.5, 0.0], [0.0, 0.25]]
     """
     return _core.inv(_matrix("inv", x, square=True))
@@ -189,7 +191,7 @@ def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
         row the int32 number of the row it was exchanged with.
 
     Example:
-        >>> lu, pivots = ops.lu_factor([[2.0, 0.0], [0.0, 4.0]])
+        >>> lu, pivots = corten.ops.lu_factor([[2.0, 0.0], [0.0, 4.0]])
         >>> lu.tolist(), pivots.tolist()
         ([[2.0, 0.0], [0.0, 4.0]], [0, 1])
     """
@@ -209,8 +211,8 @@ def qr(x: TensorLike, mode: str = "reduced") -> tuple[Tensor, Tensor]:
         The pair ``(q, r)``.
 
     Example:
-        >>> q, r = ops.qr([[1.0, 2.0], [0.0, 3.0]])
-        >>> bool(ops.allclose(ops.matmul(q, r), [[1.0, 2.0], [0.0, 3.0]], atol=1e-6))
+        >>> q, r = corten.ops.qr([[1.0, 2.0], [0.0, 3.0]])
+        >>> bool(corten.ops.allclose(corten.ops.matmul(q, r), [[1.0, 2.0], [0.0, 3.0]], atol=1e-6))
         True
     """
     if mode not in ("reduced", "complete"):
@@ -232,7 +234,7 @@ def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> A
         ``(u, s, vt)``, or ``s``; the singular values descend.
 
     Example:
-        >>> ops.svd([[3.0, 0.0], [0.0, 4.0]], compute_uv=False).tolist()
+        >>> corten.ops.svd([[3.0, 0.0], [0.0, 4.0]], compute_uv=False).tolist()
         [4.0, 3.0]
     """
     x = _matrix("svd", x)
@@ -267,7 +269,7 @@ def solve(a: TensorLike, b: TensorLike) -> Tensor:
         ValueError: A matrix is singular.
 
     Example:
-        >>> ops.solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]).tolist()
+        >>> corten.ops.solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]).tolist()
         [1.0, 1.0]
     """
     a, b, vector = _right_side("solve", a, b)
@@ -288,7 +290,7 @@ def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Tenso
         A tensor of the shape of `b`.
 
     Example:
-        >>> ops.solve_triangular([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]).tolist()
+        >>> corten.ops.solve_triangular([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]).tolist()
         [1.0, 1.0]
     """
     a, b, vector = _right_side("solve_triangular", a, b)
@@ -308,7 +310,7 @@ def pinv(x: TensorLike, rcond: float | None = None) -> Tensor:
         A tensor with the last two axes swapped in size.
 
     Example:
-        >>> ops.round(ops.pinv([[2.0, 0.0], [0.0, 4.0]]), 4).tolist()
+        >>> corten.ops.round(corten.ops.pinv([[2.0, 0.0], [0.0, 4.0]]), 4).tolist()
         [[0.5, 0.0], [0.0, 0.25]]
     """
     x = _matrix("pinv", x)
@@ -336,7 +338,7 @@ def lstsq(a: TensorLike, b: TensorLike, rcond: float | None = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.round(ops.lstsq([[1.0], [1.0]], [1.0, 3.0]), 4).tolist()
+        >>> corten.ops.round(corten.ops.lstsq([[1.0], [1.0]], [1.0, 3.0]), 4).tolist()
         [2.0]
     """
     a, b = promoted_float(a, b)
@@ -363,13 +365,15 @@ def matrix_rank(x: TensorLike, tol: float | None = None) -> Tensor:
         An int32 tensor without the last two axes.
 
     Example:
-        >>> int(ops.matrix_rank([[1.0, 1.0], [1.0, 1.0]]))
+        >>> int(corten.ops.matrix_rank([[1.0, 1.0], [1.0, 1.0]]))
         1
     """
     x = _matrix("matrix_rank", x)
     s = _core.svd(x, False)[1]
     if tol is None:
-        bound = _core.binary("multiply", _core.reduce("max", s, -1, True), max(x.shape[-2:]) * _EPSILON[x.dtype])
+        bound = _core.binary(
+            "multiply", _core.reduce("max", s, -1, True), max(x.shape[-2:]) * _EPSILON[x.dtype]
+        )
         above = _core.compare("greater", s, bound)
     else:
         above = _core.compare("greater", s, float(tol))
@@ -392,7 +396,7 @@ def norm(x: TensorLike, ord: Any = None, axis: Axis = None, keepdims: bool = Fal
         A float tensor.
 
     Example:
-        >>> float(ops.norm([3.0, 4.0]))
+        >>> float(corten.ops.norm([3.0, 4.0]))
         5.0
     """
     x = as_float(x)
@@ -403,7 +407,9 @@ def norm(x: TensorLike, ord: Any = None, axis: Axis = None, keepdims: bool = Fal
         return _vector_norm(x, ord, axes[0], keepdims)
     if len(axes) == 2:
         return _matrix_norm(x, ord, axes, keepdims)
-    raise ValueError(f"norm: with ord={ord!r} one or two axes are needed; got axis={axis} for shape {x.shape}")
+    raise ValueError(
+        f"norm: with ord={ord!r} one or two axes are needed; got axis={axis} for shape {x.shape}"
+    )
 
 
 def _euclidean(x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
@@ -464,7 +470,7 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
         ``(output, directional derivative)``, and the extra.
 
     Example:
-        >>> value, slope = ops.jvp(lambda x: x * x, (ops.array(3.0),), (ops.array(1.0),))
+        >>> value, slope = corten.ops.jvp(lambda x: x * x, (corten.ops.array(3.0),), (corten.ops.array(1.0),))
         >>> float(value), float(slope)
         (9.0, 6.0)
     """

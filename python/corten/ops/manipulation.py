@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -35,7 +36,7 @@ def reshape(x: TensorLike, newshape: Any) -> Tensor:
         ShapeError: The sizes do not fit.
 
     Example:
-        >>> ops.reshape([1, 2, 3, 4], (2, -1)).tolist()
+        >>> corten.ops.reshape([1, 2, 3, 4], (2, -1)).tolist()
         [[1, 2], [3, 4]]
     """
     return _core.reshape(as_tensor(x), shape_of(newshape))
@@ -52,7 +53,7 @@ def ravel(x: TensorLike) -> Tensor:
         A tensor with one axis.
 
     Example:
-        >>> ops.ravel([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.ravel([[1, 2], [3, 4]]).tolist()
         [1, 2, 3, 4]
     """
     return _core.reshape(as_tensor(x), (-1,))
@@ -70,7 +71,7 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
         A view of `x`.
 
     Example:
-        >>> ops.transpose([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.transpose([[1, 2], [3, 4]]).tolist()
         [[1, 3], [2, 4]]
     """
     x = as_tensor(x)
@@ -95,7 +96,7 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
         A view of `x`.
 
     Example:
-        >>> ops.swapaxes([[1, 2], [3, 4]], 0, 1).tolist()
+        >>> corten.ops.swapaxes([[1, 2], [3, 4]], 0, 1).tolist()
         [[1, 3], [2, 4]]
     """
     x = as_tensor(x)
@@ -119,13 +120,15 @@ def moveaxis(x: TensorLike, source: int | Sequence[int], destination: int | Sequ
         A view of `x`.
 
     Example:
-        >>> ops.moveaxis(ops.zeros((2, 3, 4)), 0, -1).shape
+        >>> corten.ops.moveaxis(corten.ops.zeros((2, 3, 4)), 0, -1).shape
         (3, 4, 2)
     """
     x = as_tensor(x)
     old, new = axes_of("moveaxis", source, x.ndim), axes_of("moveaxis", destination, x.ndim)
     if len(old) != len(new):
-        raise ValueError(f"moveaxis: source and destination must be equally many; got {source} and {destination}")
+        raise ValueError(
+            f"moveaxis: source and destination must be equally many; got {source} and {destination}"
+        )
     order = [axis for axis in range(x.ndim) if axis not in old]
     for place, axis in sorted(zip(new, old, strict=True)):
         order.insert(place, axis)
@@ -144,7 +147,7 @@ def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Tensor:
         A view of `x`.
 
     Example:
-        >>> ops.expand_dims([1, 2], 0).shape
+        >>> corten.ops.expand_dims([1, 2], 0).shape
         (1, 2)
     """
     x = as_tensor(x)
@@ -169,7 +172,7 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
         ValueError: A named axis is not of size 1.
 
     Example:
-        >>> ops.squeeze([[[1, 2]]]).tolist()
+        >>> corten.ops.squeeze([[[1, 2]]]).tolist()
         [1, 2]
     """
     x = as_tensor(x)
@@ -178,7 +181,9 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     axes = axes_of("squeeze", axis, x.ndim)
     for one in axes:
         if x.shape[one] != 1:
-            raise ValueError(f"squeeze: axis {one} of {x.shape} has size {x.shape[one]}; only size 1 can be dropped")
+            raise ValueError(
+                f"squeeze: axis {one} of {x.shape} has size {x.shape[one]}; only size 1 can be dropped"
+            )
     return _core.reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
@@ -194,7 +199,7 @@ def broadcast_to(x: TensorLike, shape: Any) -> Tensor:
         A view of `x`.
 
     Example:
-        >>> ops.broadcast_to([1, 2], (2, 2)).tolist()
+        >>> corten.ops.broadcast_to([1, 2], (2, 2)).tolist()
         [[1, 2], [1, 2]]
     """
     return _core.broadcast_to(as_tensor(x), shape_of(shape))
@@ -211,7 +216,7 @@ def copy(x: TensorLike) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.copy([1, 2]).tolist()
+        >>> corten.ops.copy([1, 2]).tolist()
         [1, 2]
     """
     return _core.copy(as_tensor(x))
@@ -229,7 +234,7 @@ def flip(x: TensorLike, axis: Axis = None) -> Tensor:
         A view of `x`.
 
     Example:
-        >>> ops.flip([[1, 2], [3, 4]], axis=1).tolist()
+        >>> corten.ops.flip([[1, 2], [3, 4]], axis=1).tolist()
         [[2, 1], [4, 3]]
     """
     x = as_tensor(x)
@@ -247,7 +252,7 @@ def fliplr(x: TensorLike) -> Tensor:
         A view of `x`.
 
     Example:
-        >>> ops.fliplr([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.fliplr([[1, 2], [3, 4]]).tolist()
         [[2, 1], [4, 3]]
     """
     x = as_tensor(x)
@@ -265,7 +270,7 @@ def flipud(x: TensorLike) -> Tensor:
         A view of `x`.
 
     Example:
-        >>> ops.flipud([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.flipud([[1, 2], [3, 4]]).tolist()
         [[3, 4], [1, 2]]
     """
     x = as_tensor(x)
@@ -285,7 +290,7 @@ def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tens
         A view of `array`.
 
     Example:
-        >>> ops.rot90([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.rot90([[1, 2], [3, 4]]).tolist()
         [[2, 4], [1, 3]]
     """
     x = as_tensor(array)
@@ -317,7 +322,7 @@ def roll(x: TensorLike, shift: int | Sequence[int], axis: int | Sequence[int] | 
         A tensor of the shape of `x`.
 
     Example:
-        >>> ops.roll([1, 2, 3], 1).tolist()
+        >>> corten.ops.roll([1, 2, 3], 1).tolist()
         [3, 1, 2]
     """
     x = as_tensor(x)
@@ -363,7 +368,7 @@ def concatenate(xs: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.concatenate([[1, 2], [3]]).tolist()
+        >>> corten.ops.concatenate([[1, 2], [3]]).tolist()
         [1, 2, 3]
     """
     tensors = _same_dtype("concatenate", xs)
@@ -403,7 +408,7 @@ def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
         A tensor with one axis more.
 
     Example:
-        >>> ops.stack([[1, 2], [3, 4]], axis=1).tolist()
+        >>> corten.ops.stack([[1, 2], [3, 4]], axis=1).tolist()
         [[1, 3], [2, 4]]
     """
     tensors = _same_dtype("stack", x)
@@ -431,7 +436,7 @@ def hstack(xs: Sequence[TensorLike]) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.hstack([[1, 2], [3]]).tolist()
+        >>> corten.ops.hstack([[1, 2], [3]]).tolist()
         [1, 2, 3]
     """
     tensors = [_at_least(x, 1) for x in _same_dtype("hstack", xs)]
@@ -449,7 +454,7 @@ def vstack(xs: Sequence[TensorLike]) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.vstack([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.vstack([[1, 2], [3, 4]]).tolist()
         [[1, 2], [3, 4]]
     """
     return _core.concatenate([_at_least(x, 2) for x in _same_dtype("vstack", xs)], 0)
@@ -466,7 +471,7 @@ def dstack(xs: Sequence[TensorLike]) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.dstack([[1, 2], [3, 4]]).tolist()
+        >>> corten.ops.dstack([[1, 2], [3, 4]]).tolist()
         [[[1, 3], [2, 4]]]
     """
     return _core.concatenate([_at_least(x, 3) for x in _same_dtype("dstack", xs)], 2)
@@ -485,7 +490,7 @@ def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.append([1, 2], [3]).tolist()
+        >>> corten.ops.append([1, 2], [3]).tolist()
         [1, 2, 3]
     """
     first, second = promoted(x1, x2)
@@ -511,7 +516,7 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
         ValueError: The axis does not divide into so many equal pieces.
 
     Example:
-        >>> [part.tolist() for part in ops.split([1, 2, 3, 4], 2)]
+        >>> [part.tolist() for part in corten.ops.split([1, 2, 3, 4], 2)]
         [[1, 2], [3, 4]]
     """
     x = as_tensor(x)
@@ -534,7 +539,7 @@ def _cut(x: Tensor, where: int | Sequence[int], axis: int) -> list[Tensor]:
     else:
         cuts = where.tolist() if hasattr(where, "tolist") else where
         edges = [0, *(min(max(cut + size if cut < 0 else cut, 0), size) for cut in cuts), size]
-    return [piece(x, axis, start, max(start, stop)) for start, stop in zip(edges, edges[1:], strict=False)]
+    return [piece(x, axis, start, max(start, stop)) for start, stop in itertools.pairwise(edges)]
 
 
 @op
@@ -550,7 +555,7 @@ def array_split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: i
         A list of views of `x`.
 
     Example:
-        >>> [part.tolist() for part in ops.array_split([1, 2, 3], 2)]
+        >>> [part.tolist() for part in corten.ops.array_split([1, 2, 3], 2)]
         [[1, 2], [3]]
     """
     x = as_tensor(x)
@@ -571,7 +576,7 @@ def hsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tens
         A list of views of `x`.
 
     Example:
-        >>> [part.tolist() for part in ops.hsplit([[1, 2]], 2)]
+        >>> [part.tolist() for part in corten.ops.hsplit([[1, 2]], 2)]
         [[[1]], [[2]]]
     """
     x = as_tensor(x)
@@ -590,7 +595,7 @@ def vsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tens
         A list of views of `x`.
 
     Example:
-        >>> [part.tolist() for part in ops.vsplit([[1], [2]], 2)]
+        >>> [part.tolist() for part in corten.ops.vsplit([[1], [2]], 2)]
         [[[1]], [[2]]]
     """
     return split(x, indices_or_sections, 0)
@@ -608,7 +613,7 @@ def dsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tens
         A list of views of `x`.
 
     Example:
-        >>> [part.shape for part in ops.dsplit(ops.zeros((1, 1, 2)), 2)]
+        >>> [part.shape for part in corten.ops.dsplit(corten.ops.zeros((1, 1, 2)), 2)]
         [(1, 1, 1), (1, 1, 1)]
     """
     return split(x, indices_or_sections, 2)
@@ -627,7 +632,7 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
         A list of views of `x`.
 
     Example:
-        >>> [part.tolist() for part in ops.unstack([[1, 2], [3, 4]])]
+        >>> [part.tolist() for part in corten.ops.unstack([[1, 2], [3, 4]])]
         [[1, 2], [3, 4]]
     """
     x = as_tensor(x)
@@ -649,7 +654,7 @@ def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
         A tensor.
 
     Example:
-        >>> ops.tile([1, 2], 2).tolist()
+        >>> corten.ops.tile([1, 2], 2).tolist()
         [1, 2, 1, 2]
     """
     x = as_tensor(x)
@@ -676,7 +681,7 @@ def repeat(x: TensorLike, repeats: TensorLike, axis: int | None = None) -> Tenso
         A tensor.
 
     Example:
-        >>> ops.repeat([1, 2], 2).tolist()
+        >>> corten.ops.repeat([1, 2], 2).tolist()
         [1, 1, 2, 2]
     """
     x = as_tensor(x)
@@ -701,9 +706,7 @@ _PAD_MODES = ("constant", "reflect", "symmetric", "edge", "wrap", "circular")
 
 
 @op
-def pad(
-    x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: Any = None
-) -> Tensor:
+def pad(x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
     """Adds elements at both ends of the axes.
 
     Args:
@@ -717,7 +720,7 @@ def pad(
         A tensor.
 
     Example:
-        >>> ops.pad([1, 2, 3], (1, 1), mode="reflect").tolist()
+        >>> corten.ops.pad([1, 2, 3], (1, 1), mode="reflect").tolist()
         [2, 1, 2, 3, 2]
     """
     x = as_tensor(x)
@@ -748,7 +751,9 @@ def _pad_pairs(pad_width: Any, rank: int) -> list[tuple[int, int]]:
         pairs = [tuple(one) * (2 // len(one)) for one in pad_width]
         pairs = pairs * rank if len(pairs) == 1 else pairs
     if len(pairs) != rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
-        raise ValueError(f"pad: pad_width needs {rank} pairs (before, after), none negative; got {pad_width!r}")
+        raise ValueError(
+            f"pad: pad_width needs {rank} pairs (before, after), none negative; got {pad_width!r}"
+        )
     return pairs
 
 

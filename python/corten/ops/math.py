@@ -24,7 +24,7 @@ def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
         A tensor of the dtype of `a`.
 
     Example:
-        >>> ops.diff([1, 4, 9]).tolist()
+        >>> corten.ops.diff([1, 4, 9]).tolist()
         [3, 5]
     """
     a = as_tensor(a)
@@ -36,7 +36,11 @@ def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
         if size == 0:
             break
         high, low = piece(a, axis, 1, size), piece(a, axis, 0, size - 1)
-        a = _core.compare("not_equal", high, low) if a.dtype == "bool" else _core.binary("subtract", high, low)
+        a = (
+            _core.compare("not_equal", high, low)
+            if a.dtype == "bool"
+            else _core.binary("subtract", high, low)
+        )
     return a
 
 
@@ -93,7 +97,7 @@ def segment_sum(
         A tensor with one row per segment; 0 for an empty one.
 
     Example:
-        >>> ops.segment_sum([1, 2, 3], [0, 1, 0]).tolist()
+        >>> corten.ops.segment_sum([1, 2, 3], [0, 1, 0]).tolist()
         [4, 2]
     """
     return _segments("segment_sum", data, segment_ids, num_segments, "add", lambda dtype: 0)
@@ -115,7 +119,7 @@ def segment_prod(
         A tensor with one row per segment; 1 for an empty one.
 
     Example:
-        >>> ops.segment_prod([1, 2, 3], [0, 1, 0]).tolist()
+        >>> corten.ops.segment_prod([1, 2, 3], [0, 1, 0]).tolist()
         [3, 2]
     """
     return _segments("segment_prod", data, segment_ids, num_segments, "multiply", lambda dtype: 1)
@@ -137,7 +141,7 @@ def segment_max(
         A tensor with one row per segment; the dtype's lowest value for an empty one.
 
     Example:
-        >>> ops.segment_max([1, 2, 3], [0, 1, 0]).tolist()
+        >>> corten.ops.segment_max([1, 2, 3], [0, 1, 0]).tolist()
         [3, 2]
     """
     return _segments("segment_max", data, segment_ids, num_segments, "max", _lowest)
@@ -159,7 +163,7 @@ def segment_min(
         A tensor with one row per segment; the dtype's largest value for an empty one.
 
     Example:
-        >>> ops.segment_min([1, 2, 3], [0, 1, 0]).tolist()
+        >>> corten.ops.segment_min([1, 2, 3], [0, 1, 0]).tolist()
         [1, 2]
     """
     return _segments("segment_min", data, segment_ids, num_segments, "min", _highest)
@@ -178,13 +182,14 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
         A tensor of shape ``(..., pieces, sequence_length)``.
 
     Example:
-        >>> ops.extract_sequences([1, 2, 3, 4], 2, 1).tolist()
+        >>> corten.ops.extract_sequences([1, 2, 3, 4], 2, 1).tolist()
         [[1, 2], [2, 3], [3, 4]]
     """
     x = as_tensor(x)
     if sequence_length < 1 or sequence_stride < 1:
         raise ValueError(
-            f"extract_sequences: length and stride must be positive; got {sequence_length} and {sequence_stride}"
+            f"extract_sequences: length and stride must be positive; "
+            f"got {sequence_length} and {sequence_stride}"
         )
     count = max((x.shape[-1] - sequence_length) // sequence_stride + 1, 0)
     starts = _core.reshape(_core.arange(0, count * sequence_stride, sequence_stride, "int32"), (count, 1))
@@ -204,7 +209,7 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
         A float tensor of shape ``(..., n, m)``. The gradient of a distance of 0 is 0.
 
     Example:
-        >>> ops.cdist([[0.0, 0.0]], [[3.0, 4.0], [0.0, 0.0]]).tolist()
+        >>> corten.ops.cdist([[0.0, 0.0]], [[3.0, 4.0], [0.0, 0.0]]).tolist()
         [[5.0, 0.0]]
     """
     x, y = promoted_float(x, y)

@@ -37,7 +37,8 @@ def batch_normalization(
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.batch_normalization([[3.0, 5.0]], [1.0, 1.0], [4.0, 4.0], axis=-1, epsilon=0.0).tolist()
+        >>> mean, variance = [1.0, 1.0], [4.0, 4.0]
+        >>> corten.ops.batch_normalization([[3.0, 5.0]], mean, variance, axis=-1, epsilon=0.0).tolist()
         [[1.0, 2.0]]
     """
     x = as_float(x)
@@ -48,8 +49,8 @@ def batch_normalization(
         vector = as_tensor(vector, x.dtype)
         if vector.ndim != 1 or vector.shape[0] != x.shape[axis]:
             raise ValueError(
-                f"batch_normalization: mean, variance, scale and offset need shape ({x.shape[axis]},), the size "
-                f"of axis {axis} of {x.shape}; got {vector.shape}"
+                f"batch_normalization: mean, variance, scale and offset need shape ({x.shape[axis]},), "
+                f"the size of axis {axis} of {x.shape}; got {vector.shape}"
             )
         return _core.reshape(vector, shape)
 
@@ -71,7 +72,9 @@ def _vector(name: str, what: str, value: TensorLike, x: Tensor, axes: tuple[int,
     value = as_tensor(value, x.dtype)
     if value.shape != shape:
         if value.size != math.prod(shape):
-            raise ValueError(f"{name}: {what} must have shape {shape}, the normalized axes; got {value.shape}")
+            raise ValueError(
+                f"{name}: {what} must have shape {shape}, the normalized axes; got {value.shape}"
+            )
         value = _core.reshape(value, shape)
     return value
 
@@ -99,7 +102,7 @@ def layer_normalization(
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.layer_normalization([[-1.0, 1.0]], epsilon=0.0).tolist()
+        >>> corten.ops.layer_normalization([[-1.0, 1.0]], epsilon=0.0).tolist()
         [[-1.0, 1.0]]
     """
     name = "layer_normalization"
@@ -127,7 +130,10 @@ def _to_end(rank: int, axes: tuple[int, ...]) -> tuple[list[int], list[int]]:
 
 @op
 def rms_normalization(
-    x: TensorLike, scale: TensorLike | None = None, axis: int | Sequence[int] = -1, epsilon: float | None = None
+    x: TensorLike,
+    scale: TensorLike | None = None,
+    axis: int | Sequence[int] = -1,
+    epsilon: float | None = None,
 ) -> Tensor:
     """Divides each sample by its root mean square over axes.
 
@@ -141,7 +147,7 @@ def rms_normalization(
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.rms_normalization([[3.0, -3.0]], epsilon=0.0).tolist()
+        >>> corten.ops.rms_normalization([[3.0, -3.0]], epsilon=0.0).tolist()
         [[1.0, -1.0]]
     """
     x = as_float(x)
@@ -157,27 +163,27 @@ def rms_normalization(
 @op
 def group_normalization(
     x: TensorLike,
-    groups: int,
     scale: TensorLike | None = None,
     offset: TensorLike | None = None,
-    axis: int = -1,
+    groups: int = 32,
     epsilon: float = 1e-3,
+    axis: int = -1,
 ) -> Tensor:
     """Normalizes each sample over groups of channels to mean 0 and variance 1.
 
     Args:
         x: Shape ``(batch, ..., channels)``, or channels on another axis.
-        groups: Into how many groups the channels are split.
         scale: The factor of each channel; None is 1.
         offset: Added at the end, one per channel; None is 0.
-        axis: The axis of channels.
+        groups: Into how many groups the channels are split.
         epsilon: Added to the variance.
+        axis: The axis of channels.
 
     Returns:
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.group_normalization([[-1.0, 1.0, 2.0, 4.0]], 2, epsilon=0.0).tolist()
+        >>> corten.ops.group_normalization([[-1.0, 1.0, 2.0, 4.0]], groups=2, epsilon=0.0).tolist()
         [[-1.0, 1.0, -1.0, 1.0]]
     """
     name = "group_normalization"
@@ -205,7 +211,7 @@ def normalize(x: TensorLike, axis: Any = -1, order: float = 2, epsilon: float | 
         A float tensor of the shape of `x`.
 
     Example:
-        >>> ops.normalize([[3.0, 4.0]], order=1, epsilon=1e-7).tolist()[0][0] < 0.43
+        >>> corten.ops.normalize([[3.0, 4.0]], order=1, epsilon=1e-7).tolist()[0][0] < 0.43
         True
     """
     x = as_float(x)
@@ -218,7 +224,9 @@ def normalize(x: TensorLike, axis: Any = -1, order: float = 2, epsilon: float | 
     if order == 2:
         # Below the bound the length has no (finite) gradient: bound the square, then take the root.
         square = _core.reduce("sum", _core.unary("square", x), axis, True)
-        return _core.binary("multiply", x, _core.unary("rsqrt", _core.binary("maximum", square, small * small)))
+        return _core.binary(
+            "multiply", x, _core.unary("rsqrt", _core.binary("maximum", square, small * small))
+        )
     size = _core.unary("absolute", x)
     if math.isinf(order):
         length = _core.reduce("max", size, axis, True)

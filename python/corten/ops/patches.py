@@ -44,13 +44,18 @@ def unfold(
         A tensor of shape ``(batch, channels * window cells, windows)``.
 
     Example:
-        >>> ops.unfold(ops.ones((1, 2, 4, 4)), 2).shape
+        >>> corten.ops.unfold(corten.ops.ones((1, 2, 4, 4)), 2).shape
         (1, 8, 9)
     """
     x = as_tensor(x)
     if x.ndim != 4:
-        raise ValueError(f"unfold: images of shape (batch, channels, height, width) are needed; got {x.shape}")
-    kernel, gap = per_axis("unfold", "kernel_size", kernel_size, 2), per_axis("unfold", "dilation", dilation, 2)
+        raise ValueError(
+            f"unfold: images of shape (batch, channels, height, width) are needed; got {x.shape}"
+        )
+    kernel, gap = (
+        per_axis("unfold", "kernel_size", kernel_size, 2),
+        per_axis("unfold", "dilation", dilation, 2),
+    )
     around, step = per_axis("unfold", "padding", padding, 2), per_axis("unfold", "stride", stride, 2)
     x = _core.pad(x, [(0, 0), (0, 0), *((n, n) for n in around)], 0)
     batch, channels, height, width = x.shape
@@ -88,7 +93,7 @@ def fold(
         A tensor of shape ``(batch, channels, height, width)``.
 
     Example:
-        >>> ops.fold(ops.ones((1, 4, 4)), 3, 2).tolist()
+        >>> corten.ops.fold(corten.ops.ones((1, 4, 4)), 3, 2).tolist()
         [[[[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]]]
     """
     x = as_tensor(x)
@@ -102,7 +107,8 @@ def fold(
     windows = len(rows[0]) * len(columns[0])
     if x.ndim != 3 or x.shape[1] % cells or x.shape[2] != windows:
         raise ValueError(
-            f"fold: a shape of (batch, channels * {cells}, {windows}) is needed for images of {size}; got {x.shape}"
+            f"fold: a shape of (batch, channels * {cells}, {windows}) is needed for images of {size}; "
+            f"got {x.shape}"
         )
     batch, channels = x.shape[0], x.shape[1] // cells
     x = _core.reshape(x, (batch, channels, kernel[0], kernel[1], len(rows[0]), len(columns[0])))
@@ -121,7 +127,9 @@ def _square(name: str, x: TensorLike, block_size: int, data_format: str) -> tupl
     x = as_tensor(x)
     last = channels_last(name, data_format)
     if x.ndim != 4 or block_size < 1:
-        raise ValueError(f"{name}: 4 dimensions and a positive block_size are needed; got {x.shape}, {block_size}")
+        raise ValueError(
+            f"{name}: 4 dimensions and a positive block_size are needed; got {x.shape}, {block_size}"
+        )
     return (x if last else to_channels_last(x)), last
 
 
@@ -138,7 +146,7 @@ def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_
         A tensor `block_size` times as high and wide, with fewer channels.
 
     Example:
-        >>> ops.depth_to_space(ops.ones((1, 2, 2, 4)), 2).shape
+        >>> corten.ops.depth_to_space(corten.ops.ones((1, 2, 2, 4)), 2).shape
         (1, 4, 4, 1)
     """
     x, last = _square("depth_to_space", x, block_size, data_format)
@@ -174,7 +182,7 @@ def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_
         A tensor of lower height and width, with more channels.
 
     Example:
-        >>> ops.space_to_depth(ops.ones((1, 4, 4, 1)), 2).shape
+        >>> corten.ops.space_to_depth(corten.ops.ones((1, 4, 4, 1)), 2).shape
         (1, 2, 2, 4)
     """
     x, last = _square("space_to_depth", x, block_size, data_format)

@@ -25,7 +25,8 @@ def _images(name: str, inputs: Tensor, data_format: str | None) -> tuple[Tensor,
     last = channels_last(name, data_format)
     if inputs.ndim < 3 or inputs.ndim > 5:
         raise ValueError(
-            f"{name}: inputs need 3 to 5 dimensions (batch, 1 to 3 spatial axes, channels); got shape {inputs.shape}"
+            f"{name}: inputs need 3 to 5 dimensions (batch, 1 to 3 spatial axes, channels); "
+            f"got shape {inputs.shape}"
         )
     return (inputs if last else to_channels_last(inputs)), last
 
@@ -64,7 +65,7 @@ def max_pool(
         A tensor of the dtype of `inputs`. The first maximum of a window gets its gradient.
 
     Example:
-        >>> ops.max_pool(ops.reshape(ops.arange(4.0), (1, 4, 1)), 2).tolist()
+        >>> corten.ops.max_pool(corten.ops.reshape(corten.ops.arange(4.0), (1, 4, 1)), 2).tolist()
         [[[1.0], [3.0]]]
     """
     x, last = _images("max_pool", as_tensor(inputs), data_format)
@@ -94,7 +95,7 @@ def average_pool(
         A float tensor.
 
     Example:
-        >>> ops.average_pool(ops.reshape(ops.arange(4.0), (1, 4, 1)), 2).tolist()
+        >>> corten.ops.average_pool(corten.ops.reshape(corten.ops.arange(4.0), (1, 4, 1)), 2).tolist()
         [[[0.5], [2.5]]]
     """
     x, last = _images("average_pool", as_float(inputs), data_format)
@@ -126,7 +127,10 @@ def _adaptive(
         longest = max(stop - start for start, stop in bins)
         # Short bins repeat their last cell; `pool` gives those repeats no weight.
         places = [[min(start + i, stop - 1) for i in range(longest)] for start, stop in bins]
-        weight = [[1.0 / (stop - start) if start + i < stop else 0.0 for i in range(longest)] for start, stop in bins]
+        weight = [
+            [1.0 / (stop - start) if start + i < stop else 0.0 for i in range(longest)]
+            for start, stop in bins
+        ]
         cells = _core.gather(x, as_index(places), axis)
         shape = (1,) * axis + (output, longest) + (1,) * (x.ndim - axis - 1)
         x = pool(cells, axis + 1, _core.reshape(as_tensor(weight, x.dtype), shape))
@@ -157,7 +161,8 @@ def adaptive_average_pool(
         A float tensor.
 
     Example:
-        >>> ops.adaptive_average_pool(ops.reshape(ops.arange(6.0), (1, 6, 1)), 2).tolist()
+        >>> x = corten.ops.reshape(corten.ops.arange(6.0), (1, 6, 1))
+        >>> corten.ops.adaptive_average_pool(x, 2).tolist()
         [[[1.0], [4.0]]]
     """
     return _adaptive("adaptive_average_pool", as_float(inputs), output_size, data_format, _mean)
@@ -178,7 +183,7 @@ def adaptive_max_pool(
         A tensor of the dtype of `inputs`.
 
     Example:
-        >>> ops.adaptive_max_pool(ops.reshape(ops.arange(6.0), (1, 6, 1)), 2).tolist()
+        >>> corten.ops.adaptive_max_pool(corten.ops.reshape(corten.ops.arange(6.0), (1, 6, 1)), 2).tolist()
         [[[2.0], [5.0]]]
     """
     return _adaptive("adaptive_max_pool", as_tensor(inputs), output_size, data_format, _first_maximum)

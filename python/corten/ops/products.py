@@ -26,7 +26,7 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
         ShapeError: The inner sizes differ.
 
     Example:
-        >>> ops.matmul([[1, 2], [3, 4]], [1, 1]).tolist()
+        >>> corten.ops.matmul([[1, 2], [3, 4]], [1, 1]).tolist()
         [3, 7]
     """
     return _core.matmul(x1, x2)
@@ -44,7 +44,7 @@ def dot(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of the promoted dtype.
 
     Example:
-        >>> int(ops.dot([1, 2], [3, 4]))
+        >>> int(corten.ops.dot([1, 2], [3, 4]))
         11
     """
     x1, x2 = promoted(x1, x2)
@@ -67,7 +67,7 @@ def vdot(x1: TensorLike, x2: TensorLike) -> Tensor:
         A scalar tensor.
 
     Example:
-        >>> int(ops.vdot([[1, 2]], [3, 4]))
+        >>> int(corten.ops.vdot([[1, 2]], [3, 4]))
         11
     """
     x1, x2 = promoted(x1, x2)
@@ -86,7 +86,7 @@ def inner(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor with the other axes of both.
 
     Example:
-        >>> ops.inner([[1, 2], [3, 4]], [1, 1]).tolist()
+        >>> corten.ops.inner([[1, 2], [3, 4]], [1, 1]).tolist()
         [3, 7]
     """
     x1, x2 = promoted(x1, x2)
@@ -107,7 +107,7 @@ def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor of shape ``(x1.size, x2.size)``.
 
     Example:
-        >>> ops.outer([1, 2], [3, 4]).tolist()
+        >>> corten.ops.outer([1, 2], [3, 4]).tolist()
         [[3, 4], [6, 8]]
     """
     x1, x2 = promoted(x1, x2)
@@ -127,7 +127,7 @@ def tensordot(x1: TensorLike, x2: TensorLike, axes: Any = 2) -> Tensor:
         A tensor with the other axes of both.
 
     Example:
-        >>> ops.tensordot([[1, 2]], [[3], [4]], axes=1).tolist()
+        >>> corten.ops.tensordot([[1, 2]], [[3], [4]], axes=1).tolist()
         [[11]]
     """
     x1, x2 = promoted(x1, x2)
@@ -150,7 +150,7 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: Any) -> Tensor:
         A tensor of the promoted dtype.
 
     Example:
-        >>> ops.einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1]).tolist()
+        >>> corten.ops.einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1]).tolist()
         [3, 7]
     """
     return _core.einsum(subscripts, *promoted(*operands))
@@ -168,7 +168,7 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
         A tensor whose sizes are the products of both.
 
     Example:
-        >>> ops.kron([1, 2], [1, 10]).tolist()
+        >>> corten.ops.kron([1, 2], [1, 10]).tolist()
         [1, 10, 2, 20]
     """
     x1, x2 = promoted(x1, x2)
@@ -176,7 +176,9 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     one, other = (1,) * (rank - x1.ndim) + x1.shape, (1,) * (rank - x2.ndim) + x2.shape
     left = _core.reshape(x1, tuple(n for size in one for n in (size, 1)))
     right = _core.reshape(x2, tuple(n for size in other for n in (1, size)))
-    return _core.reshape(_core.binary("multiply", left, right), tuple(a * b for a, b in zip(one, other, strict=True)))
+    return _core.reshape(
+        _core.binary("multiply", left, right), tuple(a * b for a, b in zip(one, other, strict=True))
+    )
 
 
 @op
@@ -197,7 +199,7 @@ def cross(
         A tensor; of two 2-component vectors the third component alone, without that axis.
 
     Example:
-        >>> ops.cross([1, 0, 0], [0, 1, 0]).tolist()
+        >>> corten.ops.cross([1, 0, 0], [0, 1, 0]).tolist()
         [0, 0, 1]
     """
     if axis is not None:
@@ -205,7 +207,9 @@ def cross(
     x1, x2 = promoted(x1, x2)
     a, b = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
-        raise ValueError(f"cross: vectors of 2 or 3 components are needed; got shapes {x1.shape} and {x2.shape}")
+        raise ValueError(
+            f"cross: vectors of 2 or 3 components are needed; got shapes {x1.shape} and {x2.shape}"
+        )
     flat = a.shape[-1] == 2 and b.shape[-1] == 2
     left, right = _components(a), _components(b)
 
@@ -230,7 +234,7 @@ def _components(x: Tensor) -> Sequence[Tensor]:
 
 
 @op
-def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803 - Keras's name
+def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:
     """Powers of a vector's elements, one power per column.
 
     Args:
@@ -242,7 +246,7 @@ def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Ten
         A tensor of shape ``(len(x), N)``.
 
     Example:
-        >>> ops.vander([2, 3], 3).tolist()
+        >>> corten.ops.vander([2, 3], 3).tolist()
         [[4, 2, 1], [9, 3, 1]]
     """
     x = as_tensor(x)

@@ -41,7 +41,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A tensor of the dtype of `x`; bool, int8 and int16 give int32, uint8 and uint16 uint32.
 
     Example:
-        >>> ops.sum([[1, 2], [3, 4]], axis=0).tolist()
+        >>> corten.ops.sum([[1, 2], [3, 4]], axis=0).tolist()
         [4, 6]
     """
     return _core.reduce("sum", _summable(x), axis, keepdims)
@@ -61,7 +61,7 @@ def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: Any = 
         A tensor of the dtype of `x`; bool, int8 and int16 give int32, uint8 and uint16 uint32.
 
     Example:
-        >>> ops.prod([[1, 2], [3, 4]], axis=1).tolist()
+        >>> corten.ops.prod([[1, 2], [3, 4]], axis=1).tolist()
         [2, 12]
     """
     return _core.reduce("prod", _summable(x, dtype), axis, keepdims)
@@ -80,7 +80,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A float tensor; integers give float32.
 
     Example:
-        >>> ops.mean([[1, 2], [3, 6]], axis=1).tolist()
+        >>> corten.ops.mean([[1, 2], [3, 6]], axis=1).tolist()
         [1.5, 4.5]
     """
     return _core.reduce("mean", as_float(x), axis, keepdims)
@@ -99,7 +99,7 @@ def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A float tensor; integers give float32.
 
     Example:
-        >>> float(ops.var([1.0, 3.0]))
+        >>> float(corten.ops.var([1.0, 3.0]))
         1.0
     """
     return _core.var(as_float(x), axis, keepdims, 0)
@@ -118,7 +118,7 @@ def std(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A float tensor; integers give float32.
 
     Example:
-        >>> float(ops.std([1.0, 5.0]))
+        >>> float(corten.ops.std([1.0, 5.0]))
         2.0
     """
     return _core.unary("sqrt", _core.var(as_float(x), axis, keepdims, 0))
@@ -154,7 +154,7 @@ def max(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: Any =
         A tensor of the dtype of `x`. Equal maxima share the gradient.
 
     Example:
-        >>> ops.max([[1, 5], [7, 3]], axis=1).tolist()
+        >>> corten.ops.max([[1, 5], [7, 3]], axis=1).tolist()
         [5, 7]
     """
     return _extreme("max", x, axis, keepdims, initial)
@@ -174,7 +174,7 @@ def min(x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: Any =
         A tensor of the dtype of `x`. Equal minima share the gradient.
 
     Example:
-        >>> ops.min([[1, 5], [7, 3]], axis=1).tolist()
+        >>> corten.ops.min([[1, 5], [7, 3]], axis=1).tolist()
         [1, 3]
     """
     return _extreme("min", x, axis, keepdims, initial)
@@ -193,7 +193,7 @@ def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A tensor of the dtype of `x`.
 
     Example:
-        >>> int(ops.amax([1, 5, 2]))
+        >>> int(corten.ops.amax([1, 5, 2]))
         5
     """
     return _extreme("max", x, axis, keepdims, None)
@@ -212,7 +212,7 @@ def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A tensor of the dtype of `x`.
 
     Example:
-        >>> int(ops.amin([1, 5, 2]))
+        >>> int(corten.ops.amin([1, 5, 2]))
         1
     """
     return _extreme("min", x, axis, keepdims, None)
@@ -231,11 +231,13 @@ def ptp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A tensor of the dtype of `x`.
 
     Example:
-        >>> int(ops.ptp([1, 5, 2]))
+        >>> int(corten.ops.ptp([1, 5, 2]))
         4
     """
     x = as_number(x)
-    return _core.binary("subtract", _core.reduce("max", x, axis, keepdims), _core.reduce("min", x, axis, keepdims))
+    return _core.binary(
+        "subtract", _core.reduce("max", x, axis, keepdims), _core.reduce("min", x, axis, keepdims)
+    )
 
 
 @op
@@ -251,7 +253,7 @@ def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A bool tensor.
 
     Example:
-        >>> ops.any([[0, 1], [0, 0]], axis=1).tolist()
+        >>> corten.ops.any([[0, 1], [0, 0]], axis=1).tolist()
         [True, False]
     """
     return _core.reduce("any", as_tensor(x, "bool"), axis, keepdims)
@@ -270,7 +272,7 @@ def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A bool tensor.
 
     Example:
-        >>> ops.all([[1, 1], [0, 1]], axis=1).tolist()
+        >>> corten.ops.all([[1, 1], [0, 1]], axis=1).tolist()
         [True, False]
     """
     return _core.reduce("all", as_tensor(x, "bool"), axis, keepdims)
@@ -288,7 +290,7 @@ def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
         An int32 tensor.
 
     Example:
-        >>> int(ops.count_nonzero([0, 3, 0, 4]))
+        >>> int(corten.ops.count_nonzero([0, 3, 0, 4]))
         2
     """
     return _core.reduce("sum", _core.cast(as_tensor(x, "bool"), "int32"), axis, False)
@@ -315,7 +317,7 @@ def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
         An int32 tensor.
 
     Example:
-        >>> ops.argmax([[1, 5], [7, 3]], axis=1).tolist()
+        >>> corten.ops.argmax([[1, 5], [7, 3]], axis=1).tolist()
         [1, 0]
     """
     return _arg_extreme("argmax", x, axis, keepdims)
@@ -334,7 +336,7 @@ def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
         An int32 tensor.
 
     Example:
-        >>> ops.argmin([[1, 5], [7, 3]], axis=1).tolist()
+        >>> corten.ops.argmin([[1, 5], [7, 3]], axis=1).tolist()
         [0, 1]
     """
     return _arg_extreme("argmin", x, axis, keepdims)
@@ -362,7 +364,7 @@ def cumsum(x: TensorLike, axis: int | None = None, dtype: Any = None) -> Tensor:
         A tensor of the shape of `x` (one axis if `axis` is None) and its dtype; bool gives int32.
 
     Example:
-        >>> ops.cumsum([1, 2, 3]).tolist()
+        >>> corten.ops.cumsum([1, 2, 3]).tolist()
         [1, 3, 6]
     """
     return _scan("cumsum", x, axis, dtype)
@@ -381,7 +383,7 @@ def cumprod(x: TensorLike, axis: int | None = None, dtype: Any = None) -> Tensor
         A tensor of the shape of `x` (one axis if `axis` is None) and its dtype; bool gives int32.
 
     Example:
-        >>> ops.cumprod([1, 2, 3]).tolist()
+        >>> corten.ops.cumprod([1, 2, 3]).tolist()
         [1, 2, 6]
     """
     return _scan("cumprod", x, axis, dtype)
@@ -400,7 +402,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
         A float tensor.
 
     Example:
-        >>> float(ops.logsumexp([float("-inf"), 2.0]))
+        >>> float(corten.ops.logsumexp([float("-inf"), 2.0]))
         2.0
     """
     x = as_float(x)
@@ -432,7 +434,7 @@ def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None)
         A float tensor.
 
     Example:
-        >>> float(ops.average([1.0, 4.0], weights=[2.0, 1.0]))
+        >>> float(corten.ops.average([1.0, 4.0], weights=[2.0, 1.0]))
         2.0
     """
     x = as_float(x)
@@ -462,7 +464,7 @@ def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: float = 1.0, axis:
         A float tensor without that axis.
 
     Example:
-        >>> float(ops.trapezoid([1.0, 2.0, 3.0]))
+        >>> float(corten.ops.trapezoid([1.0, 2.0, 3.0]))
         4.0
     """
     y = as_float(y)
@@ -502,12 +504,14 @@ def moments(
         Mean and variance; 16-bit floats are reduced in float32 and given back in their dtype.
 
     Example:
-        >>> mean, variance = ops.moments([1.0, 3.0], axes=0)
+        >>> mean, variance = corten.ops.moments([1.0, 3.0], axes=0)
         >>> float(mean), float(variance)
         (2.0, 1.0)
     """
     if synchronized:
-        raise NotImplementedError("moments: synchronized=True needs several processes; use synchronized=False")
+        raise NotImplementedError(
+            "moments: synchronized=True needs several processes; use synchronized=False"
+        )
     x = as_float(x)
     dtype = x.dtype
     if dtype in ("float16", "bfloat16"):

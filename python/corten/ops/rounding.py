@@ -20,7 +20,7 @@ def floor(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.floor([1.7, -1.2]).tolist()
+        >>> corten.ops.floor([1.7, -1.2]).tolist()
         [1.0, -2.0]
     """
     return _core.unary("floor", as_float(x))
@@ -37,7 +37,7 @@ def ceil(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.ceil([1.2, -1.7]).tolist()
+        >>> corten.ops.ceil([1.2, -1.7]).tolist()
         [2.0, -1.0]
     """
     return _core.unary("ceil", as_float(x))
@@ -54,7 +54,7 @@ def trunc(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.trunc([1.7, -1.7]).tolist()
+        >>> corten.ops.trunc([1.7, -1.7]).tolist()
         [1.0, -1.0]
     """
     x = as_tensor(x)
@@ -72,7 +72,7 @@ def isnan(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and dtype bool.
 
     Example:
-        >>> ops.isnan([1.0, float("nan")]).tolist()
+        >>> corten.ops.isnan([1.0, float("nan")]).tolist()
         [False, True]
     """
     x = as_tensor(x)
@@ -90,7 +90,7 @@ def isinf(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and dtype bool.
 
     Example:
-        >>> ops.isinf([1.0, float("-inf")]).tolist()
+        >>> corten.ops.isinf([1.0, float("-inf")]).tolist()
         [False, True]
     """
     x = as_tensor(x)
@@ -108,7 +108,7 @@ def isfinite(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and dtype bool.
 
     Example:
-        >>> ops.isfinite([1.0, float("inf")]).tolist()
+        >>> corten.ops.isfinite([1.0, float("inf")]).tolist()
         [True, False]
     """
     x = as_tensor(x)
@@ -126,7 +126,7 @@ def isposinf(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and dtype bool.
 
     Example:
-        >>> ops.isposinf([1.0, float("inf")]).tolist()
+        >>> corten.ops.isposinf([1.0, float("inf")]).tolist()
         [False, True]
     """
     return _core.compare("equal", as_float(x), float("inf"))
@@ -143,7 +143,7 @@ def isneginf(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and dtype bool.
 
     Example:
-        >>> ops.isneginf([1.0, float("-inf")]).tolist()
+        >>> corten.ops.isneginf([1.0, float("-inf")]).tolist()
         [False, True]
     """
     return _core.compare("equal", as_float(x), float("-inf"))
@@ -160,7 +160,7 @@ def isreal(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and dtype bool.
 
     Example:
-        >>> ops.isreal([1.0, 2.0]).tolist()
+        >>> corten.ops.isreal([1.0, 2.0]).tolist()
         [True, True]
     """
     x = as_tensor(x)
@@ -178,7 +178,7 @@ def signbit(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and dtype bool.
 
     Example:
-        >>> ops.signbit([-0.0, 1.0]).tolist()
+        >>> corten.ops.signbit([-0.0, 1.0]).tolist()
         [True, False]
     """
     x = as_tensor(x)
@@ -196,7 +196,7 @@ def real(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.real([1.0]).tolist()
+        >>> corten.ops.real([1.0]).tolist()
         [1.0]
     """
     return as_tensor(x)
@@ -213,7 +213,7 @@ def imag(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.imag([1.0]).tolist()
+        >>> corten.ops.imag([1.0]).tolist()
         [0.0]
     """
     x = as_tensor(x)
@@ -231,7 +231,7 @@ def conjugate(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.conjugate([1.0]).tolist()
+        >>> corten.ops.conjugate([1.0]).tolist()
         [1.0]
     """
     return as_tensor(x)
@@ -248,7 +248,7 @@ def logical_not(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and dtype bool.
 
     Example:
-        >>> ops.logical_not([True, False]).tolist()
+        >>> corten.ops.logical_not([True, False]).tolist()
         [False, True]
     """
     return _core.unary("bitwise_not", as_tensor(x, "bool"))
@@ -265,7 +265,7 @@ def bitwise_not(x: TensorLike) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.bitwise_not([0, 5]).tolist()
+        >>> corten.ops.bitwise_not([0, 5]).tolist()
         [-1, -6]
     """
     return _core.unary("bitwise_not", x)
@@ -283,7 +283,7 @@ def round(x: TensorLike, decimals: int = 0) -> Tensor:
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.round([0.5, 1.5, 2.7]).tolist()
+        >>> corten.ops.round([0.5, 1.5, 2.7]).tolist()
         [0.0, 2.0, 3.0]
     """
     x = as_tensor(x)
@@ -316,7 +316,7 @@ def nan_to_num(
         A tensor of the shape of `x` and its dtype.
 
     Example:
-        >>> ops.nan_to_num([float("nan"), float("inf")], posinf=9.0).tolist()
+        >>> corten.ops.nan_to_num([float("nan"), float("inf")], posinf=9.0).tolist()
         [0.0, 9.0]
     """
     x = as_tensor(x)

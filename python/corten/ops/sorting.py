@@ -32,7 +32,7 @@ def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
         A tensor of the dtype of `x`.
 
     Example:
-        >>> ops.sort([3, 1, 2]).tolist()
+        >>> corten.ops.sort([3, 1, 2]).tolist()
         [1, 2, 3]
     """
     x = as_tensor(x)
@@ -55,7 +55,7 @@ def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
         An int32 tensor.
 
     Example:
-        >>> ops.argsort([3, 1, 2]).tolist()
+        >>> corten.ops.argsort([3, 1, 2]).tolist()
         [1, 2, 0]
     """
     x = as_tensor(x)
@@ -79,7 +79,7 @@ def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Tensor:
         An int32 tensor.
 
     Example:
-        >>> int(ops.argpartition([3, 1, 2], 0)[0])
+        >>> int(corten.ops.argpartition([3, 1, 2], 0)[0])
         1
     """
     x = as_tensor(x)
@@ -105,7 +105,7 @@ def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
         Values and int32 indices.
 
     Example:
-        >>> values, indices = ops.top_k([1, 9, 5], 2)
+        >>> values, indices = corten.ops.top_k([1, 9, 5], 2)
         >>> values.tolist(), indices.tolist()
         ([9, 5], [1, 2])
     """
@@ -126,7 +126,7 @@ def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
         A bool tensor of shape ``(batch,)``; False where the target's score is not finite.
 
     Example:
-        >>> ops.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1).tolist()
+        >>> corten.ops.in_top_k([1, 0], [[0.1, 0.9], [0.2, 0.8]], 1).tolist()
         [True, False]
     """
     targets, predictions = as_index(targets), as_float(predictions)
@@ -151,7 +151,7 @@ def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "l
         An int32 tensor of the shape of `values`.
 
     Example:
-        >>> ops.searchsorted([1, 3, 5], [3, 4]).tolist()
+        >>> corten.ops.searchsorted([1, 3, 5], [3, 4]).tolist()
         [1, 2]
     """
     if side not in ("left", "right"):
@@ -172,7 +172,7 @@ def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
         An int32 tensor of the shape of `x`.
 
     Example:
-        >>> ops.digitize([0.5, 1.0, 7.0], [1.0, 2.0, 3.0]).tolist()
+        >>> corten.ops.digitize([0.5, 1.0, 7.0], [1.0, 2.0, 3.0]).tolist()
         [0, 1, 3]
     """
     bins, x = promoted(bins, x)
@@ -196,7 +196,7 @@ def bincount(
         per row of `x`.
 
     Example:
-        >>> ops.bincount([1, 2, 1]).tolist()
+        >>> corten.ops.bincount([1, 2, 1]).tolist()
         [0, 2, 1]
     """
     if sparse:
@@ -220,7 +220,9 @@ def bincount(
 
 
 @op
-def histogram(x: TensorLike, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
+def histogram(
+    x: TensorLike, bins: int = 10, range: tuple[float, float] | None = None
+) -> tuple[Tensor, Tensor]:
     """Counts of elements in equal bins.
 
     Args:
@@ -232,7 +234,7 @@ def histogram(x: TensorLike, bins: int = 10, range: tuple[float, float] | None =
         Counts (int32) and the ``bins + 1`` edges.
 
     Example:
-        >>> counts, edges = ops.histogram([1.0, 2.0, 2.0, 3.0], bins=2)
+        >>> counts, edges = corten.ops.histogram([1.0, 2.0, 2.0, 3.0], bins=2)
         >>> counts.tolist(), edges.tolist()
         ([1, 3], [1.0, 2.0, 3.0])
     """
@@ -288,7 +290,7 @@ def unique(
         The elements, and what was asked for as int32 tensors.
 
     Example:
-        >>> values, counts = ops.unique([3, 1, 3], return_counts=True)
+        >>> values, counts = corten.ops.unique([3, 1, 3], return_counts=True)
         >>> values.tolist(), counts.tolist()
         ([1, 3], [1, 2])
     """

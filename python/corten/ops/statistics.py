@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from corten import _core
+from corten.ops import reduction
 from corten.ops._common import (
     FLOATS,
     Axis,
@@ -17,7 +18,6 @@ from corten.ops._common import (
     axes_of,
     promoted_float,
 )
-from corten.ops import reduction
 from corten.ops.dispatch import op
 
 _METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
@@ -66,7 +66,9 @@ def _interpolate(ordered: Tensor, position: Tensor, method: str) -> Tensor:
     return _core.binary("add", below, _core.binary("multiply", gap, part))
 
 
-def _quantile(name: str, x: TensorLike, q: TensorLike, axis: Axis, method: str, keepdims: bool, skip: bool) -> Tensor:
+def _quantile(
+    name: str, x: TensorLike, q: TensorLike, axis: Axis, method: str, keepdims: bool, skip: bool
+) -> Tensor:
     if method not in _METHODS:
         raise ValueError(f"{name}: method must be one of {', '.join(_METHODS)}; got {method!r}")
     x = as_float(x)
@@ -112,7 +114,7 @@ def quantile(
         A float tensor; the axes of `q` come first.
 
     Example:
-        >>> ops.quantile([1.0, 2.0, 3.0], [0.0, 0.25, 1.0]).tolist()
+        >>> corten.ops.quantile([1.0, 2.0, 3.0], [0.0, 0.25, 1.0]).tolist()
         [1.0, 1.5, 3.0]
     """
     return _quantile("quantile", x, q, axis, method, keepdims, False)
@@ -135,7 +137,7 @@ def nanquantile(
         A float tensor.
 
     Example:
-        >>> float(ops.nanquantile([1.0, float("nan"), 3.0], 0.5))
+        >>> float(corten.ops.nanquantile([1.0, float("nan"), 3.0], 0.5))
         2.0
     """
     return _quantile("nanquantile", x, q, axis, method, keepdims, True)
@@ -158,7 +160,7 @@ def percentile(
         A float tensor.
 
     Example:
-        >>> float(ops.percentile([1.0, 2.0, 3.0], 50))
+        >>> float(corten.ops.percentile([1.0, 2.0, 3.0], 50))
         2.0
     """
     part = _core.binary("divide", as_tensor(q, "float64"), 100.0)
@@ -182,7 +184,7 @@ def nanpercentile(
         A float tensor.
 
     Example:
-        >>> float(ops.nanpercentile([1.0, float("nan"), 3.0], 100))
+        >>> float(corten.ops.nanpercentile([1.0, float("nan"), 3.0], 100))
         3.0
     """
     part = _core.binary("divide", as_tensor(q, "float64"), 100.0)
@@ -202,7 +204,7 @@ def median(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A float tensor.
 
     Example:
-        >>> float(ops.median([3.0, 1.0, 2.0]))
+        >>> float(corten.ops.median([3.0, 1.0, 2.0]))
         2.0
     """
     return _quantile("median", x, 0.5, axis, "linear", keepdims, False)
@@ -221,7 +223,7 @@ def nanmedian(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
         A float tensor.
 
     Example:
-        >>> float(ops.nanmedian([3.0, float("nan"), 1.0]))
+        >>> float(corten.ops.nanmedian([3.0, float("nan"), 1.0]))
         2.0
     """
     return _quantile("nanmedian", x, 0.5, axis, "linear", keepdims, True)
@@ -255,7 +257,7 @@ def nansum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A tensor; dtypes as for `sum`.
 
     Example:
-        >>> float(ops.nansum([1.0, float("nan")]))
+        >>> float(corten.ops.nansum([1.0, float("nan")]))
         1.0
     """
     return reduction.sum(_without_nan(x, 0.0)[0], axis, keepdims)
@@ -274,7 +276,7 @@ def nanprod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A tensor; dtypes as for `prod`.
 
     Example:
-        >>> float(ops.nanprod([3.0, float("nan")]))
+        >>> float(corten.ops.nanprod([3.0, float("nan")]))
         3.0
     """
     return reduction.prod(_without_nan(x, 1.0)[0], axis, keepdims)
@@ -293,7 +295,7 @@ def nanmax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A tensor of the dtype of `x`.
 
     Example:
-        >>> float(ops.nanmax([1.0, float("nan")]))
+        >>> float(corten.ops.nanmax([1.0, float("nan")]))
         1.0
     """
     x, invalid = _without_nan(x, -math.inf)
@@ -313,7 +315,7 @@ def nanmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A tensor of the dtype of `x`.
 
     Example:
-        >>> float(ops.nanmin([1.0, float("nan")]))
+        >>> float(corten.ops.nanmin([1.0, float("nan")]))
         1.0
     """
     x, invalid = _without_nan(x, math.inf)
@@ -338,7 +340,7 @@ def nanmean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A float tensor.
 
     Example:
-        >>> float(ops.nanmean([1.0, float("nan"), 3.0]))
+        >>> float(corten.ops.nanmean([1.0, float("nan"), 3.0]))
         2.0
     """
     x = as_float(x)
@@ -359,7 +361,7 @@ def nanvar(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A float tensor.
 
     Example:
-        >>> float(ops.nanvar([1.0, float("nan"), 3.0]))
+        >>> float(corten.ops.nanvar([1.0, float("nan"), 3.0]))
         1.0
     """
     x = as_float(x)
@@ -384,7 +386,7 @@ def nanstd(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         A float tensor.
 
     Example:
-        >>> float(ops.nanstd([1.0, float("nan"), 3.0]))
+        >>> float(corten.ops.nanstd([1.0, float("nan"), 3.0]))
         1.0
     """
     return _core.unary("sqrt", nanvar(x, axis, keepdims))
@@ -403,7 +405,7 @@ def nanargmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) ->
         An int32 tensor.
 
     Example:
-        >>> int(ops.nanargmax([1.0, float("nan"), 3.0]))
+        >>> int(corten.ops.nanargmax([1.0, float("nan"), 3.0]))
         2
     """
     x, invalid = _without_nan(x, -math.inf)
@@ -424,7 +426,7 @@ def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) ->
         An int32 tensor.
 
     Example:
-        >>> int(ops.nanargmin([1.0, float("nan"), 3.0]))
+        >>> int(corten.ops.nanargmin([1.0, float("nan"), 3.0]))
         0
     """
     x, invalid = _without_nan(x, math.inf)
@@ -445,7 +447,7 @@ def nancumsum(x: TensorLike, axis: int | None = None, dtype: Any = None) -> Tens
         A tensor.
 
     Example:
-        >>> ops.nancumsum([1.0, float("nan"), 3.0]).tolist()
+        >>> corten.ops.nancumsum([1.0, float("nan"), 3.0]).tolist()
         [1.0, 1.0, 4.0]
     """
     return reduction.cumsum(_without_nan(x, 0.0)[0], axis, dtype)
@@ -464,7 +466,7 @@ def nancumprod(x: TensorLike, axis: int | None = None, dtype: Any = None) -> Ten
         A tensor.
 
     Example:
-        >>> ops.nancumprod([2.0, float("nan"), 3.0]).tolist()
+        >>> corten.ops.nancumprod([2.0, float("nan"), 3.0]).tolist()
         [2.0, 2.0, 6.0]
     """
     return reduction.cumprod(_without_nan(x, 1.0)[0], axis, dtype)
@@ -481,7 +483,7 @@ def corrcoef(x: TensorLike) -> Tensor:
         The matrix of correlations (a scalar for one variable).
 
     Example:
-        >>> ops.round(ops.corrcoef([[1.0, 2.0], [2.0, 1.0]]), 3).tolist()
+        >>> corten.ops.round(corten.ops.corrcoef([[1.0, 2.0], [2.0, 1.0]]), 3).tolist()
         [[1.0, -1.0], [-1.0, 1.0]]
     """
     x = as_float(x)
@@ -493,7 +495,9 @@ def corrcoef(x: TensorLike) -> Tensor:
     covariance = _core.matmul(centered, _core.transpose(centered, (1, 0)))
     deviation = _core.unary("sqrt", _core.reduce("sum", _core.unary("square", centered), 1, True))
     scale = _core.binary("multiply", deviation, _core.transpose(deviation, (1, 0)))
-    result = _core.binary("minimum", _core.binary("maximum", _core.binary("divide", covariance, scale), -1.0), 1.0)
+    result = _core.binary(
+        "minimum", _core.binary("maximum", _core.binary("divide", covariance, scale), -1.0), 1.0
+    )
     return _core.reshape(result, ()) if x.shape[0] == 1 else result
 
 
@@ -510,7 +514,7 @@ def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Tensor:
         A float tensor with one axis.
 
     Example:
-        >>> ops.correlate([1.0, 2.0, 3.0], [0.0, 1.0]).tolist()
+        >>> corten.ops.correlate([1.0, 2.0, 3.0], [0.0, 1.0]).tolist()
         [2.0, 3.0]
     """
     x1, x2 = promoted_float(x1, x2)
@@ -526,7 +530,11 @@ def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Tensor:
     if mode == "full":
         return full
     short = builtins.min(n, m)
-    start, size = (short - 1, builtins.max(n, m) - short + 1) if mode == "valid" else ((short - 1) // 2, builtins.max(n, m))
+    start, size = (
+        (short - 1, builtins.max(n, m) - short + 1)
+        if mode == "valid"
+        else ((short - 1) // 2, builtins.max(n, m))
+    )
     if mode == "same" and m > n:
         start = n // 2
     return _core.slice(full, (start,), (start + size,), (1,))

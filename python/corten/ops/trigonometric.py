@@ -20,7 +20,7 @@ def sin(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.sin([0.0]).tolist()
+        >>> corten.ops.sin([0.0]).tolist()
         [0.0]
     """
     return _core.unary("sin", x)
@@ -37,7 +37,7 @@ def cos(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.cos([0.0]).tolist()
+        >>> corten.ops.cos([0.0]).tolist()
         [1.0]
     """
     return _core.unary("cos", x)
@@ -54,7 +54,7 @@ def tan(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.tan([0.0]).tolist()
+        >>> corten.ops.tan([0.0]).tolist()
         [0.0]
     """
     return _core.unary("tan", x)
@@ -71,7 +71,7 @@ def arcsin(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.arcsin([0.0]).tolist()
+        >>> corten.ops.arcsin([0.0]).tolist()
         [0.0]
     """
     return _core.unary("arcsin", x)
@@ -88,7 +88,7 @@ def arccos(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.arccos([1.0]).tolist()
+        >>> corten.ops.arccos([1.0]).tolist()
         [0.0]
     """
     return _core.unary("arccos", x)
@@ -105,7 +105,7 @@ def arctan(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.arctan([0.0]).tolist()
+        >>> corten.ops.arctan([0.0]).tolist()
         [0.0]
     """
     return _core.unary("arctan", x)
@@ -122,7 +122,7 @@ def sinh(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.sinh([0.0]).tolist()
+        >>> corten.ops.sinh([0.0]).tolist()
         [0.0]
     """
     return _core.unary("sinh", x)
@@ -139,7 +139,7 @@ def cosh(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.cosh([0.0]).tolist()
+        >>> corten.ops.cosh([0.0]).tolist()
         [1.0]
     """
     return _core.unary("cosh", x)
@@ -156,7 +156,7 @@ def tanh(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.tanh([0.0]).tolist()
+        >>> corten.ops.tanh([0.0]).tolist()
         [0.0]
     """
     return _core.unary("tanh", x)
@@ -173,7 +173,7 @@ def arcsinh(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.arcsinh([0.0]).tolist()
+        >>> corten.ops.arcsinh([0.0]).tolist()
         [0.0]
     """
     return _core.unary("arcsinh", x)
@@ -190,7 +190,7 @@ def arccosh(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.arccosh([1.0]).tolist()
+        >>> corten.ops.arccosh([1.0]).tolist()
         [0.0]
     """
     return _core.unary("arccosh", x)
@@ -207,7 +207,7 @@ def arctanh(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.arctanh([0.0]).tolist()
+        >>> corten.ops.arctanh([0.0]).tolist()
         [0.0]
     """
     return _core.unary("arctanh", x)
@@ -224,7 +224,7 @@ def deg2rad(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.deg2rad([0.0]).tolist()
+        >>> corten.ops.deg2rad([0.0]).tolist()
         [0.0]
     """
     return _core.binary("multiply", as_float(x), math.pi / 180.0)
@@ -241,7 +241,7 @@ def rad2deg(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.rad2deg([0.0]).tolist()
+        >>> corten.ops.rad2deg([0.0]).tolist()
         [0.0]
     """
     return _core.binary("multiply", as_float(x), 180.0 / math.pi)
@@ -258,7 +258,7 @@ def sinc(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.sinc([0.0]).tolist()
+        >>> corten.ops.sinc([0.0]).tolist()
         [1.0]
     """
     x = _core.binary("multiply", as_float(x), math.pi)
@@ -280,7 +280,7 @@ def angle(x: TensorLike) -> Tensor:
         A tensor of the shape of `x`; integers give float32.
 
     Example:
-        >>> ops.angle([2.0]).tolist()
+        >>> corten.ops.angle([2.0]).tolist()
         [0.0]
     """
     x = as_float(x)

@@ -9,7 +9,17 @@ from typing import Any
 
 from corten import _core
 from corten._state import state as call_state
-from corten.ops._common import FLOATS, INTEGERS, Tensor, TensorLike, as_float, as_tensor, axis_of, dtype_name, shape_of
+from corten.ops._common import (
+    FLOATS,
+    INTEGERS,
+    Tensor,
+    TensorLike,
+    as_float,
+    as_tensor,
+    axis_of,
+    dtype_name,
+    shape_of,
+)
 from corten.ops.dispatch import op
 from corten.random.seed_generator import Seed, draw_key
 
@@ -115,11 +125,17 @@ def uniform(
     if _is_number(minval, 0.0) and _is_number(maxval, 1.0):
         return drawn
     low = as_tensor(minval, drawn.dtype)
-    return _core.binary("add", _core.binary("multiply", drawn, _core.binary("subtract", as_tensor(maxval, drawn.dtype), low)), low)
+    return _core.binary(
+        "add",
+        _core.binary("multiply", drawn, _core.binary("subtract", as_tensor(maxval, drawn.dtype), low)),
+        low,
+    )
 
 
 @op
-def randint(shape: Any, minval: TensorLike, maxval: TensorLike, dtype: Any = "int32", seed: Seed = None) -> Tensor:
+def randint(
+    shape: Any, minval: TensorLike, maxval: TensorLike, dtype: Any = "int32", seed: Seed = None
+) -> Tensor:
     """Evenly distributed integers.
 
     Args:
@@ -294,11 +310,17 @@ def binomial(
         many = _core.compare("greater", left, 32.0)
         middle = _core.binary("add", _core.unary("floor", _core.binary("divide", left, 2.0)), 1.0)
         first = _gamma(middle, _next_key(key, 2 * step + 1))
-        second = _gamma(_core.binary("add", _core.binary("subtract", left, middle), 1.0), _next_key(key, 2 * step + 2))
+        second = _gamma(
+            _core.binary("add", _core.binary("subtract", left, middle), 1.0), _next_key(key, 2 * step + 2)
+        )
         cut = _core.binary("divide", first, _core.binary("add", first, second))
         yes = _core.compare("less_equal", cut, p)
         rest = _core.where(yes, _core.binary("subtract", left, middle), _core.binary("subtract", middle, 1.0))
-        above = _core.binary("divide", _core.binary("subtract", p, cut), _core.binary("maximum", _core.binary("subtract", 1.0, cut), 1e-300))
+        above = _core.binary(
+            "divide",
+            _core.binary("subtract", p, cut),
+            _core.binary("maximum", _core.binary("subtract", 1.0, cut), 1e-300),
+        )
         new_p = _core.where(yes, above, _core.binary("divide", p, _core.binary("maximum", cut, 1e-300)))
         gained = _core.binary("add", total, middle)
         total = _core.where(_core.binary("bitwise_and", many, yes), gained, total)
@@ -387,7 +409,9 @@ def dropout(
     if noise_shape is None:
         return _core.dropout(x, float(rate), key[0], key[1])
     if len(noise_shape) != x.ndim:
-        raise ValueError(f"random.dropout: noise_shape needs {x.ndim} sizes, as inputs have; got {tuple(noise_shape)}")
+        raise ValueError(
+            f"random.dropout: noise_shape needs {x.ndim} sizes, as inputs have; got {tuple(noise_shape)}"
+        )
     sizes = tuple(n if one is None else one for one, n in zip(noise_shape, x.shape, strict=True))
     kept = _core.compare("greater_equal", _draw("uniform", sizes, "float32", key), float(rate))
     factor = _core.binary("divide", _core.cast(kept, x.dtype), 1.0 - rate)

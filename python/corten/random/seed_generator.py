@@ -175,5 +175,6 @@ def draw_key(seed: Any = None) -> tuple[int, int]:
     if isinstance(seed, tuple) and len(seed) == 2:
         return seed
     raise ValueError(
-        f"seed must be None, an integer or a corten.random.SeedGenerator; got {seed!r} of type {type(seed).__name__}"
+        f"seed must be None, an integer or a corten.random.SeedGenerator; "
+        f"got {seed!r} of type {type(seed).__name__}"
     )
