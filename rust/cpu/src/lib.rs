@@ -11,6 +11,7 @@ mod fork;
 mod fused;
 mod index;
 mod linalg;
+pub(crate) mod math;
 mod matmul;
 pub mod memory;
 mod optimizer;

@@ -534,7 +534,8 @@ mod tests {
 
     #[test]
     fn blocks_are_aligned_writable_and_reused() {
-        for bytes in [1, 64, 1000, 100_000, 5 << 20] {
+        // Sizes that no other test uses, so that nobody else takes the block.
+        for bytes in [40 << 20, 60 << 20] {
             let mut first = Buffer::alloc(bytes).unwrap();
             assert!(first.as_ptr().addr().is_multiple_of(ALIGNMENT));
             first.as_mut_bytes().fill(7);
@@ -542,6 +543,17 @@ mod tests {
             drop(first);
             assert_eq!(Buffer::alloc(bytes).unwrap().as_ptr(), address, "{bytes}");
         }
+    }
+
+    #[test]
+    fn blocks_of_any_size_hold_their_bytes() {
+        for bytes in [1, 64, 1000, 100_000, 5 << 20] {
+            let mut buffer = Buffer::alloc(bytes).unwrap();
+            assert!(buffer.as_ptr().addr().is_multiple_of(ALIGNMENT));
+            buffer.as_mut_bytes().fill(7);
+            assert!(buffer.as_bytes().iter().all(|&byte| byte == 7));
+        }
+        assert_eq!(Buffer::alloc(0).unwrap().as_slice::<f64>(), []);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 mod vectorized;
 
+pub(crate) mod convert;
+pub(crate) mod map;
+
 use std::sync::OnceLock;
 
 pub(crate) use vectorized::vectorized;
@@ -60,4 +63,45 @@ pub fn isa() -> Isa {
         let wanted = std::env::var("CORTEN_ISA").unwrap_or_default();
         [Isa::Scalar, Isa::Avx2, Isa::Avx512].into_iter().find(|isa| isa.name() == wanted).unwrap_or(widest).min(widest)
     })
+}
+
+/// What this CPU offers and what is used of it, for reports.
+pub fn features() -> Vec<(&'static str, bool)> {
+    let used = isa();
+    vec![("avx2", used >= Isa::Avx2), ("avx512", used >= Isa::Avx512)]
+}
+
+/// Work that is compiled once per instruction set. `FMA` says whether a fused multiply-add is one
+/// instruction. All that `run` calls must be `#[inline(always)]`, or it is compiled for the baseline.
+pub(crate) trait Routine {
+    type Output;
+    fn run<const FMA: bool>(self) -> Self::Output;
+}
+
+/// Runs a routine compiled for the instruction set in use.
+#[inline]
+pub(crate) fn dispatch<R: Routine>(routine: R) -> R::Output {
+    match isa() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `isa` found these features on this CPU.
+        Isa::Avx512 => unsafe { run_avx512(routine) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 => unsafe { run_avx2(routine) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx512 | Isa::Avx2 => routine.run::<false>(),
+        Isa::Scalar => routine.run::<false>(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn run_avx512<R: Routine>(routine: R) -> R::Output {
+    routine.run::<true>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn run_avx2<R: Routine>(routine: R) -> R::Output {
+    routine.run::<true>()
 }
