@@ -117,34 +117,34 @@ fn one<T: Real>(op: LinalgOp, sources: &[MatrixSource<'_, T>], index: usize, tar
     // only the pivots of an LU factorization have another element type.
     let part = |i: usize| unsafe { targets[i].part::<T>(index) };
     match op {
-        LinalgOp::Cholesky => matrix::cholesky(a.load(index), part(0)),
+        LinalgOp::Cholesky => matrix::cholesky(&a.load(index), part(0)),
         LinalgOp::Qr { full } => {
-            matrix::qr(a.load(index), full, part(0), part(1));
+            matrix::qr(&a.load(index), full, part(0), part(1));
             Ok(())
         }
-        LinalgOp::Svd { full } => matrix::svd(a.load(index), full, part(0), part(1), part(2)),
-        LinalgOp::Eigh => matrix::eigh(a.load(index), part(0), part(1)),
-        LinalgOp::Inv => matrix::inverse(a.load(index), part(0)),
+        LinalgOp::Svd { full } => matrix::svd(&a.load(index), full, part(0), part(1), part(2)),
+        LinalgOp::Eigh => matrix::eigh(&a.load(index), part(0), part(1)),
+        LinalgOp::Inv => matrix::inverse(&a.load(index), part(0)),
         LinalgOp::Det => {
-            let (sign, log) = matrix::sign_and_log_determinant(a.load(index), false);
+            let (sign, log) = matrix::sign_and_log_determinant(&a.load(index), false);
             part(0)[0] = sign * log;
             Ok(())
         }
         LinalgOp::SlogDet => {
-            let (sign, log) = matrix::sign_and_log_determinant(a.load(index), true);
+            let (sign, log) = matrix::sign_and_log_determinant(&a.load(index), true);
             part(0)[0] = sign;
             part(1)[0] = log;
             Ok(())
         }
-        LinalgOp::Solve => matrix::solve(a.load(index), sources[1].load(index), part(0)),
+        LinalgOp::Solve => matrix::solve(&a.load(index), sources[1].load(index), part(0)),
         LinalgOp::SolveTriangular { upper, transposed, unit_diagonal } => {
             let b = sources[1].load(index);
-            matrix::solve_triangular(a.load(index), b, upper, transposed, unit_diagonal, part(0))
+            matrix::solve_triangular(&a.load(index), b, upper, transposed, unit_diagonal, part(0))
         }
         LinalgOp::LuFactor => {
             // SAFETY: as above; pivots were allocated as int32.
             let pivots = unsafe { targets[1].part::<i32>(index) };
-            matrix::lu_factor(a.load(index), part(0), pivots);
+            matrix::lu_factor(&a.load(index), part(0), pivots);
             Ok(())
         }
     }

@@ -101,7 +101,7 @@ drawn_narrow!(f32: 24, half::f16: 11, half::bf16: 8);
 impl Drawn for f64 {
     fn fill_uniform(out: &mut [Self], start: usize, key: Key) {
         fill_wide(out, start, key, |high, low| {
-            ((u64::from(high) << 32 | u64::from(low)) >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+            ((u64::from(high) << 32 | u64::from(low)) >> 11) as Self * (1.0 / (1u64 << 53) as Self)
         });
     }
     fn fill_quantile(out: &mut [Self], start: usize, key: Key, f: impl Fn(f64) -> f64) {

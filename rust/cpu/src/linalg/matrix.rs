@@ -96,7 +96,7 @@ fn singular(op: &str) -> Error {
     Error::argument(format!("{op}: the matrix is singular"))
 }
 
-pub(super) fn cholesky<T: Real>(a: Mat<T>, out: &mut [T]) -> Result<()> {
+pub(super) fn cholesky<T: Real>(a: &Mat<T>, out: &mut [T]) -> Result<()> {
     let n = a.nrows();
     if n == 0 {
         return Ok(());
@@ -108,7 +108,7 @@ pub(super) fn cholesky<T: Real>(a: Mat<T>, out: &mut [T]) -> Result<()> {
     if (0..n).all(|i| out[i * n + i].to_f64().is_finite()) { Ok(()) } else { Err(not_definite()) }
 }
 
-pub(super) fn qr<T: Real>(a: Mat<T>, full: bool, q_out: &mut [T], r_out: &mut [T]) {
+pub(super) fn qr<T: Real>(a: &Mat<T>, full: bool, q_out: &mut [T], r_out: &mut [T]) {
     let (m, n) = (a.nrows(), a.ncols());
     let k = m.min(n);
     let rows = if full { m } else { k };
@@ -130,7 +130,7 @@ pub(super) fn qr<T: Real>(a: Mat<T>, full: bool, q_out: &mut [T], r_out: &mut [T
     }
 }
 
-pub(super) fn svd<T: Real>(a: Mat<T>, full: bool, u_out: &mut [T], s_out: &mut [T], vt_out: &mut [T]) -> Result<()> {
+pub(super) fn svd<T: Real>(a: &Mat<T>, full: bool, u_out: &mut [T], s_out: &mut [T], vt_out: &mut [T]) -> Result<()> {
     let (m, n) = (a.nrows(), a.ncols());
     if m.min(n) == 0 {
         for (out, size) in [(u_out, m), (vt_out, n)] {
@@ -150,7 +150,7 @@ pub(super) fn svd<T: Real>(a: Mat<T>, full: bool, u_out: &mut [T], s_out: &mut [
     Ok(())
 }
 
-pub(super) fn eigh<T: Real>(a: Mat<T>, values: &mut [T], vectors: &mut [T]) -> Result<()> {
+pub(super) fn eigh<T: Real>(a: &Mat<T>, values: &mut [T], vectors: &mut [T]) -> Result<()> {
     if a.nrows() == 0 {
         return Ok(());
     }
@@ -164,13 +164,13 @@ pub(super) fn eigh<T: Real>(a: Mat<T>, values: &mut [T], vectors: &mut [T]) -> R
     Ok(())
 }
 
-/// Whether a pivot is exactly zero, which is when NumPy calls a matrix singular.
+/// Whether a pivot is exactly zero, which is when `NumPy` calls a matrix singular.
 fn has_zero_pivot<T: Real>(lu: &PartialPivLu<T>) -> bool {
     let u = lu.U();
     (0..u.nrows().min(u.ncols())).any(|i| u[(i, i)] == T::ZERO)
 }
 
-pub(super) fn inverse<T: Real>(a: Mat<T>, out: &mut [T]) -> Result<()> {
+pub(super) fn inverse<T: Real>(a: &Mat<T>, out: &mut [T]) -> Result<()> {
     let n = a.nrows();
     if n == 0 {
         return Ok(());
@@ -183,7 +183,7 @@ pub(super) fn inverse<T: Real>(a: Mat<T>, out: &mut [T]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn solve<T: Real>(a: Mat<T>, b: Mat<T>, out: &mut [T]) -> Result<()> {
+pub(super) fn solve<T: Real>(a: &Mat<T>, b: Mat<T>, out: &mut [T]) -> Result<()> {
     if a.nrows() == 0 || b.ncols() == 0 {
         return Ok(());
     }
@@ -196,7 +196,7 @@ pub(super) fn solve<T: Real>(a: Mat<T>, b: Mat<T>, out: &mut [T]) -> Result<()> 
 }
 
 pub(super) fn solve_triangular<T: Real>(
-    a: Mat<T>,
+    a: &Mat<T>,
     mut b: Mat<T>,
     upper: bool,
     transposed: bool,
@@ -240,7 +240,7 @@ fn parity(permutation: &[usize]) -> f64 {
 }
 
 /// The sign and the magnitude of the determinant, or its logarithm if `log`.
-pub(super) fn sign_and_log_determinant<T: Real>(a: Mat<T>, log: bool) -> (T, T) {
+pub(super) fn sign_and_log_determinant<T: Real>(a: &Mat<T>, log: bool) -> (T, T) {
     let n = a.nrows();
     if n == 0 {
         return (T::ONE, if log { T::ZERO } else { T::ONE });
@@ -265,7 +265,7 @@ pub(super) fn sign_and_log_determinant<T: Real>(a: Mat<T>, log: bool) -> (T, T) 
 
 /// L (unit, below the diagonal) and U in one matrix; pivots as LAPACK gives them, counted from 0:
 /// row i was exchanged with row `pivots[i]`, in this order.
-pub(super) fn lu_factor<T: Real>(a: Mat<T>, out: &mut [T], pivots: &mut [i32]) {
+pub(super) fn lu_factor<T: Real>(a: &Mat<T>, out: &mut [T], pivots: &mut [i32]) {
     let (m, n) = (a.nrows(), a.ncols());
     if m.min(n) == 0 {
         return;

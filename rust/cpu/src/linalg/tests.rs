@@ -192,8 +192,8 @@ fn lu_pivots_are_row_exchanges() {
             .collect();
         let u: Vec<f64> = (0..k * n).map(|at| if at / n <= at % n { lu[at] } else { 0.0 }).collect();
         let mut rows: Vec<Vec<f64>> = a.chunks(n).map(<[f64]>::to_vec).collect();
-        for i in 0..k {
-            rows.swap(i, pivots[i] as usize);
+        for (i, &pivot) in pivots.iter().enumerate() {
+            rows.swap(i, pivot as usize);
         }
         close(&product(&l, &u, m, k, n), &rows.concat());
     }

@@ -24,7 +24,7 @@ pub(super) struct Rule {
     scale: f64,
     /// Nadam: the factor of the gradient.
     gradient_scale: f64,
-    /// Nadam: 1 / (1 - beta_2^t).
+    /// Nadam: `1 / (1 - beta_2^t)`.
     velocity_scale: f64,
 }
 
