@@ -104,7 +104,7 @@ impl Drawn for f64 {
             ((u64::from(high) << 32 | u64::from(low)) >> 11) as Self * (1.0 / (1u64 << 53) as Self)
         });
     }
-    fn fill_quantile(out: &mut [Self], start: usize, key: Key, f: impl Fn(f64) -> f64) {
+    fn fill_quantile(out: &mut [Self], start: usize, key: Key, f: impl Fn(Self) -> Self) {
         fill_wide(out, start, key, |high, low| f(open_unit(high, low)));
     }
 }

@@ -1,0 +1,90 @@
+//! `x[...]` as NumPy users write it.
+
+use corten_tensor::Tensor;
+use corten_tensor::core::{DType, Error, ScatterMode};
+use corten_tensor::ops::{self, Arg, Index};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyList, PySlice, PyString, PyTuple};
+
+use crate::convert;
+use crate::error;
+use crate::funnel;
+
+/// The entries of an index expression.
+pub(crate) fn parse(key: &Bound<'_, PyAny>) -> PyResult<Vec<Index>> {
+    match key.cast::<PyTuple>() {
+        Ok(entries) => entries.iter().map(|entry| parse_one(&entry)).collect(),
+        Err(_) => Ok(vec![parse_one(key)?]),
+    }
+}
+
+fn parse_one(entry: &Bound<'_, PyAny>) -> PyResult<Index> {
+    if entry.is_none() {
+        return Ok(Index::NewAxis);
+    }
+    if entry.is_instance_of::<PyEllipsis>() {
+        return Ok(Index::Ellipsis);
+    }
+    if let Ok(slice) = entry.cast::<PySlice>() {
+        let bound = |name: &str| -> PyResult<Option<i64>> {
+            let value = slice.getattr(name)?;
+            if value.is_none() { Ok(None) } else { at(&value).map(Some) }
+        };
+        return Ok(Index::Slice { start: bound("start")?, stop: bound("stop")?, step: bound("step")?.unwrap_or(1) });
+    }
+    let plain = !entry.is_instance_of::<PyBool>()
+        && !entry.is_instance_of::<PyList>()
+        && !entry.is_instance_of::<crate::tensor::PyTensor>();
+    if plain && let Ok(value) = entry.extract::<i64>() {
+        return Ok(Index::At(value));
+    }
+    if entry.is_instance_of::<PyFloat>() || entry.is_instance_of::<PyString>() {
+        return Err(refuse(&format!("{} {}", entry.get_type().name()?, entry.repr()?)));
+    }
+    let array = match convert::operand_or_none(entry)? {
+        Some(Arg::Tensor(tensor)) => tensor,
+        Some(scalar @ Arg::Scalar(_)) => scalar.into_default().map_err(error::to_python)?,
+        None => return Err(refuse(&entry.get_type().name()?.to_string())),
+    };
+    match array.dtype() {
+        DType::Bool => Ok(Index::Mask(array)),
+        dtype if dtype.is_integer() => Ok(Index::Array(array)),
+        // NumPy reads an empty list as float64; as an index it stands for no elements.
+        _ if array.is_empty() && entry.is_instance_of::<PyList>() => {
+            ops::cast(&array, DType::I32).map(Index::Array).map_err(error::to_python)
+        }
+        dtype => Err(refuse(&format!("an array of dtype {dtype}"))),
+    }
+}
+
+fn at(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    // Beyond int64 a bound means "to the end" just as well.
+    value.extract::<i64>().or_else(|failure| {
+        if failure.is_instance_of::<pyo3::exceptions::PyOverflowError>(value.py()) {
+            Ok(if value.lt(0)? { i64::MIN } else { i64::MAX })
+        } else {
+            Err(refuse(&format!("slice bound {}", value.repr()?)))
+        }
+    })
+}
+
+#[cold]
+fn refuse(what: &str) -> PyErr {
+    error::to_python(Error::index(format!(
+        "index: only integers, slices, `...`, `None`, and arrays of integers or bool are valid indices; got {what}"
+    )))
+}
+
+/// `x[key]`
+pub(crate) fn get(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+    let indices = parse(key)?;
+    let copies = indices.iter().any(|index| matches!(index, Index::Array(_) | Index::Mask(_)));
+    funnel::run(py, if copies { x.len() } else { 0 }, || ops::index(x, &indices))
+}
+
+/// `x` with `x[key]` replaced by `value`.
+pub(crate) fn set(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+    let indices = parse(key)?;
+    let value = convert::tensor(value)?;
+    funnel::run(py, x.len(), || ops::index_update(x, &indices, &value, ScatterMode::Set))
+}

@@ -1,0 +1,749 @@
+//! The class `Tensor`: thin methods over the engine.
+
+use corten_tensor::core::{ArgReduceOp, BinaryOp, CompareOp, DType, Error, Layout, ReduceOp, ScanOp, UnaryOp};
+use corten_tensor::ops::{self, Arg};
+use corten_tensor::{Device, Tensor, autograd};
+use pyo3::IntoPyObjectExt;
+use pyo3::basic::CompareOp as PyCompare;
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule, PyTuple};
+
+use crate::convert::{self, Array, Axes, Ints, Operand, Type};
+use crate::{dlpack, error, export, funnel, indexing};
+
+/// A multi-dimensional array of one dtype.
+///
+/// Made by `tensor`, by operations, or from NumPy arrays. Values do not change in place: assignment
+/// to elements makes a new value that this name then stands for.
+#[pyclass(name = "Tensor", module = "corten._core", weakref)]
+pub(crate) struct PyTensor {
+    pub(crate) inner: Tensor,
+}
+
+impl From<Tensor> for PyTensor {
+    #[inline]
+    fn from(inner: Tensor) -> Self {
+        Self { inner }
+    }
+}
+
+/// Runs an op whose cost is the size of its operand.
+#[inline]
+pub(crate) fn on_one(
+    py: Python<'_>,
+    x: &Tensor,
+    work: impl FnOnce(&Tensor) -> corten_tensor::core::Result<Tensor> + Send,
+) -> PyResult<PyTensor> {
+    funnel::run(py, x.len(), || work(x)).map(PyTensor::from)
+}
+
+/// Elements an operand has.
+#[inline]
+pub(crate) fn arg_len(arg: &Arg) -> usize {
+    match arg {
+        Arg::Tensor(tensor) => tensor.len(),
+        Arg::Scalar(_) => 0,
+    }
+}
+
+/// Reduces over some axes, all if `None`.
+pub(crate) fn reduce(py: Python<'_>, op: ReduceOp, x: &Tensor, axis: &Axes, keepdims: bool) -> PyResult<PyTensor> {
+    let axes = ops::axes_or_all(op.name(), convert::axes(axis.as_ref()), x.rank()).map_err(error::to_python)?;
+    on_one(py, x, |x| ops::reduce(op, x, &axes, keepdims))
+}
+
+pub(crate) fn variance(py: Python<'_>, x: &Tensor, axis: &Axes, keepdims: bool, ddof: f64) -> PyResult<Tensor> {
+    let axes = ops::axes_or_all("var", convert::axes(axis.as_ref()), x.rank()).map_err(error::to_python)?;
+    funnel::run(py, x.len(), || ops::var(x, &axes, keepdims, ddof))
+}
+
+/// `reshape(2, 3)`, `reshape((2, 3))` and `reshape([2, 3])` say the same.
+fn unpacked(values: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
+    if values.len() == 1 {
+        return convert::integers(&values.get_item(0)?);
+    }
+    convert::integers(values.as_any())
+}
+
+impl PyTensor {
+    #[inline]
+    fn operate<'py>(
+        &self,
+        py: Python<'py>,
+        op: BinaryOp,
+        other: &Bound<'py, PyAny>,
+        reflected: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Some(other) = convert::operand_or_none(other)? else {
+            return Ok(py.NotImplemented().into_bound(py));
+        };
+        let cost = self.inner.len().max(arg_len(&other));
+        let mine = Arg::Tensor(self.inner.clone());
+        let (a, b) = if reflected { (other, mine) } else { (mine, other) };
+        let result = funnel::run(py, cost, || ops::binary(op, a, b))?;
+        Self::from(result).into_bound_py_any(py)
+    }
+
+    fn unary(&self, py: Python<'_>, op: UnaryOp) -> PyResult<Self> {
+        on_one(py, &self.inner, |x| ops::unary(op, x))
+    }
+}
+
+#[pymethods]
+impl PyTensor {
+    /// Copies anything array-like; same as `tensor(data, dtype)`.
+    #[new]
+    #[pyo3(signature = (data, dtype=None))]
+    fn new(data: Array, dtype: Option<Type>) -> PyResult<Self> {
+        match dtype {
+            Some(Type(dtype)) => ops::cast(&data.0, dtype).map(Self::from).map_err(error::to_python),
+            None => Ok(data.0.into()),
+        }
+    }
+
+    // Description
+
+    /// Length of each axis.
+    #[getter]
+    pub(crate) fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.inner.shape())
+    }
+
+    /// Name of the element type, such as `"float32"`.
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        self.inner.dtype().name()
+    }
+
+    /// Number of axes.
+    #[getter]
+    fn ndim(&self) -> usize {
+        self.inner.rank()
+    }
+
+    /// Number of elements.
+    #[getter]
+    fn size(&self) -> usize {
+        self.inner.len()
+    }
+
+    /// Bytes of the elements.
+    #[getter]
+    fn nbytes(&self) -> usize {
+        self.inner.len() * self.inner.dtype().size()
+    }
+
+    /// `"cpu"`, or `"meta"` for a tensor of shape and dtype only.
+    #[getter]
+    fn device(&self) -> &'static str {
+        self.inner.device().name()
+    }
+
+    /// The tensor with its axes reversed.
+    #[getter(T)]
+    fn reversed_axes(&self) -> PyResult<Self> {
+        ops::transpose(&self.inner, None).map(Self::from).map_err(error::to_python)
+    }
+
+    /// The tensor with its last two axes exchanged.
+    #[getter(mT)]
+    fn matrix_transpose(&self) -> PyResult<Self> {
+        ops::matrix_transpose(&self.inner).map(Self::from).map_err(error::to_python)
+    }
+
+    // Gradients
+
+    /// Whether operations on this tensor are recorded for gradients.
+    #[getter]
+    fn requires_grad(&self) -> bool {
+        self.inner.requires_grad()
+    }
+
+    #[setter]
+    fn set_requires_grad(&mut self, value: bool) -> PyResult<()> {
+        if !value {
+            self.inner = self.inner.detach();
+        } else if !self.inner.requires_grad() {
+            self.inner = watched(&self.inner)?;
+        }
+        Ok(())
+    }
+
+    /// The gradient that `backward` left here, or None.
+    #[getter]
+    fn grad(&self) -> Option<Self> {
+        self.inner.leaf()?.gradient().map(Self::from)
+    }
+
+    #[setter]
+    fn set_grad(&self, value: Option<Array>) -> PyResult<()> {
+        match (self.inner.leaf(), value) {
+            (Some(leaf), value) => {
+                leaf.set_gradient(value.map(|value| value.0));
+                Ok(())
+            }
+            (None, None) => Ok(()),
+            (None, Some(_)) => {
+                Err(PyValueError::new_err("grad: only a leaf with requires_grad=True keeps a gradient"))
+            }
+        }
+    }
+
+    /// Whether no recorded operation made this tensor.
+    #[getter]
+    fn is_leaf(&self) -> bool {
+        !self.inner.requires_grad() || self.inner.leaf().is_some()
+    }
+
+    /// The same values outside any recorded history.
+    fn detach(&self) -> Self {
+        self.inner.detach().into()
+    }
+
+    /// Adds the gradient of this tensor to the `.grad` of every leaf it was computed from.
+    ///
+    /// Args:
+    ///     gradient: Gradient with respect to this tensor; ones if None.
+    #[pyo3(signature = (gradient=None))]
+    fn backward(&self, py: Python<'_>, gradient: Option<Array>) -> PyResult<()> {
+        let output = self.inner.clone();
+        let gradient = gradient.map(|gradient| gradient.0);
+        funnel::run(py, funnel::LONG, move || autograd::backward(&[output], &[gradient]))
+    }
+
+    // Values out
+
+    /// A NumPy array with a copy of the values. bfloat16 gives `ml_dtypes.bfloat16` where that package
+    /// is installed, else float32.
+    fn numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        export::to_numpy(py, &self.inner, true)
+    }
+
+    /// A read-only NumPy view of the values, or a copy if asked for or needed for another dtype.
+    #[pyo3(signature = (dtype=None, copy=None))]
+    fn __array__<'py>(
+        &self,
+        py: Python<'py>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let array = export::to_numpy(py, &self.inner, copy == Some(true))?;
+        let Some(dtype) = dtype.filter(|dtype| !dtype.is_none()) else { return Ok(array) };
+        let same = array.getattr("dtype")?.eq(dtype)?;
+        if !same && copy == Some(false) {
+            return Err(PyValueError::new_err("a view cannot have another dtype; allow a copy"));
+        }
+        if same { Ok(array) } else { array.call_method1("astype", (dtype,)) }
+    }
+
+    /// NumPy leaves mixed operations to this class.
+    #[classattr]
+    fn __array_priority__() -> f64 {
+        1000.0
+    }
+
+    /// The single element as a Python number.
+    fn item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        export::item(py, &self.inner)
+    }
+
+    /// Nested lists of Python numbers.
+    fn tolist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        export::to_list(py, &self.inner)
+    }
+
+    /// The memory for another library (DLPack), marked read only where the protocol can say so.
+    #[pyo3(signature = (*, stream=None, max_version=None, dl_device=None, copy=None))]
+    fn __dlpack__<'py>(
+        &self,
+        py: Python<'py>,
+        stream: Option<&Bound<'py, PyAny>>,
+        max_version: Option<(u32, u32)>,
+        dl_device: Option<(i32, i32)>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        if stream.is_some_and(|stream| !stream.is_none()) || dl_device.is_some_and(|(kind, _)| kind != dlpack::CPU) {
+            return Err(PyBufferError::new_err("__dlpack__: this tensor lies on the CPU"));
+        }
+        let tensor = if copy == Some(true) {
+            funnel::run(py, self.inner.len(), || ops::copy(&self.inner.detach()))?
+        } else {
+            self.inner.clone()
+        };
+        dlpack::export(py, &tensor, max_version.is_some_and(|(major, _)| major >= 1))
+    }
+
+    /// Device type and index, in DLPack's numbering.
+    fn __dlpack_device__(&self) -> (i32, i32) {
+        (dlpack::CPU, 0)
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let rebuild = PyModule::import(py, "corten._core")?.getattr("_rebuild")?;
+        let shape = self.inner.shape().to_vec();
+        let bytes = match self.inner.device() {
+            Device::Meta => None,
+            Device::Cpu => Some(PyBytes::new_with(py, self.nbytes(), |out| {
+                self.inner.download(out).map_err(error::to_python)
+            })?),
+        };
+        let gradient = self.inner.requires_grad();
+        Ok((rebuild, (bytes, shape, self.inner.dtype().name(), gradient).into_pyobject(py)?))
+    }
+
+    // Conversions
+
+    /// The values as another dtype.
+    fn astype(&self, py: Python<'_>, dtype: Type) -> PyResult<Self> {
+        on_one(py, &self.inner, |x| ops::cast(x, dtype.0))
+    }
+
+    /// The tensor on another device: `"meta"` keeps shape and dtype only.
+    fn to(&self, device: &str) -> PyResult<Self> {
+        match (device, self.inner.device()) {
+            ("cpu", Device::Cpu) | ("meta", Device::Meta) => Ok(self.inner.clone().into()),
+            ("meta", Device::Cpu) => Ok(Tensor::meta(self.inner.shape(), self.inner.dtype()).into()),
+            ("cpu", Device::Meta) => {
+                Err(error::to_python(Error::device("to: a meta tensor has no values to move to the CPU")))
+            }
+            _ => Err(PyValueError::new_err(format!("to: unknown device {device:?}; known: cpu, meta"))),
+        }
+    }
+
+    /// A row-major copy.
+    fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        on_one(py, &self.inner, ops::copy)
+    }
+
+    // Shape
+
+    /// The same elements under another shape; one length may be -1.
+    #[pyo3(signature = (*shape))]
+    fn reshape(&self, py: Python<'_>, shape: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let shape = ops::resolve_shape("reshape", &unpacked(shape)?, self.inner.len()).map_err(error::to_python)?;
+        on_one(py, &self.inner, |x| ops::reshape(x, &shape))
+    }
+
+    /// Axes in another order; reversed if none are given.
+    #[pyo3(signature = (*axes))]
+    fn transpose(&self, axes: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let none = axes.is_empty() || (axes.len() == 1 && axes.get_item(0)?.is_none());
+        let axes = if none { None } else { Some(unpacked(axes)?) };
+        ops::transpose(&self.inner, axes.as_deref()).map(Self::from).map_err(error::to_python)
+    }
+
+    /// All elements along one axis.
+    fn flatten(&self, py: Python<'_>) -> PyResult<Self> {
+        on_one(py, &self.inner, |x| ops::reshape(x, &[x.len()]))
+    }
+
+    /// All elements along one axis.
+    fn ravel(&self, py: Python<'_>) -> PyResult<Self> {
+        self.flatten(py)
+    }
+
+    /// Without axes of length 1: the given ones, or all.
+    #[pyo3(signature = (axis=None))]
+    fn squeeze(&self, axis: Axes) -> PyResult<Self> {
+        ops::squeeze(&self.inner, convert::axes(axis.as_ref())).map(Self::from).map_err(error::to_python)
+    }
+
+    // Reductions
+
+    /// Sum over all or the given axes.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn sum(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+        reduce(py, ReduceOp::Sum, &self.inner, &axis, keepdims)
+    }
+
+    /// Mean over all or the given axes.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn mean(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+        reduce(py, ReduceOp::Mean, &self.inner, &axis, keepdims)
+    }
+
+    /// Largest element over all or the given axes.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn max(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+        reduce(py, ReduceOp::Max, &self.inner, &axis, keepdims)
+    }
+
+    /// Smallest element over all or the given axes.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn min(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+        reduce(py, ReduceOp::Min, &self.inner, &axis, keepdims)
+    }
+
+    /// Product over all or the given axes.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn prod(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+        reduce(py, ReduceOp::Prod, &self.inner, &axis, keepdims)
+    }
+
+    /// Whether any element over all or the given axes is true.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn any(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+        reduce(py, ReduceOp::Any, &self.inner, &axis, keepdims)
+    }
+
+    /// Whether all elements over all or the given axes are true.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn all(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+        reduce(py, ReduceOp::All, &self.inner, &axis, keepdims)
+    }
+
+    /// Variance over all or the given axes; divides by `n - ddof`.
+    #[pyo3(signature = (axis=None, keepdims=false, ddof=0.0))]
+    fn var(&self, py: Python<'_>, axis: Axes, keepdims: bool, ddof: f64) -> PyResult<Self> {
+        variance(py, &self.inner, &axis, keepdims, ddof).map(Self::from)
+    }
+
+    /// Standard deviation over all or the given axes; divides by `n - ddof`.
+    #[pyo3(signature = (axis=None, keepdims=false, ddof=0.0))]
+    fn std(&self, py: Python<'_>, axis: Axes, keepdims: bool, ddof: f64) -> PyResult<Self> {
+        let variance = variance(py, &self.inner, &axis, keepdims, ddof)?;
+        on_one(py, &variance, |x| ops::unary(UnaryOp::Sqrt, x))
+    }
+
+    /// int32 index of the first largest element, of the flattened tensor if `axis` is None.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn argmax(&self, py: Python<'_>, axis: Option<isize>, keepdims: bool) -> PyResult<Self> {
+        on_one(py, &self.inner, |x| ops::arg_reduce(ArgReduceOp::Max, x, axis, keepdims))
+    }
+
+    /// int32 index of the first smallest element, of the flattened tensor if `axis` is None.
+    #[pyo3(signature = (axis=None, keepdims=false))]
+    fn argmin(&self, py: Python<'_>, axis: Option<isize>, keepdims: bool) -> PyResult<Self> {
+        on_one(py, &self.inner, |x| ops::arg_reduce(ArgReduceOp::Min, x, axis, keepdims))
+    }
+
+    /// Running sum along an axis, of the flattened tensor if `axis` is None.
+    #[pyo3(signature = (axis=None))]
+    fn cumsum(&self, py: Python<'_>, axis: Option<isize>) -> PyResult<Self> {
+        on_one(py, &self.inner, |x| match axis {
+            Some(axis) => ops::scan(ScanOp::Sum, x, axis, false),
+            None => ops::scan(ScanOp::Sum, &ops::reshape(x, &[x.len()])?, 0, false),
+        })
+    }
+
+    /// Values limited to `[min, max]`; either may be None.
+    #[pyo3(signature = (min=None, max=None))]
+    fn clip(&self, py: Python<'_>, min: Option<Operand>, max: Option<Operand>) -> PyResult<Self> {
+        on_one(py, &self.inner, |x| {
+            let mut result = x.clone();
+            if let Some(Operand(low)) = min {
+                result = ops::binary(BinaryOp::Max, result, low)?;
+            }
+            if let Some(Operand(high)) = max {
+                result = ops::binary(BinaryOp::Min, result, high)?;
+            }
+            Ok(result)
+        })
+    }
+
+    /// Values rounded to that many decimals, half to even.
+    #[pyo3(signature = (decimals=0))]
+    fn round(&self, py: Python<'_>, decimals: i32) -> PyResult<Self> {
+        on_one(py, &self.inner, |x| {
+            if decimals == 0 || !x.dtype().is_float() {
+                return ops::unary(UnaryOp::Round, x);
+            }
+            let factor = 10f64.powi(decimals.abs());
+            let factor = if decimals < 0 { 1.0 / factor } else { factor };
+            let rounded = ops::unary(UnaryOp::Round, &ops::scale(x, factor)?)?;
+            ops::binary(BinaryOp::Div, rounded, corten_tensor::core::Scalar::Float(factor))
+        })
+    }
+
+    /// Product with another tensor: inner product of vectors, matrix product of matrices.
+    fn dot(&self, py: Python<'_>, other: Array) -> PyResult<Self> {
+        let cost = funnel::product_cost(&self.inner, &other.0);
+        funnel::run(py, cost, || {
+            if self.inner.rank() == 0 || other.0.rank() == 0 {
+                return ops::mul(&self.inner, &other.0);
+            }
+            let along = if other.0.rank() == 1 { -1 } else { -2 };
+            ops::tensordot(&self.inner, &other.0, &[-1], &[along])
+        })
+        .map(Self::from)
+    }
+
+    // Operators
+
+    fn __add__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Add, other, false)
+    }
+    fn __radd__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Add, other, true)
+    }
+    fn __sub__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Sub, other, false)
+    }
+    fn __rsub__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Sub, other, true)
+    }
+    fn __mul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Mul, other, false)
+    }
+    fn __rmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Mul, other, true)
+    }
+    fn __truediv__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Div, other, false)
+    }
+    fn __rtruediv__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Div, other, true)
+    }
+    fn __floordiv__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::FloorDiv, other, false)
+    }
+    fn __rfloordiv__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::FloorDiv, other, true)
+    }
+    fn __mod__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Mod, other, false)
+    }
+    fn __rmod__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Mod, other, true)
+    }
+    fn __pow__<'py>(
+        &self,
+        py: Python<'py>,
+        other: &Bound<'py, PyAny>,
+        modulo: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if modulo.is_some() {
+            return Err(PyTypeError::new_err("pow: a modulus is not supported for tensors"));
+        }
+        self.operate(py, BinaryOp::Pow, other, false)
+    }
+    fn __rpow__<'py>(
+        &self,
+        py: Python<'py>,
+        other: &Bound<'py, PyAny>,
+        _modulo: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Pow, other, true)
+    }
+    fn __and__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::And, other, false)
+    }
+    fn __rand__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::And, other, true)
+    }
+    fn __or__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Or, other, false)
+    }
+    fn __ror__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Or, other, true)
+    }
+    fn __xor__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Xor, other, false)
+    }
+    fn __rxor__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::Xor, other, true)
+    }
+    fn __lshift__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::ShiftLeft, other, false)
+    }
+    fn __rlshift__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::ShiftLeft, other, true)
+    }
+    fn __rshift__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::ShiftRight, other, false)
+    }
+    fn __rrshift__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.operate(py, BinaryOp::ShiftRight, other, true)
+    }
+    fn __matmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        product(py, &self.inner, other, false)
+    }
+    fn __rmatmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        product(py, &self.inner, other, true)
+    }
+    fn __neg__(&self, py: Python<'_>) -> PyResult<Self> {
+        self.unary(py, UnaryOp::Neg)
+    }
+    fn __pos__(&self) -> Self {
+        self.inner.clone().into()
+    }
+    fn __abs__(&self, py: Python<'_>) -> PyResult<Self> {
+        self.unary(py, UnaryOp::Abs)
+    }
+    fn __invert__(&self, py: Python<'_>) -> PyResult<Self> {
+        self.unary(py, UnaryOp::Not)
+    }
+    #[pyo3(signature = (ndigits=None))]
+    fn __round__(&self, py: Python<'_>, ndigits: Option<i32>) -> PyResult<Self> {
+        self.round(py, ndigits.unwrap_or(0))
+    }
+
+    fn __richcmp__<'py>(
+        &self,
+        py: Python<'py>,
+        other: &Bound<'py, PyAny>,
+        comparison: PyCompare,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let op = match comparison {
+            PyCompare::Eq => CompareOp::Eq,
+            PyCompare::Ne => CompareOp::Ne,
+            PyCompare::Lt => CompareOp::Lt,
+            PyCompare::Le => CompareOp::Le,
+            PyCompare::Gt => CompareOp::Gt,
+            PyCompare::Ge => CompareOp::Ge,
+        };
+        let Some(other) = convert::operand_or_none(other)? else {
+            return Ok(py.NotImplemented().into_bound(py));
+        };
+        let cost = self.inner.len().max(arg_len(&other));
+        let mine = Arg::Tensor(self.inner.clone());
+        Self::from(funnel::run(py, cost, || ops::compare(op, mine, other))?).into_bound_py_any(py)
+    }
+
+    /// Tensors are dictionary keys by identity.
+    fn __hash__(slf: &Bound<'_, Self>) -> isize {
+        // Objects are aligned: the low bits carry nothing.
+        (slf.as_ptr() as isize) >> 4
+    }
+
+    // Protocols
+
+    fn __getitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Self> {
+        indexing::get(py, &self.inner, key).map(Self::from)
+    }
+
+    fn __setitem__(&mut self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.inner = indexing::set(py, &self.inner, key, value)?;
+        Ok(())
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        self.inner
+            .shape()
+            .first()
+            .copied()
+            .ok_or_else(|| PyTypeError::new_err("a 0-dimensional tensor has no length"))
+    }
+
+    fn __iter__(&self) -> PyResult<Rows> {
+        let len = self.__len__().map_err(|_| PyTypeError::new_err("cannot iterate over a 0-dimensional tensor"))?;
+        Ok(Rows { tensor: self.inner.clone(), next: 0, len })
+    }
+
+    fn __contains__(&self, py: Python<'_>, value: Operand) -> PyResult<bool> {
+        let found = funnel::run(py, self.inner.len(), || {
+            let equal = ops::compare(CompareOp::Eq, &self.inner, value.0)?;
+            ops::reduce(ReduceOp::Any, &equal, &(0..equal.rank()).collect::<Vec<_>>(), false)
+        })?;
+        export::truth(&found)
+    }
+
+    fn __bool__(&self) -> PyResult<bool> {
+        export::truth(&self.inner)
+    }
+
+    fn __int__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        export::integer(py, &self.inner, false)
+    }
+
+    fn __float__(&self) -> PyResult<f64> {
+        self.inner.item().map_err(error::to_python)
+    }
+
+    fn __index__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        export::integer(py, &self.inner, true)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        export::represent(py, &self.inner)
+    }
+
+    /// `f"{loss:.4f}"` formats the number of a tensor with one element.
+    fn __format__(&self, py: Python<'_>, specification: &str) -> PyResult<String> {
+        if specification.is_empty() {
+            return export::represent(py, &self.inner);
+        }
+        export::item(py, &self.inner)?.call_method1("__format__", (specification,))?.extract()
+    }
+}
+
+/// A leaf over the values of `x`.
+pub(crate) fn watched(x: &Tensor) -> PyResult<Tensor> {
+    if x.dtype().is_float() {
+        return Ok(x.watched());
+    }
+    let message = format!("requires_grad: only float tensors have gradients; got {}", x.dtype());
+    Err(error::to_python(Error::dtype(message)))
+}
+
+fn product<'py>(
+    py: Python<'py>,
+    mine: &Tensor,
+    other: &Bound<'py, PyAny>,
+    reflected: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let Some(other) = convert::operand_or_none(other)? else {
+        return Ok(py.NotImplemented().into_bound(py));
+    };
+    let other = other.into_default().map_err(error::to_python)?;
+    let (a, b) = if reflected { (&other, mine) } else { (mine, &other) };
+    let result = funnel::run(py, funnel::product_cost(a, b), || ops::matmul(a, b))?;
+    PyTensor::from(result).into_bound_py_any(py)
+}
+
+/// The rows of a tensor, one after the other.
+#[pyclass(name = "Rows", module = "corten._core")]
+pub(crate) struct Rows {
+    tensor: Tensor,
+    next: usize,
+    len: usize,
+}
+
+#[pymethods]
+impl Rows {
+    const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&mut self) -> PyResult<Option<PyTensor>> {
+        if self.next == self.len {
+            return Ok(None);
+        }
+        let at = self.next as i64;
+        self.next += 1;
+        ops::index(&self.tensor, &[ops::Index::At(at)]).map(|row| Some(row.into())).map_err(error::to_python)
+    }
+
+    fn __len__(&self) -> usize {
+        self.len - self.next
+    }
+}
+
+/// Restores a pickled tensor. Not for use by hand.
+#[pyfunction]
+#[pyo3(name = "_rebuild")]
+pub(crate) fn rebuild(
+    values: Option<&Bound<'_, PyBytes>>,
+    shape: Ints,
+    dtype: Type,
+    requires_grad: bool,
+) -> PyResult<PyTensor> {
+    let shape = shape.sizes("shape")?;
+    let dtype = dtype.0;
+    let len = corten_tensor::core::checked_len("unpickle", &shape).map_err(error::to_python)?;
+    let tensor = match values {
+        None => Tensor::meta(&shape, dtype),
+        Some(values) => {
+            let bytes = values.as_bytes();
+            let truth_values = dtype != DType::Bool || bytes.iter().all(|&byte| byte < 2);
+            if bytes.len() != len * dtype.size() || !truth_values {
+                return Err(PyValueError::new_err("unpickle: the bytes are no tensor of this shape and dtype"));
+            }
+            let mut buffer = corten_tensor::cpu::Buffer::for_elements(dtype, len).map_err(error::to_python)?;
+            buffer.as_mut_bytes().copy_from_slice(bytes);
+            Tensor::from_buffer(buffer, Layout::contiguous(&shape), dtype)
+        }
+    };
+    Ok(PyTensor::from(if requires_grad { watched(&tensor)? } else { tensor }))
+}
