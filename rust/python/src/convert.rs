@@ -124,7 +124,7 @@ fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
     }
     // Ranges, generators of rows and the like.
     if object.hasattr(intern!(py, "__getitem__"))? && object.hasattr(intern!(py, "__len__"))? {
-        if let Ok(list) = PyList::type_object(py).call1((object,)) {
+        if let Ok(list) = py.get_type::<PyList>().call1((object,)) {
             return array::from_sequence(&list).map(Some);
         }
     }

@@ -1,1 +1,56 @@
-//! To be filled.
+//! The extension module `corten._core`: thin bindings of the engine.
+//!
+//! Every call passes [`funnel::run`]. What a Python user sees is documented in `corten.ops`; the
+//! docstrings here say what the functions take.
+
+mod array;
+mod autograd;
+mod convert;
+mod dlpack;
+mod error;
+mod export;
+mod functions;
+mod funnel;
+mod indexing;
+mod optimizer;
+mod tensor;
+
+/// The engine of Corten.
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::autograd::{backward, custom_node, gradients, is_grad_enabled, set_grad_enabled};
+    #[pymodule_export]
+    use crate::dlpack::from_dlpack;
+    #[pymodule_export]
+    use crate::error::ShapeError;
+    #[pymodule_export]
+    use crate::functions::create::{arange, full, random, random_gamma, tensor};
+    #[pymodule_export]
+    use crate::functions::elementwise::{binary, cast, compare, polygamma, result_type, unary, where_};
+    #[pymodule_export]
+    use crate::functions::index::{gather, nonzero, scatter, scatter_along, slice_update, take_along};
+    #[pymodule_export]
+    use crate::functions::linalg::{
+        cholesky, det, eigh, einsum, inv, lu_factor, matmul, qr, slogdet, solve, solve_triangular, svd, tensordot,
+    };
+    #[pymodule_export]
+    use crate::functions::nn::{
+        attention, batch_norm, bias_activation, binary_cross_entropy, cross_entropy, dropout, group_norm, gru,
+        layer_norm, log_softmax, lstm, rms_norm, softmax, sparse_cross_entropy,
+    };
+    #[pymodule_export]
+    use crate::functions::reduce::{arg_reduce, logsumexp, reduce, scan, searchsorted, sort, top_k, var};
+    #[pymodule_export]
+    use crate::functions::runtime::{cpu_features, empty_cache, memory_stats, num_threads, set_num_threads};
+    #[pymodule_export]
+    use crate::functions::shape::{
+        broadcast_to, concatenate, copy, expand_dims, flip, pad, reshape, slice, squeeze, stack, transpose,
+    };
+    #[pymodule_export]
+    use crate::functions::window::{avg_pool, conv, conv_transpose, max_pool};
+    #[pymodule_export]
+    use crate::optimizer::optimizer_step;
+    #[pymodule_export]
+    use crate::tensor::{PyTensor, rebuild};
+}

@@ -1,0 +1,198 @@
+//! Tensors from data, from a value, from a range, from random bits.
+
+use corten_tensor::core::{BinaryOp, DType, Distribution, Key, Scalar};
+use corten_tensor::{Device, Tensor, execute, ops};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::convert::{self, Array, Ints, Type};
+use crate::tensor::{PyTensor, watched};
+use crate::funnel;
+
+/// A tensor with a copy of the data.
+///
+/// Args:
+///     data: A number, a nested list, a NumPy array, or another tensor. Python floats become float32,
+///         integers int32 (int64 where they need it); arrays keep their dtype.
+///     dtype: Name of the element type; that of the data if None.
+///     device: `"cpu"`, or `"meta"` for shape and dtype only.
+///     requires_grad: Whether gradients with respect to the tensor can be asked for.
+///
+/// Returns:
+///     A tensor outside any recorded history (unless `data` is a tensor with one).
+#[pyfunction]
+#[pyo3(signature = (data, dtype=None, device=None, requires_grad=false))]
+pub(crate) fn tensor(
+    py: Python<'_>,
+    data: Array,
+    dtype: Option<Type>,
+    device: Option<&str>,
+    requires_grad: bool,
+) -> PyResult<PyTensor> {
+    let mut result = data.0;
+    if let Some(Type(dtype)) = dtype {
+        result = funnel::run(py, result.len(), || ops::cast(&result, dtype))?;
+    }
+    match device {
+        None => {}
+        Some("cpu") if result.device() == Device::Cpu => {}
+        Some("meta") => result = Tensor::meta(result.shape(), result.dtype()),
+        Some("cpu") => return Err(PyValueError::new_err("tensor: a meta tensor has no values to move to the CPU")),
+        Some(other) => {
+            return Err(PyValueError::new_err(format!("tensor: unknown device {other:?}; known: cpu, meta")));
+        }
+    }
+    if requires_grad && !result.requires_grad() {
+        result = watched(&result)?;
+    }
+    Ok(result.into())
+}
+
+/// A tensor of one value.
+///
+/// Args:
+///     shape: Length of each axis.
+///     value: The value of every element.
+///     dtype: Name of the element type; bool, int32 or float32 after the value if None.
+///
+/// Returns:
+///     A tensor.
+#[pyfunction]
+#[pyo3(signature = (shape, value, dtype=None))]
+pub(crate) fn full(
+    py: Python<'_>,
+    shape: Ints,
+    value: &Bound<'_, PyAny>,
+    dtype: Option<Type>,
+) -> PyResult<PyTensor> {
+    let shape = shape.sizes("full: shape")?;
+    let value = convert::scalar(value)?;
+    let dtype = dtype.map_or(default_dtype(value), |dtype| dtype.0);
+    let cost = shape.iter().product();
+    funnel::run(py, cost, || execute::full(&shape, value, dtype)).map(Into::into)
+}
+
+const fn default_dtype(value: Scalar) -> DType {
+    match value {
+        Scalar::Bool(_) => DType::Bool,
+        Scalar::Int(_) => DType::I32,
+        Scalar::Float(_) => DType::F32,
+    }
+}
+
+/// `start, start + step, ...` up to, not including, `stop`.
+///
+/// Args:
+///     start: First value, or the end if `stop` is None.
+///     stop: The end.
+///     step: Distance of neighbors.
+///     dtype: Name of the element type; int32, or float32 if any argument is a float.
+///
+/// Returns:
+///     A 1-dimensional tensor.
+#[pyfunction]
+#[pyo3(signature = (start, stop=None, step=None, dtype=None))]
+pub(crate) fn arange(
+    py: Python<'_>,
+    start: &Bound<'_, PyAny>,
+    stop: Option<&Bound<'_, PyAny>>,
+    step: Option<&Bound<'_, PyAny>>,
+    dtype: Option<Type>,
+) -> PyResult<PyTensor> {
+    let first = convert::scalar(start)?;
+    let (start, stop) = match stop {
+        Some(stop) => (first, convert::scalar(stop)?),
+        None => (Scalar::Int(0), first),
+    };
+    let step = step.map_or(Ok(Scalar::Int(1)), convert::scalar)?;
+    let float = [start, stop, step].iter().any(|value| matches!(value, Scalar::Float(_)));
+    let dtype = dtype.map_or(if float { DType::F32 } else { DType::I32 }, |dtype| dtype.0);
+    if step.to_f64() == 0.0 {
+        return Err(PyValueError::new_err("arange: step must not be zero"));
+    }
+    let count = ((stop.to_f64() - start.to_f64()) / step.to_f64()).ceil();
+    if !count.is_finite() {
+        return Err(PyValueError::new_err("arange: start, stop and step must be finite"));
+    }
+    let len = if count > 0.0 { count as usize } else { 0 };
+    funnel::run(py, len, || ops::arange(start, step, len, dtype)).map(Into::into)
+}
+
+/// Random numbers that depend on (seed, stream) and position alone.
+///
+/// Args:
+///     distribution: `"bits"` (uint32), `"uniform"` on [low, high), `"normal"`, `"truncated_normal"`
+///         (within two deviations), or `"integers"` on [low, high).
+///     shape: Length of each axis.
+///     dtype: Name of the element type.
+///     seed: First half of the key.
+///     stream: Second half of the key.
+///     low: Lower end; 0 if None.
+///     high: Upper end; 1 for `"uniform"` if None.
+///
+/// Returns:
+///     A tensor.
+#[pyfunction]
+#[pyo3(signature = (distribution, shape, dtype, seed, stream=0, low=None, high=None))]
+pub(crate) fn random(
+    py: Python<'_>,
+    distribution: &str,
+    shape: Ints,
+    dtype: Type,
+    seed: u64,
+    stream: u64,
+    low: Option<&Bound<'_, PyAny>>,
+    high: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyTensor> {
+    let shape = shape.sizes("random: shape")?;
+    let drawn = match distribution {
+        "bits" => Distribution::Bits,
+        "uniform" => Distribution::Uniform,
+        "normal" => Distribution::Normal,
+        "truncated_normal" => Distribution::TruncatedNormal,
+        "integers" => {
+            let end = |value: Option<&Bound<'_, PyAny>>, name: &str| match value {
+                Some(value) => value.extract::<i64>(),
+                None if name == "low" => Ok(0),
+                None => Err(PyTypeError::new_err("random: integers need `high`")),
+            };
+            Distribution::Integers { low: end(low, "low")?, high: end(high, "high")? }
+        }
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "random: unknown distribution {other:?}; known: bits, uniform, normal, truncated_normal, integers"
+            )));
+        }
+    };
+    let key = Key { seed, stream };
+    let scaled = distribution == "uniform" && (low.is_some() || high.is_some());
+    let low = low.map_or(Ok(0.0), |value| value.extract::<f64>())?;
+    let high = high.map_or(Ok(1.0), |value| value.extract::<f64>())?;
+    // Each draw costs about ten elementwise steps.
+    let cost = shape.iter().product::<usize>().saturating_mul(10);
+    funnel::run(py, cost, || {
+        let result = ops::random(drawn, &shape, dtype.0, key)?;
+        if !scaled {
+            return Ok(result);
+        }
+        let stretched = ops::binary(BinaryOp::Mul, result, Scalar::Float(high - low))?;
+        ops::binary(BinaryOp::Add, stretched, Scalar::Float(low))
+    })
+    .map(Into::into)
+}
+
+/// Gamma(alpha, 1) samples, one for each element of `alpha`.
+///
+/// Args:
+///     alpha: Shape parameters, positive.
+///     seed: First half of the key.
+///     stream: Second half of the key.
+///
+/// Returns:
+///     A float tensor of the shape of `alpha`.
+#[pyfunction]
+#[pyo3(signature = (alpha, seed, stream=0))]
+pub(crate) fn random_gamma(py: Python<'_>, alpha: Array, seed: u64, stream: u64) -> PyResult<PyTensor> {
+    let cost = alpha.0.len().saturating_mul(50);
+    funnel::run(py, cost, || ops::random_gamma(&alpha.0, Key { seed, stream })).map(Into::into)
+}

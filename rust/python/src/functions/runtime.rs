@@ -1,0 +1,63 @@
+//! Threads, memory, the machine.
+
+use corten_tensor::cpu::{memory, parallel, simd};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// Sets how many threads operations use. Results do not depend on it.
+///
+/// Args:
+///     threads: At least 1, the calling thread included.
+#[pyfunction]
+pub(crate) fn set_num_threads(threads: usize) -> PyResult<()> {
+    if threads == 0 {
+        return Err(PyValueError::new_err("set_num_threads: at least one thread is needed"));
+    }
+    parallel::set_num_threads(threads);
+    Ok(())
+}
+
+/// How many threads operations use.
+///
+/// Returns:
+///     The number, the calling thread included.
+#[pyfunction]
+pub(crate) fn num_threads() -> usize {
+    parallel::num_threads()
+}
+
+/// What the allocator holds, in bytes.
+///
+/// Returns:
+///     `allocated` (in use), `cached` (kept for reuse) and `peak` (the most in use at one time).
+#[pyfunction]
+pub(crate) fn memory_stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let stats = memory::stats();
+    let result = PyDict::new(py);
+    result.set_item("allocated", stats.allocated)?;
+    result.set_item("cached", stats.cached)?;
+    result.set_item("peak", stats.peak)?;
+    Ok(result)
+}
+
+/// Gives memory that waits for reuse back to the system.
+#[pyfunction]
+pub(crate) fn empty_cache(py: Python<'_>) {
+    py.detach(memory::empty_cache);
+}
+
+/// Which instruction sets the machine has and which one is in use.
+///
+/// Returns:
+///     `isa` (the name of the one in use) and whether each known one is usable.
+#[pyfunction]
+pub(crate) fn cpu_features(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let isa = simd::isa();
+    let result = PyDict::new(py);
+    result.set_item("isa", isa.name())?;
+    for known in [simd::Isa::Avx2, simd::Isa::Avx512] {
+        result.set_item(known.name(), known <= isa)?;
+    }
+    Ok(result)
+}
