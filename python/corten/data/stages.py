@@ -1,0 +1,186 @@
+"""The work behind the steps of a data set."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+
+
+def check_count(value: Any, method: str, name: str) -> int:
+    """Gives a number of elements as int.
+
+    Raises:
+        ValueError: It is not a whole number of at least 1.
+    """
+    try:
+        count = int(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Dataset.{method}: {name} must be a whole number; got {value!r}") from error
+    if count < 1 or count != value:
+        raise ValueError(f"Dataset.{method}: {name} must be a whole number of at least 1; got {value!r}")
+    return count
+
+
+def groups(source: Iterator[Any], size: int, drop_remainder: bool) -> Iterator[list[Any]]:
+    """Gives lists of `size` elements."""
+    while group := list(itertools.islice(source, size)):
+        if len(group) == size or not drop_remainder:
+            yield group
+
+
+def pad_and_stack(parts: Sequence[Any], value: Any) -> np.ndarray:
+    """Fills arrays up at their ends to the largest size and joins them."""
+    arrays = [np.asarray(part) for part in parts]
+    shape = tuple(max(sizes) for sizes in zip(*(array.shape for array in arrays), strict=True))
+    result = np.full((len(arrays), *shape), value, dtype=arrays[0].dtype)
+    for index, array in enumerate(arrays):
+        result[(index, *(slice(size) for size in array.shape))] = array
+    return result
+
+
+def repeated(source: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """Starts again at the end; a source that gives nothing ends it."""
+    while True:
+        empty = True
+        for element in source():
+            empty = False
+            yield element
+        if empty:
+            return
+
+
+class PassGenerators:
+    """Gives every pass its random generator.
+
+    Args:
+        seed: Number that fixes the orders; the global generator is drawn from if None.
+        vary: Whether passes differ.
+    """
+
+    def __init__(self, seed: int | None, vary: bool) -> None:
+        self._seed = seed
+        self._vary = vary
+        self._passes = 0
+        self._first: tuple[int, int] | None = None
+
+    def next(self) -> np.random.Generator:
+        """Gives the generator of the next pass."""
+        if self._seed is not None:
+            key = (self._seed % 2**64, self._passes if self._vary else 0)
+        elif self._first is None or self._vary:
+            from corten.random import draw_key
+
+            seed, stream = draw_key(None)
+            key = (int(seed) % 2**64, int(stream) % 2**64)
+            self._first = key
+        else:
+            key = self._first
+        self._passes += 1
+        return np.random.Generator(np.random.Philox(key=np.array(key, dtype=np.uint64)))
+
+
+def shuffled(source: Iterator[Any], size: int, generator: np.random.Generator) -> Iterator[Any]:
+    """Draws every element from a buffer of `size`."""
+    buffer = list(itertools.islice(source, size))
+    for element in source:
+        index = int(generator.integers(len(buffer)))
+        yield buffer[index]
+        buffer[index] = element
+    for index in generator.permutation(len(buffer)):
+        yield buffer[index]
+
+
+class Cache:
+    """Keeps the elements of the first complete pass.
+
+    Args:
+        source: Starts a pass of what is kept.
+    """
+
+    def __init__(self, source: Callable[[], Iterator[Any]]) -> None:
+        self._source = source
+        self._kept: list[Any] | None = None
+
+    def elements(self) -> Iterator[Any]:
+        """Starts a pass."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Any] = []
+        for element in self._source():
+            kept.append(element)
+            yield element
+        # A pass that was left early never comes here, so the cache is always whole.
+        self._kept = kept
+
+
+def parallel_map(function: Callable[[Any], Any], source: Iterator[Any], workers: int) -> Iterator[Any]:
+    """Applies a function on threads; results come in order."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="corten-data") as pool:
+        try:
+            for element in itertools.islice(source, 2 * workers):
+                waiting.append(pool.submit(function, element))
+            while waiting:
+                yield waiting.popleft().result()
+                for element in itertools.islice(source, 1):
+                    waiting.append(pool.submit(function, element))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _End:
+    """Put into the queue when the source ended, with the error if there was one."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def prefetched(source: Callable[[], Iterator[Any]], ahead: int) -> Iterator[Any]:
+    """Runs a source on a thread, up to `ahead` elements in advance."""
+    import queue
+
+    waiting: queue.Queue[Any] = queue.Queue(ahead)
+    stopped = threading.Event()
+
+    def put(item: Any) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            for element in source():
+                if not put(element):
+                    return
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that reads
+            put(_End(error))
+            return
+        put(_End())
+
+    thread = threading.Thread(target=work, name="corten-prefetch", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = waiting.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        # The reader may stop early; the thread must not wait for it for ever.
+        stopped.set()
+

@@ -1,0 +1,44 @@
+"""150 iris flowers, inside the wheel: no download."""
+
+from __future__ import annotations
+
+from corten.datasets.shipped_files import Split, load_split, names
+
+
+def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
+    """Gives four measurements of flowers of three species.
+
+    Args:
+        test_split: Part of the samples to test on.
+        seed: Number that fixes the order and so the split.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: floats of shape `(n, 4)` in centimeters, and
+        uint8 classes of shape `(n,)`.
+
+    Example:
+        >>> (x_train, y_train), (x_test, y_test) = load_data()
+        >>> x_train.shape, x_test.shape
+        ((120, 4), (30, 4))
+    """
+    return load_split("iris", test_split, seed)
+
+
+def get_feature_names() -> list[str]:
+    """Gives the names of the measurements.
+
+    Example:
+        >>> get_feature_names()[0]
+        'sepal length (cm)'
+    """
+    return names("iris", "feature_names")
+
+
+def get_label_names() -> list[str]:
+    """Gives the names of the classes, in the order of their numbers.
+
+    Example:
+        >>> get_label_names()
+        ['setosa', 'versicolor', 'virginica']
+    """
+    return names("iris", "target_names")
