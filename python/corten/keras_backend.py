@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from corten import config
-from corten.naming import clear_session as clear_session
+from corten.utils.session import clear_session as clear_session
 
 epsilon = config.epsilon
 floatx = config.floatx

@@ -87,10 +87,11 @@ class BackupAndRestore(Callback):
 
     def _write(self, next_epoch: int) -> None:
         """Writes the state beside the old copy and then puts it in its place, so that one is always whole."""
-        from corten.random import get_global_state
+        from corten.random import seed_generator
 
+        default = seed_generator._default
         arrays = {f"variable_{index}": np.asarray(variable) for index, variable in enumerate(self._variables())}
-        information = {"epoch": next_epoch, "random": get_global_state()}
+        information = {"epoch": next_epoch, "random": [default.seed, default.count]}
         temporary = self._path.with_suffix(".writing.npz")
         with temporary.open("wb") as file:
             np.savez(file, information=np.array(json.dumps(information)), **arrays)  # type: ignore[arg-type]
@@ -101,7 +102,7 @@ class BackupAndRestore(Callback):
         os.replace(temporary, self._path)
 
     def _restore(self, path: Path) -> None:
-        from corten.random import set_global_state
+        from corten.random import seed_generator
 
         with np.load(path, allow_pickle=False) as state:
             information = json.loads(str(state["information"]))
@@ -115,5 +116,6 @@ class BackupAndRestore(Callback):
             )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
-        set_global_state(information["random"])
+        default = seed_generator._default
+        default.seed, default.count = information["random"]
         self.model._training_state.resume_epoch = int(information["epoch"])

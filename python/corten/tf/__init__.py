@@ -1,0 +1,60 @@
+"""TensorFlow's door: tutorial code runs with the import line changed to `import corten.tf as tf`.
+
+It has what tutorials use of `tf` beside `tf.keras`: tensors, variables, the gradient tape, `tf.data`,
+`tf.random.set_seed`. Everything runs eagerly; `tf.function` gives the function back. `tf.keras` is
+Corten itself, so `from corten.tf.keras import layers, models` works as well.
+
+Example:
+    >>> import corten.tf as tf
+    >>> tf.random.set_seed(42)
+    >>> x = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    >>> tf.reduce_mean(x, axis=0).numpy()
+    array([2., 3.], dtype=float32)
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import corten
+from corten import Tensor as Tensor
+from corten import keras as keras
+from corten.autograd import GradientTape as GradientTape
+from corten.autograd import custom_gradient as custom_gradient
+from corten.autograd import stop_gradient as stop_gradient
+from corten.tf import config as config
+from corten.tf import data as data
+from corten.tf import linalg as linalg
+from corten.tf import math as math
+from corten.tf import nn as nn
+from corten.tf import random as random
+from corten.tf.dtypes import DTYPE_NAMES
+from corten.tf.functions import *  # noqa: F403 - the door opens on all of them
+from corten.tf.variables import Variable as Variable
+from corten.tf.variables import constant as constant
+from corten.tf.variables import convert_to_tensor as convert_to_tensor
+from corten.tf.variables import function as function
+from corten.tf.variables import is_tensor as is_tensor
+
+# `corten.tf.keras` is the module `corten.keras`; without this entry Python would look for a file.
+sys.modules[f"{__name__}.keras"] = keras
+
+#: Programs look at the first digit to know which API to use; this is the one they get.
+__version__ = f"2.16.0+corten.{corten.__version__}"
+
+newaxis = None
+
+
+def executing_eagerly() -> bool:
+    """Gives True: everything runs eagerly."""
+    return True
+
+
+def __getattr__(name: str) -> Any:
+    if name in DTYPE_NAMES:
+        return DTYPE_NAMES[name]
+    from corten.identifiers import suggestion
+
+    hint = suggestion(name, [key for key in globals() if not key.startswith("_")])
+    raise AttributeError(f"corten.tf has no {name!r}; it holds the part of TensorFlow that tutorials use.{hint}")

@@ -1,0 +1,76 @@
+"""`tf.config`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import corten
+
+
+@dataclass(frozen=True)
+class PhysicalDevice:
+    """A device of this machine.
+
+    Attributes:
+        name: Its name.
+        device_type: 'CPU' or 'GPU'.
+    """
+
+    name: str
+    device_type: str
+
+
+def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
+    """Lists the devices Corten computes on.
+
+    Example:
+        >>> list_physical_devices("CPU")[0].device_type
+        'CPU'
+    """
+    devices = [PhysicalDevice("/physical_device:CPU:0", "CPU")]
+    return [device for device in devices if device_type in (None, device.device_type)]
+
+
+list_logical_devices = list_physical_devices
+
+
+def run_functions_eagerly(run_eagerly: bool) -> None:
+    """Does nothing: everything runs eagerly."""
+
+
+def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
+    """Does nothing."""
+
+
+class threading:  # noqa: N801 - TensorFlow's name
+    """`tf.config.threading`."""
+
+    @staticmethod
+    def set_intra_op_parallelism_threads(num_threads: int) -> None:
+        """Sets the number of threads; 0 leaves it as it is."""
+        if num_threads:
+            corten.set_num_threads(num_threads)
+
+    @staticmethod
+    def set_inter_op_parallelism_threads(num_threads: int) -> None:
+        """Does nothing: operations follow one another."""
+
+    @staticmethod
+    def get_intra_op_parallelism_threads() -> int:
+        """Gives the number of threads."""
+        return corten.num_threads()
+
+
+class experimental:  # noqa: N801 - TensorFlow's name
+    """`tf.config.experimental`."""
+
+    list_physical_devices = staticmethod(list_physical_devices)
+
+    @staticmethod
+    def set_memory_growth(device: Any, enable: bool) -> None:
+        """Does nothing: memory always grows by need."""
+
+    @staticmethod
+    def enable_op_determinism() -> None:
+        """Does nothing: everything is deterministic."""

@@ -1,0 +1,229 @@
+"""Functions of tensors under TensorFlow's names and with its defaults."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from corten import ops
+from corten.ops import abs as abs
+from corten.ops import add as add
+from corten.ops import cos as cos
+from corten.ops import cumsum as cumsum
+from corten.ops import divide as divide
+from corten.ops import einsum as einsum
+from corten.ops import equal as equal
+from corten.ops import exp as exp
+from corten.ops import expand_dims as expand_dims
+from corten.ops import eye as eye
+from corten.ops import floor as floor
+from corten.ops import greater as greater
+from corten.ops import greater_equal as greater_equal
+from corten.ops import less as less
+from corten.ops import less_equal as less_equal
+from corten.ops import linspace as linspace
+from corten.ops import logical_and as logical_and
+from corten.ops import logical_not as logical_not
+from corten.ops import logical_or as logical_or
+from corten.ops import maximum as maximum
+from corten.ops import meshgrid as meshgrid
+from corten.ops import minimum as minimum
+from corten.ops import multiply as multiply
+from corten.ops import negative as negative
+from corten.ops import not_equal as not_equal
+from corten.ops import ones_like as ones_like
+from corten.ops import power as pow  # noqa: A004 - TensorFlow's name
+from corten.ops import reshape as reshape
+from corten.ops import round as round  # noqa: A004 - TensorFlow's name
+from corten.ops import sigmoid as sigmoid
+from corten.ops import sign as sign
+from corten.ops import sin as sin
+from corten.ops import sqrt as sqrt
+from corten.ops import square as square
+from corten.ops import squeeze as squeeze
+from corten.ops import stack as stack
+from corten.ops import subtract as subtract
+from corten.ops import tanh as tanh
+from corten.ops import tensordot as tensordot
+from corten.ops import tile as tile
+from corten.ops import unstack as unstack
+from corten.ops import where as where
+from corten.ops import zeros_like as zeros_like
+
+
+def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
+    """Gives `x` in another dtype."""
+    return ops.cast(x, dtype)
+
+
+def identity(input: Any, name: str | None = None) -> Any:  # noqa: A002 - TensorFlow's name
+    """Gives a tensor of the same values."""
+    return ops.copy(input)
+
+
+def reduce_sum(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Gives the sum over axes; over all if None."""
+    return ops.sum(input_tensor, axis=axis, keepdims=keepdims)
+
+
+def reduce_mean(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Gives the mean over axes; over all if None."""
+    return ops.mean(input_tensor, axis=axis, keepdims=keepdims)
+
+
+def reduce_max(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Gives the largest value over axes; over all if None."""
+    return ops.max(input_tensor, axis=axis, keepdims=keepdims)
+
+
+def reduce_min(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Gives the smallest value over axes; over all if None."""
+    return ops.min(input_tensor, axis=axis, keepdims=keepdims)
+
+
+def reduce_prod(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Gives the product over axes; over all if None."""
+    return ops.prod(input_tensor, axis=axis, keepdims=keepdims)
+
+
+def reduce_any(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Tells whether any value over axes is true."""
+    return ops.any(input_tensor, axis=axis, keepdims=keepdims)
+
+
+def reduce_all(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Tells whether all values over axes are true."""
+    return ops.all(input_tensor, axis=axis, keepdims=keepdims)
+
+
+def reduce_logsumexp(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """Gives the logarithm of the sum of the exponentials over axes."""
+    return ops.logsumexp(input_tensor, axis=axis, keepdims=keepdims)
+
+
+def argmax(input: Any, axis: int = 0, output_type: Any = "int64", name: str | None = None) -> Any:  # noqa: A002
+    """Gives the index of the largest value; along the first axis by default, as in TensorFlow."""
+    return ops.cast(ops.argmax(input, axis=0 if axis is None else axis), output_type)
+
+
+def argmin(input: Any, axis: int = 0, output_type: Any = "int64", name: str | None = None) -> Any:  # noqa: A002
+    """Gives the index of the smallest value; along the first axis by default, as in TensorFlow."""
+    return ops.cast(ops.argmin(input, axis=0 if axis is None else axis), output_type)
+
+
+def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, **_: Any) -> Any:
+    """Gives the matrix product of the last two axes."""
+    a, b = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
+    return ops.matmul(ops.swapaxes(a, -1, -2) if transpose_a else a, ops.swapaxes(b, -1, -2) if transpose_b else b)
+
+
+def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str | None = None) -> Any:
+    """Puts the axes into another order; reversed if None."""
+    return ops.transpose(a, axes=perm)
+
+
+def matrix_transpose(a: Any, name: str | None = None, conjugate: bool = False) -> Any:
+    """Swaps the last two axes."""
+    return ops.swapaxes(a, -1, -2)
+
+
+def concat(values: Any, axis: int, name: str | None = None) -> Any:
+    """Joins tensors along an axis."""
+    return ops.concatenate(values, axis=axis)
+
+
+def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: str | None = None) -> Any:
+    """Cuts a tensor into equal parts (a number) or parts of given sizes (a list)."""
+    if isinstance(num_or_size_splits, int):
+        return ops.split(value, num_or_size_splits, axis=axis)
+    borders: list[int] = []
+    total = 0
+    for size in list(num_or_size_splits)[:-1]:
+        total += int(size)
+        borders.append(total)
+    return ops.split(value, borders, axis=axis)
+
+
+def gather(params: Any, indices: Any, validate_indices: Any = None, axis: int = 0, **_: Any) -> Any:
+    """Takes entries along an axis; along the first by default."""
+    return ops.take(params, indices, axis=axis)
+
+
+def boolean_mask(tensor: Any, mask: Any, axis: int | None = None, name: str | None = None) -> Any:
+    """Keeps the entries where the mask is true."""
+    return ops.convert_to_tensor(tensor)[ops.convert_to_tensor(mask, "bool")]
+
+
+def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None) -> Any:
+    """Limits the values."""
+    return ops.minimum(ops.maximum(t, clip_value_min), clip_value_max)
+
+
+def one_hot(
+    indices: Any, depth: int, on_value: Any = None, off_value: Any = None, axis: Any = None, dtype: Any = None, **_: Any
+) -> Any:
+    """Turns class indices into one-hot rows."""
+    result = ops.one_hot(indices, depth, axis=-1 if axis is None else axis, dtype=dtype or "float32")
+    if on_value is None and off_value is None:
+        return result
+    on, off = 1 if on_value is None else on_value, 0 if off_value is None else off_value
+    return result * (on - off) + off
+
+
+def shape(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:  # noqa: A002
+    """Gives the shape as a tensor."""
+    return ops.convert_to_tensor(list(ops.shape(input)), out_type)
+
+
+def size(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:  # noqa: A002
+    """Gives the number of values."""
+    return ops.cast(ops.size(input), out_type)
+
+
+def rank(input: Any, name: str | None = None) -> int:  # noqa: A002
+    """Gives the number of axes."""
+    return int(ops.ndim(input))
+
+
+def zeros(shape: Any, dtype: Any = "float32", name: str | None = None) -> Any:
+    """Makes a tensor of zeros."""
+    return ops.zeros(shape, dtype)
+
+
+def ones(shape: Any, dtype: Any = "float32", name: str | None = None) -> Any:
+    """Makes a tensor of ones."""
+    return ops.ones(shape, dtype)
+
+
+def fill(dims: Any, value: Any, name: str | None = None) -> Any:
+    """Makes a tensor of one value."""
+    return ops.full(dims, value)
+
+
+def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range") -> Any:
+    """Makes a row of numbers."""
+    return ops.arange(start, limit, delta, dtype=dtype)
+
+
+def pad(
+    tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: str | None = None
+) -> Any:
+    """Adds values around a tensor."""
+    kind = mode.lower()
+    if kind == "constant":
+        return ops.pad(tensor, paddings, mode=kind, constant_values=constant_values)
+    return ops.pad(tensor, paddings, mode=kind)
+
+
+def group(*inputs: Any, **_: Any) -> None:
+    """Does nothing: everything has been computed already."""
+
+
+def print(*inputs: Any, end: str = "\n", sep: str = " ", **_: Any) -> None:
+    """Prints values."""
+    builtins.print(*(value.numpy() if hasattr(value, "numpy") else value for value in inputs), end=end, sep=sep)
+
+
+__all__ = [
+    name for name in dir() if not name.startswith("_") and name not in ("Any", "annotations", "builtins", "ops")
+]
