@@ -45,7 +45,9 @@ class BackupAndRestore(Callback):
             raise ValueError("BackupAndRestore: backup_dir is empty; give a folder for the copies")
         whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
         if save_freq != "epoch" and not whole:
-            raise ValueError(f"BackupAndRestore: save_freq must be 'epoch' or a number of batches; got {save_freq!r}")
+            raise ValueError(
+                f"BackupAndRestore: save_freq must be 'epoch' or a number of batches; got {save_freq!r}"
+            )
         self.backup_dir = Path(backup_dir)
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
@@ -83,14 +85,19 @@ class BackupAndRestore(Callback):
                 shutil.rmtree(self.backup_dir)
 
     def _variables(self) -> list[Any]:
-        return [*self.model.variables, *(self.model.optimizer.variables if self.model.optimizer is not None else [])]
+        return [
+            *self.model.variables,
+            *(self.model.optimizer.variables if self.model.optimizer is not None else []),
+        ]
 
     def _write(self, next_epoch: int) -> None:
         """Writes the state beside the old copy and then puts it in its place, so that one is always whole."""
         from corten.random import seed_generator
 
         default = seed_generator._default
-        arrays = {f"variable_{index}": np.asarray(variable) for index, variable in enumerate(self._variables())}
+        arrays = {
+            f"variable_{index}": np.asarray(variable) for index, variable in enumerate(self._variables())
+        }
         information = {"epoch": next_epoch, "random": [default.seed, default.count]}
         temporary = self._path.with_suffix(".writing.npz")
         with temporary.open("wb") as file:
@@ -111,7 +118,8 @@ class BackupAndRestore(Callback):
         shapes = [tuple(variable.shape) for variable in variables]
         if [array.shape for array in arrays] != shapes:
             raise ValueError(
-                f"BackupAndRestore: the copy in {str(path)!r} is of another model (its variables have other shapes). "
+                f"BackupAndRestore: the copy in {str(path)!r} is of another model (its variables have other "
+                "shapes). "
                 "Give every training a backup_dir of its own, or delete the folder."
             )
         for variable, array in zip(variables, arrays, strict=True):

@@ -77,7 +77,9 @@ class CallbackList:
         """Whether any callback looks at single training steps."""
         return any(
             callback.watches_batches if isinstance(callback, ProgbarLogger) else True
-            for callback in self._using("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+            for callback in self._using(
+                "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"
+            )
         )
 
     @property
@@ -186,7 +188,11 @@ def _flatten(callbacks: Any) -> Iterable[Callback]:
         yield from callbacks.callbacks
         return
     if isinstance(callbacks, type):
-        raise TypeError(f"callbacks holds the class {callbacks.__name__}; make an object of it: {callbacks.__name__}(...)")
+        raise TypeError(
+            f"callbacks holds the class {callbacks.__name__}; make an object of it: {callbacks.__name__}(...)"
+        )
     if not isinstance(callbacks, Callback) and not hasattr(callbacks, "on_epoch_end"):
-        raise TypeError(f"callbacks must be corten.callbacks.Callback objects; got {type(callbacks).__name__}")
+        raise TypeError(
+            f"callbacks must be corten.callbacks.Callback objects; got {type(callbacks).__name__}"
+        )
     yield callbacks

@@ -26,5 +26,7 @@ def check_writable(path: str | os.PathLike[str], who: str) -> Path:
     except OSError as error:
         reason = error.strerror or str(error)
     if reason:
-        raise OSError(f"{who}: cannot write {str(target)!r}: {reason}. Training has not started; give another path.")
+        raise OSError(
+            f"{who}: cannot write {str(target)!r}: {reason}. Training has not started; give another path."
+        )
     return target

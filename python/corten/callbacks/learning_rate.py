@@ -92,7 +92,9 @@ class ReduceLROnPlateau(MonitorCallback):
         if kwargs:
             raise TypeError(f"ReduceLROnPlateau: unknown argument {', '.join(sorted(kwargs))}")
         if factor >= 1.0:
-            raise ValueError(f"ReduceLROnPlateau: factor must be below 1, to lower the learning rate; got {factor}")
+            raise ValueError(
+                f"ReduceLROnPlateau: factor must be below 1, to lower the learning rate; got {factor}"
+            )
         super().__init__(monitor, mode, min_delta=min_delta)
         self.factor = factor
         self.patience = patience

@@ -44,14 +44,18 @@ class ModelCheckpoint(MonitorCallback):
         super().__init__(monitor, mode, initial_value_threshold)
         whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
         if save_freq != "epoch" and not whole:
-            raise ValueError(f"ModelCheckpoint: save_freq must be 'epoch' or a number of batches; got {save_freq!r}")
+            raise ValueError(
+                f"ModelCheckpoint: save_freq must be 'epoch' or a number of batches; got {save_freq!r}"
+            )
         self.filepath = os.fspath(filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
         self._fields = {
-            name.split("[")[0].split(".")[0] for _, name, _, _ in string.Formatter().parse(self.filepath) if name
+            name.split("[")[0].split(".")[0]
+            for _, name, _, _ in string.Formatter().parse(self.filepath)
+            if name
         }
         self._batches = 0
         self._epoch = 0
@@ -83,7 +87,8 @@ class ModelCheckpoint(MonitorCallback):
         missing = sorted(self._fields - set(values))
         if missing:
             raise KeyError(
-                f"ModelCheckpoint: filepath {self.filepath!r} uses {{{missing[0]}}}, but there is no such value; "
+                f"ModelCheckpoint: filepath {self.filepath!r} uses {{{missing[0]}}}, but there is no such "
+                "value; "
                 f"available are {', '.join(sorted(values))}"
             )
         return self.filepath.format(**values)
@@ -102,7 +107,10 @@ class ModelCheckpoint(MonitorCallback):
                 return
             if self.verbose > 0:
                 before = "" if self.best is None else f" from {format_value(self.best)}"
-                write(f"{when}: {self.monitor} improved{before} to {format_value(current)}, saving model to {path}\n")
+                write(
+                    f"{when}: {self.monitor} improved{before} to {format_value(current)}, saving model to "
+                    f"{path}\n"
+                )
             self.best = current
         elif self.verbose > 0:
             write(f"{when}: saving model to {path}\n")

@@ -41,7 +41,11 @@ class MonitorCallback(Callback):
     """
 
     def __init__(
-        self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
+        self,
+        monitor: str = "val_loss",
+        mode: str = "auto",
+        baseline: float | None = None,
+        min_delta: float = 0,
     ) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max'; got {mode!r}")
@@ -101,7 +105,8 @@ class MonitorCallback(Callback):
                 hint = " There is no validation data: pass validation_data or validation_split to fit, or "
                 hint += f"monitor={self.monitor.removeprefix('val_')!r}."
             warnings.warn(
-                f"{type(self).__name__}: there is no value {self.monitor!r} to watch; available are {available}.{hint}",
+                f"{type(self).__name__}: there is no value {self.monitor!r} to watch; available are "
+                f"{available}.{hint}",
                 UserWarning,
                 stacklevel=3,
             )

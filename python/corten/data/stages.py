@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 
-
 def check_count(value: Any, method: str, name: str) -> int:
     """Gives a number of elements as int.
 
@@ -165,7 +164,7 @@ def prefetched(source: Callable[[], Iterator[Any]], ahead: int) -> Iterator[Any]
             for element in source():
                 if not put(element):
                     return
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that reads
+        except BaseException as error:
             put(_End(error))
             return
         put(_End())
@@ -183,4 +182,3 @@ def prefetched(source: Callable[[], Iterator[Any]], ahead: int) -> Iterator[Any]
     finally:
         # The reader may stop early; the thread must not wait for it for ever.
         stopped.set()
-

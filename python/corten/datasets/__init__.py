@@ -1,5 +1,8 @@
-"""Data sets. `mnist_sample`, `digits`, `iris`, `breast_cancer` and `wine` are inside the wheel; others are
-found on the machine, on a mirror or at their well-known address. Each has `load_data()`."""
+"""Data sets; each has `load_data()`.
+
+`mnist_sample`, `digits`, `iris`, `breast_cancer` and `wine` are inside the wheel; others are found on the
+machine, on a mirror or at their well-known address.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from corten.datasets import (
-        boston_housing, breast_cancer, california_housing, cifar10, cifar100, digits, fashion_mnist, imdb, iris,
-        mnist, mnist_sample, reuters, wine,
+        boston_housing,
+        breast_cancer,
+        california_housing,
+        cifar10,
+        cifar100,
+        digits,
+        fashion_mnist,
+        imdb,
+        iris,
+        mnist,
+        mnist_sample,
+        reuters,
+        wine,
     )  # fmt: skip
 
 __all__ = [

@@ -1,7 +1,8 @@
 """Boston housing: 506 districts, 13 features and the price of houses in the 1970s.
 
 One feature was made to measure a supposed effect of the share of Black residents. Prefer
-`corten.datasets.california_housing`; this one is here because old tutorials use it."""
+`corten.datasets.california_housing`; this one is here because old tutorials use it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from corten.datasets.readers import read_npz
 from corten.datasets.shipped_files import Split
 
 _SOURCE = Source(
-    "boston_housing.npz", f"{GOOGLE}boston_housing.npz", "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
+    "boston_housing.npz",
+    f"{GOOGLE}boston_housing.npz",
+    "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5",
 )
 
 
@@ -36,11 +39,13 @@ def load_data(
         OSError: The file is not there and cannot be downloaded; the message names the ways out.
     """
     if not 0 <= test_split < 1:
-        raise ValueError(f"boston_housing.load_data: test_split must be at least 0 and below 1; got {test_split!r}")
+        raise ValueError(
+            f"boston_housing.load_data: test_split must be at least 0 and below 1; got {test_split!r}"
+        )
     arrays = read_npz(given_path(path, _SOURCE.file) or locate(_SOURCE, "boston_housing"))
     x, y = arrays["x"], arrays["y"]
     order = np.arange(len(x))
-    np.random.RandomState(seed).shuffle(order)  # noqa: NPY002 - the order users know from Keras
+    np.random.RandomState(seed).shuffle(order)
     x, y = x[order], y[order]
     cut = int(len(x) * (1 - test_split))
     return (x[:cut], y[:cut]), (x[cut:], y[cut:])

@@ -41,7 +41,8 @@ def split_from_idx(files: list[Path]) -> Split:
     for images, labels in ((x_train, y_train), (x_test, y_test)):
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise ValueError(
-                f"the IDX files do not belong together: images {images.shape}, labels {labels.shape} in {files[0].parent}"
+                f"the IDX files do not belong together: images {images.shape}, labels {labels.shape} in "
+                f"{files[0].parent}"
             )
     return (x_train, y_train), (x_test, y_test)
 
@@ -76,7 +77,9 @@ def load_given(path: Path) -> Split:
     if path.is_dir():
         files = idx_files_in(path)
         if files is None:
-            raise FileNotFoundError(f"the folder {str(path)!r} does not hold {', '.join(IDX_FILES)} (.gz or not)")
+            raise FileNotFoundError(
+                f"the folder {str(path)!r} does not hold {', '.join(IDX_FILES)} (.gz or not)"
+            )
         return split_from_idx(files)
     return split_from_npz(path)
 

@@ -13,7 +13,9 @@ from corten.datasets.readers import read_npz
 from corten.datasets.sequences import cut, prepare_texts, shuffle_together
 from corten.datasets.shipped_files import Split
 
-_SOURCE = Source("imdb.npz", f"{GOOGLE}imdb.npz", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f")
+_SOURCE = Source(
+    "imdb.npz", f"{GOOGLE}imdb.npz", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
+)
 _WORDS = Source("imdb_word_index.json", f"{GOOGLE}imdb_word_index.json", "bfafd718b763782e994055a2d397834f")
 
 
@@ -47,7 +49,7 @@ def load_data(
     """
     file = given_path(path, _SOURCE.file) or locate(_SOURCE, "imdb")
     arrays = read_npz(file)
-    generator = np.random.RandomState(seed)  # noqa: NPY002 - the order users know from Keras
+    generator = np.random.RandomState(seed)
     x_train, y_train = shuffle_together(arrays["x_train"], arrays["y_train"], generator)
     x_test, y_test = shuffle_together(arrays["x_test"], arrays["y_test"], generator)
     count = len(x_train)

@@ -66,7 +66,8 @@ def locate(source: Source, dataset: str) -> Path:
         if hash_matches(found, source.digest):
             return found
         raise ValueError(
-            f"corten.datasets.{dataset}: {str(found)!r} does not have the checksum {source.digest}; it is damaged or "
+            f"corten.datasets.{dataset}: {str(found)!r} does not have the checksum {source.digest}; it is "
+            "damaged or "
             f"another file. Delete it, or pass `path=` to load it nevertheless."
         )
     target = home_folder() / "datasets" / source.folder / source.file
@@ -93,13 +94,15 @@ def locate(source: Source, dataset: str) -> Path:
 def _ways_out(source: Source, dataset: str, problems: list[str]) -> str:
     tried = "; ".join(problems)
     return (
-        f"corten.datasets.{dataset}: the file {source.file} is not on this machine and could not be downloaded ({tried}).\n"
+        f"corten.datasets.{dataset}: the file {source.file} is not on this machine and could not be "
+        f"downloaded ({tried}).\n"
         "Three ways out:\n"
         f"  1. Copy {source.file} (from {source.url}) into {home_folder() / 'datasets' / source.folder}, "
         "or pass its place: load_data(path='...').\n"
         "  2. Name a mirror that has it: corten.config.set_dataset_mirror('https://...' or a folder), "
         "or the environment variable CORTEN_DATASET_MIRROR.\n"
-        "  3. Use data that comes with Corten: corten.datasets.mnist_sample, digits, iris, breast_cancer or wine."
+        "  3. Use data that comes with Corten: corten.datasets.mnist_sample, digits, iris, breast_cancer or "
+        "wine."
     )
 
 

@@ -75,7 +75,8 @@ class SafeUnpickler(pickle.Unpickler):
         if module == "numpy" and name == "dtype":
             return _plain_dtype
         raise ValueError(
-            f"{self._name} asks for {module}.{name}, which plain data does not need; refused, as it could run code"
+            f"{self._name} asks for {module}.{name}, which plain data does not need; refused, as it could "
+            "run code"
         )
 
     def persistent_load(self, pid: Any) -> Any:
@@ -91,7 +92,7 @@ def _empty_array(kind: type, shape: tuple[int, ...], typecode: Any) -> np.ndarra
 
 def _plain_dtype(text: Any, *flags: Any) -> np.dtype:
     name = text.decode("ascii") if isinstance(text, bytes) else text
-    if not isinstance(name, str) or not name.strip("<>|=")[:1] in {"i", "u", "f", "b", "O", "S", "U"}:
+    if not isinstance(name, str) or name.strip("<>|=")[:1] not in {"i", "u", "f", "b", "O", "S", "U"}:
         raise ValueError(f"a pickled array has the dtype {name!r}; refused")
     return np.dtype(name)
 

@@ -16,7 +16,9 @@ from corten.datasets.shipped_files import Split
 _SOURCE = Source(
     "reuters.npz", f"{GOOGLE}reuters.npz", "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
 )
-_WORDS = Source("reuters_word_index.json", f"{GOOGLE}reuters_word_index.json", "4d44cc38712099c9e383dc6e5f11a921")
+_WORDS = Source(
+    "reuters_word_index.json", f"{GOOGLE}reuters_word_index.json", "4d44cc38712099c9e383dc6e5f11a921"
+)
 
 
 def load_data(
@@ -51,7 +53,7 @@ def load_data(
     """
     file = given_path(path, _SOURCE.file) or locate(_SOURCE, "reuters")
     arrays = read_npz(file)
-    generator = np.random.RandomState(seed)  # noqa: NPY002 - the order users know from Keras
+    generator = np.random.RandomState(seed)
     texts, labels = shuffle_together(arrays["x"], arrays["y"], generator)
     prepared, labels = prepare_texts(
         texts,
@@ -81,8 +83,10 @@ def get_label_names() -> tuple[str, ...]:
         ('earn', 46)
     """
     names = (
-        "cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade reserves ship cotton "
-        "carcass crude nat-gas cpi money-fx interest gnp meal-feed alum oilseed gold tin strategic-metal livestock "
+        "cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade reserves ship "
+        "cotton "
+        "carcass crude nat-gas cpi money-fx interest gnp meal-feed alum oilseed gold tin strategic-metal "
+        "livestock "
         "retail ipi iron-steel rubber heat jobs lei bop zinc orange pet-chem dlr gas silver wpi hog lead"
     )
     return tuple(names.split())

@@ -10,7 +10,9 @@ import numpy as np
 from corten.datasets.shipped_files import Split
 
 
-def shuffle_together(texts: np.ndarray, labels: np.ndarray, generator: np.random.RandomState) -> tuple[Any, Any]:
+def shuffle_together(
+    texts: np.ndarray, labels: np.ndarray, generator: np.random.RandomState
+) -> tuple[Any, Any]:
     """Mixes texts and labels alike, in the order Keras gives for the same seed."""
     order = np.arange(len(texts))
     generator.shuffle(order)
@@ -39,7 +41,9 @@ def prepare_texts(
     if maxlen:
         kept = [index for index, text in enumerate(prepared) if len(text) < maxlen]
         if not kept:
-            raise ValueError(f"load_data: after leaving out texts of {maxlen} words and more, none is left; raise maxlen")
+            raise ValueError(
+                f"load_data: after leaving out texts of {maxlen} words and more, none is left; raise maxlen"
+            )
         prepared, labels = [prepared[index] for index in kept], labels[kept]
     limit = num_words or max(max(text, default=0) for text in prepared)
     if oov_char is not None:

@@ -18,11 +18,32 @@ import corten
 from corten import doors
 
 if TYPE_CHECKING:
-    from corten import (
-        activations, callbacks, config, constraints, datasets, dtype_policies, initializers, layers, losses, metrics,
-        models, ops, optimizers, random, regularizers, saving, tree, utils,
-    )  # fmt: skip
-    from corten import Functional, Input, InputSpec, KerasTensor, Layer, Model, Sequential, Variable
+    from corten import Functional as Functional
+    from corten import Input as Input
+    from corten import InputSpec as InputSpec
+    from corten import KerasTensor as KerasTensor
+    from corten import Layer as Layer
+    from corten import Model as Model
+    from corten import Sequential as Sequential
+    from corten import Variable as Variable
+    from corten import activations as activations
+    from corten import callbacks as callbacks
+    from corten import config as config
+    from corten import constraints as constraints
+    from corten import datasets as datasets
+    from corten import dtype_policies as dtype_policies
+    from corten import initializers as initializers
+    from corten import layers as layers
+    from corten import losses as losses
+    from corten import metrics as metrics
+    from corten import models as models
+    from corten import ops as ops
+    from corten import optimizers as optimizers
+    from corten import random as random
+    from corten import regularizers as regularizers
+    from corten import saving as saving
+    from corten import tree as tree
+    from corten import utils as utils
 
 doors.install()
 
@@ -30,16 +51,17 @@ __version__ = corten.__version__
 
 _MODULES = frozenset(
     {
-        "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets", "dtype_policies",
-        "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers",
-        "preprocessing", "random", "regularizers", "saving", "tree", "utils", "wrappers",
+        "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets",
+        "dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision",
+        "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tree",
+        "utils",
     }
 )  # fmt: skip
 _NAMES = frozenset(
     {
-        "DTypePolicy", "FloatDTypePolicy", "Function", "Functional", "Initializer", "Input", "InputSpec", "KerasTensor",
-        "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer", "Sequential", "StatelessScope", "Variable",
-        "name_scope", "remat", "version",
+        "DTypePolicy", "FloatDTypePolicy", "Function", "Functional", "Initializer", "Input",
+        "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
+        "Sequential", "StatelessScope", "Variable", "name_scope", "remat", "version",
     }
 )  # fmt: skip
 

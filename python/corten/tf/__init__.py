@@ -57,4 +57,6 @@ def __getattr__(name: str) -> Any:
     from corten.identifiers import suggestion
 
     hint = suggestion(name, [key for key in globals() if not key.startswith("_")])
-    raise AttributeError(f"corten.tf has no {name!r}; it holds the part of TensorFlow that tutorials use.{hint}")
+    raise AttributeError(
+        f"corten.tf has no {name!r}; it holds the part of TensorFlow that tutorials use.{hint}"
+    )

@@ -43,7 +43,7 @@ def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
     """Does nothing."""
 
 
-class threading:  # noqa: N801 - TensorFlow's name
+class threading:
     """`tf.config.threading`."""
 
     @staticmethod
@@ -62,7 +62,7 @@ class threading:  # noqa: N801 - TensorFlow's name
         return corten.num_threads()
 
 
-class experimental:  # noqa: N801 - TensorFlow's name
+class experimental:
     """`tf.config.experimental`."""
 
     list_physical_devices = staticmethod(list_physical_devices)

@@ -10,7 +10,7 @@ class Options:
     """Accepted for TensorFlow's sake; has no effect."""
 
 
-class experimental:  # noqa: N801 - TensorFlow's name
+class experimental:
     """`tf.data.experimental`."""
 
     AUTOTUNE = AUTOTUNE

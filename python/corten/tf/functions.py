@@ -32,9 +32,8 @@ from corten.ops import multiply as multiply
 from corten.ops import negative as negative
 from corten.ops import not_equal as not_equal
 from corten.ops import ones_like as ones_like
-from corten.ops import power as pow  # noqa: A004 - TensorFlow's name
 from corten.ops import reshape as reshape
-from corten.ops import round as round  # noqa: A004 - TensorFlow's name
+from corten.ops import round as round
 from corten.ops import sigmoid as sigmoid
 from corten.ops import sign as sign
 from corten.ops import sin as sin
@@ -56,7 +55,7 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     return ops.cast(x, dtype)
 
 
-def identity(input: Any, name: str | None = None) -> Any:  # noqa: A002 - TensorFlow's name
+def identity(input: Any, name: str | None = None) -> Any:
     """Gives a tensor of the same values."""
     return ops.copy(input)
 
@@ -96,17 +95,19 @@ def reduce_all(input_tensor: Any, axis: Any = None, keepdims: bool = False, name
     return ops.all(input_tensor, axis=axis, keepdims=keepdims)
 
 
-def reduce_logsumexp(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+def reduce_logsumexp(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Any:
     """Gives the logarithm of the sum of the exponentials over axes."""
     return ops.logsumexp(input_tensor, axis=axis, keepdims=keepdims)
 
 
-def argmax(input: Any, axis: int = 0, output_type: Any = "int64", name: str | None = None) -> Any:  # noqa: A002
+def argmax(input: Any, axis: int = 0, output_type: Any = "int64", name: str | None = None) -> Any:
     """Gives the index of the largest value; along the first axis by default, as in TensorFlow."""
     return ops.cast(ops.argmax(input, axis=0 if axis is None else axis), output_type)
 
 
-def argmin(input: Any, axis: int = 0, output_type: Any = "int64", name: str | None = None) -> Any:  # noqa: A002
+def argmin(input: Any, axis: int = 0, output_type: Any = "int64", name: str | None = None) -> Any:
     """Gives the index of the smallest value; along the first axis by default, as in TensorFlow."""
     return ops.cast(ops.argmin(input, axis=0 if axis is None else axis), output_type)
 
@@ -114,7 +115,9 @@ def argmin(input: Any, axis: int = 0, output_type: Any = "int64", name: str | No
 def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, **_: Any) -> Any:
     """Gives the matrix product of the last two axes."""
     a, b = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
-    return ops.matmul(ops.swapaxes(a, -1, -2) if transpose_a else a, ops.swapaxes(b, -1, -2) if transpose_b else b)
+    return ops.matmul(
+        ops.swapaxes(a, -1, -2) if transpose_a else a, ops.swapaxes(b, -1, -2) if transpose_b else b
+    )
 
 
 def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str | None = None) -> Any:
@@ -132,7 +135,9 @@ def concat(values: Any, axis: int, name: str | None = None) -> Any:
     return ops.concatenate(values, axis=axis)
 
 
-def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: str | None = None) -> Any:
+def split(
+    value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: str | None = None
+) -> Any:
     """Cuts a tensor into equal parts (a number) or parts of given sizes (a list)."""
     if isinstance(num_or_size_splits, int):
         return ops.split(value, num_or_size_splits, axis=axis)
@@ -160,7 +165,13 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
 
 
 def one_hot(
-    indices: Any, depth: int, on_value: Any = None, off_value: Any = None, axis: Any = None, dtype: Any = None, **_: Any
+    indices: Any,
+    depth: int,
+    on_value: Any = None,
+    off_value: Any = None,
+    axis: Any = None,
+    dtype: Any = None,
+    **_: Any,
 ) -> Any:
     """Turns class indices into one-hot rows."""
     result = ops.one_hot(indices, depth, axis=-1 if axis is None else axis, dtype=dtype or "float32")
@@ -170,17 +181,17 @@ def one_hot(
     return result * (on - off) + off
 
 
-def shape(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:  # noqa: A002
+def shape(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:
     """Gives the shape as a tensor."""
     return ops.convert_to_tensor(list(ops.shape(input)), out_type)
 
 
-def size(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:  # noqa: A002
+def size(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:
     """Gives the number of values."""
     return ops.cast(ops.size(input), out_type)
 
 
-def rank(input: Any, name: str | None = None) -> int:  # noqa: A002
+def rank(input: Any, name: str | None = None) -> int:
     """Gives the number of axes."""
     return int(ops.ndim(input))
 
@@ -221,9 +232,13 @@ def group(*inputs: Any, **_: Any) -> None:
 
 def print(*inputs: Any, end: str = "\n", sep: str = " ", **_: Any) -> None:
     """Prints values."""
-    builtins.print(*(value.numpy() if hasattr(value, "numpy") else value for value in inputs), end=end, sep=sep)
+    builtins.print(
+        *(value.numpy() if hasattr(value, "numpy") else value for value in inputs), end=end, sep=sep
+    )
 
 
 __all__ = [
-    name for name in dir() if not name.startswith("_") and name not in ("Any", "annotations", "builtins", "ops")
+    name
+    for name in dir()
+    if not name.startswith("_") and name not in ("Any", "annotations", "builtins", "ops")
 ]

@@ -15,9 +15,6 @@ from corten.ops import expm1 as expm1
 from corten.ops import floor as floor
 from corten.ops import greater as greater
 from corten.ops import in_top_k as in_top_k
-from corten.ops import isfinite as is_finite
-from corten.ops import isinf as is_inf
-from corten.ops import isnan as is_nan
 from corten.ops import less as less
 from corten.ops import log as log
 from corten.ops import log1p as log1p
@@ -31,9 +28,8 @@ from corten.ops import mod as mod
 from corten.ops import multiply as multiply
 from corten.ops import negative as negative
 from corten.ops import not_equal as not_equal
-from corten.ops import power as pow  # noqa: A004 - TensorFlow's name
 from corten.ops import reciprocal as reciprocal
-from corten.ops import round as round  # noqa: A004 - TensorFlow's name
+from corten.ops import round as round
 from corten.ops import rsqrt as rsqrt
 from corten.ops import sigmoid as sigmoid
 from corten.ops import sign as sign

@@ -67,7 +67,7 @@ def embedding_lookup(params: Any, ids: Any, max_norm: Any = None, name: str | No
 
 
 def conv2d(
-    input: Any,  # noqa: A002 - TensorFlow's name
+    input: Any,
     filters: Any,
     strides: Any = 1,
     padding: str = "VALID",
@@ -87,7 +87,7 @@ def conv2d(
 
 
 def max_pool2d(
-    input: Any,  # noqa: A002 - TensorFlow's name
+    input: Any,
     ksize: Any,
     strides: Any,
     padding: str = "VALID",
@@ -99,7 +99,7 @@ def max_pool2d(
 
 
 def avg_pool2d(
-    input: Any,  # noqa: A002 - TensorFlow's name
+    input: Any,
     ksize: Any,
     strides: Any,
     padding: str = "VALID",
@@ -113,7 +113,9 @@ def avg_pool2d(
 max_pool, avg_pool = max_pool2d, avg_pool2d
 
 
-def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1, name: str | None = None) -> Any:
+def softmax_cross_entropy_with_logits(
+    labels: Any, logits: Any, axis: int = -1, name: str | None = None
+) -> Any:
     """Gives the cross-entropy of scores against one-hot rows."""
     return ops.categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
 

@@ -12,13 +12,20 @@ def reduce_std(input_tensor: Any, axis: Any = None, keepdims: bool = False, name
     return ops.std(input_tensor, axis=axis, keepdims=keepdims)
 
 
-def reduce_variance(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+def reduce_variance(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Any:
     """Gives the variance over axes."""
     return ops.var(input_tensor, axis=axis, keepdims=keepdims)
 
 
 def confusion_matrix(
-    labels: Any, predictions: Any, num_classes: int | None = None, weights: Any = None, dtype: Any = "int32", **_: Any
+    labels: Any,
+    predictions: Any,
+    num_classes: int | None = None,
+    weights: Any = None,
+    dtype: Any = "int32",
+    **_: Any,
 ) -> Any:
     """Counts pairs of true class (row) and predicted class (column).
 

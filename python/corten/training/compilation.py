@@ -158,7 +158,12 @@ class Compilation:
     # -- losses and metrics ---------------------------------------------------------------------
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
     ) -> Any:
         """Gives the total loss of a batch: the compiled loss plus what the layers add.
 
@@ -185,7 +190,8 @@ class Compilation:
                 total = value if total is None else total + value
         if total is None:
             raise ValueError(
-                "There is no loss to minimize: pass one to `compile(loss=...)`, or add one in a layer with `add_loss`."
+                "There is no loss to minimize: pass one to `compile(loss=...)`, or add one in a layer with "
+                "`add_loss`."
             )
         return total
 
@@ -265,7 +271,9 @@ class Compilation:
         """The compiled metrics, for training steps written as in older Keras."""
         return self._state().metrics
 
-    def compiled_loss(self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Any:
+    def compiled_loss(
+        self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
+    ) -> Any:
         """Gives the compiled loss plus extra losses, for training steps written as in older Keras."""
         compile_loss = self._check_compiled("compiled_loss").loss
         if compile_loss is None:

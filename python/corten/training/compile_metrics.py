@@ -21,7 +21,9 @@ def resolve_metric(identifier: Any, target: Any, output: Any) -> Any:
         return identifier
     if isinstance(identifier, str) and identifier.lower() in _ACCURACY:
         if target is None:
-            raise ValueError(f"metrics=[{identifier!r}] compares outputs with targets, but there is no y for the output")
+            raise ValueError(
+                f"metrics=[{identifier!r}] compares outputs with targets, but there is no y for the output"
+            )
         binary, sparse = is_binary_or_sparse(tuple(target.shape), tuple(output.shape))
         if binary:
             return metrics.BinaryAccuracy(name=identifier)
@@ -58,7 +60,9 @@ class CompileMetrics:
         output_names: Names of the outputs, where the model knows them.
     """
 
-    def __init__(self, metrics: Any, weighted_metrics: Any = None, output_names: list[str] | None = None) -> None:
+    def __init__(
+        self, metrics: Any, weighted_metrics: Any = None, output_names: list[str] | None = None
+    ) -> None:
         check_metrics(metrics)
         check_metrics(weighted_metrics)
         self.name = "compile_metrics"

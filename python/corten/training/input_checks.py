@@ -33,16 +33,21 @@ def check_inputs(model: Any, x: Any, caller: str) -> None:
             if not set(by_name) & set(x) and len(by_name) == len(x):
                 return
             missing = ", ".join(repr(name) for name in by_name if name not in x)
-            raise ValueError(f"{caller}: x has no entry for the input {missing} of {_title(model)}; got {sorted(x)}")
+            raise ValueError(
+                f"{caller}: x has no entry for the input {missing} of {_title(model)}; got {sorted(x)}"
+            )
         pairs = [(f"x[{name!r}]", x[name], shape) for name, shape in declared]
     else:
         if len(leaves) != len(declared):
             names = ", ".join(repr(name) for name, _ in declared)
             raise ValueError(
-                f"{caller}: {_title(model)} has {len(declared)} input{'s' if len(declared) > 1 else ''} ({names}), "
+                f"{caller}: {_title(model)} has {len(declared)} input{'s' if len(declared) > 1 else ''} "
+                f"({names}), "
                 f"but x has {len(leaves)} array{'s' if len(leaves) > 1 else ''}"
             )
-        pairs = [(leaf_name, leaf, shape) for (leaf_name, leaf), (_, shape) in zip(leaves, declared, strict=True)]
+        pairs = [
+            (leaf_name, leaf, shape) for (leaf_name, leaf), (_, shape) in zip(leaves, declared, strict=True)
+        ]
     for leaf_name, leaf, wanted in pairs:
         got = tuple(leaf.shape)
         if not _fits(got, wanted):
@@ -80,7 +85,8 @@ def _fits(got: Shape, wanted: Shape) -> bool:
 def _mismatch(model: Any, name: str, got: Shape, wanted: Shape, caller: str) -> str:
     sample, want = got[1:], wanted[1:]
     message = (
-        f"{caller}: {_title(model)} expects inputs of shape {_show(wanted)}, but {name} has shape {_show((None, *sample))}"
+        f"{caller}: {_title(model)} expects inputs of shape {_show(wanted)}, but {name} has shape "
+        f"{_show((None, *sample))}"
         f" (each sample is {_show(sample)})."
     )
     return message + _advice(sample, want, name)
@@ -92,12 +98,16 @@ def _advice(sample: Shape, want: Shape, name: str) -> str:
         if len(want) == 1 and len(sample) > 1:
             product = " x ".join(str(size) for size in sample)
             return (
-                f" {product} = {want[0]}, so flatten the samples first: `{name} = {name}.reshape(-1, {want[0]})`, "
+                f" {product} = {want[0]}, so flatten the samples first: `{name} = {name}.reshape(-1, "
+                f"{want[0]})`, "
                 f"or declare `Input(shape={_show(sample)})` and put a `Flatten()` layer in front."
             )
         if sorted(sample) == sorted(want) and len(sample) == 3 and sample[0] == want[-1]:
-            return f" The channels come first in the data; move them last: `{name} = {name}.transpose(0, 2, 3, 1)`."
-        return f" The sizes agree, so reshape: `{name} = {name}.reshape({', '.join(['-1', *map(str, want)])})`."
+            fix = f"`{name} = {name}.transpose(0, 2, 3, 1)`"
+            return f" The channels come first in the data; move them last: {fix}."
+        return (
+            f" The sizes agree, so reshape: `{name} = {name}.reshape({', '.join(['-1', *map(str, want)])})`."
+        )
     if len(sample) + 1 == len(want) and want[1:] == sample:
         return f" It looks like one sample without the batch axis; add it: `{name} = {name}[None]`."
     if len(sample) == len(want) == 1:

@@ -56,11 +56,15 @@ class OutputLayout:
             return [value.get(key, value.get(name)) for key, name in zip(self._keys, self.names, strict=True)]
         if isinstance(value, list | tuple):
             if len(value) != count:
-                raise ValueError(f"{what} has {len(value)} entries for a model with {count} outputs ({self._listed()})")
+                raise ValueError(
+                    f"{what} has {len(value)} entries for a model with {count} outputs ({self._listed()})"
+                )
             return list(value)
         if count == 1:
             return [value]
-        raise ValueError(f"{what} is one array, but the model has {count} outputs ({self._listed()}); pass a list")
+        raise ValueError(
+            f"{what} is one array, but the model has {count} outputs ({self._listed()}); pass a list"
+        )
 
     def align_weights(self, value: Any, what: str) -> list[Any]:
         """As `align`; one array of sample weights serves every output."""
@@ -80,7 +84,9 @@ class OutputLayout:
             return [value.get(key, value.get(name)) for key, name in zip(self._keys, self.names, strict=True)]
         if isinstance(value, list | tuple):
             if len(value) != count:
-                raise ValueError(f"{what} has {len(value)} entries for a model with {count} outputs ({self._listed()})")
+                raise ValueError(
+                    f"{what} has {len(value)} entries for a model with {count} outputs ({self._listed()})"
+                )
             return list(value)
         return [value] * count
 
@@ -103,7 +109,8 @@ class OutputLayout:
             return [list(entries) for _ in range(count)]
         if len(entries) != count:
             raise ValueError(
-                f"{what} has {len(entries)} entries for a model with {count} outputs ({self._listed()}). Give one list "
+                f"{what} has {len(entries)} entries for a model with {count} outputs ({self._listed()}). "
+                "Give one list "
                 f"per output, or a dict such as {{{self.names[0]!r}: ['accuracy']}}."
             )
         return [_as_list(entry) for entry in entries]
@@ -113,7 +120,9 @@ class OutputLayout:
         for key in value:
             if key not in known:
                 hint = suggestion(str(key), self.names)
-                raise ValueError(f"{what} names the output {key!r}; the model's outputs are {self._listed()}.{hint}")
+                raise ValueError(
+                    f"{what} names the output {key!r}; the model's outputs are {self._listed()}.{hint}"
+                )
 
     def _listed(self) -> str:
         return ", ".join(repr(name) for name in self.names)

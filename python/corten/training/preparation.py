@@ -1,4 +1,4 @@
-"""Everything that must hold before the first batch: the model built, the data fitting it, the losses matched."""
+"""What must hold before the first batch: the model built, the data fitting it, the losses matched."""
 
 from __future__ import annotations
 
@@ -44,8 +44,16 @@ def prepare(model: Any, batch: Batch, targets: Any, caller: str) -> None:
         layout = state.loss.layout
         names = layout.names
         of_output = layout.align(targets, "y")
-        for index, (loss, output) in enumerate(zip(state.loss.output_losses, layout.predictions(outputs), strict=True)):
-            name = "y" if len(names) == 1 else f"y[{names[index]!r}]" if isinstance(targets, dict) else f"y[{index}]"
+        for index, (loss, output) in enumerate(
+            zip(state.loss.output_losses, layout.predictions(outputs), strict=True)
+        ):
+            name = (
+                "y"
+                if len(names) == 1
+                else f"y[{names[index]!r}]"
+                if isinstance(targets, dict)
+                else f"y[{index}]"
+            )
             check_targets(loss, of_output[index], output.shape, name=name, caller=caller)
         if layout.is_single:
             warn_about_last_activation(model, state.loss.output_losses[0], caller)
@@ -67,7 +75,7 @@ def output_specs(model: Any, x: Any) -> Any:
     symbolic = map_leaves(lambda leaf, _: KerasTensor((None, *leaf.shape[1:]), dtype=leaf.dtype), x, "x")
     try:
         outputs = model.compute_output_spec(symbolic, training=False)
-    except Exception:  # noqa: BLE001 - any failure here is repeated below with real data and its own message
+    except Exception:
         rows = map_leaves(lambda leaf, _: leaf[:2], x, "x")
         before = _core.set_grad_enabled(False)
         try:

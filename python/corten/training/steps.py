@@ -127,7 +127,12 @@ class Steps(Compilation):
     # -- single batches -------------------------------------------------------------------------
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         """Runs one training step.
 
@@ -156,7 +161,9 @@ class Steps(Compilation):
             _core.set_grad_enabled(before)
         return self._batch_result(logs, return_dict)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
         """Evaluates one batch; arguments and result as for `train_on_batch`."""
         self._check_compiled("test_on_batch")
         batch = standardize((x, y, sample_weight))

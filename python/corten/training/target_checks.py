@@ -102,7 +102,9 @@ def _range(values: np.ndarray) -> str:
     return f"{int(low)} to {int(high)}" if _is_whole(values) else f"{float(low):.4g} to {float(high):.4g}"
 
 
-def _check_one_hot(kind: str, values: np.ndarray, shape: Shape, output: Shape, name: str, caller: str) -> None:
+def _check_one_hot(
+    kind: str, values: np.ndarray, shape: Shape, output: Shape, name: str, caller: str
+) -> None:
     if _same(shape, output):
         return
     classes = output[-1] if output else None
@@ -128,18 +130,23 @@ def _check_sparse(loss: Any, values: np.ndarray, shape: Shape, output: Shape, na
     kind = "sparse_categorical_crossentropy"
     classes = output[-1] if output else None
     if shape[1:] == () and output[1:] == () and len(output) == 1:
-        raise ValueError(f"{caller}: loss={kind!r} needs an output with one unit per class; the model gives {output}")
+        raise ValueError(
+            f"{caller}: loss={kind!r} needs an output with one unit per class; the model gives {output}"
+        )
     without_one = shape[:-1] if len(shape) == len(output) and shape[-1] == 1 else shape
     expected = output[:-1]
     if not _same(without_one, expected):
         if _same(shape, output) and len(shape) > 1:
             raise ValueError(
-                f"{caller}: loss={kind!r} needs class indices of shape {(shape[0], *output[1:-1])}, but {name} has shape "
-                f"{shape}, which looks one-hot. Either compile with loss='categorical_crossentropy', or convert: "
+                f"{caller}: loss={kind!r} needs class indices of shape {(shape[0], *output[1:-1])}, but "
+                f"{name} has shape "
+                f"{shape}, which looks one-hot. Either compile with loss='categorical_crossentropy', or "
+                "convert: "
                 f"`{name} = {name}.argmax(axis=-1)`."
             )
         raise ValueError(
-            f"{caller}: loss={kind!r} needs class indices of shape {(shape[0], *output[1:-1])}, but {name} has shape "
+            f"{caller}: loss={kind!r} needs class indices of shape {(shape[0], *output[1:-1])}, but {name} "
+            "has shape "
             f"{shape} and the model's output has shape {output}.{_image_hint(shape, output)}"
         )
     if not _is_whole(values):
@@ -159,8 +166,10 @@ def _check_sparse(loss: Any, values: np.ndarray, shape: Shape, output: Shape, na
     count, first = int(wrong.sum()), int(np.argmax(wrong.ravel()))
     start = (
         f"{caller}: {name} holds labels {_range(values)}, but the model's output has {classes} "
-        f"unit{'s' if classes > 1 else ''}, so labels must be 0 to {classes - 1} ({count} are not; the first is "
-        f"{int(values.ravel()[first])} in row {first if values.ndim == 1 else int(np.argwhere(wrong)[0][0])})."
+        f"unit{'s' if classes > 1 else ''}, so labels must be 0 to {classes - 1} ({count} are not; the first "
+        "is "
+        f"{int(values.ravel()[first])} in row "
+        f"{first if values.ndim == 1 else int(np.argwhere(wrong)[0][0])})."
     )
     low, high = int(values.min()), int(values.max())
     if classes == 1:
@@ -171,7 +180,9 @@ def _check_sparse(loss: Any, values: np.ndarray, shape: Shape, output: Shape, na
     if low >= 1 and high == classes:
         raise ValueError(f"{start} The labels count from 1: subtract 1, `{name} = {name} - 1`.")
     if low < 0:
-        raise ValueError(f"{start} Number the classes from 0: `{name} = np.unique({name}, return_inverse=True)[1]`.")
+        raise ValueError(
+            f"{start} Number the classes from 0: `{name} = np.unique({name}, return_inverse=True)[1]`."
+        )
     raise ValueError(f"{start} Give the last layer {high + 1} units, or check the labels.")
 
 
@@ -179,13 +190,20 @@ def _check_binary(kind: str, values: np.ndarray, shape: Shape, output: Shape, na
     if not _fits_elementwise(shape, output):
         hint = _image_hint(shape, output)
         classes = output[-1] if output else None
-        if len(shape) <= 2 and len(output) == 2 and (len(shape) == 1 or shape[-1] == 1) and classes not in (None, 1):
+        if (
+            len(shape) <= 2
+            and len(output) == 2
+            and (len(shape) == 1 or shape[-1] == 1)
+            and classes not in (None, 1)
+        ):
             hint = (
-                f" With {classes} units for one label per sample use loss='sparse_categorical_crossentropy' and softmax, "
+                f" With {classes} units for one label per sample use loss='sparse_categorical_crossentropy' "
+                "and softmax, "
                 "or end the model in `Dense(1, activation='sigmoid')`."
             )
         raise ValueError(
-            f"{caller}: loss={kind!r} needs targets of the output's shape {(shape[0], *output[1:])}, but {name} has shape "
+            f"{caller}: loss={kind!r} needs targets of the output's shape {(shape[0], *output[1:])}, but "
+            f"{name} has shape "
             f"{shape}.{hint}"
         )
     if values.size == 0 or values.dtype.kind == "b":
@@ -195,10 +213,11 @@ def _check_binary(kind: str, values: np.ndarray, shape: Shape, output: Shape, na
         fix = (
             f"For labels -1 and 1 use `{name} = ({name} + 1) / 2` or loss='hinge'."
             if low >= -1 and high <= 1
-            else "For several classes use loss='sparse_categorical_crossentropy' with one softmax unit per class."
+            else "For several classes use loss='sparse_categorical_crossentropy' and one softmax unit each."
         )
         raise ValueError(
-            f"{caller}: loss={kind!r} needs targets between 0 and 1, but {name} ranges from {_range(values)}. {fix}"
+            f"{caller}: loss={kind!r} needs targets between 0 and 1, but {name} ranges from "
+            f"{_range(values)}. {fix}"
         )
 
 
@@ -221,7 +240,8 @@ def _check_elementwise(kind: str, shape: Shape, output: Shape, name: str, caller
     if len(shape) == len(output) == 2 and 1 in (shape[1], output[1]):
         # NumPy would broadcast. It may be meant, and Keras lets it pass, but mostly it is not.
         warnings.warn(
-            f"{message} The single column is repeated; if that is not meant, end the model in `Dense({shape[1]})`.",
+            f"{message} The single column is repeated; if that is not meant, end the model in "
+            f"`Dense({shape[1]})`.",
             UserWarning,
             stacklevel=2,
         )
@@ -262,7 +282,8 @@ def warn_about_last_activation(model: Any, loss: Any, caller: str = "fit") -> No
     elif not from_logits and name == "linear":
         wanted = "sigmoid" if kind.startswith("binary") else "softmax"
         warnings.warn(
-            f"{caller}: loss={kind!r} expects probabilities, but the last layer ({layers[-1].name!r}) gives raw scores. "
+            f"{caller}: loss={kind!r} expects probabilities, but the last layer ({layers[-1].name!r}) gives "
+            "raw scores. "
             f"Give it activation={wanted!r}, or use the loss with from_logits=True.",
             UserWarning,
             stacklevel=3,

@@ -182,7 +182,9 @@ class Trainer(Steps):
             if watched:
                 callback_list.on_train_batch_begin(step)
                 step_function(batch)
-                callback_list.on_train_batch_end(step, self._current_logs() if callback_list.wants_batch_logs else None)
+                callback_list.on_train_batch_end(
+                    step, self._current_logs() if callback_list.wants_batch_logs else None
+                )
             else:
                 step_function(batch)
             if self.stop_training:
@@ -262,7 +264,12 @@ class Trainer(Steps):
         iterator = EpochIterator(adapter, steps, "evaluate")
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
-                callbacks, add_progbar=verbose != 0, verbose=verbose, epochs=1, steps=iterator.num_batches, model=self
+                callbacks,
+                add_progbar=verbose != 0,
+                verbose=verbose,
+                epochs=1,
+                steps=iterator.num_batches,
+                model=self,
             )
         logs = self._evaluate_epochs(iterator, callbacks)
         state.has_layer_losses = None
@@ -404,7 +411,9 @@ def _is_due(epoch: int, validation_freq: Any) -> bool:
     """Whether to validate after this epoch (counted from 0)."""
     if isinstance(validation_freq, int | np.integer):
         if validation_freq < 1:
-            raise ValueError(f"fit: validation_freq must be at least 1 or a list of epochs; got {validation_freq!r}")
+            raise ValueError(
+                f"fit: validation_freq must be at least 1 or a list of epochs; got {validation_freq!r}"
+            )
         return (epoch + 1) % int(validation_freq) == 0
     return epoch + 1 in validation_freq
 
@@ -417,7 +426,8 @@ def _split_off_validation(
         return x, y, sample_weight, validation_data
     if not is_array_data(x) or isinstance(x, PyDataset):
         raise ValueError(
-            f"fit: validation_split works with arrays; x is a {type(x).__name__}. Pass validation_data instead."
+            f"fit: validation_split works with arrays; x is a {type(x).__name__}. Pass validation_data "
+            "instead."
         )
     train, held_out = split_arrays(x, y, sample_weight, validation_split)
     if validation_data is not None:

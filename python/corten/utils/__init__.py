@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from corten.utils.py_dataset import PyDataset as PyDataset
     from corten.utils.py_dataset import Sequence as Sequence
     from corten.utils.seeding import set_random_seed as set_random_seed
-    from corten.utils.session import clear_session as clear_session
     from corten.utils.sequence_utils import pad_sequences as pad_sequences
+    from corten.utils.session import clear_session as clear_session
     from corten.utils.splitting import split_dataset as split_dataset
     from corten.utils.splitting import train_test_split as train_test_split
 

@@ -58,7 +58,7 @@ def download(url: str, target: Path, *, show: bool = True) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.part-{os.getpid()}")
     try:
-        with urllib.request.urlopen(url, timeout=30) as response, partial.open("wb") as file:  # noqa: S310 - checked above
+        with urllib.request.urlopen(url, timeout=30) as response, partial.open("wb") as file:
             length = int(response.headers.get("Content-Length") or 0)
             _copy(response, file, length, f"Downloading {url}" if show else "")
         os.replace(partial, target)
@@ -106,7 +106,7 @@ def get_file(
         file_hash: Checksum, SHA-256 or MD5.
         cache_subdir: Folder inside the cache.
         hash_algorithm: 'auto', 'sha256' or 'md5'.
-        extract: Unpack a tar or zip archive and give the folder. Only plain files inside that folder are written.
+        extract: Unpack a tar or zip archive and give the folder; only plain files inside it are written.
         archive_format: Accepted for Keras's sake; the file itself tells.
         cache_dir: The cache; `CORTEN_HOME` or `~/.corten` if None.
         force_download: Download although the file is there.
@@ -129,7 +129,9 @@ def get_file(
         missing = True
     if missing:
         if origin is None:
-            raise ValueError(f"get_file: {str(target)!r} is not there and no origin to download it from is given")
+            raise ValueError(
+                f"get_file: {str(target)!r} is not there and no origin to download it from is given"
+            )
         download(origin, target)
         if file_hash and not hash_matches(target, file_hash, hash_algorithm):
             target.unlink(missing_ok=True)
@@ -163,7 +165,9 @@ def extract_archive(archive: Path) -> Path:
                     if member.isdir():
                         continue
                     if not member.isfile():
-                        raise ValueError(f"{archive.name}: the entry {member.name!r} is a link or device; refused")
+                        raise ValueError(
+                            f"{archive.name}: the entry {member.name!r} is a link or device; refused"
+                        )
                     source = tar.extractfile(member)
                     assert source is not None
                     _write_inside(partial, member.name, source)

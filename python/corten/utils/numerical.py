@@ -19,7 +19,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
         num_classes: Length of a row; the largest index plus one if None.
 
     Returns:
-        A NumPy array (for a tensor: a tensor) of floats with one more axis. A last axis of 1 is dropped first.
+        An array (a tensor for a tensor) of floats with one more axis. A last axis of 1 is dropped first.
 
     Raises:
         ValueError: An index is negative, not whole, or not below `num_classes`.

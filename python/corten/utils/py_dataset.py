@@ -42,7 +42,9 @@ class PyDataset:
 
     def __getitem__(self, index: int) -> Any:
         """Gives batch number `index`."""
-        raise NotImplementedError(f"{type(self).__name__} must define `__getitem__(self, index)`, which gives one batch")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define `__getitem__(self, index)`, which gives one batch"
+        )
 
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} must define `__len__(self)`, the number of batches")

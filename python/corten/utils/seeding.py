@@ -33,4 +33,4 @@ def set_random_seed(seed: int) -> None:
 
     seed_generator.set_global_seed(int(seed))
     python_random.seed(int(seed))
-    np.random.seed(int(seed) % 2**32)  # noqa: NPY002 - users' data often comes from the global generator
+    np.random.seed(int(seed) % 2**32)

@@ -62,7 +62,8 @@ def pad_sequences(
         kept = np.asarray(sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen], dtype=dtype)
         if kept.shape[1:] != sample_shape:
             raise ValueError(
-                f"pad_sequences: the elements of entry {index} have shape {kept.shape[1:]}; expected {sample_shape}"
+                f"pad_sequences: the elements of entry {index} have shape {kept.shape[1:]}; expected "
+                f"{sample_shape}"
             )
         if padding == "post":
             result[index, : len(kept)] = kept

@@ -156,7 +156,9 @@ def split_dataset(
         elements = list(Dataset.from_tensor_slices(dataset))
     elif isinstance(dataset, list):
         whole = [np.asarray(part) for part in dataset]
-        elements = list(Dataset.from_tensor_slices(tuple(whole) if whole and whole[0].ndim else np.asarray(dataset)))
+        elements = list(
+            Dataset.from_tensor_slices(tuple(whole) if whole and whole[0].ndim else np.asarray(dataset))
+        )
     else:
         raise TypeError(f"split_dataset: expected a Dataset or arrays; got {type(dataset).__name__}")
     n_left, n_right = _sizes(len(elements), left_size, right_size, ("left_size", "right_size"))

@@ -81,13 +81,15 @@ def choose_adapter(
         raise ValueError(f"{caller}: x is a {kind}, which must give (x, y) batches itself; do not pass y")
     if sample_weight is not None:
         raise ValueError(
-            f"{caller}: x is a {kind}, which must give (x, y, sample_weight) batches itself; do not pass sample_weight"
+            f"{caller}: x is a {kind}, which must give (x, y, sample_weight) batches itself; do not pass "
+            "sample_weight"
         )
     if isinstance(x, PyDataset):
         return PyDatasetAdapter(x, shuffle=shuffle, class_weight=class_weight)
     if isinstance(x, Iterable):
         return IterableAdapter(x, class_weight=class_weight)
     raise TypeError(
-        f"{caller}: x must be an array, a list or dict of arrays, a PyDataset, a corten.data.Dataset, a generator or "
+        f"{caller}: x must be an array, a list or dict of arrays, a PyDataset, a corten.data.Dataset, a "
+        "generator or "
         f"another iterable of batches; got {kind}"
     )

@@ -31,10 +31,10 @@ class DataAdapter(abc.ABC):
     def first_batch(self) -> Batch | None:
         """Gives the first batch to look at without using it up; None when there is no data."""
 
-    def on_epoch_begin(self) -> None:
+    def on_epoch_begin(self) -> None:  # noqa: B027 - optional
         """Called when an epoch starts."""
 
-    def on_epoch_end(self) -> None:
+    def on_epoch_end(self) -> None:  # noqa: B027 - optional
         """Called when an epoch is over."""
 
 

@@ -34,14 +34,18 @@ def check_lengths(leaves: list[tuple[str, Any]], caller: str) -> int:
     sizes: list[tuple[str, int]] = []
     for name, leaf in leaves:
         if len(leaf.shape) == 0:
-            raise ValueError(f"{caller}: {name} is a single number; expected an array with one row per sample")
+            raise ValueError(
+                f"{caller}: {name} is a single number; expected an array with one row per sample"
+            )
         sizes.append((name, int(leaf.shape[0])))
     if not sizes:
         raise ValueError(f"{caller}: there is no data")
     count = sizes[0][1]
     if any(size != count for _, size in sizes):
         listed = ", ".join(f"{name} has {size}" for name, size in sizes)
-        raise ValueError(f"{caller}: all arrays must have the same number of samples (first dimension): {listed}")
+        raise ValueError(
+            f"{caller}: all arrays must have the same number of samples (first dimension): {listed}"
+        )
     if count == 0:
         raise ValueError(f"{caller}: {sizes[0][0]} has no samples; its shape is {tuple(leaves[0][1].shape)}")
     return count

@@ -85,8 +85,10 @@ class EpochIterator:
     def _warn(self, what: str) -> None:
         self.ran_out = True
         warnings.warn(
-            f"{self._caller}: your input ran out of data, so it stops here: {what}. A generator can be walked once; "
-            "let it go on for steps x epochs batches (`while True:`), or pass a PyDataset, a Dataset or arrays.",
+            f"{self._caller}: your input ran out of data, so it stops here: {what}. A generator can be "
+            "walked once; "
+            "let it go on for steps x epochs batches (`while True:`), or pass a PyDataset, a Dataset or "
+            "arrays.",
             UserWarning,
             stacklevel=3,
         )

@@ -97,7 +97,8 @@ class PyDatasetAdapter(DataAdapter):
         self.num_batches = None if count is None else int(count)
         if self.num_batches == 0:
             raise ValueError(
-                f"{type(dataset).__name__} has no batches: its __len__ gives 0. It must give the number of batches."
+                f"{type(dataset).__name__} has no batches: its __len__ gives 0. It must give the number of "
+                "batches."
             )
 
     def first_batch(self) -> Batch:
@@ -130,7 +131,9 @@ class PyDatasetAdapter(DataAdapter):
         self._dataset.on_epoch_end()
 
 
-def _fetch_on_threads(fetch: Callable[[int], Any], indices: Iterable[int], workers: int, ahead: int) -> Iterator[Any]:
+def _fetch_on_threads(
+    fetch: Callable[[int], Any], indices: Iterable[int], workers: int, ahead: int
+) -> Iterator[Any]:
     """Fetches up to `ahead` batches in advance and gives them in order."""
     from concurrent.futures import Future, ThreadPoolExecutor
 

@@ -20,7 +20,8 @@ def check_class_weight(class_weight: Any) -> dict[int, float]:
     """
     if not isinstance(class_weight, Mapping):
         raise ValueError(
-            f"class_weight must be a dict of class index to weight, such as {{0: 1.0, 1: 5.0}}; got {class_weight!r}"
+            f"class_weight must be a dict of class index to weight, such as {{0: 1.0, 1: 5.0}}; got "
+            f"{class_weight!r}"
         )
     checked: dict[int, float] = {}
     for label, weight in class_weight.items():
@@ -42,7 +43,8 @@ def class_weights_of(y: Any, class_weight: dict[int, float]) -> Tensor:
         raise ValueError("class_weight needs targets; the data has no y")
     if is_structure(y):
         raise ValueError(
-            "class_weight works with one output. For several outputs pass sample_weight with one entry per output."
+            "class_weight works with one output. For several outputs pass sample_weight with one entry per "
+            "output."
         )
     labels = y.numpy() if hasattr(y, "numpy") else np.asarray(y)
     if labels.ndim > 1:
