@@ -14,14 +14,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from corten import (
-        activations, autograd, callbacks, config, constraints, data, datasets, dtype_policies,
-        initializers, layers, losses, metrics, models, ops, optimizers, random, regularizers,
-        saving, training, tree, utils,
+        activations,
+        autograd,
+        callbacks,
+        config,
+        constraints,
+        data,
+        datasets,
+        dtype_policies,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        random,
+        regularizers,
+        saving,
+        training,
+        tree,
+        utils,
     )  # fmt: skip
     from corten._core import ShapeError, Tensor, num_threads, set_num_threads, tensor
     from corten.autograd import (
-        GradientTape, custom_gradient, grad, hessian, hvp, jacobian, jvp, no_grad, remat,
-        stop_gradient, value_and_grad, vjp,
+        GradientTape,
+        custom_gradient,
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        no_grad,
+        remat,
+        stop_gradient,
+        value_and_grad,
+        vjp,
     )  # fmt: skip
     from corten.dtype_policies import DTypePolicy, FloatDTypePolicy
     from corten.initializers import Initializer
@@ -38,6 +66,17 @@ if TYPE_CHECKING:
     from corten.variable import Variable
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "DTypePolicy", "FloatDTypePolicy", "Functional", "GradientTape", "Initializer", "Input",
+    "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
+    "Sequential", "ShapeError", "Tensor", "Variable", "activations", "autograd", "callbacks",
+    "config", "constraints", "custom_gradient", "data", "datasets", "dtype_policies", "grad",
+    "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
+    "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "random",
+    "regularizers", "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient",
+    "tensor", "training", "tree", "utils", "value_and_grad", "version", "vjp",
+]  # fmt: skip
 
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(

@@ -35,8 +35,6 @@ class CallState(threading.local):
     """The open gradient tapes, outermost first."""
     hooked: bool = False
     """Whether `autocast` or `accessed` is set: one check on the path of every variable read."""
-    values: dict[int, Any] | None = None
-    """Values that stand in for variables (`stateless_call`), keyed by the variable's id."""
 
     def update_hooked(self) -> None:
         """Recompute `hooked` after a change of what it summarizes."""
@@ -53,20 +51,16 @@ class Seen:
     losses = False
 
 
-_mask_table: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+# Keyed by id, because `==` of tensors is element by element. The weak reference removes the entry.
+_mask_table: dict[int, tuple[weakref.ref[Any], Any]] = {}
 
 
 def get_mask(tensor: Any) -> Any:
     """Return the mask that belongs to a tensor, or None."""
     if not Seen.masks:
         return None
-    mask = getattr(tensor, "_keras_mask", None)
-    if mask is not None:
-        return mask
-    try:
-        return _mask_table.get(tensor)
-    except TypeError:
-        return None
+    entry = _mask_table.get(id(tensor))
+    return None if entry is None or entry[0]() is not tensor else entry[1]
 
 
 def set_mask(tensor: Any, mask: Any) -> None:
@@ -75,17 +69,15 @@ def set_mask(tensor: Any, mask: Any) -> None:
         Seen.masks = True
     elif not Seen.masks:
         return
+    key = id(tensor)
+    if mask is None:
+        _mask_table.pop(key, None)
+        return
     try:
-        tensor._keras_mask = mask
-    except AttributeError:
-        try:
-            if mask is None:
-                _mask_table.pop(tensor, None)
-            else:
-                _mask_table[tensor] = mask
-        except TypeError:
-            # Neither attributes nor weak references (a NumPy scalar): it has no mask.
-            return
+        reference = weakref.ref(tensor, lambda _: _mask_table.pop(key, None))
+    except TypeError:
+        return  # No weak references (a NumPy scalar): it cannot carry a mask.
+    _mask_table[key] = (reference, mask)
 
 
 @contextmanager

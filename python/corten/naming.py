@@ -54,7 +54,7 @@ def get_uid(prefix: str = "") -> int:
     return _counts[prefix]
 
 
-class name_scope:  # noqa: N801  (Keras's spelling)
+class name_scope:
     """Context manager that prefixes the paths of variables created inside.
 
     Args:

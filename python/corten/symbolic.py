@@ -44,7 +44,7 @@ class Node:
 
     __slots__ = ("args", "inputs", "kwargs", "operation", "output", "outputs")
 
-    def __init__(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any):
+    def __init__(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         self.operation = operation
         self.args = args
         self.kwargs = kwargs
@@ -113,7 +113,8 @@ def public_function_name(function: Callable[..., Any]) -> str:
         module = sys.modules.get(module_name)
         found = getattr(module, name, None) if module is not None else None
         if found is not None and (
-            found is function or getattr(found, "__wrapped__", None) is function
+            found is function
+            or getattr(found, "__wrapped__", None) is function
             or getattr(found, "__qualname__", "") == function.__qualname__
         ):
             return f"{module_name}.{name}"
@@ -199,7 +200,7 @@ class KerasTensor:
         return size
 
     @property
-    def T(self) -> Any:  # noqa: N802  (NumPy's spelling)
+    def T(self) -> Any:
         """The transpose."""
         from corten import ops
 
@@ -453,9 +454,7 @@ def _as_symbolic(first: Any, second: Any) -> Any:
     return KerasTensor(shape, first.dtype)
 
 
-def symbolic_call(
-    function: Callable[..., Any], args: Any, kwargs: Any = None, operation: Any = None
-) -> Any:
+def symbolic_call(function: Callable[..., Any], args: Any, kwargs: Any = None, operation: Any = None) -> Any:
     """Call a function on symbolic tensors: infer its outputs and record the call.
 
     Args:

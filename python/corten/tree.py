@@ -83,10 +83,7 @@ def flatten(structure: Any) -> list[Any]:
 
 def _flatten_into(structure: Any, leaves: list[Any]) -> None:
     children: Iterable[Any]
-    if isinstance(structure, dict):
-        children = [structure[key] for key in _keys(structure)]
-    else:
-        children = structure
+    children = [structure[key] for key in _keys(structure)] if isinstance(structure, dict) else structure
     for child in children:
         if isinstance(child, (list, tuple, dict)):
             _flatten_into(child, leaves)
@@ -113,9 +110,7 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     return list(walk(structure, ()))
 
 
-def map_structure(
-    func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True
-) -> Any:
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
     """Apply a function to the leaves and return a structure of the same form.
 
     Args:
@@ -177,18 +172,13 @@ def _check_same_form(a: Any, b: Any, check_types: bool = False) -> None:
         raise ValueError(f"tree: the two structures differ; got {a!r} and {b!r}.")
     if check_types and type(a) is not type(b):
         raise TypeError(
-            f"tree: the two structures have different types; got {type(a).__name__} and "
-            f"{type(b).__name__}."
+            f"tree: the two structures have different types; got {type(a).__name__} and {type(b).__name__}."
         )
     if isinstance(a, dict):
         if set(a) != set(b):
-            raise ValueError(
-                f"tree: the two structures have different keys; got {_keys(a)} and {_keys(b)}."
-            )
+            raise ValueError(f"tree: the two structures have different keys; got {_keys(a)} and {_keys(b)}.")
     elif is_nested(a) and len(a) != len(b):
-        raise ValueError(
-            f"tree: the two structures have different lengths; got {len(a)} and {len(b)}."
-        )
+        raise ValueError(f"tree: the two structures have different lengths; got {len(a)} and {len(b)}.")
 
 
 def assert_same_structure(a: Any, b: Any, check_types: bool = True) -> None:
@@ -239,9 +229,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     values = list(flat_sequence)
     expected = len(flatten(structure))
     if expected != len(values):
-        raise ValueError(
-            f"pack_sequence_as: the structure has {expected} leaves; got {len(values)} values."
-        )
+        raise ValueError(f"pack_sequence_as: the structure has {expected} leaves; got {len(values)} values.")
     leaves = iter(values)
     return _map_one(lambda _: next(leaves), structure, True)
 
@@ -270,7 +258,8 @@ def is_shape(value: Any) -> bool:
         (True, False)
     """
     return isinstance(value, (list, tuple)) and all(
-        size is None or (isinstance(size, int) and not isinstance(size, bool))
+        size is None
+        or (isinstance(size, int) and not isinstance(size, bool))
         or type(size).__name__.startswith(("int", "uint"))
         for size in value
     )

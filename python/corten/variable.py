@@ -207,7 +207,7 @@ class Variable:
         """Replace the value.
 
         Args:
-            value: An array-like of the same shape; it is copied and cast to this dtype.
+            value: An array-like of the same shape; it is cast to this dtype.
 
         Raises:
             ValueError: The shapes differ.
@@ -230,11 +230,12 @@ class Variable:
             return self
         if value.dtype != self._dtype:
             value = _core.cast(value, self._dtype)
-        self._set(_core.copy(value.detach()))
+        # Sharing memory is safe: the engine copies before it changes what somebody else holds.
+        self._set(value.detach())
         return self
 
     def _set(self, tensor: Tensor) -> None:
-        """Take over a tensor that nobody else changes, of the right shape and dtype."""
+        """Take over a detached tensor of the right shape and dtype."""
         previous = self._value
         if state.accessed is not None:
             state.accessed.setdefault(self, previous)
@@ -298,7 +299,8 @@ class Variable:
         clone = self.__class__.__new__(self.__class__)
         memo[id(self)] = clone
         clone.__dict__.update(self.__dict__)
-        clone._set(_core.copy(self._value.detach()))
+        clone._value = self._value
+        clone._set(self._value.detach())
         return clone
 
     def __neg__(self) -> Tensor:
@@ -408,7 +410,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def _first_value(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
-    """Return a tensor of its own (no other holder) for a new variable."""
+    """Return the first value of a new variable, detached."""
     if isinstance(initializer, str):
         from corten import initializers
 
@@ -433,11 +435,8 @@ def _first_value(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
     elif dtype is not None and value.dtype != standardize_dtype(dtype):
         value = _core.cast(value, standardize_dtype(dtype))
     if shape is not None and tuple(shape) != value.shape:
-        raise ValueError(
-            f"Variable {name!r}: expected a value of shape {tuple(shape)}; got {value.shape}."
-        )
-    value = value.detach()
-    return value if state.meta_variables else _core.copy(value)
+        raise ValueError(f"Variable {name!r}: expected a value of shape {tuple(shape)}; got {value.shape}.")
+    return value.detach()
 
 
 def _meta(shape: tuple[int, ...], dtype: str) -> Tensor:

@@ -39,9 +39,7 @@ class CallSignature:
         self.has_training = "training" in self.accepted
         self.has_mask = "mask" in self.accepted
         self.training_default = self.defaults.get("training")
-        self.mask_names = [
-            (name, f"{name}_mask") for name in self.names if f"{name}_mask" in self.accepted
-        ]
+        self.mask_names = [(name, f"{name}_mask") for name in self.names if f"{name}_mask" in self.accepted]
 
     def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the given arguments by name, positional ones first."""
@@ -59,9 +57,7 @@ class BuildSignature:
         parameters = list(inspect.signature(function).parameters.values())[1:]
         self.any_keyword = any(p.kind is p.VAR_KEYWORD for p in parameters)
         self.names = [p.name for p in parameters if p.kind in _POSITIONAL]
-        self.required = [
-            p.name for p in parameters if p.kind in _POSITIONAL and p.default is p.empty
-        ]
+        self.required = [p.name for p in parameters if p.kind in _POSITIONAL and p.default is p.empty]
         self.takes_nothing = not parameters
 
     def arguments(self, shapes: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -52,9 +52,7 @@ class InputLayer(Layer):
         super().__init__(name=name, **kwargs)
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
-                raise ValueError(
-                    f"InputLayer: `input_tensor` must be a KerasTensor; got {input_tensor!r}."
-                )
+                raise ValueError(f"InputLayer: `input_tensor` must be a KerasTensor; got {input_tensor!r}.")
             if batch_size not in (None, input_tensor.shape[0] if input_tensor.shape else None):
                 raise ValueError(
                     f"InputLayer: `batch_size` is {batch_size} but `input_tensor` has shape "
@@ -65,9 +63,7 @@ class InputLayer(Layer):
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
         elif batch_shape is not None:
             if batch_size is not None:
-                raise ValueError(
-                    "You cannot pass both `batch_size` and `batch_shape` at the same time."
-                )
+                raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
             batch_shape = standardize_shape(batch_shape)
         elif shape is None:
             raise ValueError("You must pass a `shape` argument.")
@@ -114,7 +110,7 @@ class InputLayer(Layer):
         return cls(**config)
 
 
-def Input(  # noqa: N802  (Keras's spelling)
+def Input(
     shape: Any = None,
     batch_size: int | None = None,
     dtype: Any = None,
@@ -145,9 +141,7 @@ def Input(  # noqa: N802  (Keras's spelling)
         >>> model.output_shape
         (None, 2)
     """
-    layer = InputLayer(
-        shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
-    )
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
     output: KerasTensor = layer.output
     return output
 

@@ -52,9 +52,7 @@ class InputSpec:
         try:
             self.axes = {int(axis): size for axis, size in (axes or {}).items()}
         except (TypeError, ValueError, AttributeError):
-            raise TypeError(
-                f"InputSpec: `axes` must be a dict with integer keys; got {axes!r}."
-            ) from None
+            raise TypeError(f"InputSpec: `axes` must be a dict with integer keys; got {axes!r}.") from None
         if self.axes and (self.ndim is not None or self.max_ndim is not None):
             rank = self.ndim if self.ndim is not None else self.max_ndim
             assert rank is not None
@@ -123,9 +121,7 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
             continue
         shape = getattr(value, "shape", None)
         if shape is None:
-            raise ValueError(
-                f'Inputs to layer "{layer_name}" must be tensors; input {index} is {value!r}.'
-            )
+            raise ValueError(f'Inputs to layer "{layer_name}" must be tensors; input {index} is {value!r}.')
         problem = _problem(spec, tuple(shape), value)
         if problem:
             raise ValueError(
@@ -147,9 +143,7 @@ def _problem(spec: InputSpec, shape: tuple[int | None, ...], value: Any) -> str 
     if spec.max_ndim is not None and ndim > spec.max_ndim:
         return f"expected max_ndim={spec.max_ndim}, found ndim={ndim}"
     if spec.min_ndim is not None and ndim < spec.min_ndim:
-        return (
-            f"expected min_ndim={spec.min_ndim}, found ndim={ndim}. Full shape received: {shape}"
-        )
+        return f"expected min_ndim={spec.min_ndim}, found ndim={ndim}. Full shape received: {shape}"
     if spec.dtype is not None and str(value.dtype) != spec.dtype:
         return f"expected dtype={spec.dtype}, found dtype={value.dtype}"
     for axis, size in spec.axes.items():

@@ -268,7 +268,7 @@ class Layer(SymbolicCalls, Tracking):
             if (
                 x.__class__ is _Tensor
                 and (x.dtype == self._fast or x.dtype not in _FLOATS)
-                and not state.hooked
+                and state.autocast is None
                 and not (Seen.masks and get_mask(x) is not None)
             ):
                 try:
@@ -301,9 +301,7 @@ class Layer(SymbolicCalls, Tracking):
                 self._build_in_scope(args, kwargs)
             if self.input_spec is not None:
                 named = self._call_signature.named(args, kwargs)
-                assert_input_compatibility(
-                    self.input_spec, named.get(self._call_signature.first), self.name
-                )
+                assert_input_compatibility(self.input_spec, named.get(self._call_signature.first), self.name)
             mixed = compute_dtype if policy.variable_dtype != compute_dtype else None
             outputs = self._run_call(args, kwargs, mixed if self.autocast else None)
         except Exception as error:
@@ -311,9 +309,7 @@ class Layer(SymbolicCalls, Tracking):
         self._finish_first_call(compute_dtype, mixed)
         return outputs
 
-    def _run_call(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], mixed: str | None
-    ) -> Any:
+    def _run_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], mixed: str | None) -> Any:
         outermost = state.entry is None
         previous_training = state.training
         if outermost:
@@ -342,9 +338,7 @@ class Layer(SymbolicCalls, Tracking):
             if outermost:
                 state.entry = None
 
-    def _complete_arguments(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _complete_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Fill in `training` and masks that the caller left out and `call` accepts."""
         signature = self._call_signature
         if kwargs.get("training") is None and not (
@@ -359,9 +353,9 @@ class Layer(SymbolicCalls, Tracking):
         if Seen.masks:
             if signature.has_mask and kwargs.get("mask") is None and args:
                 mask = tree.map_structure(get_mask, args[0])
-                if any(leaf is not None for leaf in tree.flatten(mask)):
-                    if not ("mask" in signature.names and len(args) > signature.names.index("mask")):
-                        kwargs["mask"] = mask
+                given = "mask" in signature.names and len(args) > signature.names.index("mask")
+                if not given and any(leaf is not None for leaf in tree.flatten(mask)):
+                    kwargs["mask"] = mask
             for name, mask_name in signature.mask_names:
                 named = signature.named(args, kwargs)
                 if named.get(name) is not None and named.get(mask_name) is None:
@@ -587,6 +581,5 @@ def _unknown_arguments(layer: Layer, kwargs: dict[str, Any]) -> ValueError:
         if close:
             hints.append(f" Did you mean `{close[0]}` instead of `{name}`?")
     return ValueError(
-        f"Unrecognized keyword arguments passed to {layer.__class__.__name__}: {kwargs}."
-        + "".join(hints)
+        f"Unrecognized keyword arguments passed to {layer.__class__.__name__}: {kwargs}." + "".join(hints)
     )

@@ -17,9 +17,7 @@ def is_default(method: Any) -> bool:
     return getattr(function, "__module__", "") in _BASE_MODULES
 
 
-_BASE_MODULES = frozenset(
-    {"corten.layers.layer", "corten.layers.shape_inference", "corten.layers.tracking"}
-)
+_BASE_MODULES = frozenset({"corten.layers.layer", "corten.layers.shape_inference", "corten.layers.tracking"})
 
 
 class SymbolicCalls:
@@ -37,9 +35,7 @@ class SymbolicCalls:
             self._build_in_scope(args, kwargs)
         if self.input_spec is not None:
             named = self._call_signature.named(args, kwargs)
-            assert_input_compatibility(
-                self.input_spec, named.get(self._call_signature.first), self.name
-            )
+            assert_input_compatibility(self.input_spec, named.get(self._call_signature.first), self.name)
         outputs = self.compute_output_spec(*args, **kwargs)
         if tree.is_nested(outputs) or isinstance(outputs, KerasTensor):
             # A custom `compute_output_spec` may hand its input back; a node needs its own tensors.
@@ -77,9 +73,10 @@ class SymbolicCalls:
     def _spec_from_shape(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         shapes = {}
         for name, value in self._call_signature.named(args, kwargs).items():
+            if name in {"training", "mask"} or name.endswith("_mask"):
+                continue
             if any(hasattr(leaf, "shape") for leaf in tree.flatten(value)):
-                if name not in {"training", "mask"} and not name.endswith("_mask"):
-                    shapes[name] = tree.map_structure(lambda x: getattr(x, "shape", None), value)
+                shapes[name] = tree.map_structure(lambda x: getattr(x, "shape", None), value)
         from corten.layers.call_signature import BuildSignature
 
         named = {f"{name}_shape": shape for name, shape in shapes.items()}

@@ -157,9 +157,7 @@ class Tracking:
         return weights
 
     def _all_variables(self, seeds: bool) -> list[Variable]:
-        return list(
-            _unique(v for layer in self._flatten_layers() for v in layer._own_variables(seeds))
-        )
+        return list(_unique(v for layer in self._flatten_layers() for v in layer._own_variables(seeds)))
 
     @property
     def variables(self) -> list[Variable]:
@@ -294,9 +292,7 @@ def _stateful_leaves(container: Any) -> Iterator[Any]:
             continue
         if isinstance(value, _CONTAINERS):
             yield from _stateful_leaves(value)
-        elif isinstance(value, (Variable, Tracking)) or _is_seed_generator(value):
-            yield value
-        elif _is_metric(value):
+        elif isinstance(value, (Variable, Tracking)) or _is_seed_generator(value) or _is_metric(value):
             yield value
 
 

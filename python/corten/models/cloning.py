@@ -86,9 +86,7 @@ def _clone_functional(
     else:
         flat = tree.flatten(input_tensors)
         if len(flat) != len(model.inputs) or not all(isinstance(t, KerasTensor) for t in flat):
-            raise ValueError(
-                f"clone_model: `input_tensors` must be {len(model.inputs)} symbolic tensor(s)."
-            )
+            raise ValueError(f"clone_model: `input_tensors` must be {len(model.inputs)} symbolic tensor(s).")
         inputs = tree.pack_sequence_as(model._inputs_struct, flat)
     copies: dict[int, Any] = {}
 

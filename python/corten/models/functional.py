@@ -58,9 +58,7 @@ class Function:
         return self._run(inputs)
 
     def _run(self, inputs: Any) -> Any:
-        return tree.pack_sequence_as(
-            self._outputs_struct, self._graph.run(tree.flatten(inputs))
-        )
+        return tree.pack_sequence_as(self._outputs_struct, self._graph.run(tree.flatten(inputs)))
 
 
 class Functional(Model):
@@ -220,8 +218,10 @@ class Functional(Model):
             names = sorted(struct) if isinstance(struct, dict) else [t.name for t in tensors]
             if isinstance(struct, dict) and any(tree.is_nested(v) for v in struct.values()):
                 flat = tree.flatten({name: inputs[name] for name in struct})
-            elif not isinstance(struct, dict) and tree.is_nested(struct) and any(
-                isinstance(child, dict) for child in struct
+            elif (
+                not isinstance(struct, dict)
+                and tree.is_nested(struct)
+                and any(isinstance(child, dict) for child in struct)
             ):
                 flat = tree.flatten(inputs)
             else:

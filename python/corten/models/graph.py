@@ -124,11 +124,7 @@ class Graph:
             targets = [slot(tensor) for tensor in node.outputs]
             if node.is_input or all(target in starts for target in targets):
                 continue
-            single = (
-                len(node.args) == 1
-                and not node.kwargs
-                and isinstance(node.args[0], KerasTensor)
-            )
+            single = len(node.args) == 1 and not node.kwargs and isinstance(node.args[0], KerasTensor)
             source: Any = slot(node.args[0]) if single else None
             if not single:
                 source = tree.map_structure(
@@ -166,10 +162,7 @@ class Graph:
                 args, kwargs = tree.map_structure(
                     lambda leaf: values[leaf.index] if leaf.__class__ is _Slot else leaf, source
                 )
-                if call is None:
-                    result = operation(*args, **kwargs)
-                else:
-                    result = call(operation, args, kwargs)
+                result = operation(*args, **kwargs) if call is None else call(operation, args, kwargs)
             if target.__class__ is int:
                 values[target] = result
             else:

@@ -100,8 +100,7 @@ class Model(Trainer, Layer):
         if index is not None:
             if not -len(layers) <= index < len(layers):
                 raise ValueError(
-                    f"Was asked to retrieve layer at index {index} but model only has "
-                    f"{len(layers)} layers."
+                    f"Was asked to retrieve layer at index {index} but model only has {len(layers)} layers."
                 )
             return layers[index]
         if name is None:
@@ -128,9 +127,7 @@ class Model(Trainer, Layer):
         if self._layers and all(layer.built for layer in self._flatten_layers(False)):
             return
         if input_shape is None:
-            raise ValueError(
-                f"Model {self.name!r}: `build` needs the input's shape, as in `(None, 784)`."
-            )
+            raise ValueError(f"Model {self.name!r}: `build` needs the input's shape, as in `(None, 784)`.")
         dtype = self.compute_dtype
         symbols = tree.map_shape_structure(lambda shape: KerasTensor(shape, dtype), input_shape)
         try:
@@ -175,9 +172,7 @@ class Model(Trainer, Layer):
         """
         from corten.models.summary import print_summary
 
-        print_summary(
-            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
-        )
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     # ---- files ---------------------------------------------------------------------------------
 

@@ -124,12 +124,11 @@ class Sequential(Model):
         if isinstance(self._stack[0], InputLayer):
             wanted = self._stack[0].batch_shape
             given = tuple(input_shape) if tree.is_shape(input_shape) else None
-            if given and (len(given) != len(wanted) or given[1:] != wanted[1:]):
-                if not _compatible(wanted, given):
-                    raise ValueError(
-                        f"Sequential model '{self.name}' has already been configured to use input "
-                        f"shape {wanted}. You cannot build it with input_shape {input_shape}"
-                    )
+            if given and not _compatible(wanted, given):
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use input "
+                    f"shape {wanted}. You cannot build it with input_shape {input_shape}"
+                )
             inputs = self._stack[0].output
         elif input_shape is None:
             raise ValueError("You must provide an `input_shape` argument.")

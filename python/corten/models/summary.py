@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import sys
@@ -31,7 +32,7 @@ def print_summary(
         ascii_only=print_fn is None and not _can_print_boxes(),
     )  # fmt: skip
     if print_fn is None:
-        print(text)  # noqa: T201  (printing is what a summary is for)
+        print(text)
         return
     for line in text.splitlines():
         print_fn(line)
@@ -65,9 +66,7 @@ def summary_text(
         header.append("Trainable")
     right_aligned = {2}
     rows = [
-        row
-        for layer in layers
-        for row in _rows(layer, model, connected, show_trainable, expand_nested, 0)
+        row for layer in layers for row in _rows(layer, model, connected, show_trainable, expand_nested, 0)
     ]
     width = line_length or min(shutil.get_terminal_size((88, 24)).columns, 110)
     widths = _column_widths(header, rows, width, positions, line_length is not None)
@@ -82,8 +81,7 @@ def _shown_layers(model: Any, layer_range: Any) -> list[Any]:
         return layers
     if len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
         raise ValueError(
-            f"summary: `layer_range` must be two layer names (or regular expressions); got "
-            f"{layer_range!r}."
+            f"summary: `layer_range` must be two layer names (or regular expressions); got {layer_range!r}."
         )
     matches = [
         [index for index, layer in enumerate(layers) if re.match(pattern, layer.name)]
@@ -147,15 +145,13 @@ def _output_shape(layer: Any) -> str:
     nodes: list[Node] = layer.__dict__.get("_inbound_nodes") or []
     if nodes:
         shapes = [
-            tree.map_structure(
-                lambda t: t.shape if isinstance(t, KerasTensor) else None, node.output
-            )
+            tree.map_structure(lambda t: t.shape if isinstance(t, KerasTensor) else None, node.output)
             for node in nodes[:1]
         ]
         return _format_shapes(shapes[0])
     try:
         return _format_shapes(layer.output_shape)
-    except Exception:  # noqa: BLE001  (a summary never fails for want of a shape)
+    except Exception:
         shape = layer.__dict__.get("_seen_output_shape")
         return _format_shapes(shape) if shape is not None else "?"
 
@@ -203,7 +199,7 @@ def _column_widths(
         if shares[-1] > 1:  # Absolute positions, as Keras accepts too.
             shares = [p / shares[-1] for p in shares]
         starts = [0.0, *shares]
-        return [max(6, int((b - a) * available)) for a, b in zip(starts, starts[1:], strict=False)]
+        return [max(6, int((b - a) * available)) for a, b in itertools.pairwise(starts)]
     wanted = [max(len(row[i]) for row in [header, *rows]) for i in range(count)]
     if fixed and sum(wanted) < available:
         extra, rest = divmod(available - sum(wanted), count)

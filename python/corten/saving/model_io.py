@@ -67,7 +67,7 @@ def save_model(
 def load_model(
     filepath: Any,
     custom_objects: dict[str, Any] | None = None,
-    compile: bool = True,  # noqa: A002  (Keras's name)
+    compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
     """Load a model that `save_model` wrote.
@@ -201,8 +201,7 @@ def _weights_format(path: Path) -> str:
     if path.name.endswith((".weights.h5", ".h5", ".hdf5")):
         return ".h5"
     raise ValueError(
-        f"The file name of weights must end in `.safetensors`, `.npz` or `.weights.h5`; got "
-        f"{path.name!r}."
+        f"The file name of weights must end in `.safetensors`, `.npz` or `.weights.h5`; got {path.name!r}."
     )
 
 
@@ -280,7 +279,7 @@ def _named_layers(model: Any) -> Iterator[tuple[str, Any]]:
             elif isinstance(value, (list, tuple, dict)):
                 children = []
                 for child in _stateful_leaves(value):
-                    if isinstance(child, Variable) or isinstance(child, InputLayer):
+                    if isinstance(child, (Variable, InputLayer)):
                         continue
                     base = f"{name}/{to_snake_case(type(child).__name__)}"
                     count = used.get(base, 0)
@@ -376,13 +375,9 @@ def _assign(model: Any, arrays: dict[str, Any], source: str, skip_mismatch: bool
         raise
 
 
-def _assign_layer(
-    layer: Any, prefix: str, stores: dict[str, Any], source: str, skip_mismatch: bool
-) -> None:
+def _assign_layer(layer: Any, prefix: str, stores: dict[str, Any], source: str, skip_mismatch: bool) -> None:
     store = stores.pop(prefix, {})
-    has_variables = hasattr(layer, "_own_variables") and any(
-        True for _ in layer._own_variables(seeds=False)
-    )
+    has_variables = hasattr(layer, "_own_variables") and any(True for _ in layer._own_variables(seeds=False))
     if not store and not has_variables:
         return  # Also a seed generator whose state the file does not have.
     name = getattr(layer, "name", prefix.strip("/"))

@@ -64,9 +64,7 @@ def get_custom_objects() -> dict[str, Any]:
     return _custom_objects
 
 
-def register_keras_serializable(
-    package: str = "Custom", name: str | None = None
-) -> Callable[[T], T]:
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
     """Return a decorator that makes a class or function known to loading.
 
     Args:
@@ -89,8 +87,7 @@ def register_keras_serializable(
         registered_name = f"{package}>{name or getattr(target, '__name__', target)}"
         if inspect.isclass(target) and not hasattr(target, "get_config"):
             raise ValueError(
-                "Cannot register a class that does not have a get_config() method: "
-                f"{target.__name__}."
+                f"Cannot register a class that does not have a get_config() method: {target.__name__}."
             )
         _custom_objects[registered_name] = target
         _custom_names[target] = registered_name
@@ -115,9 +112,7 @@ def get_registered_name(obj: Any) -> str:
     return str(obj.__name__)
 
 
-def get_registered_object(
-    name: str, custom_objects: Any = None, module_objects: Any = None
-) -> Any:
+def get_registered_object(name: str, custom_objects: Any = None, module_objects: Any = None) -> Any:
     """Return the class or function known under a name, None if there is none.
 
     Args:

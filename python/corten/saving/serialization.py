@@ -108,9 +108,7 @@ def serialize_keras_object(obj: Any) -> Any:
             "registered_name": get_registered_name(obj),
         }
     if not hasattr(obj, "get_config"):
-        raise ValueError(
-            f"Cannot serialize {obj!r} of type {type(obj).__name__}: it has no `get_config()`."
-        )
+        raise ValueError(f"Cannot serialize {obj!r} of type {type(obj).__name__}: it has no `get_config()`.")
     config = serialize_dict(_config_of(obj))
     result = {**_names(type(obj)), "config": config}
     build_config = _build_config_of(obj)
@@ -130,9 +128,7 @@ def _is_wrapped_function(obj: Any) -> bool:
 def _config_of(obj: Any) -> dict[str, Any]:
     config = obj.get_config()
     if not isinstance(config, dict):
-        raise TypeError(
-            f"`get_config()` of {obj!r} must return a dict; got {type(config).__name__}."
-        )
+        raise TypeError(f"`get_config()` of {obj!r} must return a dict; got {type(config).__name__}.")
     return config
 
 
@@ -151,11 +147,8 @@ def serialize_dict(config: dict[str, Any]) -> dict[str, Any]:
 def _names(cls: Any) -> dict[str, Any]:
     registered = get_registered_name(cls)
     module = _public_module(cls)
-    return {
-        "module": module,
-        "class_name": cls.__name__,
-        "registered_name": None if module.startswith("corten.") and registered == cls.__name__ else registered,
-    }
+    own = module.startswith("corten.") and registered == cls.__name__
+    return {"module": module, "class_name": cls.__name__, "registered_name": None if own else registered}
 
 
 def _public_module(obj: Any) -> str:
@@ -200,7 +193,7 @@ def deserialize_keras_object(
         return [deserialize_keras_object(item) for item in config]
     if not isinstance(config, dict):
         return config
-    if "class_name" not in config or "config" not in config and config["class_name"] != "__tuple__":
+    if "class_name" not in config or ("config" not in config and config["class_name"] != "__tuple__"):
         return {key: deserialize_keras_object(value) for key, value in config.items()}
     class_name = config["class_name"]
     if class_name in _SPECIAL:
