@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 
 from corten import _core
 from corten.config import floatx, image_data_format
+from corten.config import standardize_dtype as dtype_name
+
+__all__ = ["dtype_name"]  # passed on to the op modules
 
 Tensor = _core.Tensor
 #: A tensor, a variable, an array, a (nested list of) number(s).
