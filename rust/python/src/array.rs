@@ -27,11 +27,10 @@ pub(crate) fn numpy(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
 
 /// `numpy.asarray(object)`.
 pub(crate) fn as_numpy<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = object.py();
     static ASARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let asarray = ASARRAY
-        .get_or_try_init(py, || numpy(py)?.getattr(intern!(py, "asarray")).map(Bound::unbind))?
-        .bind(py);
+    let py = object.py();
+    let asarray =
+        ASARRAY.get_or_try_init(py, || numpy(py)?.getattr(intern!(py, "asarray")).map(Bound::unbind))?.bind(py);
     asarray.call1((object,))
 }
 
@@ -58,14 +57,19 @@ pub(crate) fn from_buffer(object: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     }
 }
 
-/// Types the buffer protocol has no code for; of those, bfloat16 is read through its bits.
+/// NumPy scalars, which export no shape, and types the buffer protocol has no code for; of those,
+/// bfloat16 is read through its bits.
 fn from_unbuffered(object: &Bound<'_, PyAny>, failure: &PyErr) -> PyResult<Tensor> {
     let py = object.py();
+    if let Some(rank) = object.getattr_opt(intern!(py, "ndim"))?
+        && rank.eq(0)?
+    {
+        let vector = as_numpy(object)?.call_method1(intern!(py, "reshape"), (1,))?;
+        return ops::reshape(&from_buffer(&vector)?, &[]).map_err(error::to_python);
+    }
     let name = object.getattr_opt(intern!(py, "dtype"))?.map(|dtype| dtype.to_string()).unwrap_or_default();
     if name == "bfloat16" {
-        let words = numpy(py)?
-            .call_method1(intern!(py, "asarray"), (object,))?
-            .call_method1(intern!(py, "view"), ("uint16",))?;
+        let words = as_numpy(object)?.call_method1(intern!(py, "view"), ("uint16",))?;
         let bits = from_buffer(&words)?;
         let values: Vec<bf16> =
             bits.to_vec::<u16>().map_err(error::to_python)?.into_iter().map(bf16::from_bits).collect();
@@ -87,9 +91,13 @@ fn element_type(object: &Bound<'_, PyAny>, buffer: &PyUntypedBuffer) -> PyResult
         PyTypeError::new_err(format!("arrays of dtype {name} cannot become tensors{hint}"))
     };
     let code = match format {
-        [b'>' | b'!', _] if size > 1 => return Err(refuse("; convert to native byte order first, with `x.astype(x.dtype.newbyteorder('='))`")),
+        [b'>' | b'!', _] if size > 1 => {
+            return Err(refuse("; convert to native byte order first, with `x.astype(x.dtype.newbyteorder('='))`"));
+        }
         [b'@' | b'=' | b'<' | b'>' | b'!', code] | [code] => *code,
-        _ if format.starts_with(b"Z") => return Err(refuse(": complex numbers are not supported; take `.real` or `.imag`")),
+        _ if format.starts_with(b"Z") => {
+            return Err(refuse(": complex numbers are not supported; take `.real` or `.imag`"));
+        }
         _ if format.ends_with(b"w") || format.ends_with(b"s") => return Err(refuse(": text is no number")),
         _ => return Err(refuse("")),
     };
@@ -129,7 +137,11 @@ fn copy(py: Python<'_>, source: &PyUntypedBuffer, dtype: DType) -> PyResult<Opti
         // SAFETY: the exporter holds `bytes` contiguous bytes while the buffer is held, ours has as
         // many, and they do not overlap.
         let work = move || unsafe { std::ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, bytes) };
-        if bytes >= DETACH_BYTES { py.detach(work) } else { work() }
+        if bytes >= DETACH_BYTES {
+            py.detach(work)
+        } else {
+            work()
+        }
         Tensor::from_buffer(buffer, Layout::contiguous(shape), read)
     } else {
         let Some(view) = strided(source, read) else { return Ok(None) };
@@ -186,9 +198,7 @@ pub(crate) fn from_sequence(object: &Bound<'_, PyAny>) -> PyResult<Tensor> {
 fn narrowed(x: &Tensor) -> corten_tensor::core::Result<Tensor> {
     match x.dtype() {
         DType::F64 => ops::cast(x, DType::F32),
-        DType::I64 if x.to_vec::<i64>()?.iter().all(|&value| i32::try_from(value).is_ok()) => {
-            ops::cast(x, DType::I32)
-        }
+        DType::I64 if x.to_vec::<i64>()?.iter().all(|&value| i32::try_from(value).is_ok()) => ops::cast(x, DType::I32),
         DType::I64
         | DType::Bool
         | DType::U8
@@ -215,8 +225,7 @@ fn holds_tensors(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
     } else if let Ok(tuple) = object.cast::<PyTuple>() {
         if tuple.is_empty() { None } else { Some(tuple.get_item(0)?) }
     } else {
-        return Ok(object.is_instance_of::<PyTensor>()
-            || object.hasattr(intern!(object.py(), "__corten_tensor__"))?);
+        return Ok(object.is_instance_of::<PyTensor>() || object.hasattr(intern!(object.py(), "__corten_tensor__"))?);
     };
     match first {
         None => Ok(false),

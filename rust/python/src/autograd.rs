@@ -43,11 +43,7 @@ fn listed(objects: &Bound<'_, PyAny>) -> PyResult<Vec<Tensor>> {
 ///     grads: Upstream gradients, one for each output; ones if None.
 #[pyfunction]
 #[pyo3(signature = (outputs, grads=None))]
-pub(crate) fn backward(
-    py: Python<'_>,
-    outputs: &Bound<'_, PyAny>,
-    grads: Option<Vec<Option<Array>>>,
-) -> PyResult<()> {
+pub(crate) fn backward(py: Python<'_>, outputs: &Bound<'_, PyAny>, grads: Option<Vec<Option<Array>>>) -> PyResult<()> {
     let outputs = listed(outputs)?;
     let upstream = upstream(&outputs, grads)?;
     funnel::run(py, funnel::LONG, || autograd::backward(&outputs, &upstream))
@@ -74,8 +70,7 @@ pub(crate) fn gradients(
 ) -> PyResult<Vec<Option<PyTensor>>> {
     let (outputs, inputs) = (listed(outputs)?, listed(inputs)?);
     let upstream = upstream(&outputs, grads)?;
-    let found =
-        funnel::run(py, funnel::LONG, || autograd::gradients(&outputs, &upstream, &inputs, create_graph))?;
+    let found = funnel::run(py, funnel::LONG, || autograd::gradients(&outputs, &upstream, &inputs, create_graph))?;
     Ok(found.into_iter().map(|gradient| gradient.map(PyTensor::from)).collect())
 }
 

@@ -5,10 +5,10 @@ use corten_tensor::Tensor;
 use corten_tensor::core::{DType, Scalar};
 use corten_tensor::ops::{self, Arg};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
-use pyo3::intern;
-use pyo3::prelude::*;
 #[cfg(feature = "stubs")]
 use pyo3::inspect::PyStaticExpr;
+use pyo3::intern;
+use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::array;
@@ -123,10 +123,9 @@ fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
         return crate::dlpack::import(object, true).map(Some);
     }
     // Ranges, generators of rows and the like.
-    if object.hasattr(intern!(py, "__getitem__"))? && object.hasattr(intern!(py, "__len__"))? {
-        if let Ok(list) = py.get_type::<PyList>().call1((object,)) {
-            return array::from_sequence(&list).map(Some);
-        }
+    let sequence = object.hasattr(intern!(py, "__getitem__"))? && object.hasattr(intern!(py, "__len__"))?;
+    if sequence && let Ok(list) = py.get_type::<PyList>().call1((object,)) {
+        return array::from_sequence(&list).map(Some);
     }
     Ok(None)
 }
@@ -193,9 +192,8 @@ pub(crate) fn integers(object: &Bound<'_, PyAny>) -> PyResult<Vec<isize>> {
         .map_err(|_| PyTypeError::new_err(format!("expected an integer or a sequence of integers; got {object}")))?
         .map(|item| {
             let item = item?;
-            item.extract::<isize>().map_err(|_| {
-                PyTypeError::new_err(format!("expected an integer in a sequence of integers; got {item}"))
-            })
+            item.extract::<isize>()
+                .map_err(|_| PyTypeError::new_err(format!("expected an integer in a sequence of integers; got {item}")))
         })
         .collect()
 }

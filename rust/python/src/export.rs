@@ -137,11 +137,7 @@ pub(crate) fn to_list<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'
 
 /// The values as NumPy prints them, with shape and dtype.
 pub(crate) fn represent(py: Python<'_>, tensor: &Tensor) -> PyResult<String> {
-    let mut shape = String::from("(");
-    for (i, dim) in tensor.shape().iter().enumerate() {
-        shape.push_str(&if i == 0 { dim.to_string() } else { format!(", {dim}") });
-    }
-    shape.push_str(if tensor.rank() == 1 { ",)" } else { ")" });
+    let shape = Tuple(tensor.shape());
     let dtype = tensor.dtype();
     let gradient = if tensor.requires_grad() { ", requires_grad=True" } else { "" };
     match tensor.device() {
@@ -156,8 +152,7 @@ pub(crate) fn represent(py: Python<'_>, tensor: &Tensor) -> PyResult<String> {
             let options = PyDict::new(py);
             options.set_item("separator", ", ")?;
             options.set_item("prefix", "Tensor(")?;
-            let text: String =
-                array::numpy(py)?.call_method("array2string", (array,), Some(&options))?.extract()?;
+            let text: String = array::numpy(py)?.call_method("array2string", (array,), Some(&options))?.extract()?;
             Ok(format!("Tensor({text}, shape={shape}, dtype={dtype}{gradient})"))
         }
     }

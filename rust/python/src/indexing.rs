@@ -46,15 +46,18 @@ fn parse_one(entry: &Bound<'_, PyAny>) -> PyResult<Index> {
         Some(scalar @ Arg::Scalar(_)) => scalar.into_default().map_err(error::to_python)?,
         None => return Err(refuse(&entry.get_type().name()?.to_string())),
     };
-    match array.dtype() {
-        DType::Bool => Ok(Index::Mask(array)),
-        dtype if dtype.is_integer() => Ok(Index::Array(array)),
-        // NumPy reads an empty list as float64; as an index it stands for no elements.
-        _ if array.is_empty() && entry.is_instance_of::<PyList>() => {
-            ops::cast(&array, DType::I32).map(Index::Array).map_err(error::to_python)
-        }
-        dtype => Err(refuse(&format!("an array of dtype {dtype}"))),
+    let dtype = array.dtype();
+    if dtype == DType::Bool {
+        return Ok(Index::Mask(array));
     }
+    if dtype.is_integer() {
+        return Ok(Index::Array(array));
+    }
+    // NumPy reads an empty list as float64; as an index it stands for no elements.
+    if array.is_empty() && entry.is_instance_of::<PyList>() {
+        return ops::cast(&array, DType::I32).map(Index::Array).map_err(error::to_python);
+    }
+    Err(refuse(&format!("an array of dtype {dtype}")))
 }
 
 fn at(value: &Bound<'_, PyAny>) -> PyResult<i64> {

@@ -148,4 +148,3 @@ fn exclusive<'py>(object: &Bound<'py, PyAny>) -> PyResult<PyRefMut<'py, PyTensor
         PyValueError::new_err("optimizer_step: a tensor is in use elsewhere, or appears twice among values and slots")
     })
 }
-

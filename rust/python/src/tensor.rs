@@ -184,9 +184,7 @@ impl PyTensor {
                 Ok(())
             }
             (None, None) => Ok(()),
-            (None, Some(_)) => {
-                Err(PyValueError::new_err("grad: only a leaf with requires_grad=True keeps a gradient"))
-            }
+            (None, Some(_)) => Err(PyValueError::new_err("grad: only a leaf with requires_grad=True keeps a gradient")),
         }
     }
 
@@ -275,7 +273,8 @@ impl PyTensor {
     }
 
     /// Device type and index, in DLPack's numbering.
-    fn __dlpack_device__(&self) -> (i32, i32) {
+    #[expect(clippy::unused_self, reason = "a method of the protocol")]
+    const fn __dlpack_device__(&self) -> (i32, i32) {
         (dlpack::CPU, 0)
     }
 
@@ -284,9 +283,9 @@ impl PyTensor {
         let shape = self.inner.shape().to_vec();
         let bytes = match self.inner.device() {
             Device::Meta => None,
-            Device::Cpu => Some(PyBytes::new_with(py, self.nbytes(), |out| {
-                self.inner.download(out).map_err(error::to_python)
-            })?),
+            Device::Cpu => {
+                Some(PyBytes::new_with(py, self.nbytes(), |out| self.inner.download(out).map_err(error::to_python))?)
+            }
         };
         let gradient = self.inner.requires_grad();
         Ok((rebuild, (bytes, shape, self.inner.dtype().name(), gradient).into_pyobject(py)?))
@@ -619,11 +618,7 @@ impl PyTensor {
     }
 
     fn __len__(&self) -> PyResult<usize> {
-        self.inner
-            .shape()
-            .first()
-            .copied()
-            .ok_or_else(|| PyTypeError::new_err("a 0-dimensional tensor has no length"))
+        self.inner.shape().first().copied().ok_or_else(|| PyTypeError::new_err("a 0-dimensional tensor has no length"))
     }
 
     fn __iter__(&self) -> PyResult<Rows> {

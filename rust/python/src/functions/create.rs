@@ -6,8 +6,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::convert::{self, Array, Ints, Type};
-use crate::tensor::{PyTensor, watched};
 use crate::funnel;
+use crate::tensor::{PyTensor, watched};
 
 /// A tensor with a copy of the data.
 ///
@@ -59,12 +59,7 @@ pub(crate) fn tensor(
 ///     A tensor.
 #[pyfunction]
 #[pyo3(signature = (shape, value, dtype=None))]
-pub(crate) fn full(
-    py: Python<'_>,
-    shape: Ints,
-    value: &Bound<'_, PyAny>,
-    dtype: Option<Type>,
-) -> PyResult<PyTensor> {
+pub(crate) fn full(py: Python<'_>, shape: Ints, value: &Bound<'_, PyAny>, dtype: Option<Type>) -> PyResult<PyTensor> {
     let shape = shape.sizes("full: shape")?;
     let value = convert::scalar(value)?;
     let dtype = dtype.map_or(default_dtype(value), |dtype| dtype.0);
@@ -166,8 +161,8 @@ pub(crate) fn random(
     };
     let key = Key { seed, stream };
     let scaled = distribution == "uniform" && (low.is_some() || high.is_some());
-    let low = low.map_or(Ok(0.0), |value| value.extract::<f64>())?;
-    let high = high.map_or(Ok(1.0), |value| value.extract::<f64>())?;
+    let low = low.map_or(Ok(0.0), PyAnyMethods::extract::<f64>)?;
+    let high = high.map_or(Ok(1.0), PyAnyMethods::extract::<f64>)?;
     // Each draw costs about ten elementwise steps.
     let cost = shape.iter().product::<usize>().saturating_mul(10);
     funnel::run(py, cost, || {

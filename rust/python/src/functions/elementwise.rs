@@ -19,8 +19,8 @@ use crate::tensor::{PyTensor, arg_len, on_one};
 ///     A tensor of the shape of `x`.
 #[pyfunction]
 pub(crate) fn unary(py: Python<'_>, name: &str, x: Array) -> PyResult<PyTensor> {
-    let op = UnaryOp::from_name(name)
-        .ok_or_else(|| convert::unknown("unary", name, UnaryOp::all().map(UnaryOp::name)))?;
+    let op =
+        UnaryOp::from_name(name).ok_or_else(|| convert::unknown("unary", name, UnaryOp::all().map(UnaryOp::name)))?;
     on_one(py, &x.0, |x| ops::unary(op, x))
 }
 

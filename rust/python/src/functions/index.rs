@@ -128,7 +128,7 @@ pub(crate) fn slice_update(
 /// Returns:
 ///     One int32 vector for each axis.
 #[pyfunction]
-pub(crate) fn nonzero<'py>(py: Python<'py>, x: Array) -> PyResult<Bound<'py, PyTuple>> {
+pub(crate) fn nonzero(py: Python<'_>, x: Array) -> PyResult<Bound<'_, PyTuple>> {
     let found = funnel::run(py, x.0.len(), || ops::nonzero(&x.0))?;
     PyTuple::new(py, found.into_iter().map(PyTensor::from))
 }

@@ -52,13 +52,14 @@ pub(crate) fn tensordot(py: Python<'_>, a: Array, b: Array, axes: Option<&Bound<
     let count = |n: isize| ((-n..0).collect::<Vec<_>>(), (0..n).collect::<Vec<_>>());
     let (left, right) = match axes {
         None => count(2),
-        Some(axes) => match axes.extract::<isize>() {
-            Ok(n) => count(n),
-            Err(_) => {
+        Some(axes) => {
+            if let Ok(n) = axes.extract::<isize>() {
+                count(n)
+            } else {
                 let (left, right) = axes.extract::<(Ints, Ints)>()?;
                 (left.0, right.0)
             }
-        },
+        }
     };
     funnel::run(py, funnel::LONG, || ops::tensordot(&a.0, &b.0, &left, &right)).map(Into::into)
 }
@@ -116,7 +117,7 @@ pub(crate) fn qr(py: Python<'_>, a: Array, full: bool) -> PyResult<(PyTensor, Py
 ///     u, the singular values in descending order, and v transposed.
 #[pyfunction]
 #[pyo3(signature = (a, full=false))]
-pub(crate) fn svd<'py>(py: Python<'py>, a: Array, full: bool) -> PyResult<Bound<'py, PyTuple>> {
+pub(crate) fn svd(py: Python<'_>, a: Array, full: bool) -> PyResult<Bound<'_, PyTuple>> {
     let outputs = funnel::run(py, cost(&a.0), || ops::linalg(LinalgOp::Svd { full }, &[&a.0]))?;
     PyTuple::new(py, outputs.into_iter().map(PyTensor::from))
 }

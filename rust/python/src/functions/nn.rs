@@ -155,12 +155,7 @@ pub(crate) fn rms_norm(
     epsilon: f64,
 ) -> PyResult<PyTensor> {
     check_axes("rms_normalization", &x.0, axes)?;
-    one(
-        py,
-        x.0.len(),
-        FusedOp::RmsNorm { axes, epsilon, scale: scale.is_some() },
-        &given(&x.0, &[scale.as_ref()]),
-    )
+    one(py, x.0.len(), FusedOp::RmsNorm { axes, epsilon, scale: scale.is_some() }, &given(&x.0, &[scale.as_ref()]))
 }
 
 fn check_axes(op: &str, x: &Tensor, axes: usize) -> PyResult<()> {

@@ -96,8 +96,7 @@ pub(crate) fn var(py: Python<'_>, x: Array, axis: Axes, keepdims: bool, ddof: f6
 #[pyfunction]
 #[pyo3(signature = (x, axis=None, keepdims=false))]
 pub(crate) fn logsumexp(py: Python<'_>, x: Array, axis: Axes, keepdims: bool) -> PyResult<PyTensor> {
-    let axes =
-        ops::axes_or_all("logsumexp", convert::axes(axis.as_ref()), x.0.rank()).map_err(error::to_python)?;
+    let axes = ops::axes_or_all("logsumexp", convert::axes(axis.as_ref()), x.0.rank()).map_err(error::to_python)?;
     on_one(py, &x.0, |x| ops::logsumexp(x, &axes, keepdims))
 }
 
