@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from corten import losses
-from corten.identifiers import snake_case
+from corten.naming import to_snake_case as snake_case
 
 Shape = tuple[Any, ...]
 
