@@ -93,7 +93,8 @@ pub(crate) fn avg_pool_grad(spec: &PoolSpec, dy: In<'_>, out: &[usize]) -> Resul
 
 /// Whether a value takes the place of the largest so far: it is larger, or the first NaN.
 #[inline(always)]
-#[allow(clippy::eq_op)]
+// Without short cuts, so that it can be vectorized; only NaN differs from itself.
+#[allow(clippy::eq_op, clippy::needless_bitwise_bool)]
 fn replaces<T: Element>(value: T, largest: T) -> bool {
     (value > largest) | ((value != value) & (largest == largest))
 }

@@ -164,6 +164,10 @@ pub(crate) struct Run {
     pub(crate) len: usize,
 }
 
+/// What is called for a position, with the taps that read inside the image there, in order: (first
+/// element of the image's cell, index of the tap).
+type PerPosition<'a> = dyn FnMut(usize, &[(usize, usize)]) + 'a;
+
 impl Grid {
     pub(crate) fn len(&self) -> usize {
         self.batch * self.positions.iter().product::<usize>()
@@ -203,8 +207,8 @@ impl Grid {
     /// which positions of the run read inside.
     pub(crate) fn reach(&self, run: &Run, tap: [usize; 3]) -> Option<(isize, Range<usize>)> {
         let mut cell = run.image as isize;
-        for axis in 0..2 {
-            let at = (run.at[axis] * self.steps[axis]) as isize + self.origins[axis][tap[axis]];
+        for (axis, &tap) in tap.iter().enumerate().take(2) {
+            let at = (run.at[axis] * self.steps[axis]) as isize + self.origins[axis][tap];
             if at < 0 || at >= self.image[axis] as isize {
                 return None;
             }
@@ -220,13 +224,12 @@ impl Grid {
         (low < high).then(|| (cell * size + at, low as usize..high as usize))
     }
 
-    /// Calls `cell` for every position with the taps that read inside the image there, in order:
-    /// (first element of the image's cell, index of the tap).
+    /// Calls `cell` for every position, for images of `channels` elements a cell.
     pub(crate) fn for_positions(
         &self,
         positions: Range<usize>,
         channels: usize,
-        cell: &mut dyn FnMut(usize, &[(usize, usize)]),
+        cell: &mut PerPosition<'_>,
     ) {
         let mut reaches = Vec::with_capacity(self.taps());
         let mut taps = Vec::with_capacity(self.taps());

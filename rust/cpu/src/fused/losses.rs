@@ -1,6 +1,6 @@
 //! Cross-entropies of logits.
 
-use corten_core::{DType, Error, Layout, Result, Tuple};
+use corten_core::{DType, Error, Result, Tuple};
 
 use super::{
     DEAR, Gradient, Gradients, Outputs,
@@ -222,20 +222,18 @@ pub(super) fn binary_cross_entropy_gradient<T: Float>(of: &Gradient<'_>) -> Grad
     Ok(Some(vec![dx.transpose()?, dt.transpose()?]))
 }
 
-/// Row-major layout of a shape, for tests of operands.
-#[cfg(test)]
-fn plain(shape: &[usize]) -> Layout {
-    Layout::contiguous(shape)
-}
-
 #[cfg(test)]
 mod tests {
-    use corten_core::{DType, FusedOp};
+    use corten_core::{DType, FusedOp, Layout};
 
     use super::{
         super::testing::{Case, check},
         *,
     };
+
+    fn plain(shape: &[usize]) -> Layout {
+        Layout::contiguous(shape)
+    }
 
     fn log_sum(row: &[f64]) -> f64 {
         row.iter().map(|x| x.exp()).sum::<f64>().ln()

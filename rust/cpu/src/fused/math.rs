@@ -7,6 +7,9 @@ use crate::{
     simd::vectorized,
 };
 
+/// Adding 1.5 * 2^23 rounds a float32 to an integer, which its low bits then hold.
+const ROUND: f32 = 12_582_912.0;
+
 /// float32 and float64 with what fused kernels need. Functions propagate NaN and are right at the
 /// ends of their range.
 pub(crate) trait Float:
@@ -72,8 +75,6 @@ impl Float for f32 {
         // Beyond these the result is 0 or infinite; NaN passes both comparisons.
         let x = if self < -104.0 { -104.0 } else { self };
         let x = if x > 89.0 { 89.0 } else { x };
-        // Adding 1.5 * 2^23 rounds to an integer, which the low bits then hold.
-        const ROUND: f32 = 12_582_912.0;
         let shifted = x * std::f32::consts::LOG2_E + ROUND;
         let n = shifted - ROUND;
         let bits = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);

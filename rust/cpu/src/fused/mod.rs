@@ -6,6 +6,7 @@
 mod losses;
 mod math;
 mod norm;
+mod rnn;
 mod softmax;
 #[cfg(test)]
 mod testing;
@@ -93,11 +94,9 @@ fn forward<T: Float>(op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
         FusedOp::GroupNorm { groups, epsilon, scale, offset } => {
             norm::group::<T>(inputs, *groups, *epsilon, *scale, *offset)
         }
-        FusedOp::BiasActivation(_)
-        | FusedOp::Dropout { .. }
-        | FusedOp::Attention { .. }
-        | FusedOp::Lstm
-        | FusedOp::Gru => Ok(None),
+        FusedOp::Lstm => rnn::lstm::<T>(inputs),
+        FusedOp::Gru => rnn::gru::<T>(inputs),
+        FusedOp::BiasActivation(_) | FusedOp::Dropout { .. } | FusedOp::Attention { .. } => Ok(None),
     }
 }
 
@@ -118,11 +117,9 @@ fn gradient<T: Float>(op: &FusedOp, of: &Gradient<'_>) -> Gradients {
         FusedOp::GroupNorm { groups, epsilon, scale, offset } => {
             norm::group_gradient::<T>(of, *groups, *epsilon, *scale, *offset)
         }
-        FusedOp::BiasActivation(_)
-        | FusedOp::Dropout { .. }
-        | FusedOp::Attention { .. }
-        | FusedOp::Lstm
-        | FusedOp::Gru => Ok(None),
+        FusedOp::Lstm => rnn::lstm_gradient::<T>(of),
+        FusedOp::Gru => rnn::gru_gradient::<T>(of),
+        FusedOp::BiasActivation(_) | FusedOp::Dropout { .. } | FusedOp::Attention { .. } => Ok(None),
     }
 }
 

@@ -41,7 +41,12 @@ impl<'a, T: Float> Vectors<'a, T> {
 
 /// Sums over `rows` in parts of fixed size: `run(range, sums)` adds to `len` sums that start at zero;
 /// the parts are added up in order.
-fn sum_rows<T: Float>(rows: usize, row_len: usize, len: usize, run: impl Fn(Range<usize>, &mut [T]) + Sync) -> Vec<T> {
+pub(super) fn sum_rows<T: Float>(
+    rows: usize,
+    row_len: usize,
+    len: usize,
+    run: impl Fn(Range<usize>, &mut [T]) + Sync,
+) -> Vec<T> {
     let part = rows.div_ceil(PARTS).max(CHEAP / row_len.max(1)).max(1);
     let parts = rows.div_ceil(part);
     let mut sums = Scratch::<T>::zeroed(parts * len);

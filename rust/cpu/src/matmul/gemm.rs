@@ -196,6 +196,78 @@ fn even(len: usize, most: usize, unit: usize) -> usize {
     len.div_ceil(pieces).div_ceil(unit) * unit
 }
 
+/// Runs tasks on all threads or on this one.
+fn for_each(on_all_threads: bool, count: usize, task: &(dyn Fn(usize) + Sync)) {
+    if on_all_threads && count > 1 {
+        parallel::for_chunks(count, task);
+    } else {
+        (0..count).for_each(task);
+    }
+}
+
+/// Packs a block of `b`: panel after panel, each with its steps of depth one after the other.
+fn pack_right<T: Real>(
+    kernel: &Kernel<T>,
+    b: &dyn Panels<T>,
+    columns: &Range<usize>,
+    depth: &Range<usize>,
+    packed: &mut [T],
+    on_all_threads: bool,
+) {
+    let panel_len = depth.len() * kernel.columns;
+    let pieces = DisjointMut::new(packed);
+    for_each(on_all_threads, columns.len().div_ceil(kernel.columns), &|panel| {
+        // SAFETY: every panel has its own range.
+        let piece = unsafe { pieces.range(panel * panel_len..(panel + 1) * panel_len) };
+        let first = columns.start + panel * kernel.columns;
+        b.pack(first..(first + kernel.columns).min(columns.end), depth.clone(), kernel.columns, piece);
+    });
+}
+
+/// A right operand packed once for many products.
+pub(crate) struct Packed<T> {
+    data: Scratch<T>,
+    columns: usize,
+    depth: usize,
+}
+
+impl<T: Real> Packed<T> {
+    pub(crate) fn new(b: &dyn Panels<T>, columns: usize, depth: usize) -> Self {
+        let kernel = T::kernel();
+        let mut data = Scratch::new(columns.div_ceil(kernel.columns) * kernel.columns * depth);
+        pack_right(&kernel, b, &(0..columns), &(0..depth), &mut data, columns * depth >= PARALLEL);
+        Self { data, columns, depth }
+    }
+
+    /// `out = a b` (or `out += a b`) for `rows` rows.
+    pub(crate) fn multiply(&self, rows: usize, a: &dyn Panels<T>, out: &Output<'_, T>, on_all_threads: bool) {
+        let size = Size { rows, columns: self.columns, depth: self.depth };
+        out.check(size);
+        if rows == 0 || self.columns == 0 || self.depth == 0 {
+            gemm(size, a, &Nothing, out, false);
+            return;
+        }
+        let kernel = T::kernel();
+        let on_all_threads = on_all_threads && rows * self.columns * self.depth >= PARALLEL;
+        let block = Block {
+            kernel: &kernel,
+            rows,
+            columns: 0..self.columns,
+            depth: 0..self.depth,
+            step: even(self.depth, DEPTH, 1),
+            right: &self.data,
+        };
+        block.multiply(a, out, out.accumulate, out.finish, on_all_threads);
+    }
+}
+
+/// The right operand of a product without elements.
+struct Nothing;
+
+impl<T> Panels<T> for Nothing {
+    fn pack(&self, _: Range<usize>, _: Range<usize>, _: usize, _: &mut [T]) {}
+}
+
 fn blocked<T: Real>(
     kernel: &Kernel<T>,
     size: Size,
@@ -205,72 +277,86 @@ fn blocked<T: Real>(
     out: &Output<'_, T>,
     on_all_threads: bool,
 ) {
-    let for_each = |count: usize, task: &(dyn Fn(usize) + Sync)| {
-        if on_all_threads && count > 1 {
-            parallel::for_chunks(count, task);
-        } else {
-            (0..count).for_each(task);
-        }
-    };
     let step = even(depth.len(), DEPTH, 1);
-    let block_columns = even(size.columns, COLUMNS, kernel.columns);
+    let most_columns = even(size.columns, COLUMNS, kernel.columns);
     // As many steps of depth at a time as the packed `b` has room for.
-    let block_depth = (PACKED / block_columns / step).max(1) * step;
-    let block_depth = block_depth.min(depth.len());
+    let most_depth = ((PACKED / most_columns / step).max(1) * step).min(depth.len());
+    let mut packed = Scratch::<T>::new(most_columns * most_depth);
+    for columns in blocks(0..size.columns, most_columns) {
+        for block in blocks(depth.clone(), most_depth) {
+            pack_right(kernel, b, &columns, &block, &mut packed, on_all_threads);
+            let accumulate = out.accumulate || block.start > depth.start;
+            let finish = if block.end == depth.end { out.finish } else { None };
+            let columns = columns.clone();
+            Block { kernel, rows: size.rows, columns, depth: block, step, right: &packed }.multiply(
+                a,
+                out,
+                accumulate,
+                finish,
+                on_all_threads,
+            );
+        }
+    }
+}
 
-    // Tasks: blocks of rows, cut by columns too where rows alone give too few.
-    let task_rows = even(size.rows, ROWS.min(size.rows.div_ceil(TASKS).max(kernel.rows)), kernel.rows);
-    let row_tasks = size.rows.div_ceil(task_rows);
+/// A packed block of `b` that all rows of `a` are multiplied with.
+struct Block<'a, T> {
+    kernel: &'a Kernel<T>,
+    rows: usize,
+    columns: Range<usize>,
+    depth: Range<usize>,
+    /// Depth of one pass.
+    step: usize,
+    right: &'a [T],
+}
 
-    let mut packed =
-        Scratch::<T>::new(block_columns.min(size.columns.div_ceil(kernel.columns) * kernel.columns) * block_depth);
-    for columns in blocks(0..size.columns, block_columns) {
-        let panels = columns.len().div_ceil(kernel.columns);
-        let wanted = TASKS.div_ceil(row_tasks).min(panels);
-        let task_panels = panels.div_ceil(wanted);
+impl<T: Real> Block<'_, T> {
+    fn multiply(
+        &self,
+        a: &dyn Panels<T>,
+        out: &Output<'_, T>,
+        accumulate: bool,
+        finish: Option<Finish<'_, T>>,
+        on_all_threads: bool,
+    ) {
+        let kernel = self.kernel;
+        // Tasks: blocks of rows, cut by columns too where rows alone give too few.
+        let task_rows = even(self.rows, ROWS.min(self.rows.div_ceil(TASKS).max(kernel.rows)), kernel.rows);
+        let row_tasks = self.rows.div_ceil(task_rows);
+        let panels = self.columns.len().div_ceil(kernel.columns);
+        let task_panels = panels.div_ceil(TASKS.div_ceil(row_tasks).min(panels));
         let column_tasks = panels.div_ceil(task_panels);
-        for block in blocks(depth.clone(), block_depth) {
-            let panel_len = block.len() * kernel.columns;
-            let pieces = DisjointMut::new(&mut packed);
-            // A panel of `b`: its steps of depth one after the other.
-            for_each(panels, &|panel| {
-                // SAFETY: every panel has its own range.
-                let piece = unsafe { pieces.range(panel * panel_len..(panel + 1) * panel_len) };
-                let first = columns.start + panel * kernel.columns;
-                b.pack(first..(first + kernel.columns).min(columns.end), block.clone(), kernel.columns, piece);
-            });
-            let packed = &packed[..];
-            for_each(row_tasks * column_tasks, &|task| {
-                let (row_task, column_task) = (task / column_tasks, task % column_tasks);
-                let rows = row_task * task_rows..((row_task + 1) * task_rows).min(size.rows);
-                let mine = column_task * task_panels..((column_task + 1) * task_panels).min(panels);
-                let row_panels = rows.len().div_ceil(kernel.rows);
-                let mut left = Scratch::<T>::new(row_panels * kernel.rows * step.min(block.len()));
-                for part in blocks(block.clone(), step) {
-                    let left_len = part.len() * kernel.rows;
-                    for (index, piece) in left.chunks_exact_mut(left_len).take(row_panels).enumerate() {
+        let panel_len = self.depth.len() * kernel.columns;
+        for_each(on_all_threads, row_tasks * column_tasks, &|task| {
+            let (row_task, column_task) = (task / column_tasks, task % column_tasks);
+            let rows = row_task * task_rows..((row_task + 1) * task_rows).min(self.rows);
+            let mine = column_task * task_panels..((column_task + 1) * task_panels).min(panels);
+            let row_panels = rows.len().div_ceil(kernel.rows);
+            let mut left = Scratch::<T>::new(row_panels * kernel.rows * self.step.min(self.depth.len()));
+            for part in blocks(self.depth.clone(), self.step) {
+                let left_len = part.len() * kernel.rows;
+                for (index, piece) in left.chunks_exact_mut(left_len).take(row_panels).enumerate() {
+                    let first = rows.start + index * kernel.rows;
+                    a.pack(first..(first + kernel.rows).min(rows.end), part.clone(), kernel.rows, piece);
+                }
+                let pass = Pass {
+                    kernel,
+                    depth: part.len(),
+                    accumulate: accumulate || part.start > self.depth.start,
+                    finish: if part.end == self.depth.end { finish } else { None },
+                };
+                for panel in mine.clone() {
+                    let from = panel * panel_len + (part.start - self.depth.start) * kernel.columns;
+                    let right = &self.right[from..from + part.len() * kernel.columns];
+                    let first = self.columns.start + panel * kernel.columns;
+                    let span = first..(first + kernel.columns).min(self.columns.end);
+                    for (index, left) in left.chunks_exact(left_len).take(row_panels).enumerate() {
                         let first = rows.start + index * kernel.rows;
-                        a.pack(first..(first + kernel.rows).min(rows.end), part.clone(), kernel.rows, piece);
-                    }
-                    let pass = Pass {
-                        kernel,
-                        depth: part.len(),
-                        accumulate: out.accumulate || part.start > depth.start,
-                        finish: if part.end == depth.end { out.finish } else { None },
-                    };
-                    for panel in mine.clone() {
-                        let from = panel * panel_len + (part.start - block.start) * kernel.columns;
-                        let right = &packed[from..from + part.len() * kernel.columns];
-                        let first = columns.start + panel * kernel.columns;
-                        let span = first..(first + kernel.columns).min(columns.end);
-                        for (index, left) in left.chunks_exact(left_len).take(row_panels).enumerate() {
-                            let first = rows.start + index * kernel.rows;
-                            pass.tile(left, right, out, first..(first + kernel.rows).min(rows.end), span.clone());
-                        }
+                        pass.tile(left, right, out, first..(first + kernel.rows).min(rows.end), span.clone());
                     }
                 }
-            });
-        }
+            }
+        });
     }
 }
 
@@ -303,7 +389,7 @@ impl<T: Real> Pass<'_, T> {
             accumulate: self.accumulate,
         };
         if let RowStart::Stride(stride) = out.start
-            && columns.len() % kernel.lanes == 0
+            && columns.len().is_multiple_of(kernel.lanes)
         {
             // SAFETY: the panels were just checked, the rows by `Output::check`; tasks have their
             // own tiles.

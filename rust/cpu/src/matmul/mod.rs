@@ -15,7 +15,7 @@ use corten_core::{
 };
 
 pub(crate) use self::{
-    gemm::{Output, Size, gemm},
+    gemm::{Output, Packed, Size, gemm},
     kernel::Real,
     pack::{Matrix, Panels, WIDEST, Widen},
     scratch::Scratch,
