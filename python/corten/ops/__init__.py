@@ -5,7 +5,7 @@ numbers take the dtype of the tensors they meet; integers become the default flo
 needs one.
 """
 
-from corten.ops import linalg as linalg, nn as nn, numpy as numpy
+from corten.ops import image as image, linalg as linalg, nn as nn, numpy as numpy
 from corten.ops.activation import (
     celu as celu,
     elu as elu,
@@ -177,6 +177,15 @@ from corten.ops.exponential import (
     sign as sign,
     sqrt as sqrt,
     square as square,
+)
+from corten.ops.fourier import (
+    fft as fft,
+    fft2 as fft2,
+    ifft2 as ifft2,
+    irfft as irfft,
+    istft as istft,
+    rfft as rfft,
+    stft as stft,
 )
 from corten.ops.fused import (
     batch_norm_training as batch_norm_training,
