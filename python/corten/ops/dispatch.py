@@ -24,12 +24,13 @@ _LOOK_CLOSER = frozenset({KerasTensor, list, tuple, dict})
 @functools.cache
 def _wrapper_code(parameters: str, forward: str, checked: tuple[str, ...]) -> CodeType:
     """Compiles the wrapper of one parameter list; many ops share each list."""
-    test = " or ".join(f"type({name}) in look_closer" for name in checked)
+    # The wrapper's globals start with an underscore: no parameter hides them.
+    test = " or ".join(f"type({name}) in _look_closer" for name in checked)
     source = (
         f"def wrapper({parameters}):\n"
-        f"    if ({test}) and any_symbolic(({', '.join(checked)},), None):\n"
-        f"        return record({forward})\n"
-        f"    return function({forward})\n"
+        f"    if ({test}) and _any_symbolic(({', '.join(checked)},), None):\n"
+        f"        return _record({forward})\n"
+        f"    return _function({forward})\n"
     )
     return compile(source, "<corten op>", "exec")
 
@@ -76,7 +77,11 @@ def op(function: Function) -> Function:
     declared, forward, checked = _parameter_lists(function)
     if not checked:
         return function
-    scope: dict[str, Any] = {"look_closer": _LOOK_CLOSER, "any_symbolic": any_symbolic, "function": function}
+    scope: dict[str, Any] = {
+        "_look_closer": _LOOK_CLOSER,
+        "_any_symbolic": any_symbolic,
+        "_function": function,
+    }
     exec(_wrapper_code(declared, forward, checked), scope)
     wrapper = scope["wrapper"]
     wrapper.__defaults__ = function.__defaults__
@@ -86,5 +91,5 @@ def op(function: Function) -> Function:
     def record(*args: Any, **kwargs: Any) -> Any:
         return symbolic_call(wrapper, args, kwargs)
 
-    scope["record"] = record
+    scope["_record"] = record
     return wrapper

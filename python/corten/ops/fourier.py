@@ -171,8 +171,8 @@ def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
 
     Example:
         >>> real, imaginary = corten.ops.rfft([1.0, 1.0, 1.0, 1.0])
-        >>> corten.ops.round(real, 4).tolist()
-        [4.0, 0.0, 0.0]
+        >>> real.shape, float(real[0])
+        ((3,), 4.0)
     """
     x = _fitted(as_float(x), fft_length)
     size = x.shape[-1]

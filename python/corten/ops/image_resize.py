@@ -328,9 +328,7 @@ def crop_images(
     return restored(_core.slice(x, (0, top, left, 0), stop, (1, 1, 1, 1)), last, batched)
 
 
-def _patches(
-    name: str, x: Tensor, size: Any, strides: Any, dilation_rate: Any, padding: str, last: bool
-) -> Tensor:
+def _patches(name: str, x: Tensor, size: Any, strides: Any, dilation_rate: Any, padding: str) -> Tensor:
     """Lays windows of any number of spatial axes out as channels, kernel cells first."""
     from corten.ops.convolution import padding_of
 
@@ -381,9 +379,7 @@ def extract_patches(
         (1, 2, 2, 12)
     """
     x, last, batched = images_of("extract_patches", as_tensor(images), data_format)
-    return restored(
-        _patches("extract_patches", x, size, strides, dilation_rate, padding, last), last, batched
-    )
+    return restored(_patches("extract_patches", x, size, strides, dilation_rate, padding), last, batched)
 
 
 @op

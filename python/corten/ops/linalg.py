@@ -476,4 +476,14 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     """
     from corten import autograd
 
-    return autograd.jvp(fun, primals, tangents, has_aux=has_aux)
+    if not has_aux:
+        return autograd.jvp(fun, primals, tangents)
+    extra = []
+
+    def output_alone(*args: Any) -> Any:
+        output, one = fun(*args)
+        extra.append(one)
+        return output
+
+    output, slope = autograd.jvp(output_alone, primals, tangents)
+    return output, slope, extra[-1]
