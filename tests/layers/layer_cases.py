@@ -1,5 +1,9 @@
 """One declaration per layer: how to make it, what to feed it and what comes out. `test_every_layer` checks them all."""
 
+# One line per layer reads best, long or not.
+# fmt: off
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -196,4 +200,4 @@ CASES = [
     case("Attention", lambda **k: L.Attention(use_scale=True, **k), [(2, 3, 4), (2, 5, 4)], (2, 3, 4), [()]),
     case("Attention concat", lambda **k: L.Attention(score_mode="concat", **k), [(2, 3, 4), (2, 5, 4)], (2, 3, 4), [()]),
     case("AdditiveAttention", lambda **k: L.AdditiveAttention(**k), [(2, 3, 4), (2, 5, 4)], (2, 3, 4), [(4,)]),
-]  # fmt: skip
+]

@@ -31,9 +31,7 @@ def convolution(x, kernel, strides, padding, dilation, groups=1):
     result = np.zeros((x.shape[0], *out, filters), x.dtype)
     for cell in itertools.product(*map(range, out)):
         for offset in itertools.product(*map(range, kernel.shape[:rank])):
-            place = tuple(
-                c * s + o * d for c, s, o, d in zip(cell, strides, offset, dilation, strict=True)
-            )
+            place = tuple(c * s + o * d for c, s, o, d in zip(cell, strides, offset, dilation, strict=True))
             values = x[(slice(None), *place)]
             for f in range(filters):
                 group = f // (filters // groups)

@@ -82,7 +82,10 @@ def test_depthwise_and_separable(multiplier):
 
 @pytest.mark.parametrize("kind", ["max", "average"])
 @pytest.mark.parametrize("padding", ["valid", "same"])
-@pytest.mark.parametrize(("shape", "window", "strides"), [((2, 7, 3), (3,), (2,)), ((2, 7, 6, 3), (3, 2), (2, 2)), ((1, 4, 5, 4, 2), (2, 2, 2), (1, 2, 2))])
+@pytest.mark.parametrize(
+    ("shape", "window", "strides"),
+    [((2, 7, 3), (3,), (2,)), ((2, 7, 6, 3), (3, 2), (2, 2)), ((1, 4, 5, 4, 2), (2, 2, 2), (1, 2, 2))],
+)
 def test_pooling(kind, padding, shape, window, strides):
     x = RNG.normal(size=shape).astype("float32")
     name = ("Max" if kind == "max" else "Average") + f"Pooling{len(window)}D"

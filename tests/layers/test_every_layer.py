@@ -1,4 +1,4 @@
-"""What holds for every layer: shapes, gradients, configs, weights, mixed precision, files, a training step."""
+"""What holds for every layer: shapes, gradients, configs, weights, precision, files, a step."""
 
 import json
 

@@ -218,10 +218,14 @@ class GRU(CellLayer):
             return super().inner_loop(sequences, states, mask, training)
         if training and cell.dropout > 0:
             sequences = ops.multiply(sequences, ops.expand_dims(cell.get_dropout_mask(sequences[:, 0]), 1))
-        if self.go_backwards:
-            sequences = ops.flip(sequences, axis=1)
-        bias = cell.bias if cell.bias is not None else ops.zeros((2, 3 * cell.units), dtype=sequences.dtype)
-        hidden = ops.gru(sequences, cell.kernel, cell.recurrent_kernel, bias, states[0])
+        hidden = ops.gru(
+            sequences,
+            cell.kernel,
+            cell.recurrent_kernel,
+            cell.bias,
+            states[0],
+            go_backwards=self.go_backwards,
+        )
         last = hidden[:, -1]
         return last, hidden, [last]
 

@@ -220,10 +220,14 @@ class LSTM(CellLayer):
             return super().inner_loop(sequences, states, mask, training)
         if training and cell.dropout > 0:
             sequences = ops.multiply(sequences, ops.expand_dims(cell.get_dropout_mask(sequences[:, 0]), 1))
-        if self.go_backwards:
-            sequences = ops.flip(sequences, axis=1)
-        bias = cell.bias if cell.bias is not None else ops.zeros((4 * cell.units,), dtype=sequences.dtype)
-        hidden, memory = ops.lstm(sequences, cell.kernel, cell.recurrent_kernel, bias, *states)
+        hidden, memory = ops.lstm(
+            sequences,
+            cell.kernel,
+            cell.recurrent_kernel,
+            cell.bias,
+            *states,
+            go_backwards=self.go_backwards,
+        )
         last = hidden[:, -1]
         return last, hidden, [last, memory[:, -1]]
 
