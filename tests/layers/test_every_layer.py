@@ -168,6 +168,7 @@ def test_mixed_precision(case):
     np.testing.assert_allclose(got, expected, atol=0.06 * max(1.0, float(np.abs(expected).max())))
 
 
+@pytest.mark.filterwarnings("ignore:.*no trainable weights")
 @pytest.mark.parametrize("case", [c for c in CASES if c.fit], ids=lambda case: case.name)
 def test_one_training_step(case):
     layer = case.make()

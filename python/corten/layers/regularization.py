@@ -84,6 +84,8 @@ class Dropout(Layer):
         )
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
+        if training and self.rate == 1:
+            return ops.zeros_like(inputs)
         if training and self.rate > 0:
             return random.dropout(
                 inputs, self.rate, noise_shape=self._concrete_noise_shape(inputs), seed=self.seed_generator
