@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten.layers.input_layer import Input, InputLayer
-from corten.layers.input_spec import InputSpec
-from corten.layers.layer import Layer
-
 from corten.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from corten.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
@@ -34,6 +30,9 @@ from corten.layers.conv import (
 from corten.layers.core import Activation, Dense, Identity, Lambda, Masking, Wrapper
 from corten.layers.einsum_dense import EinsumDense
 from corten.layers.embedding import Embedding, ReversibleEmbedding
+from corten.layers.input_layer import Input, InputLayer
+from corten.layers.input_spec import InputSpec
+from corten.layers.layer import Layer
 from corten.layers.merging import (
     Add,
     Average,

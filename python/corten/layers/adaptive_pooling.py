@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.input_spec import InputSpec
-from corten.layers.layer import Layer
-
 from corten import ops
 from corten.layers.arguments import data_format_or_default, integer_tuple, require_rank
+from corten.layers.input_spec import InputSpec
+from corten.layers.layer import Layer
 
 
 class BaseAdaptivePooling(Layer):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.input_spec import InputSpec
-from corten.layers.layer import Layer
-
 from corten import ops
 from corten.layers.arguments import known_size
+from corten.layers.input_spec import InputSpec
+from corten.layers.layer import Layer
 from corten.layers.weight_options import WeightOptions
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from corten.layers.input_spec import InputSpec
-from corten.layers.layer import Layer
-
 from corten import activations, ops, regularizers, saving
 from corten.layers.arguments import known_size, positive_integer
+from corten.layers.input_spec import InputSpec
+from corten.layers.layer import Layer
 from corten.layers.weight_options import WeightOptions, bias_and_activation
 
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.layer import Layer
-
 from corten import activations, ops, regularizers
 from corten.layers.core import reject_reserved
+from corten.layers.layer import Layer
 from corten.layers.weight_options import WeightOptions
 
 _EQUATION = re.compile(r"^\s*([a-zA-Z.]+)\s*,\s*([a-zA-Z]+)\s*->\s*([a-zA-Z.]*)\s*$")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.layer import Layer
-
 from corten import ops, regularizers
 from corten.layers.arguments import positive_integer
 from corten.layers.core import reject_reserved
+from corten.layers.layer import Layer
 from corten.layers.weight_options import WeightOptions
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.layer import Layer
-
 from corten import ops
+from corten.layers.layer import Layer
 
 Shape = tuple[int | None, ...]
 
@@ -279,15 +278,13 @@ class Dot(Merge):
                     f"Dot: `axes` must be an int or a list of 2 ints; got axes={axes!r}."
                 )
             axes = tuple(axes)
-        self.axes = axes
+        self.axes: Any = axes
         self.normalize = normalize
 
     def _axes(self, first: Sequence[Any], second: Sequence[Any]) -> tuple[int, int]:
-        if isinstance(self.axes, tuple):
-            return self.axes[0] % len(first), self.axes[1] % len(second)
-        if self.axes < 0:
-            return self.axes % len(first), self.axes % len(second)
-        return self.axes, self.axes
+        axes = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)
+        one, other = axes
+        return (one + len(first) if one < 0 else one), (other + len(second) if other < 0 else other)
 
     def _check_broadcast(self, shapes: list[Shape]) -> None:
         if any(len(shape) < 2 for shape in shapes):

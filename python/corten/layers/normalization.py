@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.input_spec import InputSpec
-from corten.layers.layer import Layer
-
 from corten import initializers, ops
 from corten.layers.arguments import known_size
 from corten.layers.core import Wrapper
+from corten.layers.input_spec import InputSpec
+from corten.layers.layer import Layer
 from corten.layers.weight_options import WeightOptions
 
 
@@ -231,7 +230,7 @@ class GroupNormalization(WeightOptions, Layer):
         gamma = ops.cast(self.gamma, dtype) if self.gamma is not None else None
         beta = ops.cast(self.beta, dtype) if self.beta is not None else None
         y = ops.group_normalization(
-            ops.cast(inputs, dtype), self.groups, gamma, beta, self.axis, self.epsilon
+            ops.cast(inputs, dtype), gamma, beta, self.groups, self.epsilon, axis=self.axis
         )
         return ops.cast(y, self.compute_dtype)
 

@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.input_spec import InputSpec
-from corten.layers.layer import Layer
-
 from corten import ops
 from corten.layers.arguments import data_format_or_default, positive_integer
+from corten.layers.input_spec import InputSpec
+from corten.layers.layer import Layer
 
 
 class Flatten(Layer):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.input_spec import InputSpec
-from corten.layers.layer import Layer
-
 from corten import ops
 from corten.layers.arguments import data_format_or_default, integer_tuple, one_of
+from corten.layers.input_spec import InputSpec
 from corten.layers.interpolation import interpolate_axis
+from corten.layers.layer import Layer
 
 Pairs = tuple[tuple[int, int], ...]
 

@@ -10,13 +10,15 @@ from corten import activations, constraints, initializers, ops, regularizers
 if TYPE_CHECKING:
     from corten.variable import Variable
 
+# What the engine can apply in the same pass as a bias.
 _ENGINE_NAMES = {
-    "linear": "linear",
-    "relu": "relu",
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "gelu": "gelu",
-    "silu": "silu",
+    None: "linear",
+    activations.linear: "linear",
+    activations.relu: "relu",
+    activations.sigmoid: "sigmoid",
+    activations.tanh: "tanh",
+    activations.gelu: "gelu",
+    activations.silu: "silu",
 }
 
 
@@ -75,12 +77,10 @@ def engine_activation(activation: Any) -> str | None:
         >>> engine_activation(activations.relu)
         'relu'
     """
-    if activation is None:
-        return "linear"
-    name = getattr(activation, "__name__", None)
-    if name in _ENGINE_NAMES and activation is getattr(activations, name, None):
-        return _ENGINE_NAMES[name]
-    return None
+    try:
+        return _ENGINE_NAMES.get(activation)
+    except TypeError:  # An unhashable callable is the user's own.
+        return None
 
 
 def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> Any:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.layer import Layer
-
 from corten import ops, random
 from corten.layers.arguments import one_of
+from corten.layers.layer import Layer
 from corten.layers.regularization import check_rate
 
 # Far below every score, and finite, so that a row without any allowed key gives no NaN.

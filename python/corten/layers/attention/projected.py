@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from corten.layers.layer import Layer
-
 from corten import initializers, ops, random, regularizers
 from corten.layers.attention.dot_product import lower_triangle
 from corten.layers.einsum_dense import EinsumDense
+from corten.layers.layer import Layer
 from corten.layers.regularization import check_rate
 from corten.layers.weight_options import WeightOptions
 

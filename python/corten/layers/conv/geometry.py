@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.input_spec import InputSpec
-from corten.layers.layer import Layer
-
 from corten.layers.arguments import (
     channel_axis,
     data_format_or_default,
@@ -15,6 +12,8 @@ from corten.layers.arguments import (
     known_size,
     padding_mode,
 )
+from corten.layers.input_spec import InputSpec
+from corten.layers.layer import Layer
 
 _IMAGE_FIX = {
     3: "Sequences are (batch, steps, channels): add the missing axis with x[..., None] or Reshape.",

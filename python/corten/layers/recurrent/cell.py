@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.layer import Layer
-
 from corten import activations, ops, random
 from corten.layers.arguments import known_size, positive_integer
+from corten.layers.layer import Layer
 from corten.layers.regularization import check_rate
 from corten.layers.weight_options import WeightOptions
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from corten import ops, saving, tree
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
-from corten.variable import Variable
-
-from corten import ops, saving, tree
 from corten.layers.recurrent.cell import BaseCell
 from corten.layers.recurrent.stacked import StackedRNNCells
+from corten.variable import Variable
 
 
 class RNN(Layer):

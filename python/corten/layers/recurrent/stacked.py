@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.layer import Layer
-
 from corten import ops, saving
+from corten.layers.layer import Layer
 
 
 class StackedRNNCells(Layer):

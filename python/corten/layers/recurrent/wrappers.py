@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten.layers.layer import Layer
-
 from corten import ops, saving, tree
 from corten.layers.arguments import one_of
 from corten.layers.core import Wrapper
+from corten.layers.layer import Layer
 
 
 class Bidirectional(Layer):
