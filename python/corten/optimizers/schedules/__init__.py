@@ -1,0 +1,52 @@
+"""Learning-rate schedules, given to an optimizer as `learning_rate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from corten.identifiers import Table, names_of, serialize_object
+from corten.optimizers.schedules.decay import (
+    CosineDecay,
+    CosineDecayRestarts,
+    ExponentialDecay,
+    InverseTimeDecay,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+)
+from corten.optimizers.schedules.schedule import LearningRateSchedule
+
+_TABLE = Table(
+    "learning-rate schedule",
+    "corten.optimizers.schedules",
+    names_of(
+        (CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay)
+    ),
+)
+
+
+def serialize(learning_rate_schedule: Any) -> Any:
+    """Gives the config of a schedule.
+
+    Example:
+        >>> serialize(PolynomialDecay(0.1, 10))["class_name"]
+        'PolynomialDecay'
+    """
+    return serialize_object(learning_rate_schedule)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Rebuilds a schedule from its config.
+
+    Example:
+        >>> config = {"class_name": "PolynomialDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 10}}
+        >>> deserialize(config).decay_steps
+        10
+    """
+    return _TABLE.deserialize(config, custom_objects)
+
+
+__all__ = [
+    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
+    "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "serialize",
+]  # fmt: skip
