@@ -67,7 +67,9 @@ def serialize(activation: Callable[..., Any]) -> Any:
         return name
     config = serialize_object(activation)
     if not isinstance(config, Mapping) or "config" not in config:
-        raise ValueError(f"Unknown activation function {activation!r}: it has no config and no registered name.")
+        raise ValueError(
+            f"Unknown activation function {activation!r}: it has no config and no registered name."
+        )
     if isinstance(activation, FunctionType) and isinstance(config["config"], str):
         from corten import saving
 

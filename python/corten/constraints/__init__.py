@@ -13,7 +13,9 @@ min_max_norm = MinMaxNorm
 non_neg = NonNeg
 unit_norm = UnitNorm
 
-_TABLE = Table("constraint", "corten.constraints", names_of((Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm)))
+_TABLE = Table(
+    "constraint", "corten.constraints", names_of((Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm))
+)
 
 
 def serialize(constraint: Any) -> Any:

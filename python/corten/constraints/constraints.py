@@ -108,7 +108,9 @@ class MinMaxNorm(Constraint):
         [[0.6], [0.8]]
     """
 
-    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0
+    ) -> None:
         self.min_value = min_value
         self.max_value = max_value
         self.rate = rate
@@ -121,4 +123,9 @@ class MinMaxNorm(Constraint):
         return w * (wanted / (norms + config.epsilon()))
 
     def get_config(self) -> dict[str, Any]:
-        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
+        return {
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+            "rate": self.rate,
+            "axis": self.axis,
+        }

@@ -75,7 +75,9 @@ class Identity(Initializer):
 
     def __call__(self, shape: Any, dtype: str | None = None) -> Any:
         if len(shape) != 2:
-            raise ValueError(f"Identity: only matrices have an identity; expected a shape of rank 2, got {shape}.")
+            raise ValueError(
+                f"Identity: only matrices have an identity; expected a shape of rank 2, got {shape}."
+            )
         dtype = dtype or config.floatx()
         return ops.cast(self.gain * ops.eye(*shape, dtype=dtype), dtype)
 

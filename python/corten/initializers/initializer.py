@@ -21,7 +21,9 @@ class Initializer:
 
     def __call__(self, shape: Any, dtype: str | None = None) -> Any:
         """Gives a tensor of that shape and dtype."""
-        raise NotImplementedError(f"{type(self).__name__} does not define `__call__(self, shape, dtype=None)`.")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not define `__call__(self, shape, dtype=None)`."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values."""

@@ -52,7 +52,9 @@ class RandomNormal(RandomInitializer):
         self.stddev = stddev
 
     def __call__(self, shape: Any, dtype: str | None = None) -> Any:
-        return random.normal(shape, mean=self.mean, stddev=self.stddev, dtype=dtype or config.floatx(), seed=self.seed)
+        return random.normal(
+            shape, mean=self.mean, stddev=self.stddev, dtype=dtype or config.floatx(), seed=self.seed
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
@@ -267,7 +269,9 @@ class Orthogonal(RandomInitializer):
 
     def __call__(self, shape: Any, dtype: str | None = None) -> Any:
         if len(shape) < 2:
-            raise ValueError(f"Orthogonal: expected a shape of at least two axes, got {shape} of rank {len(shape)}.")
+            raise ValueError(
+                f"Orthogonal: expected a shape of at least two axes, got {shape} of rank {len(shape)}."
+            )
         dtype = dtype or config.floatx()
         working = dtype if dtype in ("float32", "float64") else "float32"
         rows, columns = math.prod(shape[:-1]), shape[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import config, ops
-from corten.losses.loss import FunctionLoss, as_dtype, squeeze_or_expand_to_same_rank
+from corten.losses.loss import FunctionLoss, as_dtype
 from corten.losses.regression import pair
 from corten.losses.targets import check_categorical, check_same_shape, check_sparse
 
@@ -87,7 +87,9 @@ def sparse_categorical_crossentropy(
     return _sparse(y_true, y_pred, from_logits, ignore_class, axis)[0]
 
 
-def _sparse(y_true: Any, y_pred: Any, from_logits: bool, ignore_class: int | None, axis: int) -> tuple[Any, Any]:
+def _sparse(
+    y_true: Any, y_pred: Any, from_logits: bool, ignore_class: int | None, axis: int
+) -> tuple[Any, Any]:
     """The losses, and which samples are not ignored."""
     y_pred = _float(y_pred)
     y_true = as_dtype(y_true, None)
@@ -195,7 +197,9 @@ def categorical_focal_crossentropy(
         y_pred = ops.softmax(y_pred, axis=axis)
     share = y_pred / ops.sum(y_pred, axis=axis, keepdims=True)
     share = ops.clip(share, config.epsilon(), 1.0 - config.epsilon())
-    weight = ops.power(1.0 - share, gamma) * (alpha if isinstance(alpha, (int, float)) else as_dtype(alpha, share.dtype))
+    weight = ops.power(1.0 - share, gamma) * (
+        alpha if isinstance(alpha, (int, float)) else as_dtype(alpha, share.dtype)
+    )
     return ops.sum(weight * -y_true * ops.log(share), axis=axis)
 
 
@@ -529,7 +533,9 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
     ) -> None:
         if not 0 < q < 1:
             raise ValueError(f"CategoricalGeneralizedCrossEntropy: `q` must lie between 0 and 1; got {q}.")
-        super().__init__(categorical_generalized_cross_entropy, reduction=reduction, name=name, dtype=dtype, q=q)
+        super().__init__(
+            categorical_generalized_cross_entropy, reduction=reduction, name=name, dtype=dtype, q=q
+        )
         self.q = q
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -546,7 +552,9 @@ class CTC(FunctionLoss):
 
     _casts_targets = False
 
-    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "ctc", dtype: Any = None) -> None:
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str = "ctc", dtype: Any = None
+    ) -> None:
         super().__init__(ctc, reduction=reduction, name=name, dtype=dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -94,6 +94,9 @@ class CategoricalHinge(FunctionLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str = "categorical_hinge", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_hinge",
+        dtype: Any = None,
     ) -> None:
         super().__init__(categorical_hinge, reduction=reduction, name=name, dtype=dtype)

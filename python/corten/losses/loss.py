@@ -46,7 +46,9 @@ class Loss:
         4.5
     """
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ):
         if reduction not in _REDUCTIONS:
             raise ValueError(
                 f"Invalid value for argument `reduction`: {reduction!r}. Use one of"
@@ -70,7 +72,9 @@ class Loss:
         dtype = self._dtype
         if isinstance(y_pred, (dict, list, tuple)) or isinstance(y_true, (dict, list, tuple)):
             y_pred = tree.map_structure(lambda x: as_dtype(x, dtype), _leaf_lists(y_pred))
-            y_true = tree.map_structure(lambda x: as_dtype(x, dtype if self._casts_targets else None), _leaf_lists(y_true))
+            y_true = tree.map_structure(
+                lambda x: as_dtype(x, dtype if self._casts_targets else None), _leaf_lists(y_true)
+            )
         else:
             y_pred = as_dtype(y_pred, dtype)
             y_true = as_dtype(y_true, dtype if self._casts_targets else None)
@@ -205,7 +209,9 @@ def squeeze_or_expand_to_same_rank(x1: Any, x2: Any, expand_rank_1: bool = True)
     return x1, x2
 
 
-def reduce_values(values: Any, sample_weight: Any = None, reduction: str | None = "sum_over_batch_size") -> Any:
+def reduce_values(
+    values: Any, sample_weight: Any = None, reduction: str | None = "sum_over_batch_size"
+) -> Any:
     """Turns weighted values into the loss.
 
     Example:

@@ -73,7 +73,9 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """
     y_true, y_pred = pair(y_true, y_pred)
     error = ops.abs(y_pred - y_true)
-    return ops.mean(ops.where(error <= delta, 0.5 * ops.square(error), delta * error - 0.5 * delta * delta), axis=-1)
+    return ops.mean(
+        ops.where(error <= delta, 0.5 * ops.square(error), delta * error - 0.5 * delta * delta), axis=-1
+    )
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
@@ -115,7 +117,10 @@ class MeanSquaredError(FunctionLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str = "mean_squared_error", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_squared_error",
+        dtype: Any = None,
     ) -> None:
         super().__init__(mean_squared_error, reduction=reduction, name=name, dtype=dtype)
 
@@ -129,7 +134,10 @@ class MeanAbsoluteError(FunctionLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str = "mean_absolute_error", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_absolute_error",
+        dtype: Any = None,
     ) -> None:
         super().__init__(mean_absolute_error, reduction=reduction, name=name, dtype=dtype)
 

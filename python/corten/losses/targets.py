@@ -39,12 +39,19 @@ def check_same_shape(name: str, y_true: Any, y_pred: Any) -> None:
         >>> import numpy as np
         >>> check_same_shape("binary_crossentropy", np.zeros((2, 1)), np.zeros((2, 1)))
     """
-    shape_true, shape_pred = np.shape(y_true) if not hasattr(y_true, "shape") else tuple(y_true.shape), y_pred.shape
+    shape_true, shape_pred = (
+        np.shape(y_true) if not hasattr(y_true, "shape") else tuple(y_true.shape),
+        y_pred.shape,
+    )
     if not _shapes_differ(shape_true, shape_pred):
         return
     words, _ = _describe(y_true)
     hint = ""
-    if len(shape_pred) >= 2 and (shape_pred[-1] or 0) > 1 and shape_true in (shape_pred[:-1], (*shape_pred[:-1], 1)):
+    if (
+        len(shape_pred) >= 2
+        and (shape_pred[-1] or 0) > 1
+        and shape_true in (shape_pred[:-1], (*shape_pred[:-1], 1))
+    ):
         hint = (
             f" For one label among {shape_pred[-1]} classes use loss='sparse_categorical_crossentropy' and a"
             " softmax output; for one yes/no answer end the model with `Dense(1, activation='sigmoid')`."
@@ -80,7 +87,9 @@ def check_categorical(name: str, y_true: Any, y_pred: Any) -> None:
         f"{name}: targets and predictions must have the same shape; got targets {shape_true} ({words})"
         f" and predictions {shape_pred}."
     )
-    if words.startswith("integers") and not _shapes_differ(shape_true, (*shape_pred[:-1], 1)[: len(shape_true)]):
+    if words.startswith("integers") and not _shapes_differ(
+        shape_true, (*shape_pred[:-1], 1)[: len(shape_true)]
+    ):
         count = max(found or 0, classes or 0)
         message += (
             " The targets are class numbers. Either compile with"

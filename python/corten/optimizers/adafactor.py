@@ -73,7 +73,9 @@ class Adafactor(Optimizer):
                 self._v.append(self.add_variable_from_reference(variable, name="velocity"))
             else:
                 self._r.append(self.add_variable(shape[:-1], dtype=variable._dtype, name=f"{label}_row"))
-                self._c.append(self.add_variable((*shape[:-2], shape[-1]), dtype=variable._dtype, name=f"{label}_column"))
+                self._c.append(
+                    self.add_variable((*shape[:-2], shape[-1]), dtype=variable._dtype, name=f"{label}_column")
+                )
                 self._v.append(None)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -100,7 +102,14 @@ class Adafactor(Optimizer):
         self.assign_sub(variable, (rate / limit) * change)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta_2_decay": self.beta_2_decay, "epsilon_1": self.epsilon_1, "epsilon_2": self.epsilon_2, "clip_threshold": self.clip_threshold, "relative_step": self.relative_step}
+        return {
+            **super().get_config(),
+            "beta_2_decay": self.beta_2_decay,
+            "epsilon_1": self.epsilon_1,
+            "epsilon_2": self.epsilon_2,
+            "clip_threshold": self.clip_threshold,
+            "relative_step": self.relative_step,
+        }
 
 
 def _root_mean_square(x: Any) -> float:

@@ -56,7 +56,9 @@ class Adagrad(Optimizer):
             return
         super().build(variables)
         self._accumulators = self.add_optimizer_variables(
-            self._trainable_variables, "accumulator", initializer=initializers.Constant(self.initial_accumulator_value)
+            self._trainable_variables,
+            "accumulator",
+            initializer=initializers.Constant(self.initial_accumulator_value),
         )
         self._set_slots(self._accumulators)
 
@@ -70,7 +72,11 @@ class Adagrad(Optimizer):
         self.assign_sub(variable, learning_rate * gradient / ops.sqrt(accumulator._value + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "epsilon": self.epsilon,
+        }
 
 
 class Adadelta(Optimizer):

@@ -93,7 +93,13 @@ class Adam(Optimizer):
         self.assign_sub(variable, momentum._value * scale / (ops.sqrt(second) + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        }
 
 
 class AdamW(Adam):
@@ -289,7 +295,9 @@ class Nadam(Optimizer):
     def _advance(self) -> None:
         self._u_product.assign(float(self._u_product._value) * self._momentum_at(int(self.iterations) + 1))
 
-    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
         super()._backend_update_step(grads, trainable_variables, learning_rate)
         self._advance()
 
@@ -302,7 +310,9 @@ class Nadam(Optimizer):
         product = float(self._u_product._value) * now
         self.assign_add(momentum, (gradient - momentum._value) * (1.0 - self.beta_1))
         self.assign_add(velocity, (ops.square(gradient) - velocity._value) * (1.0 - self.beta_2))
-        first = following * momentum._value / (1.0 - product * following) + (1.0 - now) * gradient / (1.0 - product)
+        first = following * momentum._value / (1.0 - product * following) + (1.0 - now) * gradient / (
+            1.0 - product
+        )
         second = velocity._value / (1.0 - self.beta_2**step)
         self.assign_sub(variable, learning_rate * first / (ops.sqrt(second) + self.epsilon))
 

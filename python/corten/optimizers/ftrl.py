@@ -100,4 +100,12 @@ class Ftrl(Optimizer):
         self.assign(variable, (clipped - linear._value) / (after / learning_rate + 2.0 * l2))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "learning_rate_power": self.learning_rate_power, "initial_accumulator_value": self.initial_accumulator_value, "l1_regularization_strength": self.l1_regularization_strength, "l2_regularization_strength": self.l2_regularization_strength, "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength, "beta": self.beta}
+        return {
+            **super().get_config(),
+            "learning_rate_power": self.learning_rate_power,
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "l1_regularization_strength": self.l1_regularization_strength,
+            "l2_regularization_strength": self.l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
+            "beta": self.beta,
+        }

@@ -103,7 +103,9 @@ class LossScaleOptimizer(Optimizer):
         scale = float(self.dynamic_scale._value)
         if finite:
             unscaled = [
-                gradient if getattr(variable, "overwrite_with_gradient", False) else ops.multiply(gradient, 1.0 / scale)
+                gradient
+                if getattr(variable, "overwrite_with_gradient", False)
+                else ops.multiply(gradient, 1.0 / scale)
                 for gradient, variable in zip(grads, variables, strict=True)
             ]
             # Past the inner `apply`, whose own loss scale would divide a second time.

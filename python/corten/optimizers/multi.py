@@ -26,7 +26,9 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         'SGD'
     """
 
-    def __init__(self, default_optimizer: Optimizer, optimizer_map: Mapping[str, Optimizer] | None = None) -> None:
+    def __init__(
+        self, default_optimizer: Optimizer, optimizer_map: Mapping[str, Optimizer] | None = None
+    ) -> None:
         self.default_optimizer = default_optimizer
         self._map: dict[str, Optimizer] = dict(optimizer_map or {})
 
@@ -35,7 +37,9 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     def __setitem__(self, key: str, optimizer: Optimizer) -> None:
         if key in self._map:
-            raise ValueError(f"OptimizerMap: the pattern {key!r} already has an optimizer, {self._map[key]!r}.")
+            raise ValueError(
+                f"OptimizerMap: the pattern {key!r} already has an optimizer, {self._map[key]!r}."
+            )
         self._map[key] = optimizer
 
     def __delitem__(self, key: str) -> None:
@@ -61,14 +65,18 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         """
         matching = [pattern for pattern in self._map if re.search(pattern, variable.path)]
         if len(matching) > 1:
-            raise ValueError(f"OptimizerMap: the path {variable.path!r} matches several patterns: {matching}.")
+            raise ValueError(
+                f"OptimizerMap: the path {variable.path!r} matches several patterns: {matching}."
+            )
         return self._map[matching[0]] if matching else self.default_optimizer
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values."""
         return {
             "default_optimizer": serialize_object(self.default_optimizer),
-            "optimizer_map": {pattern: serialize_object(optimizer) for pattern, optimizer in self._map.items()},
+            "optimizer_map": {
+                pattern: serialize_object(optimizer) for pattern, optimizer in self._map.items()
+            },
         }
 
     @classmethod
@@ -146,7 +154,10 @@ class MultiOptimizer(Optimizer):
     @property
     def variables(self) -> list[Any]:
         """The step count, then the state of each optimizer."""
-        return [*self._variables, *(variable for optimizer in self.optimizers for variable in optimizer.variables)]
+        return [
+            *self._variables,
+            *(variable for optimizer in self.optimizers for variable in optimizer.variables),
+        ]
 
     @property
     def learning_rate(self) -> Any:

@@ -95,7 +95,9 @@ class Muon(Optimizer):
         trained = self._trainable_variables
         self._momentums = self.add_optimizer_variables(trained, "momentum")
         self._velocities = [
-            self.add_variable_from_reference(variable, name="velocity") if self._should_use_adamw(variable) else None
+            self.add_variable_from_reference(variable, name="velocity")
+            if self._should_use_adamw(variable)
+            else None
             for variable in trained
         ]
 

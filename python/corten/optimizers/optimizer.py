@@ -216,10 +216,14 @@ class Optimizer:
             name=f"{path.replace('/', '_')}_{name or 'var'}",
         )
 
-    def add_optimizer_variables(self, trainable_variables: Sequence[Any], name: Any, initializer: Any = "zeros") -> Any:
+    def add_optimizer_variables(
+        self, trainable_variables: Sequence[Any], name: Any, initializer: Any = "zeros"
+    ) -> Any:
         """Makes one or several state variables per trainable variable; a list of lists for several names."""
         names = [name] if isinstance(name, str) else list(name)
-        starts = [initializer] * len(names) if not isinstance(initializer, (list, tuple)) else list(initializer)
+        starts = (
+            [initializer] * len(names) if not isinstance(initializer, (list, tuple)) else list(initializer)
+        )
         made: list[list[Any]] = [[] for _ in names]
         for variable in trainable_variables:
             for column, label, start in zip(made, names, starts, strict=True):
@@ -297,7 +301,9 @@ class Optimizer:
             if self.loss_scale_factor:
                 factor = 1.0 / self.loss_scale_factor
                 grads = [
-                    gradient if getattr(variable, "overwrite_with_gradient", False) else ops.multiply(gradient, factor)
+                    gradient
+                    if getattr(variable, "overwrite_with_gradient", False)
+                    else ops.multiply(gradient, factor)
                     for gradient, variable in zip(grads, variables, strict=True)
                 ]
             self._apply_unscaled(grads, variables)
@@ -331,7 +337,9 @@ class Optimizer:
             self.build(variables)
             self.built = True
         if len(grads) != len(variables):
-            raise ValueError(f"There is one gradient per variable; got {len(grads)} for {len(variables)} variables.")
+            raise ValueError(
+                f"There is one gradient per variable; got {len(grads)} for {len(variables)} variables."
+            )
         own = self._trainable_variables
         if len(own) != len(variables) or not all(map(is_, own, variables)):
             for variable in variables:
@@ -343,13 +351,16 @@ class Optimizer:
         steps = self.gradient_accumulation_steps
         if steps:
             accumulators = [
-                self._accumulated_gradients[self._get_variable_index(variable)] for variable in trainable_variables
+                self._accumulated_gradients[self._get_variable_index(variable)]
+                for variable in trainable_variables
             ]
             sums = [
                 ops.maximum(gradient, accumulator._value)
                 if getattr(variable, "overwrite_with_gradient", False)
                 else ops.add(accumulator._value, gradient)
-                for gradient, variable, accumulator in zip(grads, trainable_variables, accumulators, strict=True)
+                for gradient, variable, accumulator in zip(
+                    grads, trainable_variables, accumulators, strict=True
+                )
             ]
             if (int(self._iterations._value) + 1) % steps:
                 for accumulator, total in zip(accumulators, sums, strict=True):
@@ -368,7 +379,10 @@ class Optimizer:
             self._clip_and_update(grads, trainable_variables)
         if self.use_ema:
             self._update_model_variables_moving_average(self._trainable_variables)
-            if self.ema_overwrite_frequency and (int(self.iterations) + 1) % self.ema_overwrite_frequency == 0:
+            if (
+                self.ema_overwrite_frequency
+                and (int(self.iterations) + 1) % self.ema_overwrite_frequency == 0
+            ):
                 self._overwrite_model_variables_with_average_value(self._trainable_variables)
 
     def _clip_and_update(self, grads: list[Any], variables: list[Any]) -> None:
@@ -396,7 +410,9 @@ class Optimizer:
                 kept.append((gradient, variable))
         return [gradient for gradient, _ in kept], [variable for _, variable in kept]
 
-    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
         """Updates the variables one after another."""
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             self.update_step(ops.convert_to_tensor(gradient), variable, learning_rate)
@@ -417,7 +433,12 @@ class Optimizer:
             order = cls.__mro__
             rule_at = next((i for i, base in enumerate(order) if "_rule" in vars(base)), len(order))
             own = ("update_step", "_apply_weight_decay", "_backend_update_step", "_use_weight_decay")
-            written = [i for i, base in enumerate(order) for name in own if name in vars(base) and base is not Optimizer]
+            written = [
+                i
+                for i, base in enumerate(order)
+                for name in own
+                if name in vars(base) and base is not Optimizer
+            ]
             cached = cls._rule is not None and all(i >= rule_at for i in written)
             cls._engine_decision = cached  # type: ignore[attr-defined]
         return bool(cached)
@@ -431,7 +452,9 @@ class Optimizer:
         slots, decayed = self._slots, self._decayed
         if decayed is None:
             decayed = self._decayed = [self._use_weight_decay(v) for v in self._trainable_variables]
-        if len(variables) != len(self._trainable_variables) or not all(map(is_, variables, self._trainable_variables)):
+        if len(variables) != len(self._trainable_variables) or not all(
+            map(is_, variables, self._trainable_variables)
+        ):
             where = [self._get_variable_index(variable) for variable in variables]
             slots, decayed = [slots[i] for i in where], [decayed[i] for i in where]
         decay = rate * self.weight_decay if self.weight_decay else 0.0
@@ -469,7 +492,9 @@ class Optimizer:
             var_names: Regular expressions searched in the variables' names, such as `['bias']`.
         """
         if self.built:
-            raise ValueError("`exclude_from_weight_decay()` can only be configured before the optimizer is built.")
+            raise ValueError(
+                "`exclude_from_weight_decay()` can only be configured before the optimizer is built."
+            )
         self._excluded_variables = {self._var_key(variable) for variable in var_list or []}
         self._excluded_names = [var_names] if isinstance(var_names, str) else list(var_names or [])
         self._decayed = None
@@ -615,7 +640,9 @@ class Optimizer:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Optimizer:
         """Makes an equal optimizer from `get_config`'s dict."""
         rate = config.get("learning_rate")
         if isinstance(rate, Mapping):
@@ -634,6 +661,3 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
-
-
-

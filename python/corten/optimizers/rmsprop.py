@@ -72,7 +72,9 @@ class RMSprop(Optimizer):
             self._momentums = self.add_optimizer_variables(trained, "momentum")
         if self.centered:
             self._average_gradients = self.add_optimizer_variables(trained, "average_gradient")
-        self._set_slots(*(column for column in (self._velocities, self._momentums, self._average_gradients) if column))
+        self._set_slots(
+            *(column for column in (self._velocities, self._momentums, self._average_gradients) if column)
+        )
 
     def _engine_arguments(self) -> dict[str, Any]:
         return {
@@ -100,4 +102,10 @@ class RMSprop(Optimizer):
         self.assign_sub(variable, change)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "centered": self.centered,
+        }

@@ -76,7 +76,9 @@ class ScheduleFreeAdamW(Optimizer):
         self._weight_sum = self.add_variable((), name="weight_sum")
         self._largest_rate = self.add_variable((), name="largest_rate")
 
-    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
         if self._holds_average:
             self._average_to_training_point()
         step = int(self.iterations) + 1
@@ -100,7 +102,9 @@ class ScheduleFreeAdamW(Optimizer):
             change = change + self.weight_decay * point
         share = self._share
         # The new y, written without keeping x: x = (y - (1 - beta_1) z) / beta_1.
-        point = point + share * (z._value - point) + learning_rate * (self.beta_1 * (1.0 - share) - 1.0) * change
+        point = (
+            point + share * (z._value - point) + learning_rate * (self.beta_1 * (1.0 - share) - 1.0) * change
+        )
         self.assign(variable, point)
         self.assign_sub(z, learning_rate * change)
 

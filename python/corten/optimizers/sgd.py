@@ -75,7 +75,9 @@ class SGD(Optimizer):
             return
         momentum = self.momentums[self._get_variable_index(variable)]
         self.assign(momentum, self.momentum * momentum._value - change)
-        self.assign_add(variable, self.momentum * momentum._value - change if self.nesterov else momentum._value)
+        self.assign_add(
+            variable, self.momentum * momentum._value - change if self.nesterov else momentum._value
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from corten.identifiers import Table, names_of, serialize_object
-from corten.regularizers.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer, validate_float_arg
+from corten.regularizers.regularizers import (
+    L1,
+    L1L2,
+    L2,
+    OrthogonalRegularizer,
+    Regularizer,
+    validate_float_arg,
+)
 
 l1 = L1
 l2 = L2

@@ -19,7 +19,9 @@ def validate_float_arg(value: Any, name: str) -> float:
         1.0
     """
     if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise ValueError(f"Invalid value for argument `{name}`: expected a non-negative float. Got {name}={value!r}.")
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected a non-negative float. Got {name}={value!r}."
+        )
     return float(value)
 
 

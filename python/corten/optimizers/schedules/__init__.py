@@ -20,7 +20,14 @@ _TABLE = Table(
     "learning-rate schedule",
     "corten.optimizers.schedules",
     names_of(
-        (CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay)
+        (
+            CosineDecay,
+            CosineDecayRestarts,
+            ExponentialDecay,
+            InverseTimeDecay,
+            PiecewiseConstantDecay,
+            PolynomialDecay,
+        )
     ),
 )
 

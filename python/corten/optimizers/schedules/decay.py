@@ -40,7 +40,9 @@ class ExponentialDecay(FormulaSchedule):
 
     def rate(self, step: float) -> float:
         periods = step / self.decay_steps
-        return self.initial_learning_rate * self.decay_rate ** (math.floor(periods) if self.staircase else periods)
+        return self.initial_learning_rate * self.decay_rate ** (
+            math.floor(periods) if self.staircase else periods
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {
