@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten import ops
 from corten.losses.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -11,6 +12,7 @@ from corten.losses.crossentropy import (
     poisson,
     sparse_categorical_crossentropy,
 )
+from corten.losses.loss import as_dtype, squeeze_or_expand_to_same_rank
 from corten.metrics.reduction import MeanMetricWrapper
 
 
@@ -92,6 +94,14 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """Cross-entropy with class numbers as targets.
 
+    Args:
+        name: Name of the metric.
+        dtype: See `Metric`.
+        from_logits: Whether predictions have not been through softmax.
+        axis: The axis of the classes.
+        ignore_class: Samples with this label add nothing; as in Keras, they still count in an
+            unweighted mean and do not in a weighted one.
+
     Example:
         >>> round(float(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]])), 4)
         0.6931
@@ -103,9 +113,24 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         dtype: Any = None,
         from_logits: bool = False,
         axis: int = -1,
+        ignore_class: int | None = None,
     ) -> None:
         super().__init__(
-            sparse_categorical_crossentropy, name, dtype=dtype, from_logits=from_logits, axis=axis
+            sparse_categorical_crossentropy,
+            name,
+            dtype=dtype,
+            from_logits=from_logits,
+            axis=axis,
+            ignore_class=ignore_class,
         )
         self.from_logits = from_logits
         self.axis = axis
+        self.ignore_class = ignore_class
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        if sample_weight is not None and self.ignore_class is not None:
+            labels = as_dtype(y_true, None)
+            counted = ops.cast(ops.not_equal(labels, self.ignore_class), self._dtype)
+            counted, weight = squeeze_or_expand_to_same_rank(counted, as_dtype(sample_weight, self._dtype))
+            sample_weight = counted * weight
+        super().update_state(y_true, y_pred, sample_weight)

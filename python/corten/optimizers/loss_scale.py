@@ -65,6 +65,9 @@ class LossScaleOptimizer(Optimizer):
             raise ValueError(f"LossScaleOptimizer does not support arguments: {names}.")
         self.inner_optimizer = inner_optimizer
         super().__init__(learning_rate=_no_rate, name=name)
+        # Two factors at once would divide the gradients twice.
+        for optimizer in (inner_optimizer, *getattr(inner_optimizer, "optimizers", ())):
+            optimizer.loss_scale_factor = None
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps
         self.step_counter = self.add_variable((), dtype="int32", name="step_counter")

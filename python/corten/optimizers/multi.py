@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from typing import Any
 
 from corten.identifiers import serialize_object
-from corten.optimizers.loss_scale import _no_rate
+from corten.optimizers.loss_scale import LossScaleOptimizer, _no_rate
 from corten.optimizers.optimizer import Optimizer
+from corten.variable import Variable
 
 
 class OptimizerMap(MutableMapping[str, Optimizer]):
@@ -30,26 +31,31 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         self, default_optimizer: Optimizer, optimizer_map: Mapping[str, Optimizer] | None = None
     ) -> None:
         self.default_optimizer = default_optimizer
-        self._map: dict[str, Optimizer] = dict(optimizer_map or {})
+        self._optimizer_map: dict[str, Optimizer] = dict(optimizer_map or {})
 
     def __getitem__(self, key: str) -> Optimizer:
-        return self._map[key]
+        return self._optimizer_map[key]
 
     def __setitem__(self, key: str, optimizer: Optimizer) -> None:
-        if key in self._map:
+        if isinstance(optimizer, (LossScaleOptimizer, MultiOptimizer)):
             raise ValueError(
-                f"OptimizerMap: the pattern {key!r} already has an optimizer, {self._map[key]!r}."
+                f"OptimizerMap: the optimizer cannot be {type(optimizer).__name__}. Wrap the MultiOptimizer"
+                " instead, or give the variables to its inner optimizers."
             )
-        self._map[key] = optimizer
+        if key in self._optimizer_map:
+            raise ValueError(
+                f"OptimizerMap: the pattern {key!r} already has an optimizer, {self._optimizer_map[key]!r}."
+            )
+        self._optimizer_map[key] = optimizer
 
     def __delitem__(self, key: str) -> None:
-        del self._map[key]
+        del self._optimizer_map[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._map)
+        return iter(self._optimizer_map)
 
     def __len__(self) -> int:
-        return len(self._map)
+        return len(self._optimizer_map)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -63,19 +69,19 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
         Raises:
             ValueError: Two patterns match.
         """
-        matching = [pattern for pattern in self._map if re.search(pattern, variable.path)]
+        matching = [pattern for pattern in self._optimizer_map if re.search(pattern, variable.path)]
         if len(matching) > 1:
             raise ValueError(
                 f"OptimizerMap: the path {variable.path!r} matches several patterns: {matching}."
             )
-        return self._map[matching[0]] if matching else self.default_optimizer
+        return self._optimizer_map[matching[0]] if matching else self.default_optimizer
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values."""
         return {
             "default_optimizer": serialize_object(self.default_optimizer),
             "optimizer_map": {
-                pattern: serialize_object(optimizer) for pattern, optimizer in self._map.items()
+                pattern: serialize_object(optimizer) for pattern, optimizer in self._optimizer_map.items()
             },
         }
 
@@ -113,11 +119,13 @@ class MultiOptimizer(Optimizer):
 
     def __init__(
         self,
-        optimizer_selector: Callable[[Any], Optimizer],
+        optimizer_selector: Callable[[Any], Optimizer] | Optimizer,
         name: str | None = None,
         loss_scale_factor: float | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(optimizer_selector, Optimizer):
+            optimizer_selector = OptimizerMap(default_optimizer=optimizer_selector)
         if not callable(optimizer_selector):
             raise ValueError(
                 "MultiOptimizer: `optimizer_selector` is an OptimizerMap or a callable from a variable to its"
@@ -142,10 +150,17 @@ class MultiOptimizer(Optimizer):
     def build(self, variables: Any) -> None:
         if self.built:
             return
+        chosen = [self.optimizer_selector(variable) for variable in variables]
+        for optimizer in chosen:
+            if isinstance(optimizer, (LossScaleOptimizer, MultiOptimizer)):
+                raise ValueError(
+                    f"{type(optimizer).__name__} cannot be used inside an MultiOptimizer. For loss scaling wrap the"
+                    " MultiOptimizer in a LossScaleOptimizer."
+                )
         super().build(variables)
         groups: dict[int, list[Any]] = {}
-        for variable in self._trainable_variables:
-            index = self._optimizer_index(self.optimizer_selector(variable))
+        for variable, optimizer in zip(self._trainable_variables, chosen, strict=True):
+            index = self._optimizer_index(optimizer)
             self._var_to_optimizer_idx[self._var_key(variable)] = index
             groups.setdefault(index, []).append(variable)
         for index, optimizer in enumerate(self.optimizers):
@@ -161,14 +176,21 @@ class MultiOptimizer(Optimizer):
 
     @property
     def learning_rate(self) -> Any:
-        """The first optimizer's learning rate; set those of `optimizers` one by one."""
+        """The first optimizer's learning rate. Setting it scales all of them by the same factor."""
         return self.optimizers[0].learning_rate if self.optimizers else 0.0
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        raise AttributeError(
-            "A MultiOptimizer has one learning rate per optimizer: set `optimizer.optimizers[i].learning_rate`."
-        )
+        rates = [optimizer._learning_rate for optimizer in self.optimizers]
+        first = float(self.learning_rate)
+        if not all(isinstance(rate, Variable) for rate in rates) or first == 0.0:
+            raise ValueError(
+                "The learning rate of a MultiOptimizer can be set where all its optimizers have a plain one;"
+                " set `optimizer.optimizers[i].learning_rate` instead."
+            )
+        factor = float(value) / first
+        for rate in rates:
+            rate.assign(float(rate._value) * factor)
 
     def _backend_apply_gradients(self, grads: list[Any], trainable_variables: list[Any]) -> None:
         groups: dict[int, tuple[list[Any], list[Any]]] = {}
