@@ -4,7 +4,7 @@
 
 pub mod autograd;
 pub mod execute;
-mod fused;
+pub mod fused;
 pub mod ops;
 mod optimizer;
 mod storage;
