@@ -3,6 +3,8 @@
 //! Kernels are written for float32 and float64 on row-major operands; 16-bit floats are computed
 //! in float32 and rounded once.
 
+mod bias;
+mod dropout;
 mod losses;
 mod math;
 mod norm;
@@ -96,7 +98,9 @@ fn forward<T: Float>(op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
         }
         FusedOp::Lstm => rnn::lstm::<T>(inputs),
         FusedOp::Gru => rnn::gru::<T>(inputs),
-        FusedOp::BiasActivation(_) | FusedOp::Dropout { .. } | FusedOp::Attention { .. } => Ok(None),
+        FusedOp::BiasActivation(activation) => bias::forward::<T>(inputs, *activation),
+        FusedOp::Dropout { rate, key } => dropout::forward::<T>(inputs[0], *rate, *key),
+        FusedOp::Attention { .. } => Ok(None),
     }
 }
 
@@ -119,7 +123,9 @@ fn gradient<T: Float>(op: &FusedOp, of: &Gradient<'_>) -> Gradients {
         }
         FusedOp::Lstm => rnn::lstm_gradient::<T>(of),
         FusedOp::Gru => rnn::gru_gradient::<T>(of),
-        FusedOp::BiasActivation(_) | FusedOp::Dropout { .. } | FusedOp::Attention { .. } => Ok(None),
+        FusedOp::BiasActivation(activation) => bias::gradient::<T>(of, *activation),
+        FusedOp::Dropout { rate, key } => dropout::gradient::<T>(of, *rate, *key),
+        FusedOp::Attention { .. } => Ok(None),
     }
 }
 

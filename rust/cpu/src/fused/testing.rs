@@ -20,7 +20,9 @@ impl Case {
         let values = shapes.iter().enumerate().map(|(seed, shape)| {
             let len: usize = shape.iter().product();
             // Spread over [-1.5, 1.5], all different.
-            (0..len).map(|i| ((i * 7919 + seed * 31 + 17) % 1009) as f64 / 1009.0 * 3.0 - 1.5).collect()
+            (0..len)
+                .map(|i| ((i * 7919 + seed * 31 + 17) % 1009) as f64 / 1009.0 * (3.0 + 0.0123 * seed as f64) - 1.5)
+                .collect()
         });
         Self {
             shapes: shapes.iter().map(|shape| shape.to_vec()).collect(),
