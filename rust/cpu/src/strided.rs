@@ -66,6 +66,19 @@ impl<const N: usize> Axes<N> {
         self.strides[self.strides.len() - 1]
     }
 
+    /// Where the element of this row-major position lies in each layout.
+    pub(crate) fn offset(&self, mut position: usize) -> [isize; N] {
+        let mut offsets = [0; N];
+        for (dim, strides) in self.shape.iter().zip(&self.strides).rev() {
+            let index = (position % dim) as isize;
+            position /= dim;
+            for (offset, stride) in offsets.iter_mut().zip(strides) {
+                *offset += index * stride;
+            }
+        }
+        offsets
+    }
+
     /// Calls `visit(offsets, at, n)` for each piece of an innermost row within the row-major `range`:
     /// `n` elements from position `at`, whose first lies at `offsets` (in elements).
     #[inline]
