@@ -24,6 +24,7 @@ class _Settings:
     dtype_policy: DTypePolicy | None = None
     interactive_logging = True
     traceback_filtering = True
+    dataset_mirror: str | None = None
 
 
 def floatx() -> str:
@@ -158,6 +159,29 @@ def set_dtype_policy(policy: Any) -> None:
     from corten import dtype_policies
 
     _Settings.dtype_policy = dtype_policies.get(policy)
+
+
+def dataset_mirror() -> str | None:
+    """Return the address or folder data sets are looked for first, None without one."""
+    return _Settings.dataset_mirror
+
+
+def set_dataset_mirror(address: Any) -> None:
+    """Set where data sets are looked for before their well-known address.
+
+    Args:
+        address: An `https://` or `file://` address or a folder that holds the files under their
+            usual names; None for no mirror. The environment variable `CORTEN_DATASET_MIRROR`
+            comes first.
+
+    Example:
+        >>> import corten
+        >>> corten.config.set_dataset_mirror("https://mirror.example/datasets")
+        >>> corten.config.dataset_mirror()
+        'https://mirror.example/datasets'
+        >>> corten.config.set_dataset_mirror(None)
+    """
+    _Settings.dataset_mirror = None if address is None else str(address)
 
 
 def enable_interactive_logging() -> None:

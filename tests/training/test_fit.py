@@ -67,7 +67,9 @@ def test_same_seed_gives_the_same_bytes():
 
     def train():
         corten.utils.set_random_seed(3)
-        model = corten.Sequential([corten.Input((3,)), layers.Dense(8, "relu"), layers.Dropout(0.3), layers.Dense(1)])
+        model = corten.Sequential(
+            [corten.Input((3,)), layers.Dense(8, "relu"), layers.Dropout(0.3), layers.Dense(1)]
+        )
         model.compile("adam", "mse")
         model.fit(x, y, batch_size=5, epochs=3, verbose=0)
         return b"".join(weight.tobytes() for weight in model.get_weights())
@@ -128,7 +130,9 @@ def test_validation_data(kind):
     history = model.fit(x, y, validation_data=validation, epochs=2, verbose=0)
     assert set(history.history) == {"loss", "mae", "val_loss", "val_mae"}
     assert len(history.history["val_loss"]) == 2
-    assert history.history["val_loss"][-1] == pytest.approx(model.evaluate(x[:10], y[:10], verbose=0)[0], rel=1e-5)
+    assert history.history["val_loss"][-1] == pytest.approx(
+        model.evaluate(x[:10], y[:10], verbose=0)[0], rel=1e-5
+    )
 
 
 def test_validation_freq():
@@ -230,7 +234,9 @@ def test_py_dataset(workers):
     history = model.fit(Batches(workers=workers), epochs=3, verbose=0)
     assert len(history.history["loss"]) == 3
     assert len(ended) == 3
-    np.testing.assert_array_equal(model.predict(Batches(workers=workers), verbose=0), model.predict(x, 8, verbose=0))
+    np.testing.assert_array_equal(
+        model.predict(Batches(workers=workers), verbose=0), model.predict(x, 8, verbose=0)
+    )
 
 
 def test_dataset_and_plain_iterables():
@@ -311,7 +317,10 @@ def test_dict_outputs():
     targets = {"one": y, "two": np.concatenate([y, y], 1)}
     history = model.fit(x, targets, epochs=1, verbose=0)
     assert set(history.history) == {"loss", "one_loss", "two_loss", "one_mae"}
-    assert {key: value.shape for key, value in model.predict(x, verbose=0).items()} == {"one": (64, 1), "two": (64, 2)}
+    assert {key: value.shape for key, value in model.predict(x, verbose=0).items()} == {
+        "one": (64, 1),
+        "two": (64, 2),
+    }
 
 
 @pytest.mark.parametrize(
@@ -333,7 +342,9 @@ def test_accuracy_and_crossentropy_resolve_by_shape(units, activation, labels, e
 
 def test_regularizers_and_added_losses_count():
     x, y = linear_data(count=8)
-    model = corten.Sequential([corten.Input((3,)), layers.Dense(1, kernel_regularizer=corten.regularizers.L2(0.1))])
+    model = corten.Sequential(
+        [corten.Input((3,)), layers.Dense(1, kernel_regularizer=corten.regularizers.L2(0.1))]
+    )
     model.compile(corten.optimizers.SGD(0.0), "mse")
     plain = float(np.mean((model.predict(x, verbose=0) - y) ** 2))
     penalty = 0.1 * float((model.get_weights()[0] ** 2).sum())

@@ -137,7 +137,9 @@ def test_two_optimizers_as_in_a_gan():
             noise = corten.random.normal((count, 2))
             with corten.GradientTape() as tape:
                 scores = self.judge(corten.ops.concatenate([self.generator(noise), real], axis=0))
-                labels = corten.ops.concatenate([corten.ops.zeros((count, 1)), corten.ops.ones((count, 1))], axis=0)
+                labels = corten.ops.concatenate(
+                    [corten.ops.zeros((count, 1)), corten.ops.ones((count, 1))], axis=0
+                )
                 d_loss = self.loss_fn(labels, scores)
             gradients = tape.gradient(d_loss, self.judge.trainable_variables)
             self.d_optimizer.apply_gradients(zip(gradients, self.judge.trainable_variables, strict=True))

@@ -3,13 +3,13 @@
 from corten.callbacks.backup import BackupAndRestore as BackupAndRestore
 from corten.callbacks.callback import Callback as Callback
 from corten.callbacks.callback_list import CallbackList as CallbackList
-from corten.callbacks.early_stopping import EarlyStopping as EarlyStopping
-from corten.callbacks.early_stopping import TerminateOnNaN as TerminateOnNaN
+from corten.callbacks.early_stopping import EarlyStopping as EarlyStopping, TerminateOnNaN as TerminateOnNaN
 from corten.callbacks.history import History as History
-from corten.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
-from corten.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
-from corten.callbacks.logging import CSVLogger as CSVLogger
-from corten.callbacks.logging import LambdaCallback as LambdaCallback
+from corten.callbacks.learning_rate import (
+    LearningRateScheduler as LearningRateScheduler,
+    ReduceLROnPlateau as ReduceLROnPlateau,
+)
+from corten.callbacks.logging import CSVLogger as CSVLogger, LambdaCallback as LambdaCallback
 from corten.callbacks.model_checkpoint import ModelCheckpoint as ModelCheckpoint
 from corten.callbacks.monitor import MonitorCallback as MonitorCallback
 from corten.callbacks.progbar_logger import ProgbarLogger as ProgbarLogger

@@ -46,7 +46,7 @@ def dataset_mirror() -> str | None:
     """The mirror: the environment variable `CORTEN_DATASET_MIRROR` or `corten.config.set_dataset_mirror`."""
     from corten import config
 
-    chosen = os.environ.get("CORTEN_DATASET_MIRROR") or getattr(config, "dataset_mirror", lambda: None)()
+    chosen = os.environ.get("CORTEN_DATASET_MIRROR") or config.dataset_mirror()
     return str(chosen) if chosen else None
 
 

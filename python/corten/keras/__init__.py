@@ -18,32 +18,34 @@ import corten
 from corten import doors
 
 if TYPE_CHECKING:
-    from corten import Functional as Functional
-    from corten import Input as Input
-    from corten import InputSpec as InputSpec
-    from corten import KerasTensor as KerasTensor
-    from corten import Layer as Layer
-    from corten import Model as Model
-    from corten import Sequential as Sequential
-    from corten import Variable as Variable
-    from corten import activations as activations
-    from corten import callbacks as callbacks
-    from corten import config as config
-    from corten import constraints as constraints
-    from corten import datasets as datasets
-    from corten import dtype_policies as dtype_policies
-    from corten import initializers as initializers
-    from corten import layers as layers
-    from corten import losses as losses
-    from corten import metrics as metrics
-    from corten import models as models
-    from corten import ops as ops
-    from corten import optimizers as optimizers
-    from corten import random as random
-    from corten import regularizers as regularizers
-    from corten import saving as saving
-    from corten import tree as tree
-    from corten import utils as utils
+    from corten import (
+        Functional as Functional,
+        Input as Input,
+        InputSpec as InputSpec,
+        KerasTensor as KerasTensor,
+        Layer as Layer,
+        Model as Model,
+        Sequential as Sequential,
+        Variable as Variable,
+        activations as activations,
+        callbacks as callbacks,
+        config as config,
+        constraints as constraints,
+        datasets as datasets,
+        dtype_policies as dtype_policies,
+        initializers as initializers,
+        layers as layers,
+        losses as losses,
+        metrics as metrics,
+        models as models,
+        ops as ops,
+        optimizers as optimizers,
+        random as random,
+        regularizers as regularizers,
+        saving as saving,
+        tree as tree,
+        utils as utils,
+    )
 
 doors.install()
 

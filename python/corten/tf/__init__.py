@@ -18,24 +18,29 @@ import sys
 from typing import Any
 
 import corten
-from corten import Tensor as Tensor
-from corten import keras as keras
-from corten.autograd import GradientTape as GradientTape
-from corten.autograd import custom_gradient as custom_gradient
-from corten.autograd import stop_gradient as stop_gradient
-from corten.tf import config as config
-from corten.tf import data as data
-from corten.tf import linalg as linalg
-from corten.tf import math as math
-from corten.tf import nn as nn
-from corten.tf import random as random
+from corten import Tensor as Tensor, keras as keras
+from corten.autograd import (
+    GradientTape as GradientTape,
+    custom_gradient as custom_gradient,
+    stop_gradient as stop_gradient,
+)
+from corten.tf import (
+    config as config,
+    data as data,
+    linalg as linalg,
+    math as math,
+    nn as nn,
+    random as random,
+)
 from corten.tf.dtypes import DTYPE_NAMES
 from corten.tf.functions import *  # noqa: F403 - the door opens on all of them
-from corten.tf.variables import Variable as Variable
-from corten.tf.variables import constant as constant
-from corten.tf.variables import convert_to_tensor as convert_to_tensor
-from corten.tf.variables import function as function
-from corten.tf.variables import is_tensor as is_tensor
+from corten.tf.variables import (
+    Variable as Variable,
+    constant as constant,
+    convert_to_tensor as convert_to_tensor,
+    function as function,
+    is_tensor as is_tensor,
+)
 
 # `corten.tf.keras` is the module `corten.keras`; without this entry Python would look for a file.
 sys.modules[f"{__name__}.keras"] = keras

@@ -1,9 +1,11 @@
 """`tf.data`."""
 
-from corten.data import AUTOTUNE as AUTOTUNE
-from corten.data import INFINITE_CARDINALITY as INFINITE_CARDINALITY
-from corten.data import UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY
-from corten.data import Dataset as Dataset
+from corten.data import (
+    AUTOTUNE as AUTOTUNE,
+    INFINITE_CARDINALITY as INFINITE_CARDINALITY,
+    UNKNOWN_CARDINALITY as UNKNOWN_CARDINALITY,
+    Dataset as Dataset,
+)
 
 
 class Options:

@@ -6,48 +6,50 @@ import builtins
 from typing import Any
 
 from corten import ops
-from corten.ops import abs as abs
-from corten.ops import add as add
-from corten.ops import cos as cos
-from corten.ops import cumsum as cumsum
-from corten.ops import divide as divide
-from corten.ops import einsum as einsum
-from corten.ops import equal as equal
-from corten.ops import exp as exp
-from corten.ops import expand_dims as expand_dims
-from corten.ops import eye as eye
-from corten.ops import floor as floor
-from corten.ops import greater as greater
-from corten.ops import greater_equal as greater_equal
-from corten.ops import less as less
-from corten.ops import less_equal as less_equal
-from corten.ops import linspace as linspace
-from corten.ops import logical_and as logical_and
-from corten.ops import logical_not as logical_not
-from corten.ops import logical_or as logical_or
-from corten.ops import maximum as maximum
-from corten.ops import meshgrid as meshgrid
-from corten.ops import minimum as minimum
-from corten.ops import multiply as multiply
-from corten.ops import negative as negative
-from corten.ops import not_equal as not_equal
-from corten.ops import ones_like as ones_like
-from corten.ops import reshape as reshape
-from corten.ops import round as round
-from corten.ops import sigmoid as sigmoid
-from corten.ops import sign as sign
-from corten.ops import sin as sin
-from corten.ops import sqrt as sqrt
-from corten.ops import square as square
-from corten.ops import squeeze as squeeze
-from corten.ops import stack as stack
-from corten.ops import subtract as subtract
-from corten.ops import tanh as tanh
-from corten.ops import tensordot as tensordot
-from corten.ops import tile as tile
-from corten.ops import unstack as unstack
-from corten.ops import where as where
-from corten.ops import zeros_like as zeros_like
+from corten.ops import (
+    abs as abs,
+    add as add,
+    cos as cos,
+    cumsum as cumsum,
+    divide as divide,
+    einsum as einsum,
+    equal as equal,
+    exp as exp,
+    expand_dims as expand_dims,
+    eye as eye,
+    floor as floor,
+    greater as greater,
+    greater_equal as greater_equal,
+    less as less,
+    less_equal as less_equal,
+    linspace as linspace,
+    logical_and as logical_and,
+    logical_not as logical_not,
+    logical_or as logical_or,
+    maximum as maximum,
+    meshgrid as meshgrid,
+    minimum as minimum,
+    multiply as multiply,
+    negative as negative,
+    not_equal as not_equal,
+    ones_like as ones_like,
+    reshape as reshape,
+    round as round,
+    sigmoid as sigmoid,
+    sign as sign,
+    sin as sin,
+    sqrt as sqrt,
+    square as square,
+    squeeze as squeeze,
+    stack as stack,
+    subtract as subtract,
+    tanh as tanh,
+    tensordot as tensordot,
+    tile as tile,
+    unstack as unstack,
+    where as where,
+    zeros_like as zeros_like,
+)
 
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:

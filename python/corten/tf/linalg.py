@@ -1,14 +1,15 @@
 """`tf.linalg`."""
 
-from corten.ops import cholesky as cholesky
-from corten.ops import det as det
-from corten.ops import diag as diag
-from corten.ops import eye as eye
-from corten.ops import inv as inv
-from corten.ops import norm as norm
-from corten.ops import qr as qr
-from corten.ops import solve as solve
-from corten.ops import svd as svd
-from corten.ops import trace as trace
-from corten.tf.functions import matmul as matmul
-from corten.tf.functions import matrix_transpose as matrix_transpose
+from corten.ops import (
+    cholesky as cholesky,
+    det as det,
+    diag as diag,
+    eye as eye,
+    inv as inv,
+    norm as norm,
+    qr as qr,
+    solve as solve,
+    svd as svd,
+    trace as trace,
+)
+from corten.tf.functions import matmul as matmul, matrix_transpose as matrix_transpose

@@ -1,57 +1,63 @@
 """`tf.math`."""
 
-from corten.ops import abs as abs
-from corten.ops import add as add
-from corten.ops import ceil as ceil
-from corten.ops import cos as cos
-from corten.ops import cumprod as cumprod
-from corten.ops import cumsum as cumsum
-from corten.ops import divide as divide
-from corten.ops import divide_no_nan as divide_no_nan
-from corten.ops import equal as equal
-from corten.ops import erf as erf
-from corten.ops import exp as exp
-from corten.ops import expm1 as expm1
-from corten.ops import floor as floor
-from corten.ops import greater as greater
-from corten.ops import in_top_k as in_top_k
-from corten.ops import less as less
-from corten.ops import log as log
-from corten.ops import log1p as log1p
-from corten.ops import log_sigmoid as log_sigmoid
-from corten.ops import logical_and as logical_and
-from corten.ops import logical_not as logical_not
-from corten.ops import logical_or as logical_or
-from corten.ops import maximum as maximum
-from corten.ops import minimum as minimum
-from corten.ops import mod as mod
-from corten.ops import multiply as multiply
-from corten.ops import negative as negative
-from corten.ops import not_equal as not_equal
-from corten.ops import reciprocal as reciprocal
-from corten.ops import round as round
-from corten.ops import rsqrt as rsqrt
-from corten.ops import sigmoid as sigmoid
-from corten.ops import sign as sign
-from corten.ops import sin as sin
-from corten.ops import softplus as softplus
-from corten.ops import sqrt as sqrt
-from corten.ops import square as square
-from corten.ops import subtract as subtract
-from corten.ops import tan as tan
-from corten.ops import tanh as tanh
-from corten.ops import top_k as top_k
-from corten.tf.functions import argmax as argmax
-from corten.tf.functions import argmin as argmin
-from corten.tf.functions import reduce_all as reduce_all
-from corten.tf.functions import reduce_any as reduce_any
-from corten.tf.functions import reduce_logsumexp as reduce_logsumexp
-from corten.tf.functions import reduce_max as reduce_max
-from corten.tf.functions import reduce_mean as reduce_mean
-from corten.tf.functions import reduce_min as reduce_min
-from corten.tf.functions import reduce_prod as reduce_prod
-from corten.tf.functions import reduce_sum as reduce_sum
+from corten.ops import (
+    abs as abs,
+    add as add,
+    ceil as ceil,
+    cos as cos,
+    cumprod as cumprod,
+    cumsum as cumsum,
+    divide as divide,
+    divide_no_nan as divide_no_nan,
+    equal as equal,
+    erf as erf,
+    exp as exp,
+    expm1 as expm1,
+    floor as floor,
+    greater as greater,
+    in_top_k as in_top_k,
+    less as less,
+    log as log,
+    log1p as log1p,
+    log_sigmoid as log_sigmoid,
+    logical_and as logical_and,
+    logical_not as logical_not,
+    logical_or as logical_or,
+    maximum as maximum,
+    minimum as minimum,
+    mod as mod,
+    multiply as multiply,
+    negative as negative,
+    not_equal as not_equal,
+    reciprocal as reciprocal,
+    round as round,
+    rsqrt as rsqrt,
+    sigmoid as sigmoid,
+    sign as sign,
+    sin as sin,
+    softplus as softplus,
+    sqrt as sqrt,
+    square as square,
+    subtract as subtract,
+    tan as tan,
+    tanh as tanh,
+    top_k as top_k,
+)
+from corten.tf.functions import (
+    argmax as argmax,
+    argmin as argmin,
+    reduce_all as reduce_all,
+    reduce_any as reduce_any,
+    reduce_logsumexp as reduce_logsumexp,
+    reduce_max as reduce_max,
+    reduce_mean as reduce_mean,
+    reduce_min as reduce_min,
+    reduce_prod as reduce_prod,
+    reduce_sum as reduce_sum,
+)
 from corten.tf.nn import l2_normalize as l2_normalize
-from corten.tf.reductions import confusion_matrix as confusion_matrix
-from corten.tf.reductions import reduce_std as reduce_std
-from corten.tf.reductions import reduce_variance as reduce_variance
+from corten.tf.reductions import (
+    confusion_matrix as confusion_matrix,
+    reduce_std as reduce_std,
+    reduce_variance as reduce_variance,
+)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from corten import ops, random
-from corten.ops import elu as elu
-from corten.ops import gelu as gelu
-from corten.ops import relu as relu
-from corten.ops import relu6 as relu6
-from corten.ops import selu as selu
-from corten.ops import sigmoid as sigmoid
-from corten.ops import silu as silu
-from corten.ops import softplus as softplus
-from corten.ops import softsign as softsign
-from corten.ops import tanh as tanh
-from corten.ops import top_k as top_k
+from corten.ops import (
+    elu as elu,
+    gelu as gelu,
+    relu as relu,
+    relu6 as relu6,
+    selu as selu,
+    sigmoid as sigmoid,
+    silu as silu,
+    softplus as softplus,
+    softsign as softsign,
+    tanh as tanh,
+    top_k as top_k,
+)
 
 swish = silu
 

@@ -96,6 +96,7 @@ class Trainer(Steps):
         initial_epoch = _count(initial_epoch, "initial_epoch", 0)
         steps_per_epoch = check_steps(steps_per_epoch, "steps_per_epoch", "fit")
         validation_steps = check_steps(validation_steps, "validation_steps", "fit")
+        validation_freq = _check_validation_freq(validation_freq)
         verbose = resolve_verbose(verbose, "fit")
         x, y, sample_weight, validation_data = _split_off_validation(
             x, y, sample_weight, validation_split, validation_data
@@ -407,14 +408,23 @@ def _count(value: Any, name: str, smallest: int) -> int:
     return int(value)
 
 
+def _check_validation_freq(validation_freq: Any) -> Any:
+    """Gives the frequency as a whole number or the set of epochs, counted from 1."""
+    if isinstance(validation_freq, int | np.integer) and not isinstance(validation_freq, bool):
+        if validation_freq >= 1:
+            return int(validation_freq)
+    elif isinstance(validation_freq, list | tuple | set | range | np.ndarray):
+        return {int(epoch) for epoch in validation_freq}
+    raise ValueError(
+        "fit: validation_freq must be a whole number of at least 1 or a list of epochs; got "
+        f"{validation_freq!r}"
+    )
+
+
 def _is_due(epoch: int, validation_freq: Any) -> bool:
     """Whether to validate after this epoch (counted from 0)."""
-    if isinstance(validation_freq, int | np.integer):
-        if validation_freq < 1:
-            raise ValueError(
-                f"fit: validation_freq must be at least 1 or a list of epochs; got {validation_freq!r}"
-            )
-        return (epoch + 1) % int(validation_freq) == 0
+    if isinstance(validation_freq, int):
+        return (epoch + 1) % validation_freq == 0
     return epoch + 1 in validation_freq
 
 

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from corten.training.progress import Progbar as Progbar
     from corten.utils.file_utils import get_file as get_file
-    from corten.utils.numerical import normalize as normalize
-    from corten.utils.numerical import to_categorical as to_categorical
-    from corten.utils.py_dataset import PyDataset as PyDataset
-    from corten.utils.py_dataset import Sequence as Sequence
+    from corten.utils.numerical import normalize as normalize, to_categorical as to_categorical
+    from corten.utils.py_dataset import PyDataset as PyDataset, Sequence as Sequence
     from corten.utils.seeding import set_random_seed as set_random_seed
     from corten.utils.sequence_utils import pad_sequences as pad_sequences
     from corten.utils.session import clear_session as clear_session
-    from corten.utils.splitting import split_dataset as split_dataset
-    from corten.utils.splitting import train_test_split as train_test_split
+    from corten.utils.splitting import split_dataset as split_dataset, train_test_split as train_test_split
 
 # Name to the module that defines it.
 _HOMES = {
