@@ -225,12 +225,7 @@ impl Grid {
     }
 
     /// Calls `cell` for every position, for images of `channels` elements a cell.
-    pub(crate) fn for_positions(
-        &self,
-        positions: Range<usize>,
-        channels: usize,
-        cell: &mut PerPosition<'_>,
-    ) {
+    pub(crate) fn for_positions(&self, positions: Range<usize>, channels: usize, cell: &mut PerPosition<'_>) {
         let mut reaches = Vec::with_capacity(self.taps());
         let mut taps = Vec::with_capacity(self.taps());
         let mut first = positions.start;
