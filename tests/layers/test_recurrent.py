@@ -204,7 +204,7 @@ def test_time_distributed_is_the_layer_at_every_step():
 
 def test_embedding_mask_reaches_the_recurrent_layer():
     ids = np.array([[1, 2, 0, 0], [3, 1, 2, 4]])
-    model = corten.Sequential([layers.Embedding(5, 3, mask_zero=True), layers.LSTM(4)])
+    model = corten.Sequential([corten.Input((None,)), layers.Embedding(5, 3, mask_zero=True), layers.LSTM(4)])
     y = model(ids).numpy()
     short = model(ids[:1, :2]).numpy()
     np.testing.assert_allclose(y[0], short[0], **CLOSE)

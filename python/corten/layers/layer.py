@@ -373,7 +373,7 @@ class Layer(SymbolicCalls, Tracking):
             previous = tree.map_structure(get_mask, inputs)
             if all(leaf is None for leaf in tree.flatten(previous)):
                 previous = None
-        if previous is None and is_default(self.compute_mask):
+        if previous is None and (is_default(self.compute_mask) or not self.supports_masking):
             return
         if not self.supports_masking:
             if not self._layers:

@@ -30,6 +30,7 @@ class StackedRNNCells(Layer):
                     f"Received cell without them: {cell}"
                 )
         self.cells = list(cells)
+        self.autocast = False  # Each cell casts to its own dtype.
 
     @property
     def state_size(self) -> list[Any]:

@@ -152,14 +152,10 @@ class Bidirectional(Layer):
         return (*output_mask, *states) if self.merge_mode is None else (output_mask, *states)
 
     def get_config(self) -> dict[str, Any]:
-        layer = saving.serialize_keras_object(self.forward_layer)
-        # The prefix is added again when the config is read.
-        layer["config"]["name"] = layer["config"]["name"].removeprefix("forward_")
+        layer = _config_without(self.forward_layer, "forward_")
         config = {**super().get_config(), "merge_mode": self.merge_mode, "layer": layer}
         if self._given_backward_layer:
-            backward = saving.serialize_keras_object(self.backward_layer)
-            backward["config"]["name"] = backward["config"]["name"].removeprefix("backward_")
-            config["backward_layer"] = backward
+            config["backward_layer"] = _config_without(self.backward_layer, "backward_")
         return config
 
     @classmethod
@@ -171,6 +167,14 @@ class Bidirectional(Layer):
             if config.get(name) is not None:
                 config[name] = saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
         return cls(**config)
+
+
+def _config_without(layer: Layer, prefix: str) -> dict[str, Any]:
+    """A direction's config, less the prefix of its name, which is added again when the config is read."""
+    config = saving.serialize_keras_object(layer)
+    config.pop("build_config", None)
+    config["config"]["name"] = config["config"]["name"].removeprefix(prefix)
+    return config
 
 
 def _copy(layer: Any, name: str, **changes: Any) -> Any:
