@@ -147,11 +147,7 @@ class Sequential(Model):
             )
         x = inputs
         for layer in self.layers:
-            try:
-                x = layer(x)
-            except NotImplementedError:
-                # Cannot be inferred without data: stay a plain stack.
-                return
+            x = layer(x)
         functional = Functional(inputs, x, name=self.name)
         self.__dict__["_functional"] = functional
         self.built = True
