@@ -549,7 +549,7 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
                 gradients, of_variables = grad_fn(*filled, variables=used)
             else:
                 gradients, of_variables = grad_fn(*filled), []
-            if len(args) == 1 and not isinstance(gradients, (tuple, list)):
+            if not isinstance(gradients, (tuple, list)):
                 gradients = [gradients]
             found = tree.flatten(list(gradients))
             if len(found) != len(leaves):

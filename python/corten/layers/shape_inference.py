@@ -56,6 +56,8 @@ class SymbolicCalls:
         """
         if not is_default(self.compute_output_shape):
             return self._spec_from_shape(args, kwargs)
+        if not self.built:
+            return self._spec_of_twin(args, kwargs)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             policy = self.dtype_policy
@@ -69,6 +71,18 @@ class SymbolicCalls:
                 return self._run_call(args, kwargs, mixed if self.autocast else None)
 
         return output_spec(run, args, kwargs)
+
+    def _spec_of_twin(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Ask a throwaway twin, whose weights need no storage, so that this layer stays unbuilt."""
+        try:
+            twin = type(self).from_config(self.get_config())
+        except (NotImplementedError, TypeError, ValueError):
+            self._build_in_scope(args, kwargs)
+            return self.compute_output_spec(*args, **kwargs)
+        with meta_variable_scope():
+            twin._build_in_scope(args, kwargs)
+            twin.built = True
+            return twin.compute_output_spec(*args, **kwargs)
 
     def _spec_from_shape(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         shapes = {}
@@ -107,15 +121,7 @@ class SymbolicCalls:
             if target not in names:
                 target = "inputs" if target == "input" and "inputs" in names else names[len(args)]
             arguments[target] = tree.map_shape_structure(lambda s: KerasTensor(s, dtype), shape)
-        layer = self
-        if not self.built:
-            # Weights would have to exist; a throwaway twin gets ones without storage.
-            with meta_variable_scope():
-                layer = type(self).from_config(self.get_config())
-                layer._build_in_scope(tuple(symbols), arguments)
-                spec = layer.compute_output_spec(*symbols, **arguments)
-        else:
-            spec = layer.compute_output_spec(*symbols, **arguments)
+        spec = self.compute_output_spec(*symbols, **arguments)
         return tree.map_structure(lambda leaf: getattr(leaf, "shape", None), spec)
 
     def stateless_call(

@@ -130,11 +130,11 @@ class Model(Trainer, Layer):
             raise ValueError(f"Model {self.name!r}: `build` needs the input's shape, as in `(None, 784)`.")
         dtype = self.compute_dtype
         symbols = tree.map_shape_structure(lambda shape: KerasTensor(shape, dtype), input_shape)
+        self.built = True
         try:
             self.compute_output_spec(symbols)
-        except NotImplementedError:
-            raise
         except Exception as error:
+            self.built = False
             if hasattr(error, "add_note"):
                 error.add_note(
                     f"Model {self.name!r} could not be built by running its `call` on inputs of "

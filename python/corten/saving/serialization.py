@@ -190,7 +190,8 @@ def deserialize_keras_object(
         found = get_registered_object(config)
         return config if found is None else found
     if isinstance(config, (list, tuple)):
-        return [deserialize_keras_object(item) for item in config]
+        items = [deserialize_keras_object(item) for item in config]
+        return tuple(items) if isinstance(config, tuple) else items
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or ("config" not in config and config["class_name"] != "__tuple__"):
