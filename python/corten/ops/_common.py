@@ -6,9 +6,10 @@ import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from corten import _core
-from corten.config import floatx, image_data_format
-from corten.config import standardize_dtype as dtype_name
+from corten.config import floatx, image_data_format, standardize_dtype as dtype_name
 
 __all__ = ["dtype_name"]  # passed on to the op modules
 
@@ -27,10 +28,23 @@ def as_tensor(x: TensorLike, dtype: str | None = None) -> Tensor:
     """Gives `x` as a tensor; a variable gives its value."""
     if type(x) is not Tensor:
         value = getattr(x, "__corten_tensor__", None)
-        x = value() if value is not None else _core.tensor(x, dtype)
+        x = value() if value is not None else _converted(x, dtype)
     if dtype is not None and x.dtype != dtype:
         return _core.cast(x, dtype)
     return x
+
+
+def _converted(x: Any, dtype: str | None) -> Tensor:
+    """Makes a tensor of something that is none."""
+    if type(x) in (list, tuple):
+        if any(isinstance(one, Tensor) or hasattr(one, "__corten_tensor__") for one in x):
+            return _core.stack(promoted(*x), 0)
+        if dtype is not None:
+            # Through NumPy's float64 and int64, so that a wide dtype is not rounded to a narrow one.
+            return _core.tensor(np.asarray(x))
+    elif dtype is not None and type(x) in (int, float, bool):
+        return _core.full((), x, dtype)
+    return _core.tensor(x)
 
 
 def as_float(x: TensorLike) -> Tensor:

@@ -284,4 +284,5 @@ def angle(x: TensorLike) -> Tensor:
         [0.0]
     """
     x = as_float(x)
-    return _core.where(_core.unary("isnan", x), x, _core.where(_core.compare("less", x, 0.0), math.pi, 0.0))
+    half_turn = _core.full((), math.pi, x.dtype)
+    return _core.where(_core.unary("isnan", x), x, _core.where(_core.compare("less", x, 0.0), half_turn, 0.0))
