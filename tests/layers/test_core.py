@@ -146,3 +146,17 @@ def test_get():
         layers.get("Flaten")
     for name in ("Convolution2D", "MaxPool2D", "AvgPool3D", "GlobalAvgPool1D", "SeparableConvolution1D"):
         assert hasattr(layers, name)
+
+
+def test_layers_built_inside_a_model_get_values():
+    class Model(corten.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Model()
+    model(corten.KerasTensor((None, 4)))
+    assert model.dense.kernel.numpy().any()

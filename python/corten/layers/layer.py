@@ -248,9 +248,11 @@ class Layer(SymbolicCalls, Tracking):
         positional, named = self._build_signature.arguments(shapes)
         # Built inside another layer's inference, its weights are as real as anywhere.
         recording = _core.set_grad_enabled(True)
+        probing, state.probing = state.probing, 0
         try:
             self.build(*positional, **named)
         finally:
+            state.probing = probing
             _core.set_grad_enabled(recording)
 
     # ---- calling -------------------------------------------------------------------------------
