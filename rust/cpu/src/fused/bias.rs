@@ -18,6 +18,13 @@ use crate::{
 /// The square root of 2 / pi, and the cubic coefficient of the tanh form of GELU.
 const GELU: (f64, f64) = (0.797_884_560_802_865_4, 0.044_715);
 
+/// Far below any result but -0, so that minus infinity is not multiplied by zero.
+#[inline(always)]
+fn bounded<T: Float>(z: T) -> T {
+    let least = T::from_f64(-1e4);
+    if z < least { least } else { z }
+}
+
 vectorized! {
     fn linear<T: Float>(x: &[T], bias: &[T], out: &mut [T]) {
         for ((to, x), bias) in out.iter_mut().zip(x).zip(bias) {
@@ -43,14 +50,14 @@ vectorized! {
     }
     fn silu<T: Float>(x: &[T], bias: &[T], out: &mut [T]) {
         for ((to, x), bias) in out.iter_mut().zip(x).zip(bias) {
-            let z = *x + *bias;
+            let z = bounded(*x + *bias);
             *to = z * z.sigmoid();
         }
     }
     fn gelu<T: Float>(x: &[T], bias: &[T], out: &mut [T]) {
         let (half, root) = (T::from_f64(0.5), T::from_f64(std::f64::consts::FRAC_1_SQRT_2));
         for ((to, x), bias) in out.iter_mut().zip(x).zip(bias) {
-            let z = *x + *bias;
+            let z = bounded(*x + *bias);
             *to = half * z * (-(z * root)).erfc();
         }
     }
@@ -58,7 +65,7 @@ vectorized! {
         let half = T::from_f64(0.5);
         let (root, cubic) = (T::from_f64(GELU.0), T::from_f64(GELU.1));
         for ((to, x), bias) in out.iter_mut().zip(x).zip(bias) {
-            let z = *x + *bias;
+            let z = bounded(*x + *bias);
             *to = half * z * (T::ONE + (root * (z + cubic * z * z * z)).tanh());
         }
     }
@@ -82,7 +89,7 @@ vectorized! {
     }
     fn silu_gradient<T: Float>(x: &[T], bias: &[T], dy: &[T], out: &mut [T]) {
         for (((to, x), bias), dy) in out.iter_mut().zip(x).zip(bias).zip(dy) {
-            let z = *x + *bias;
+            let z = bounded(*x + *bias);
             let y = z.sigmoid();
             *to = *dy * y * (T::ONE + z * (T::ONE - y));
         }
@@ -91,7 +98,7 @@ vectorized! {
         let (half, root) = (T::from_f64(0.5), T::from_f64(std::f64::consts::FRAC_1_SQRT_2));
         let density = T::from_f64(0.398_942_280_401_432_7);
         for (((to, x), bias), dy) in out.iter_mut().zip(x).zip(bias).zip(dy) {
-            let z = *x + *bias;
+            let z = bounded(*x + *bias);
             *to = *dy * (half * (-(z * root)).erfc() + z * density * (-(half * z * z)).exp());
         }
     }
@@ -99,7 +106,7 @@ vectorized! {
         let (half, three) = (T::from_f64(0.5), T::from_f64(3.0));
         let (root, cubic) = (T::from_f64(GELU.0), T::from_f64(GELU.1));
         for (((to, x), bias), dy) in out.iter_mut().zip(x).zip(bias).zip(dy) {
-            let z = *x + *bias;
+            let z = bounded(*x + *bias);
             let t = (root * (z + cubic * z * z * z)).tanh();
             let slope = root * (T::ONE + three * cubic * z * z);
             *to = *dy * half * ((T::ONE + t) + z * (T::ONE - t * t) * slope);
@@ -169,6 +176,20 @@ mod tests {
         super::testing::{Case, check},
         *,
     };
+
+    #[test]
+    fn the_ends_of_the_range() {
+        let x = Buffer::from_slice(&[f32::NEG_INFINITY, f32::INFINITY, f32::NAN]).expect("memory");
+        let bias = Buffer::from_slice(&[0.0f32]).expect("memory");
+        let layouts = [corten_core::Layout::contiguous(&[3, 1]), corten_core::Layout::contiguous(&[1])];
+        let dtype = corten_core::DType::F32;
+        let inputs = [In { buffer: &x, layout: &layouts[0], dtype }, In { buffer: &bias, layout: &layouts[1], dtype }];
+        for activation in [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh] {
+            let got = forward::<f32>(&inputs, activation).expect("no error").expect("a kernel");
+            let got = got[0].as_slice::<f32>();
+            assert!(got[0] == 0.0 && got[1] == f32::INFINITY && got[2].is_nan(), "{activation:?}: {got:?}");
+        }
+    }
 
     #[test]
     fn every_activation() {

@@ -26,14 +26,12 @@ vectorized! {
             let at = first + i as u64;
             let counter = [at as u32, (at >> 32) as u32, key.stream as u32, (key.stream >> 32) as u32];
             let drawn = philox4x32(counter, [key.seed as u32, (key.seed >> 32) as u32]);
-            for word in 0..4 {
-                words[word][i] = drawn[word];
+            for (word, drawn) in words.iter_mut().zip(drawn) {
+                word[i] = drawn;
             }
         }
-        for i in 0..COUNTERS {
-            for word in 0..4 {
-                out[4 * i + word] = words[word][i] >> 8;
-            }
+        for (i, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            *out = words.map(|word| word[i] >> 8);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Kernels are written for float32 and float64 on row-major operands; 16-bit floats are computed
 //! in float32 and rounded once.
 
+mod attention;
 mod bias;
 mod dropout;
 mod losses;
@@ -100,7 +101,7 @@ fn forward<T: Float>(op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
         FusedOp::Gru => rnn::gru::<T>(inputs),
         FusedOp::BiasActivation(activation) => bias::forward::<T>(inputs, *activation),
         FusedOp::Dropout { rate, key } => dropout::forward::<T>(inputs[0], *rate, *key),
-        FusedOp::Attention { .. } => Ok(None),
+        FusedOp::Attention { scale, causal, mask } => attention::forward::<T>(inputs, *scale, *causal, *mask),
     }
 }
 
@@ -125,7 +126,7 @@ fn gradient<T: Float>(op: &FusedOp, of: &Gradient<'_>) -> Gradients {
         FusedOp::Gru => rnn::gru_gradient::<T>(of),
         FusedOp::BiasActivation(activation) => bias::gradient::<T>(of, *activation),
         FusedOp::Dropout { rate, key } => dropout::gradient::<T>(of, *rate, *key),
-        FusedOp::Attention { .. } => Ok(None),
+        FusedOp::Attention { scale, causal, mask } => attention::gradient::<T>(of, *scale, *causal, *mask),
     }
 }
 

@@ -239,7 +239,6 @@ pub(super) fn lstm<T: Float>(inputs: &[In<'_>]) -> Outputs {
             }
         }
     });
-    drop((all_hs, all_cs, all_gates));
     Ok(Some(vec![hs, cs, gates]))
 }
 
@@ -281,7 +280,6 @@ pub(super) fn gru<T: Float>(inputs: &[In<'_>]) -> Outputs {
             }
         }
     });
-    drop((all_hs, all_gates, all_terms));
     Ok(Some(vec![hs, gates, terms]))
 }
 
@@ -387,7 +385,6 @@ pub(super) fn lstm_gradient<T: Float>(of: &Gradient<'_>) -> Gradients {
             recurrent_t.multiply(samples.len(), &step_gates, &Output::strided(dh, units), alone);
         }
     });
-    drop((all_dgates, all_dh, all_dc));
     let needs = of.needs;
     let dx = needs[0].then(|| input_gradient(&sizes, &dgates, kernel)).transpose()?;
     let dkernel = needs[1].then(|| transposed_product(x, &dgates, sizes.features, wide, rows)).transpose()?;
@@ -442,7 +439,6 @@ pub(super) fn gru_gradient<T: Float>(of: &Gradient<'_>) -> Gradients {
             recurrent_t.multiply(samples.len(), &step_gates, &Output::strided(dh, units).accumulate(true), alone);
         }
     });
-    drop((all_dinput, all_dstate, all_dh));
     let needs = of.needs;
     let dx = needs[0].then(|| input_gradient(&sizes, &dinput, kernel)).transpose()?;
     let dkernel = needs[1].then(|| transposed_product(x, &dinput, sizes.features, wide, rows)).transpose()?;

@@ -1,0 +1,509 @@
+//! Attention without the matrix of weights: scores are computed in blocks of queries by keys, and
+//! the softmax is carried along (its largest score and its sum so far), so that memory grows with
+//! the length of the sequences and not with its square. The gradient computes the blocks again.
+
+use std::ops::Range;
+
+use corten_core::{DType, Layout};
+
+use super::{
+    Gradient, Gradients, Outputs,
+    math::{Float, largest, sum_of},
+};
+use crate::{
+    In,
+    dense::Dense,
+    matmul::{Matrix, Output, Packed, Scratch, Size, gemm},
+    memory::{self, Buffer},
+    parallel::{self, DisjointMut},
+    simd::vectorized,
+};
+
+/// Queries and keys of one block of scores.
+const QUERIES: usize = 64;
+const KEYS: usize = 128;
+/// Tasks worth having.
+const TASKS: usize = 8;
+
+vectorized! {
+    /// One row of scores becomes weights relative to the largest score so far. Gives that score and
+    /// the factor for what was summed before; `sum` is brought up to date.
+    fn advance<T: Float>(scores: &mut [T], top: T, sum: &mut T) -> (T, T) {
+        let new_top = top.larger(largest(scores));
+        if new_top == T::NEG_INFINITY {
+            // Nothing to attend yet; a difference of infinities would be NaN.
+            let is_nan = |score: &T| score.partial_cmp(score).is_none();
+            if !scores.iter().any(is_nan) {
+                scores.fill(T::ZERO);
+                return (new_top, T::ONE);
+            }
+        }
+        for score in scores.iter_mut() {
+            *score = (*score - new_top).exp();
+        }
+        let factor = (top - new_top).exp();
+        *sum = *sum * factor + sum_of(scores.len(), |i| scores[i]);
+        (new_top, factor)
+    }
+
+    fn scale_row<T: Float>(row: &mut [T], factor: T) {
+        for value in row {
+            *value = *value * factor;
+        }
+    }
+
+    /// Scores become weights, given the logarithm of the sum of their exponentials.
+    fn weights<T: Float>(scores: &mut [T], top: T, inverse: T) {
+        for score in scores.iter_mut() {
+            *score = (*score - top).exp() * inverse;
+        }
+    }
+
+    /// `dweights` becomes `weights (dweights - level) scale`, the gradient of the unscaled scores.
+    fn score_gradient<T: Float>(weights: &[T], dweights: &mut [T], level: T, scale: T) {
+        for (d, weight) in dweights.iter_mut().zip(weights) {
+            *d = *weight * (*d - level) * scale;
+        }
+    }
+
+    fn dot<T: Float>(a: &[T], b: &[T]) -> T {
+        let b = &b[..a.len()];
+        sum_of(a.len(), |i| a[i] * b[i])
+    }
+}
+
+/// A mask seen as (batch, head, query, key).
+enum Mask<'a, T> {
+    None,
+    /// Which keys may be attended.
+    Allowed(&'a [bool], Layout),
+    /// What is added to scores.
+    Added(&'a [T], Layout),
+}
+
+/// Operands and sizes.
+struct Problem<'a, T> {
+    q: (&'a [T], &'a Layout),
+    k: (&'a [T], &'a Layout),
+    v: (&'a [T], &'a Layout),
+    mask: Mask<'a, T>,
+    scale: T,
+    causal: bool,
+    /// What the score of a key becomes that must not be attended: so low that its weight is 0, yet a
+    /// row without any allowed key gives equal weights and no NaN.
+    masked: T,
+    batch: usize,
+    heads: usize,
+    queries: usize,
+    keys: usize,
+    width: usize,
+    value_width: usize,
+}
+
+/// One head of an operand: `rows` by channels, as items by depth or the other way round.
+fn head<'a, T: Float>(
+    (data, layout): (&'a [T], &Layout),
+    (sample, head): (usize, usize),
+    rows: &Range<usize>,
+    channels_are_items: bool,
+) -> Matrix<'a, T> {
+    let (shape, strides) = (layout.shape(), layout.strides());
+    let start = layout.offset() as isize
+        + sample as isize * strides[0]
+        + rows.start as isize * strides[1]
+        + head as isize * strides[2];
+    let start = if rows.is_empty() || shape[3] == 0 { 0 } else { start as usize };
+    let (row, channel) = ((rows.len(), strides[1]), (shape[3], strides[3]));
+    if channels_are_items { Matrix::new(data, start, channel, row) } else { Matrix::new(data, start, row, channel) }
+}
+
+impl<'a, T: Float> Problem<'a, T> {
+    fn new(inputs: &[In<'a>], scale: f64, causal: bool, masked: bool) -> Self {
+        let shape = |i: usize| inputs[i].layout.shape();
+        let [batch, queries, heads, width] = std::array::from_fn(|axis| shape(0)[axis]);
+        let (keys, value_width) = (shape(1)[1], shape(2)[3]);
+        let operand = |i: usize| (memory::elements::<T>(inputs[i]), inputs[i].layout);
+        let mask = if masked {
+            let layout = inputs[3].layout.expand(&[batch, heads, queries, keys]);
+            if inputs[3].dtype == DType::Bool {
+                Mask::Allowed(memory::elements::<bool>(inputs[3]), layout)
+            } else {
+                Mask::Added(memory::elements::<T>(inputs[3]), layout)
+            }
+        } else {
+            Mask::None
+        };
+        let largest = if T::DTYPE == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
+        Self {
+            q: operand(0),
+            k: operand(1),
+            v: operand(2),
+            mask,
+            scale: T::from_f64(scale),
+            causal,
+            masked: T::from_f64(-0.7 * largest),
+            batch,
+            heads,
+            queries,
+            keys,
+            width,
+            value_width,
+        }
+    }
+
+    fn is_supported(inputs: &[In<'_>], masked: bool) -> bool {
+        !masked || matches!(inputs[3].dtype, DType::Bool) || inputs[3].dtype == T::DTYPE
+    }
+
+    /// Whether no query of the block may attend a key of the block.
+    fn is_skipped(&self, queries: &Range<usize>, keys: &Range<usize>) -> bool {
+        // With a mask, a row may have no allowed key at all, and then weighs every key.
+        self.causal && matches!(self.mask, Mask::None) && keys.start >= queries.end
+    }
+
+    /// Scores of one query, scaled and masked.
+    fn mask_row(&self, at: (usize, usize), query: usize, keys: &Range<usize>, scores: &mut [T]) {
+        scale_row(scores, self.scale);
+        let place = |layout: &Layout| {
+            let strides = layout.strides();
+            let first = [at.0, at.1, query, keys.start];
+            let start = first.iter().zip(strides).map(|(&i, &stride)| i as isize * stride).sum::<isize>();
+            (layout.offset() as isize + start, strides[3])
+        };
+        match &self.mask {
+            Mask::None => {}
+            Mask::Allowed(allowed, layout) => {
+                let (start, stride) = place(layout);
+                for (i, score) in scores.iter_mut().enumerate() {
+                    if !allowed[(start + i as isize * stride) as usize] {
+                        *score = self.masked;
+                    }
+                }
+            }
+            Mask::Added(added, layout) => {
+                let (start, stride) = place(layout);
+                for (i, score) in scores.iter_mut().enumerate() {
+                    *score += added[(start + i as isize * stride) as usize];
+                }
+            }
+        }
+        if self.causal && keys.end > query + 1 {
+            let first = (query + 1).max(keys.start) - keys.start;
+            scores[first..].fill(self.masked);
+        }
+    }
+
+    /// Scores of a block: `queries` rows of `keys` columns.
+    fn scores(
+        &self,
+        at: (usize, usize),
+        queries: &Range<usize>,
+        keys: &Range<usize>,
+        packed: &Packed<T>,
+        out: &mut [T],
+    ) {
+        let q = head(self.q, at, queries, false);
+        packed.multiply(queries.len(), &q, &Output::strided(out, keys.len()), false);
+        for (row, scores) in out.chunks_exact_mut(keys.len()).take(queries.len()).enumerate() {
+            self.mask_row(at, queries.start + row, keys, scores);
+        }
+    }
+
+    /// The keys of each block, packed: as columns over channels, or channels as columns.
+    fn pack(&self, of: (&'a [T], &Layout), at: (usize, usize), channels_are_items: bool) -> Vec<Packed<T>> {
+        let width = of.1.shape()[3];
+        let one = |keys: Range<usize>| {
+            let matrix = head(of, at, &keys, channels_are_items);
+            let (columns, depth) = if channels_are_items { (width, keys.len()) } else { (keys.len(), width) };
+            Packed::new(&matrix, columns, depth)
+        };
+        blocks(0..self.keys, KEYS).map(one).collect()
+    }
+
+    /// The softmax of a block of queries: `visit` gets each block of weights with the factor by which
+    /// what came before it shrinks, row by row; `tops` and `sums` end up as the softmax's.
+    fn walk(
+        &self,
+        at: (usize, usize),
+        queries: &Range<usize>,
+        packed: &[Packed<T>],
+        (tops, sums): (&mut [T], &mut [T]),
+        mut visit: impl FnMut(usize, &[T], &[T]),
+    ) {
+        let mut scores = Scratch::<T>::new(queries.len() * KEYS);
+        let mut factors = [T::ONE; QUERIES];
+        tops.fill(T::NEG_INFINITY);
+        sums.fill(T::ZERO);
+        for (index, keys) in blocks(0..self.keys, KEYS).enumerate() {
+            if self.is_skipped(queries, &keys) {
+                continue;
+            }
+            let scores = &mut scores[..queries.len() * keys.len()];
+            self.scores(at, queries, &keys, &packed[index], scores);
+            for (row, scores) in scores.chunks_exact_mut(keys.len()).enumerate() {
+                (tops[row], factors[row]) = advance(scores, tops[row], &mut sums[row]);
+            }
+            visit(index, scores, &factors[..queries.len()]);
+        }
+    }
+}
+
+fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(len).map(move |start| start..(start + len).min(end))
+}
+
+pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, masked: bool) -> Outputs {
+    if !Problem::<T>::is_supported(inputs, masked) {
+        return Ok(None);
+    }
+    let problem = Problem::<T>::new(inputs, scale, causal, masked);
+    let Problem { batch, heads, queries, value_width: width, .. } = problem;
+    let mut result = Buffer::for_elements(T::DTYPE, batch * queries * heads * width)?;
+    let out = DisjointMut::new(result.as_mut_slice::<T>());
+    // A task: some queries of one head. Keys are packed per task, so as many queries as possible.
+    let parts = TASKS.div_ceil((batch * heads).max(1)).min(queries.div_ceil(QUERIES)).max(1);
+    let part = queries.div_ceil(parts).div_ceil(QUERIES) * QUERIES;
+    let parts = queries.div_ceil(part.max(1));
+    parallel::for_chunks(batch * heads * parts, &|task| {
+        let (pair, part_index) = (task / parts, task % parts);
+        let at = (pair / heads, pair % heads);
+        let keys = problem.pack(problem.k, at, false);
+        let values = problem.pack(problem.v, at, true);
+        let mut sums_of_values = Scratch::<T>::new(QUERIES * width);
+        let (mut tops, mut sums) = ([T::ZERO; QUERIES], [T::ZERO; QUERIES]);
+        for block in blocks(part_index * part..((part_index + 1) * part).min(queries), QUERIES) {
+            let rows = block.len();
+            let sums_of_values = &mut sums_of_values[..rows * width];
+            sums_of_values.fill(T::ZERO);
+            let softmax = (&mut tops[..rows], &mut sums[..rows]);
+            problem.walk(at, &block, &keys, softmax, |index, weights, factors| {
+                let keys = weights.len() / rows;
+                for (row, factor) in sums_of_values.chunks_exact_mut(width.max(1)).zip(factors) {
+                    scale_row(row, *factor);
+                }
+                let weights = Matrix::new(weights, 0, (rows, keys as isize), (keys, 1));
+                let out = Output::strided(sums_of_values, width).accumulate(true);
+                values[index].multiply(rows, &weights, &out, false);
+            });
+            for (row, values) in sums_of_values.chunks_exact(width.max(1)).enumerate() {
+                let start = ((at.0 * queries + block.start + row) * heads + at.1) * width;
+                // SAFETY: every query of a head has its own range.
+                let out = unsafe { out.range(start..start + width) };
+                out.copy_from_slice(values);
+                // Without keys the sum of nothing is zero.
+                scale_row(out, if problem.keys == 0 { T::ONE } else { T::ONE / sums[row] });
+            }
+        }
+    });
+    Ok(Some(vec![result]))
+}
+
+/// With weights p and `d = dy v^T`: `dv = p^T dy`, `ds = p (d - dy . y) scale`, `dq = ds k`,
+/// `dk = ds^T q`. One task per head, which sums over its blocks in order.
+pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, masked: bool) -> Gradients {
+    let Some(dy) = of.grads[0] else { return Ok(None) };
+    let mask_needs = masked && of.inputs[3].dtype != DType::Bool && of.needs[3];
+    if mask_needs || !Problem::<T>::is_supported(of.inputs, masked) {
+        return Ok(None);
+    }
+    let problem = Problem::<T>::new(of.inputs, scale, causal, masked);
+    let Problem { batch, heads, queries, keys, width, value_width, .. } = problem;
+    let (y, dy) = (Dense::<T>::new(of.outputs[0])?, Dense::<T>::new(dy)?);
+    let (y, dy) = (y.slice(), dy.slice());
+    let like = |i: usize| Buffer::for_elements(T::DTYPE, of.inputs[i].layout.len());
+    let (mut dq, mut dk, mut dv) = (like(0)?, like(1)?, like(2)?);
+    let all = [
+        DisjointMut::new(dq.as_mut_slice::<T>()),
+        DisjointMut::new(dk.as_mut_slice::<T>()),
+        DisjointMut::new(dv.as_mut_slice::<T>()),
+    ];
+    let dy_layout = Layout::contiguous(&[batch, queries, heads, value_width]);
+    let dy = (dy, &dy_layout);
+    parallel::for_chunks(batch * heads, &|pair| {
+        let at = (pair / heads, pair % heads);
+        let packed_k = problem.pack(problem.k, at, false);
+        let packed_k_t = problem.pack(problem.k, at, true);
+        let packed_v = problem.pack(problem.v, at, false);
+        let mut dq = Scratch::<T>::zeroed(queries * width);
+        let mut dk = Scratch::<T>::zeroed(keys * width);
+        let mut dv = Scratch::<T>::zeroed(keys * value_width);
+        let (mut tops, mut sums) = ([T::ZERO; QUERIES], [T::ZERO; QUERIES]);
+        let mut scores = Scratch::<T>::new(QUERIES * KEYS);
+        let mut slopes = Scratch::<T>::new(QUERIES * KEYS);
+        for block in blocks(0..queries, QUERIES) {
+            let rows = block.len();
+            problem.walk(at, &block, &packed_k, (&mut tops[..rows], &mut sums[..rows]), |_, _, _| {});
+            let level = |row: usize| {
+                let start = ((at.0 * queries + block.start + row) * heads + at.1) * value_width;
+                dot(&y[start..start + value_width], &dy.0[start..start + value_width])
+            };
+            let levels: [T; QUERIES] = std::array::from_fn(|row| if row < rows { level(row) } else { T::ZERO });
+            for (index, span) in blocks(0..keys, KEYS).enumerate() {
+                if problem.is_skipped(&block, &span) {
+                    continue;
+                }
+                let len = span.len();
+                let (scores, slopes) = (&mut scores[..rows * len], &mut slopes[..rows * len]);
+                problem.scores(at, &block, &span, &packed_k[index], scores);
+                for (row, scores) in scores.chunks_exact_mut(len).enumerate() {
+                    weights(scores, tops[row], T::ONE / sums[row]);
+                }
+                let dy_rows = head(dy, at, &block, false);
+                packed_v[index].multiply(rows, &dy_rows, &Output::strided(slopes, len), false);
+                // dv += p^T dy
+                let size = Size { rows: len, columns: value_width, depth: rows };
+                let weights_t = Matrix::new(scores, 0, (len, 1), (rows, len as isize));
+                let out = Output::strided(&mut dv[span.start * value_width..], value_width).accumulate(true);
+                gemm(size, &weights_t, &head(dy, at, &block, true), &out, false);
+                for (row, (slopes, weights)) in slopes.chunks_exact_mut(len).zip(scores.chunks_exact(len)).enumerate() {
+                    if tops[row] == problem.masked {
+                        // No key was allowed: the scores were replaced, so nothing depends on them.
+                        slopes.fill(T::ZERO);
+                    } else {
+                        score_gradient(weights, slopes, levels[row], problem.scale);
+                    }
+                }
+                let slope = Matrix::new(slopes, 0, (rows, len as isize), (len, 1));
+                let out = Output::strided(&mut dq[block.start * width..], width).accumulate(true);
+                packed_k_t[index].multiply(rows, &slope, &out, false);
+                let size = Size { rows: len, columns: width, depth: rows };
+                let slope_t = Matrix::new(slopes, 0, (len, 1), (rows, len as isize));
+                let out = Output::strided(&mut dk[span.start * width..], width).accumulate(true);
+                gemm(size, &slope_t, &head(problem.q, at, &block, true), &out, false);
+            }
+        }
+        for (out, (sums, (rows, width))) in
+            all.iter().zip([(&dq, (queries, width)), (&dk, (keys, width)), (&dv, (keys, value_width))])
+        {
+            for row in 0..rows {
+                let start = ((at.0 * rows + row) * heads + at.1) * width;
+                // SAFETY: every row of a head has its own range.
+                unsafe { out.range(start..start + width) }.copy_from_slice(&sums[row * width..(row + 1) * width]);
+            }
+        }
+    });
+    let mut results = vec![Some(dq), Some(dk), Some(dv)];
+    results.resize_with(of.inputs.len(), || None);
+    Ok(Some(results))
+}
+
+#[cfg(test)]
+mod tests {
+    use corten_core::FusedOp;
+
+    use super::super::testing::{Case, check};
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    struct Sizes {
+        b: usize,
+        t: usize,
+        s: usize,
+        n: usize,
+        h: usize,
+        w: usize,
+    }
+
+    fn reference(
+        of: Sizes,
+        inputs: &[Vec<f64>],
+        scale: f64,
+        causal: bool,
+        mask: impl Fn([usize; 4], f64) -> f64,
+    ) -> Vec<f64> {
+        let Sizes { b, t, s, n, h, w } = of;
+        let mut out = vec![0.0; b * t * n * w];
+        for at in 0..b * t * n {
+            let (sample, query, head) = (at / n / t, at / n % t, at % n);
+            let scores: Vec<f64> = (0..s)
+                .map(|key| {
+                    let other = (sample * s + key) * n + head;
+                    let score = (0..h).map(|c| inputs[0][at * h + c] * inputs[1][other * h + c]).sum::<f64>() * scale;
+                    let score = mask([sample, head, query, key], score);
+                    if causal && key > query { -1e300 } else { score }
+                })
+                .collect();
+            let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let total: f64 = scores.iter().map(|score| (score - top).exp()).sum();
+            for (key, score) in scores.iter().enumerate() {
+                let weight = (score - top).exp() / total;
+                for c in 0..w {
+                    out[at * w + c] += weight * inputs[2][((sample * s + key) * n + head) * w + c];
+                }
+            }
+        }
+        out
+    }
+
+    fn case(of: Sizes) -> Case {
+        let Sizes { b, t, s, n, h, w } = of;
+        Case::new(&[&[b, t, n, h], &[b, s, n, h], &[b, s, n, w]])
+    }
+
+    #[test]
+    fn plain_and_causal() {
+        for of in [
+            Sizes { b: 2, t: 3, s: 5, n: 2, h: 4, w: 3 },
+            Sizes { b: 1, t: 7, s: 7, n: 1, h: 1, w: 2 },
+            Sizes { b: 1, t: 2, s: 140, n: 1, h: 2, w: 1 },
+        ] {
+            for causal in [false, true] {
+                let op = FusedOp::Attention { scale: 0.7, causal, mask: false };
+                check(&op, &case(of), |inputs| vec![reference(of, inputs, 0.7, causal, |_, score| score)]);
+            }
+        }
+    }
+
+    #[test]
+    fn masks_of_keys_even_all_of_them() {
+        let of = Sizes { b: 2, t: 4, s: 6, n: 2, h: 3, w: 2 };
+        let allowed = |sample: usize, key: usize, query: usize| query != 2 && (key + sample) % 3 != 0;
+        let mut case = case(of);
+        let mut bits = Vec::new();
+        for at in 0..of.b * of.t * of.s {
+            bits.push(allowed(at / of.s / of.t, at % of.s, at / of.s % of.t));
+        }
+        let layout = Layout::contiguous(&[of.b, 1, of.t, of.s]);
+        case.extra = vec![(Buffer::from_slice(&bits).expect("memory"), layout, DType::Bool)];
+        let op = FusedOp::Attention { scale: 0.5, causal: false, mask: true };
+        check(&op, &case, |inputs| {
+            vec![reference(
+                of,
+                inputs,
+                0.5,
+                false,
+                |[sample, _, query, key], score| {
+                    if allowed(sample, key, query) { score } else { -1e300 }
+                },
+            )]
+        });
+    }
+
+    /// Blocks of several sizes at once; too many elements for differences, so values only.
+    #[test]
+    fn long_sequences_and_added_masks() {
+        let of = Sizes { b: 1, t: 150, s: 300, n: 2, h: 5, w: 33 };
+        let case = case(of);
+        let mask: Vec<f64> =
+            (0..of.s).map(|key| if key % 7 == 0 { f64::NEG_INFINITY } else { key as f64 / 99.0 }).collect();
+        for causal in [false, true] {
+            let expected =
+                reference(of, &case.values, 0.4, causal, |[_, _, _, key], score| score + mask[key].max(-1e280));
+            let buffers: Vec<Buffer> =
+                case.values.iter().chain([&mask]).map(|values| Buffer::from_slice(values).expect("memory")).collect();
+            let mut layouts: Vec<Layout> = case.shapes.iter().map(|shape| Layout::contiguous(shape)).collect();
+            layouts.push(Layout::contiguous(&[of.s]));
+            // A mask of one axis broadcasts.
+            layouts[3] = layouts[3].expand(&[1, 1, 1, of.s]);
+            let inputs: Vec<In<'_>> =
+                buffers.iter().zip(&layouts).map(|(buffer, layout)| In { buffer, layout, dtype: DType::F64 }).collect();
+            let got = forward::<f64>(&inputs, 0.4, causal, true).expect("no error").expect("a kernel");
+            for (i, (got, expected)) in got[0].as_slice::<f64>().iter().zip(&expected).enumerate() {
+                // Query 0 of a causal mask may attend key 0 alone, whose mask is minus infinity.
+                let alone = causal && i / (of.n * of.w) == 0;
+                assert!(alone || (got - expected).abs() < 1e-12, "{causal} {i}: {got} != {expected}");
+            }
+        }
+    }
+}
