@@ -79,7 +79,8 @@ class Table:
             return self.find(config, custom_objects)
         if not isinstance(config, Mapping) or "class_name" not in config:
             raise ValueError(
-                f"A config of a {self.kind} is a dict with the keys 'class_name' and 'config'; got {config!r}."
+                f"A config of a {self.kind} is a dict with the keys 'class_name' and 'config'; got"
+                f" {config!r}."
             )
         name = config["class_name"]
         inner = config.get("config")
@@ -142,7 +143,7 @@ def deserialize_object(config: Any, custom_objects: Mapping[str, Any] | None = N
 
 
 def names_of(objects: Iterable[Callable[..., Any] | type]) -> dict[str, Any]:
-    """The table of classes and functions: `Adam` is found as 'Adam', 'adam'; `GlorotUniform` also as 'glorot_uniform'."""
+    """A table by class name, lower-case name and snake-case name: 'GlorotUniform', 'glorot_uniform'."""
     table: dict[str, Any] = {}
     for item in objects:
         name = item.__name__

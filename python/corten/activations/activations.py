@@ -31,10 +31,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     below = None
     if negative_slope != 0.0:
         below = ops.relu(threshold - x) if threshold != 0.0 else ops.relu(-x)
-    if threshold != 0.0:
-        x = x * ops.cast(ops.greater(x, threshold), x.dtype)
-    else:
-        x = ops.relu(x)
+    x = x * ops.cast(ops.greater(x, threshold), x.dtype) if threshold != 0.0 else ops.relu(x)
     if max_value is not None:
         x = ops.clip(x, 0.0, max_value)
     if below is not None:

@@ -50,6 +50,6 @@ def get(identifier: Any) -> Callable[..., Any] | None:
 
 
 __all__ = [
-    "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm", "min_max_norm",
-    "non_neg", "serialize", "unit_norm",
+    "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
+    "min_max_norm", "non_neg", "serialize", "unit_norm",
 ]  # fmt: skip

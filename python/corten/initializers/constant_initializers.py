@@ -152,7 +152,8 @@ class STFT(Initializer):
             raise ValueError(f"STFT: `side` is 'real' or 'imag'; got {side!r}.")
         if isinstance(window, str) and window not in _WINDOWS:
             raise ValueError(
-                f"STFT: unknown window {window!r}.{suggestion(window, _WINDOWS)} Known: {', '.join(sorted(_WINDOWS))}."
+                f"STFT: unknown window {window!r}.{suggestion(window, _WINDOWS)} Known:"
+                f" {', '.join(sorted(_WINDOWS))}."
             )
         if scaling not in (None, "density", "spectrum"):
             raise ValueError(f"STFT: `scaling` is 'density', 'spectrum' or None; got {scaling!r}.")

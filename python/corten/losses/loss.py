@@ -27,7 +27,7 @@ def resolve_dtype(dtype: Any) -> str:
 
 
 class Loss:
-    """Compares targets and predictions: `loss(y_true, y_pred, sample_weight=None)` gives a number to minimize.
+    """Compares targets and predictions: `loss(y_true, y_pred)` gives a number to minimize.
 
     A subclass writes `call(y_true, y_pred)`, which gives one value per sample; this class weights,
     masks and reduces them.
@@ -48,7 +48,7 @@ class Loss:
 
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
-    ):
+    ) -> None:
         if reduction not in _REDUCTIONS:
             raise ValueError(
                 f"Invalid value for argument `reduction`: {reduction!r}. Use one of"
@@ -188,7 +188,7 @@ def get_mask(x: Any) -> Any:
 
 
 def squeeze_or_expand_to_same_rank(x1: Any, x2: Any, expand_rank_1: bool = True) -> tuple[Any, Any]:
-    """Makes `(n,)` and `(n, 1)` agree: the vector gains an axis; of higher ranks the longer one loses its last.
+    """Makes `(n,)` and `(n, 1)` agree: a vector gains an axis, of higher ranks the longer loses its last.
 
     Example:
         >>> a, b = squeeze_or_expand_to_same_rank(ops.ones((3,)), ops.ones((3, 1)))
@@ -265,9 +265,10 @@ def reduce_weighted_values(
         sample_weight = as_dtype(sample_weight, values.dtype)
     sample_weight = apply_mask(sample_weight, mask, values.dtype, reduction)
     values, sample_weight = squeeze_or_expand_to_same_rank(values, as_dtype(sample_weight, values.dtype))
-    if len(sample_weight.shape) > 0 and len(sample_weight.shape) < len(values.shape):
+    rank = len(sample_weight.shape)
+    if 0 < rank < len(values.shape) and tuple(sample_weight.shape) == tuple(values.shape[:rank]):
         # Weights name the leading axes: `(batch,)` weighs whole rows of `(batch, steps)`.
-        if tuple(sample_weight.shape) == tuple(values.shape[: len(sample_weight.shape)]):
-            extra = len(values.shape) - len(sample_weight.shape)
-            sample_weight = ops.reshape(sample_weight, (*sample_weight.shape, *([1] * extra)))
+        sample_weight = ops.reshape(
+            sample_weight, (*sample_weight.shape, *([1] * (len(values.shape) - rank)))
+        )
     return reduce_values(values * sample_weight, sample_weight, reduction)

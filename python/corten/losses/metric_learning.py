@@ -20,7 +20,7 @@ def circle(
     gamma: float = 80.0,
     margin: float = 0.4,
 ) -> Any:
-    """Circle loss: pulls embeddings of one class together and pushes others apart, the farther off the harder.
+    """Circle loss: pulls embeddings of a class together, pushes others apart, the farther off the harder.
 
     Args:
         y_true: Integer labels, `(n,)`.

@@ -73,7 +73,7 @@ def check_categorical(name: str, y_true: Any, y_pred: Any) -> None:
         >>> check_categorical("categorical_crossentropy", np.array([[3], [1]]), np.zeros((2, 10)))
         Traceback (most recent call last):
         ...
-        ValueError: categorical_crossentropy: ... or make them one-hot: y = corten.utils.to_categorical(y, 10).
+        ValueError: categorical_crossentropy: ... y = corten.utils.to_categorical(y, 10).
     """
     shape_true = tuple(y_true.shape) if hasattr(y_true, "shape") else np.shape(y_true)
     shape_pred = tuple(y_pred.shape)
@@ -101,7 +101,9 @@ def check_categorical(name: str, y_true: Any, y_pred: Any) -> None:
         if found and classes and found > classes:
             message += f" The model's last layer also needs {found} units; it has {classes}."
     elif len(shape_true) == len(shape_pred) and shape_true[:-1] == shape_pred[:-1]:
-        message += f" The targets have {shape_true[-1]} classes, so the model's last layer needs {shape_true[-1]} units."
+        message += (
+            f" For targets of {shape_true[-1]} classes the model's last layer needs {shape_true[-1]} units."
+        )
     raise ValueError(message)
 
 
@@ -129,7 +131,8 @@ def check_sparse(name: str, y_true: Any, y_pred: Any, axis: int) -> None:
     hint = ""
     if not _shapes_differ(shape_true, shape_pred):
         hint = (
-            " The targets have one value per class, as one-hot labels have: use loss='categorical_crossentropy',"
+            " The targets have one value per class, as one-hot labels have: use"
+            " loss='categorical_crossentropy',"
             " or class numbers y = y.argmax(axis=-1)."
         )
     raise ValueError(

@@ -73,7 +73,8 @@ class AUC(Metric):
     ) -> None:
         if not isinstance(curve, AUCCurve) and curve not in [known.value for known in AUCCurve]:
             raise ValueError(
-                f'Invalid AUC curve value: "{curve}". Expected values are {[known.value for known in AUCCurve]}'
+                f'Invalid AUC curve value: "{curve}". Expected values are'
+                f" {[known.value for known in AUCCurve]}"
             )
         methods = [known.value for known in AUCSummationMethod]
         if not isinstance(summation_method, AUCSummationMethod) and summation_method not in methods:

@@ -87,7 +87,8 @@ class _ClassCounts(Metric):
             sample_weight = as_dtype(sample_weight, None)
             if config.is_float_dtype(sample_weight.dtype):
                 warnings.warn(
-                    f"{type(self).__name__}: the weights are weight: float, the metric counts in int; casting them"
+                    f"{type(self).__name__}: the weights are weight: float, the metric counts in int;"
+                    " casting them"
                     " cuts off fractions. Make the metric with dtype='float32' to count weights exactly.",
                     stacklevel=2,
                 )

@@ -73,7 +73,8 @@ class FBetaScore(Metric):
             )
         if y_pred_shape[-1] is None or y_true_shape[-1] is None:
             raise ValueError(
-                "FBetaScore expects 2D inputs with shape (batch_size, output_dim), with output_dim fully defined"
+                "FBetaScore expects 2D inputs with shape (batch_size, output_dim), with output_dim"
+                " fully defined"
                 f" (not None). Received input shapes: y_pred.shape={tuple(y_pred_shape)} and"
                 f" y_true.shape={tuple(y_true_shape)}."
             )

@@ -7,8 +7,8 @@ from typing import Any
 
 from corten import ops
 from corten.losses.loss import as_dtype, squeeze_or_expand_to_same_rank
-from corten.losses.regression import cosine_similarity as negative_cosine
 from corten.losses.regression import (
+    cosine_similarity as negative_cosine,
     log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
@@ -150,7 +150,8 @@ class R2Score(Metric):
         known = (None, "uniform_average", "variance_weighted_average")
         if class_aggregation not in known:
             raise ValueError(
-                f"Invalid value for argument `class_aggregation`. Expected one of {known}; got {class_aggregation!r}."
+                f"Invalid value for argument `class_aggregation`. Expected one of {known}; got"
+                f" {class_aggregation!r}."
             )
         if num_regressors < 0:
             raise ValueError(
@@ -205,7 +206,8 @@ class R2Score(Metric):
             samples = int(self.num_samples._value)
             if self.num_regressors >= samples - 1:
                 warnings.warn(
-                    f"R2Score: {self.num_regressors} regressors leave no degrees of freedom with {samples} samples;"
+                    f"R2Score: {self.num_regressors} regressors leave no degrees of freedom with"
+                    f" {samples} samples;"
                     " giving the plain score.",
                     stacklevel=2,
                 )

@@ -26,7 +26,8 @@ _TABLE = Table(
     "corten.optimizers",
     names_of(
         (
-            Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, Ftrl, Lamb, Lion, LossScaleOptimizer, MultiOptimizer,
+            Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, Ftrl, Lamb, Lion, LossScaleOptimizer,
+            MultiOptimizer,
             Muon, Nadam, Optimizer, OptimizerMap, RMSprop, ScheduleFreeAdamW, SGD,
         )
     ),

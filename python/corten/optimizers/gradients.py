@@ -24,7 +24,8 @@ def filter_missing(gradients: Sequence[Any], variables: Sequence[Any]) -> tuple[
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
     if not pairs:
         raise ValueError(
-            "No gradients provided for any variable. The loss does not depend on them: was it computed from the"
+            "No gradients provided for any variable. The loss does not depend on them: was it computed"
+            " from the"
             " model's output with corten operations, inside the tape or the function that is differentiated?"
         )
     missing = [getattr(v, "path", str(v)) for g, v in zip(gradients, variables, strict=True) if g is None]

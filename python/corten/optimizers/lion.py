@@ -52,7 +52,8 @@ class Lion(Optimizer):
         self.beta_2 = beta_2
         if beta_1 <= 0 or beta_1 > 1:
             raise ValueError(
-                "Argument `beta_1` must be in the [0, 1] range. Otherwise, the optimizer degenerates to SignSGD."
+                "Argument `beta_1` must be in the [0, 1] range. Otherwise, the optimizer degenerates to"
+                " SignSGD."
                 f" Received: beta_1={beta_1}."
             )
 

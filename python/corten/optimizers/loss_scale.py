@@ -51,7 +51,8 @@ class LossScaleOptimizer(Optimizer):
     ) -> None:
         if not kwargs.pop("dynamic", True):
             raise ValueError(
-                "LossScaleOptimizer no longer supports `dynamic=False`. Instead, simply set `loss_scale_factor`"
+                "LossScaleOptimizer no longer supports `dynamic=False`. Instead, simply set"
+                " `loss_scale_factor`"
                 " directly on the `inner_optimizer`."
             )
         misplaced = [key for key in kwargs if key in _BASE_DEFAULTS]

@@ -154,7 +154,8 @@ class MultiOptimizer(Optimizer):
         for optimizer in chosen:
             if isinstance(optimizer, (LossScaleOptimizer, MultiOptimizer)):
                 raise ValueError(
-                    f"{type(optimizer).__name__} cannot be used inside an MultiOptimizer. For loss scaling wrap the"
+                    f"{type(optimizer).__name__} cannot be used inside an MultiOptimizer. For loss"
+                    " scaling wrap the"
                     " MultiOptimizer in a LossScaleOptimizer."
                 )
         super().build(variables)

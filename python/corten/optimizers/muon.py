@@ -11,7 +11,7 @@ from corten.optimizers.optimizer import Optimizer
 
 
 class Muon(Optimizer):
-    """Orthogonalizes the momentum of each matrix, so that all directions move alike; other variables get AdamW.
+    """Orthogonalizes the momentum of matrices, so that all directions move alike; the rest gets AdamW.
 
     Args:
         learning_rate: A float, a schedule, or a callable.

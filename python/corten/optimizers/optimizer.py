@@ -67,7 +67,8 @@ class Optimizer:
     ) -> None:
         if kwargs.pop("decay", None) is not None:
             warnings.warn(
-                "Argument `decay` is no longer supported and will be ignored; use a learning-rate schedule such as"
+                "Argument `decay` is no longer supported and will be ignored; use a learning-rate"
+                " schedule such as"
                 " corten.optimizers.schedules.InverseTimeDecay.",
                 stacklevel=3,
             )
@@ -86,11 +87,13 @@ class Optimizer:
                 not isinstance(ema_overwrite_frequency, int) or ema_overwrite_frequency < 1
             ):
                 raise ValueError(
-                    f"`ema_overwrite_frequency` must be an integer >= 1 or None; got {ema_overwrite_frequency}."
+                    "`ema_overwrite_frequency` must be an integer >= 1 or None; got"
+                    f" {ema_overwrite_frequency}."
                 )
         if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
             raise ValueError(
-                f"`gradient_accumulation_steps` must be an integer >= 2 or None; got {gradient_accumulation_steps}."
+                "`gradient_accumulation_steps` must be an integer >= 2 or None; got"
+                f" {gradient_accumulation_steps}."
             )
         self.name = name or naming.auto_name(type(self).__name__)
         self.weight_decay = weight_decay
@@ -120,7 +123,8 @@ class Optimizer:
         else:
             if isinstance(learning_rate, str):
                 raise ValueError(
-                    f"{type(self).__name__}: `learning_rate` is a number, a schedule or a callable; got {learning_rate!r}."
+                    f"{type(self).__name__}: `learning_rate` is a number, a schedule or a callable; got"
+                    f" {learning_rate!r}."
                 )
             self._learning_rate = self._learning_rate_variable(learning_rate)
 
@@ -263,7 +267,8 @@ class Optimizer:
         index = self._indices.get(self._var_key(variable))
         if index is None:
             raise ValueError(
-                f"Unknown variable: {variable!r}. An optimizer serves the variables it was built with; for a new set"
+                f"Unknown variable: {variable!r}. An optimizer serves the variables it was built with;"
+                " for a new set"
                 " make a new optimizer, or call `build` with all of them before the first step."
             )
         return index
@@ -323,7 +328,8 @@ class Optimizer:
         if variables is None:
             if not self.built:
                 raise ValueError(
-                    "When passing `grads` without `variables`, the optimizer must already be built on a list of"
+                    "When passing `grads` without `variables`, the optimizer must already be built on a"
+                    " list of"
                     " variables. Call `optimizer.build(trainable_variables)` first."
                 )
             if len(grads) != len(self._trainable_variables):
@@ -565,7 +571,8 @@ class Optimizer:
         """
         if not self.built:
             raise ValueError(
-                f"To call `stateless_apply`, {type(self).__name__} must be built (i.e. its variables must have been"
+                f"To call `stateless_apply`, {type(self).__name__} must be built (i.e. its variables"
+                " must have been"
                 " created). You can build it via `optimizer.build(trainable_variables)`."
             )
         own, trained = self.variables, self._trainable_variables
@@ -600,7 +607,8 @@ class Optimizer:
         for variable, value in zip(self.variables, weights, strict=True):
             if tuple(variable.shape) != tuple(value.shape):
                 raise ValueError(
-                    f"Optimizer variable {variable.path} has shape {tuple(variable.shape)}; the given value has"
+                    f"Optimizer variable {variable.path} has shape {tuple(variable.shape)}; the given"
+                    " value has"
                     f" {tuple(value.shape)}."
                 )
             variable.assign(value)

@@ -121,7 +121,8 @@ class OrthogonalRegularizer(Regularizer):
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in {"rows", "columns"}:
             raise ValueError(
-                f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received: mode={mode}'
+                f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received:'
+                f" mode={mode}"
             )
         self.factor = validate_float_arg(factor, name="factor")
         self.mode = mode

@@ -46,8 +46,8 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     """Rebuilds a schedule from its config.
 
     Example:
-        >>> config = {"class_name": "PolynomialDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 10}}
-        >>> deserialize(config).decay_steps
+        >>> config = {"initial_learning_rate": 0.1, "decay_steps": 10}
+        >>> deserialize({"class_name": "PolynomialDecay", "config": config}).decay_steps
         10
     """
     return _TABLE.deserialize(config, custom_objects)
