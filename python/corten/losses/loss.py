@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from corten import config, naming, ops, tree
+from corten._state import get_mask
 
 _REDUCTIONS = (None, "none", "sum", "mean", "sum_over_batch_size", "mean_with_sample_weight")
 
@@ -180,11 +181,6 @@ def as_dtype(x: Any, dtype: str | None) -> Any:
         x = ops.convert_to_tensor(x)
         own = x.dtype
     return x if dtype is None or own == dtype else ops.cast(x, dtype)
-
-
-def get_mask(x: Any) -> Any:
-    """The mask that a layer attached to its output, or `None`."""
-    return getattr(x, "_keras_mask", None)
 
 
 def squeeze_or_expand_to_same_rank(x1: Any, x2: Any, expand_rank_1: bool = True) -> tuple[Any, Any]:

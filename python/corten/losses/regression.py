@@ -210,6 +210,14 @@ class Huber(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         super().__init__(huber, reduction=reduction, name=name, dtype=dtype, delta=delta)
+        self.delta = delta
+
+    def get_config(self) -> dict[str, Any]:
+        settings = super().get_config()
+        # Keras writes no `delta`; leaving out the default keeps equal losses' configs equal.
+        if self.delta == 1.0:
+            del settings["delta"]
+        return settings
 
 
 class LogCosh(FunctionLoss):

@@ -10,16 +10,15 @@ from corten.metrics.reduction import MeanMetricWrapper
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Share of the last axis where both are equal.
+    """1 where both are equal.
 
     Example:
         >>> accuracy([[1, 2]], [[1, 3]]).tolist()
-        [0.5]
+        [[1.0, 0.0]]
     """
     y_pred = as_dtype(y_pred, None)
     y_true, y_pred = squeeze_or_expand_to_same_rank(as_dtype(y_true, y_pred.dtype), y_pred)
-    hits = ops.cast(ops.equal(y_true, y_pred), config.floatx())
-    return ops.mean(hits, axis=-1) if len(hits.shape) > 0 else hits
+    return ops.cast(ops.equal(y_true, y_pred), config.floatx())
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:

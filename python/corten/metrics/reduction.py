@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from corten import ops
-from corten.losses.loss import apply_mask, as_dtype, get_mask, squeeze_or_expand_to_same_rank
+from corten._state import get_mask
+from corten.losses.loss import apply_mask, as_dtype, squeeze_or_expand_to_same_rank
 from corten.metrics.metric import Metric
 
 

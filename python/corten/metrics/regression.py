@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -191,7 +192,8 @@ class R2Score(Metric):
         self.squared_sum.assign(self.squared_sum._value + ops.sum(y_true * weighted, axis=0))
         self.total_mse.assign(self.total_mse._value + ops.sum(ops.square(y_true - y_pred) * weight, axis=0))
         self.count.assign(self.count._value + ops.sum(weight, axis=0))
-        self.num_samples.assign(self.num_samples._value + y_true.shape[0])
+        # Every output counts as a sample, as in Keras.
+        self.num_samples.assign(self.num_samples._value + math.prod(y_true.shape))
 
     def result(self) -> Any:
         mean = self.sum._value / self.count._value

@@ -320,12 +320,13 @@ def _ctc(logs: Tensor, target: Tensor, target_length: Tensor, output_length: Ten
         _core.slice(extended, (0, 0), (batch, max(states - 2, 0)), (1, 1)), [(0, 0), (2, 0)], blank
     )
     before = _core.slice(before, (0, 0), (batch, states), (1, 1))
+    # Labels stand at odd places; told by place, not by value, so that a 0 among them is a label too.
+    place = _core.arange(0, states, 1, "int32")
     skips = _core.binary(
         "bitwise_and",
-        _core.compare("not_equal", extended, blank),
+        _core.compare("equal", _core.binary("mod", place, 2), 1),
         _core.compare("not_equal", extended, before),
     )
-    place = _core.arange(0, states, 1, "int32")
     skips = _core.binary("bitwise_and", skips, _core.compare("greater", place, 1))
     start = _core.compare("less", place, 2)
     alpha = _core.where(start, _step(emitted, 0), zero)

@@ -320,9 +320,10 @@ class Optimizer:
         step = int(self._iterations._value)
         self._backend_apply_gradients(grads, variables)
         for variable in variables:
-            if variable.constraint is not None:
-                variable.assign(variable.constraint(variable._value))
-        self._iterations.assign(step + 1)
+            # The attribute behind the property: this runs for every variable of every step.
+            if variable._constraint is not None:
+                variable.assign(variable._constraint(variable._value))
+        self._iterations._set(_core.full((), step + 1, "int32"))
 
     def _known_variables(self, grads: Sequence[Any], variables: Sequence[Any] | None) -> Sequence[Any]:
         if variables is None:
@@ -392,7 +393,7 @@ class Optimizer:
                 self._overwrite_model_variables_with_average_value(self._trainable_variables)
 
     def _clip_and_update(self, grads: list[Any], variables: list[Any]) -> None:
-        if any(variable.overwrite_with_gradient for variable in variables):
+        if [variable for variable in variables if variable.overwrite_with_gradient]:
             grads, variables = self._overwrite_variables_directly_with_gradients(grads, variables)
             if not variables:
                 return
