@@ -8,17 +8,33 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from corten.naming import to_snake_case
 
 
+def _edits(a: str, b: str) -> int:
+    """Letters to insert, remove, change or swap with their neighbour to turn `a` into `b`."""
+    rows = [list(range(len(b) + 1))]
+    for i, left in enumerate(a, 1):
+        row = [i]
+        for j, right in enumerate(b, 1):
+            cost = min(rows[-1][j] + 1, row[j - 1] + 1, rows[-1][j - 1] + (left != right))
+            if i > 1 and j > 1 and left == b[j - 2] and a[i - 2] == right:
+                cost = min(cost, rows[-2][j - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return rows[-1][-1]
+
+
 def suggestion(name: str, choices: Iterable[str]) -> str:
-    """Ends an error message with the names nearest to the one that does not exist.
+    """Ends an error message with the name nearest to the one that does not exist.
+
+    Swapped letters count as one mistake, so that 'adma' means 'adam' and not 'adamax'.
 
     Example:
-        >>> suggestion("adma", ["sgd", "adam", "adamw"])
+        >>> suggestion("adma", ["sgd", "adam", "adamax", "adamw"])
         " Did you mean 'adam'?"
     """
     by_lower: dict[str, str] = {}
@@ -26,8 +42,12 @@ def suggestion(name: str, choices: Iterable[str]) -> str:
         # Of `Adam` and `adam` show the one in the style of what was typed.
         if choice.lower() not in by_lower or choice.islower() == name.islower():
             by_lower[choice.lower()] = choice
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return f" Did you mean '{by_lower[near[0]]}'?" if near else ""
+    typed = name.lower()
+    near = difflib.get_close_matches(typed, by_lower, n=5, cutoff=0.6)
+    if not near:
+        return ""
+    best = min(near, key=lambda known: _edits(typed, known))
+    return f" Did you mean '{by_lower[best]}'?"
 
 
 class Table:
@@ -62,7 +82,10 @@ class Table:
 
     def unknown(self, name: object) -> ValueError:
         """The error for a name that is not in the table."""
-        known = sorted({key for key in self.objects if key == key.lower()})
+        # One name per thing: of 'glorotuniform' and 'glorot_uniform' the first one listed.
+        known = sorted(
+            {id(item): key for key, item in reversed(self.objects.items()) if key.islower()}.values()
+        )
         return ValueError(
             f"Unknown {self.kind}: {name!r}.{suggestion(str(name), self.objects)}"
             f" Known names: {', '.join(known)}. Your own classes need"
@@ -142,12 +165,21 @@ def deserialize_object(config: Any, custom_objects: Mapping[str, Any] | None = N
     return saving.deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-def names_of(objects: Iterable[Callable[..., Any] | type]) -> dict[str, Any]:
-    """A table by class name, lower-case name and snake-case name: 'GlorotUniform', 'glorot_uniform'."""
+def names_of(classes: Iterable[type], snake: bool = True) -> dict[str, Any]:
+    """A table by class name, lower-case name and snake-case name: 'GlorotUniform', 'glorot_uniform'.
+
+    Args:
+        classes: The classes.
+        snake: Whether messages show the snake-case name rather than the lower-case one.
+
+    Example:
+        >>> class RedFox: ...
+        >>> list(names_of([RedFox]))
+        ['RedFox', 'red_fox', 'redfox']
+    """
     table: dict[str, Any] = {}
-    for item in objects:
-        name = item.__name__
-        table[name] = item
-        table.setdefault(name.lower(), item)
-        table.setdefault(to_snake_case(name), item)
+    for item in classes:
+        lower = (to_snake_case(item.__name__), item.__name__.lower())
+        for name in (item.__name__, *(lower if snake else reversed(lower))):
+            table.setdefault(name, item)
     return table

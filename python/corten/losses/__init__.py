@@ -26,7 +26,13 @@ from corten.losses.crossentropy import (
     poisson,
     sparse_categorical_crossentropy,
 )
-from corten.losses.hinge import (
+from corten.losses.loss import (
+    FunctionLoss,
+    Loss,
+    reduce_weighted_values,
+    squeeze_or_expand_to_same_rank,
+)
+from corten.losses.margin import (
     CategoricalHinge,
     Hinge,
     SquaredHinge,
@@ -34,12 +40,6 @@ from corten.losses.hinge import (
     convert_binary_labels_to_hinge,
     hinge,
     squared_hinge,
-)
-from corten.losses.loss import (
-    FunctionLoss,
-    Loss,
-    reduce_weighted_values,
-    squeeze_or_expand_to_same_rank,
 )
 from corten.losses.metric_learning import Circle, circle
 from corten.losses.regression import (

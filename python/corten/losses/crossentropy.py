@@ -7,7 +7,7 @@ from typing import Any
 from corten import config, ops
 from corten.losses.loss import FunctionLoss, as_dtype
 from corten.losses.regression import pair
-from corten.losses.targets import check_categorical, check_same_shape, check_sparse
+from corten.losses.targets import check_categorical, check_label_range, check_same_shape, check_sparse
 
 
 def _smooth(y_true: Any, amount: float, classes: int) -> Any:
@@ -98,12 +98,20 @@ def _sparse(
     check_sparse("sparse_categorical_crossentropy", y_true, y_pred, axis)
     if y_true.dtype not in ("int32", "int64"):
         y_true = ops.cast(y_true, "int32")
-    if ignore_class is None:
-        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis), None
-    valid = ops.not_equal(y_true, ignore_class)
-    y_true = ops.where(valid, y_true, 0)
-    values = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
-    return ops.where(valid, values, 0.0), valid
+    valid = None
+    if ignore_class is not None:
+        valid = ops.not_equal(y_true, ignore_class)
+        y_true = ops.where(valid, y_true, 0)
+    try:
+        readable = getattr(y_true, "device", None) == "cpu" and 0 not in y_true.shape
+        # Indexing would read -1 as the last class; with logits the kernel refuses it itself.
+        if not from_logits and readable and int(ops.min(y_true)) < 0:
+            raise IndexError
+        values = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
+    except IndexError:
+        check_label_range("sparse_categorical_crossentropy", y_true, y_pred.shape[axis])
+        raise
+    return (values, None) if valid is None else (ops.where(valid, values, 0.0), valid)
 
 
 def binary_crossentropy(

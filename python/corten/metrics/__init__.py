@@ -15,7 +15,7 @@ from corten.losses.crossentropy import (
     poisson,
     sparse_categorical_crossentropy,
 )
-from corten.losses.hinge import categorical_hinge, hinge, squared_hinge
+from corten.losses.margin import categorical_hinge, hinge, squared_hinge
 from corten.losses.regression import (
     huber,
     log_cosh,
@@ -24,7 +24,7 @@ from corten.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
-from corten.metrics.accuracy import (
+from corten.metrics.accuracies import (
     Accuracy,
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -39,6 +39,15 @@ from corten.metrics.accuracy import (
     top_k_categorical_accuracy,
 )
 from corten.metrics.auc import AUC, AUCCurve, AUCSummationMethod
+from corten.metrics.class_counts import (
+    BinaryIoU,
+    ConfusionMatrix,
+    IoU,
+    MeanIoU,
+    OneHotIoU,
+    OneHotMeanIoU,
+    confusion_matrix,
+)
 from corten.metrics.confusion import (
     FalseNegatives,
     FalsePositives,
@@ -51,15 +60,6 @@ from corten.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
-from corten.metrics.confusion_matrix import (
-    BinaryIoU,
-    ConfusionMatrix,
-    IoU,
-    MeanIoU,
-    OneHotIoU,
-    OneHotMeanIoU,
-    confusion_matrix,
-)
 from corten.metrics.correlation import (
     ConcordanceCorrelation,
     PearsonCorrelation,
@@ -67,7 +67,7 @@ from corten.metrics.correlation import (
     pearson_correlation,
 )
 from corten.metrics.f_score import F1Score, FBetaScore
-from corten.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge
+from corten.metrics.margin import CategoricalHinge, Hinge, SquaredHinge
 from corten.metrics.metric import Metric
 from corten.metrics.probabilistic import (
     BinaryCrossentropy,
@@ -123,14 +123,24 @@ def _named() -> dict[str, Any]:
     """A name leads to the class; snake_case names of functions without one lead to the function."""
     from corten.naming import to_snake_case
 
-    table: dict[str, Any] = {function.__name__: function for function in _FUNCTIONS}
+    # First the names that to_snake_case would spell badly ('io_u'): messages show the first of each.
+    table: dict[str, Any] = {
+        "fbeta_score": FBetaScore,
+        "iou": IoU,
+        "mean_iou": MeanIoU,
+        "binary_iou": BinaryIoU,
+        "one_hot_iou": OneHotIoU,
+        "one_hot_mean_iou": OneHotMeanIoU,
+        "kl_divergence": KLDivergence,
+        "log_cosh": LogCoshError,
+    }
     for cls in _CLASSES:
         table[cls.__name__] = cls
-        table[to_snake_case(cls.__name__)] = cls
+        table.setdefault(to_snake_case(cls.__name__), cls)
     table |= _SHORT | {name.upper(): cls for name, cls in _SHORT.items()}
-    table |= {"logcosh": LogCoshError, "log_cosh": LogCoshError, "r2_score": R2Score, "auc": AUC}
-    table |= {"f1_score": F1Score, "fbeta_score": FBetaScore, "iou": IoU, "mean_iou": MeanIoU}
-    table |= {"kullback_leibler_divergence": KLDivergence, "kl_divergence": KLDivergence}
+    table |= {"logcosh": LogCoshError, "kullback_leibler_divergence": KLDivergence}
+    for function in _FUNCTIONS:
+        table.setdefault(function.__name__, function)
     return table
 
 

@@ -29,7 +29,8 @@ _TABLE = Table(
             Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, Ftrl, Lamb, Lion, LossScaleOptimizer,
             MultiOptimizer,
             Muon, Nadam, Optimizer, OptimizerMap, RMSprop, ScheduleFreeAdamW, SGD,
-        )
+        ),
+        snake=False,
     ),
 )  # fmt: skip
 

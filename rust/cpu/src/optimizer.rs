@@ -100,7 +100,8 @@ fn step<T: Stored>(op: &OptimizerOp, parameters: &mut [Parameter<'_, Buffer>]) -
             rule: Rule::new(op, parameter.learning_rate, parameter.decay),
         });
     }
-    parallel::for_chunks(chunks.len(), &|index| {
+    let elements: usize = arrays.iter().map(|array| array.len).sum();
+    let update = |index: usize| {
         let (which, start) = chunks[index];
         let array = &arrays[which];
         let len = CHUNK.min(array.len - start);
@@ -116,7 +117,13 @@ fn step<T: Stored>(op: &OptimizerOp, parameters: &mut [Parameter<'_, Buffer>]) -
             }
         };
         T::update(&array.rule, view);
-    });
+    };
+    if elements <= CHUNK {
+        // Many small parameters: less work than waking a thread.
+        (0..chunks.len()).for_each(update);
+    } else {
+        parallel::for_chunks(chunks.len(), &update);
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten.losses.hinge import categorical_hinge, hinge, squared_hinge
+from corten.losses.margin import categorical_hinge, hinge, squared_hinge
 from corten.metrics.reduction import MeanMetricWrapper
 
 
