@@ -288,7 +288,7 @@ def hard_silu(x: Any) -> Any:
 
     Example:
         >>> hard_silu([-3.0, 0.0, 3.0]).tolist()
-        [-0.0, 0.0, 3.0]
+        [0.0, 0.0, 3.0]
     """
     return ops.hard_silu(x)
 

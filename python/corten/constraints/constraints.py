@@ -46,8 +46,9 @@ class MaxNorm(Constraint):
             unit's weights, for a Conv2D kernel use `[0, 1, 2]`.
 
     Example:
-        >>> MaxNorm(2.0)([[3.0], [4.0]]).numpy().round(4).tolist()
-        [[1.2], [1.6]]
+        >>> print(MaxNorm(2.0)([[3.0], [4.0]]).numpy().round(4))
+        [[1.2]
+         [1.6]]
     """
 
     def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
@@ -79,8 +80,9 @@ class UnitNorm(Constraint):
     """Scales every vector along `axis` to norm one.
 
     Example:
-        >>> UnitNorm()([[3.0], [4.0]]).numpy().round(4).tolist()
-        [[0.6], [0.8]]
+        >>> print(UnitNorm()([[3.0], [4.0]]).numpy().round(4))
+        [[0.6]
+         [0.8]]
     """
 
     def __init__(self, axis: Any = 0) -> None:
@@ -104,8 +106,9 @@ class MinMaxNorm(Constraint):
         axis: Axis or axes that make one vector.
 
     Example:
-        >>> MinMaxNorm(min_value=0.0, max_value=1.0)([[3.0], [4.0]]).numpy().round(4).tolist()
-        [[0.6], [0.8]]
+        >>> print(MinMaxNorm(min_value=0.0, max_value=1.0)([[3.0], [4.0]]).numpy().round(4))
+        [[0.6]
+         [0.8]]
     """
 
     def __init__(

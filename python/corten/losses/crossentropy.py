@@ -38,8 +38,8 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
     """`mean(y_pred - y_true * log(y_pred))` over the last axis: for counts.
 
     Example:
-        >>> poisson([[1.0]], [[1.0]]).numpy().round(4).tolist()
-        [1.0]
+        >>> print(poisson([[1.0]], [[1.0]]).numpy().round(4))
+        [1.]
     """
     y_true, y_pred = pair(y_true, y_pred)
     return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), axis=-1)
@@ -58,7 +58,7 @@ def categorical_crossentropy(
         axis: The axis of the classes.
 
     Example:
-        >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4).tolist()
+        >>> print(categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4))
         [0.6931]
     """
     y_pred = _float(y_pred)
@@ -81,7 +81,7 @@ def sparse_categorical_crossentropy(
         axis: The axis of the classes.
 
     Example:
-        >>> sparse_categorical_crossentropy([1], [[0.5, 0.5]]).numpy().round(4).tolist()
+        >>> print(sparse_categorical_crossentropy([1], [[0.5, 0.5]]).numpy().round(4))
         [0.6931]
     """
     return _sparse(y_true, y_pred, from_logits, ignore_class, axis)[0]
@@ -127,7 +127,7 @@ def binary_crossentropy(
         axis: The axis to average over.
 
     Example:
-        >>> binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4).tolist()
+        >>> print(binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4))
         [0.6931]
     """
     y_pred = _float(y_pred)
@@ -159,7 +159,7 @@ def binary_focal_crossentropy(
         axis: The axis to average over.
 
     Example:
-        >>> binary_focal_crossentropy([[1.0]], [[0.5]], gamma=2.0).numpy().round(4).tolist()
+        >>> print(binary_focal_crossentropy([[1.0]], [[0.5]], gamma=2.0).numpy().round(4))
         [0.1733]
     """
     y_pred = _float(y_pred)
@@ -195,7 +195,7 @@ def categorical_focal_crossentropy(
         axis: The axis of the classes.
 
     Example:
-        >>> categorical_focal_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4).tolist()
+        >>> print(categorical_focal_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4))
         [0.0433]
     """
     y_pred = _float(y_pred)
@@ -241,7 +241,7 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
         y_pred: Scores `(batch, time, classes)`.
 
     Example:
-        >>> ctc([[1]], [[[0.0, 0.0]]]).numpy().round(4).tolist()
+        >>> print(ctc([[1]], [[[0.0, 0.0]]]).numpy().round(4))
         [0.6931]
     """
     y_pred = _float(y_pred)

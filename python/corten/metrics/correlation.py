@@ -13,8 +13,8 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """Linear correlation along `axis`, from -1 to 1.
 
     Example:
-        >>> pearson_correlation([[0.0, 1.0, 2.0]], [[1.0, 3.0, 5.0]]).numpy().round(4).tolist()
-        [1.0]
+        >>> print(pearson_correlation([[0.0, 1.0, 2.0]], [[1.0, 3.0, 5.0]]).numpy().round(4))
+        [1.]
     """
     y_true, y_pred = pair(y_true, y_pred)
     true = y_true - ops.mean(y_true, axis=axis, keepdims=True)
@@ -27,8 +27,8 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """Agreement along `axis`: correlation that also counts shifts and scales against the prediction.
 
     Example:
-        >>> concordance_correlation([[0.0, 1.0, 2.0]], [[0.0, 1.0, 2.0]]).numpy().round(4).tolist()
-        [1.0]
+        >>> print(concordance_correlation([[0.0, 1.0, 2.0]], [[0.0, 1.0, 2.0]]).numpy().round(4))
+        [1.]
     """
     y_true, y_pred = pair(y_true, y_pred)
     mean_true = ops.mean(y_true, axis=axis, keepdims=True)

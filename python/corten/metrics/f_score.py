@@ -23,8 +23,8 @@ class FBetaScore(Metric):
     Example:
         >>> metric = FBetaScore(beta=2.0, threshold=0.5)
         >>> metric.update_state([[1, 1], [1, 0]], [[0.2, 0.6], [0.6, 0.6]])
-        >>> metric.result().numpy().round(4).tolist()
-        [0.5556, 0.8333]
+        >>> print(metric.result().numpy().round(4))
+        [0.5556 0.8333]
     """
 
     def __init__(
@@ -141,8 +141,8 @@ class F1Score(FBetaScore):
     Example:
         >>> metric = F1Score(threshold=0.5)
         >>> metric.update_state([[1, 1], [1, 0]], [[0.2, 0.6], [0.6, 0.6]])
-        >>> metric.result().numpy().round(4).tolist()
-        [0.6667, 0.6667]
+        >>> print(metric.result().numpy().round(4))
+        [0.6667 0.6667]
     """
 
     def __init__(

@@ -21,8 +21,8 @@ class Adagrad(Optimizer):
         >>> import corten
         >>> w = corten.Variable([1.0, 2.0])
         >>> Adagrad(learning_rate=0.1).apply([ops.convert_to_tensor([1.0, -1.0])], [w])
-        >>> w.numpy().round(4).tolist()
-        [0.9047, 2.0953]
+        >>> print(w.numpy().round(4))
+        [0.9047 2.0953]
     """
 
     _rule = "adagrad"
@@ -92,8 +92,8 @@ class Adadelta(Optimizer):
         >>> import corten
         >>> w = corten.Variable([1.0, 2.0])
         >>> Adadelta(learning_rate=1.0).apply([ops.convert_to_tensor([1.0, -1.0])], [w])
-        >>> w.numpy().round(4).tolist()
-        [0.9986, 2.0014]
+        >>> print(w.numpy().round(4))
+        [0.9986 2.0014]
     """
 
     _rule = "adadelta"

@@ -45,8 +45,8 @@ def clip_by_norm(gradient: Any, limit: float) -> Any:
     """Scales one gradient down to the norm `limit`.
 
     Example:
-        >>> clip_by_norm([3.0, 4.0], 1.0).numpy().round(4).tolist()
-        [0.6, 0.8]
+        >>> print(clip_by_norm([3.0, 4.0], 1.0).numpy().round(4))
+        [0.6 0.8]
     """
     gradient = _tensor(gradient)
     norm = ops.sqrt(ops.sum(ops.square(gradient)))

@@ -21,8 +21,8 @@ class Lion(Optimizer):
         >>> import corten
         >>> w = corten.Variable([1.0, 2.0])
         >>> Lion(learning_rate=0.1).apply([ops.convert_to_tensor([1.0, -1.0])], [w])
-        >>> w.numpy().round(4).tolist()
-        [0.9, 2.1]
+        >>> print(w.numpy().round(4))
+        [0.9 2.1]
     """
 
     _rule = "lion"

@@ -37,7 +37,7 @@ class LossScaleOptimizer(Optimizer):
         >>> w = corten.Variable([1.0])
         >>> opt = LossScaleOptimizer(corten.optimizers.SGD(0.1), initial_scale=8.0)
         >>> opt.apply([ops.convert_to_tensor([8.0])], [w])
-        >>> w.numpy().round(4).tolist()
+        >>> print(w.numpy().round(4))
         [0.9]
     """
 

@@ -109,12 +109,12 @@ class MultiOptimizer(Optimizer):
     Example:
         >>> import corten
         >>> from corten import ops
-        >>> slow, fast = corten.optimizers.SGD(0.1), corten.optimizers.SGD(1.0)
+        >>> slow, fast = corten.optimizers.SGD(0.5), corten.optimizers.SGD(1.0)
         >>> a, b = corten.Variable([1.0], name="a"), corten.Variable([1.0], name="b")
         >>> opt = MultiOptimizer(lambda variable: slow if variable.name == "a" else fast)
         >>> opt.apply([ops.ones((1,)), ops.ones((1,))], [a, b])
-        >>> a.numpy().round(4).tolist(), b.numpy().tolist()
-        ([0.9], [0.0])
+        >>> a.numpy().tolist(), b.numpy().tolist()
+        ([0.5], [0.0])
     """
 
     def __init__(

@@ -26,8 +26,8 @@ class RMSprop(Optimizer):
         >>> import corten
         >>> w = corten.Variable([1.0, 2.0])
         >>> RMSprop(learning_rate=0.1).apply([ops.convert_to_tensor([1.0, -1.0])], [w])
-        >>> w.numpy().round(4).tolist()
-        [0.6838, 2.3162]
+        >>> print(w.numpy().round(4))
+        [0.6838 2.3162]
     """
 
     _rule = "rmsprop"
