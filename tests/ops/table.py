@@ -29,15 +29,15 @@ class Values:
         return values if self.fix is None else self.fix(values)
 
 
-def F(*shape, low=-2.0, high=2.0, fix=None):  # noqa: N802 - reads as a type in the rows
+def F(*shape, low=-2.0, high=2.0, fix=None):
     return Values(shape, low, high, "float", fix)
 
 
-def I(*shape, low=-5, high=6, fix=None):  # noqa: N802, E743
+def I(*shape, low=-5, high=6, fix=None):  # noqa: E743
     return Values(shape, low, high, "int", fix)
 
 
-def B(*shape):  # noqa: N802
+def B(*shape):
     return Values(shape, kind="bool")
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from tests.ops.table import ROWS, draw, outputs
 
 import corten
 from corten import ops
-from tests.ops.table import ROWS, draw, outputs
 
 LAYOUTS = ("contiguous", "transposed", "sliced", "flipped", "repeated")
 
@@ -35,7 +35,9 @@ def assert_close(result, expected, tolerance):
         got = np.asarray(ops.convert_to_numpy(got))
         wanted = np.asarray(wanted)
         assert got.shape == wanted.shape
-        np.testing.assert_allclose(got.astype(np.float64), wanted.astype(np.float64), rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            got.astype(np.float64), wanted.astype(np.float64), rtol=tolerance, atol=tolerance
+        )
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -16,6 +16,7 @@ from corten import _core, tree
 from corten.ops._common import Tensor, TensorLike, as_tensor
 from corten.ops.dispatch import op
 from corten.ops.manipulation import piece
+from corten.symbolic import any_symbolic, symbolic_call
 
 
 @op
@@ -290,6 +291,8 @@ def vectorize(
     whole = set() if excluded is None else set(excluded)
 
     def vectorized(*args: TensorLike, **kwargs: TensorLike) -> Any:
+        if any_symbolic(args, kwargs):
+            return symbolic_call(vectorized, args, kwargs)
         taken = {i: as_tensor(x) for i, x in enumerate(args) if i not in whole}
         taken_by_name = {name: as_tensor(x) for name, x in kwargs.items() if name not in whole}
         parts = [*taken.values(), *taken_by_name.values()]

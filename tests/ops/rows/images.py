@@ -4,8 +4,6 @@ import colorsys
 
 import numpy as np
 from scipy import ndimage
-
-
 from tests.ops.table import F, row
 
 C = F(2, 3, 4, 3, low=0.05, high=0.95)
@@ -18,7 +16,13 @@ def each(f):
 row("image.rgb_to_grayscale", [C], lambda x: (x @ [0.2989, 0.5870, 0.1140])[..., None])
 row("image.rgb_to_hsv", [C], each(colorsys.rgb_to_hsv), smooth=False, tolerance=1e-9)
 row("image.hsv_to_rgb", [C], each(colorsys.hsv_to_rgb), smooth=False, tolerance=1e-9)
-row("image.resize", [F(2, 4, 5, 3)], lambda x: x[:, [0, 0, 1, 1, 2, 2, 3, 3]][:, :, [0, 2, 4]], size=(8, 3), interpolation="nearest")
+row(
+    "image.resize",
+    [F(2, 4, 5, 3)],
+    lambda x: x[:, [0, 0, 1, 1, 2, 2, 3, 3]][:, :, [0, 2, 4]],
+    size=(8, 3),
+    interpolation="nearest",
+)
 
 
 def linear(x, size):
@@ -33,7 +37,13 @@ def linear(x, size):
 
 
 row("image.resize", [F(2, 4, 5, 3)], lambda x: linear(x, (7, 3)), size=(7, 3))
-row("image.resize", [F(2, 4, 4, 3)], lambda x: x.reshape(2, 2, 2, 2, 2, 3).mean((2, 4)), size=2, interpolation="area")
+row(
+    "image.resize",
+    [F(2, 4, 4, 3)],
+    lambda x: x.reshape(2, 2, 2, 2, 2, 3).mean((2, 4)),
+    size=2,
+    interpolation="area",
+)
 for kind in ("bicubic", "lanczos3", "lanczos5"):
     # A constant line stays one, and sampling at the old places changes nothing.
     row("image.resize", [F(1, 5, 5, 1, fix=lambda x: x * 0 + 3)], lambda x: np.full((1, 9, 3, 1), 3.0), size=(9, 3),
@@ -48,14 +58,26 @@ row("image.extract_patches_3d", [F(4, 2, 6, 3)],
     lambda x: x.reshape(2, 2, 1, 2, 3, 2, 3).transpose(0, 2, 4, 1, 3, 5, 6).reshape(2, 1, 3, 24), size=2)  # fmt: skip
 row("image.map_coordinates", [F(4, 5), F(2, 3, low=0.1, high=2.9)], lambda x, c: ndimage.map_coordinates(x, c, order=1), order=1,
     smooth=False)  # fmt: skip
-for mode, other in [("nearest", "nearest"), ("wrap", "grid-wrap"), ("mirror", "mirror"), ("reflect", "reflect")]:
+for mode, other in [
+    ("nearest", "nearest"),
+    ("wrap", "grid-wrap"),
+    ("mirror", "mirror"),
+    ("reflect", "reflect"),
+]:
     row("image.map_coordinates", [F(4, 5), F(2, 9, low=-6, high=9)],
         lambda x, c, m=other: ndimage.map_coordinates(x, c, order=1, mode=m), order=1, fill_mode=mode, smooth=False)  # fmt: skip
 SHIFT = [1.0, 0.0, 1.0, 0.0, 1.0, -1.0, 0.0, 0.0]
 row("image.affine_transform", [F(2, 4, 5, 3)],
     lambda x: np.pad(x, ((0, 0), (1, 0), (0, 1), (0, 0)))[:, :-1, 1:], transform=SHIFT)  # fmt: skip
 CORNERS = [[0.0, 0.0], [0.0, 4.0], [4.0, 0.0], [4.0, 4.0]]
-row("image.perspective_transform", [F(2, 5, 5, 3)], lambda x: x, start_points=CORNERS, end_points=CORNERS, tolerance=1e-4)
+row(
+    "image.perspective_transform",
+    [F(2, 5, 5, 3)],
+    lambda x: x,
+    start_points=CORNERS,
+    end_points=CORNERS,
+    tolerance=1e-4,
+)
 row("image.perspective_transform", [F(2, 5, 5, 3)], lambda x: x[:, :, ::-1], start_points=[CORNERS[i] for i in (2, 3, 0, 1)],
     end_points=CORNERS, interpolation="nearest")  # fmt: skip
 row("image.scale_and_translate", [F(6)], lambda x: np.r_[0.0, 0.0, x], output_shape=(8,), scale=[1.0], translation=[2.0],
@@ -66,7 +88,15 @@ row("image.gaussian_blur", [F(2, 6, 6, 2)],
 row("image.sobel_edges", [F(2, 5, 6, 2)],
     lambda x: np.stack([sobel(x, a) for a in (1, 2)], -1))  # fmt: skip
 row("image.ssim", [F(2, 12, 12, 1, low=0), F(2, 12, 12, 1, low=0)], lambda a, b: similarity(a, b))
-row("image.elastic_transform", [F(6, 6, 2, fix=lambda x: x * 0 + 2)], lambda x: x, seed=3, grad=True, smooth=False, tolerance=1e-5)
+row(
+    "image.elastic_transform",
+    [F(6, 6, 2, fix=lambda x: x * 0 + 2)],
+    lambda x: x,
+    seed=3,
+    grad=True,
+    smooth=False,
+    tolerance=1e-5,
+)
 
 
 def bell(n, sigma):
@@ -76,7 +106,9 @@ def bell(n, sigma):
 
 def sobel(x, axis):
     other = 3 - axis
-    return ndimage.correlate1d(ndimage.correlate1d(x, [-1, 0, 1], axis, mode="mirror"), [1, 2, 1], other, mode="mirror")
+    return ndimage.correlate1d(
+        ndimage.correlate1d(x, [-1, 0, 1], axis, mode="mirror"), [1, 2, 1], other, mode="mirror"
+    )
 
 
 def similarity(a, b):

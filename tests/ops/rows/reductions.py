@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy import special
-
 from tests.ops.table import B, F, I, row
 
 X = F(2, 3, 4)
@@ -36,7 +35,9 @@ row("cumsum", [X], np.cumsum)
 row("cumprod", [X], lambda x: np.cumprod(x, 1), axis=1)
 row("logsumexp", [X], lambda x: special.logsumexp(x, 1), axis=1, result="float")
 row("logsumexp", [X], lambda x: special.logsumexp(x, (0, 2), keepdims=True), axis=(0, 2), keepdims=True)
-row("average", [X, F(3, low=0.1)], lambda x, w: np.average(x, 1, w), call=lambda x, w: _ops().average(x, 1, w))
+row(
+    "average", [X, F(3, low=0.1)], lambda x, w: np.average(x, 1, w), call=lambda x, w: _ops().average(x, 1, w)
+)
 row("trapezoid", [X], lambda y: np.trapezoid(y, dx=0.5, axis=1), dx=0.5, axis=1)
 row("trapezoid", [X, F(4)], np.trapezoid)
 row("moments", [X], lambda x: (x.mean((0, 1)), x.var((0, 1))), axes=(0, 1))
@@ -67,7 +68,14 @@ for name, reference in [("median", np.median), ("nanmedian", np.nanmedian), ("na
                         ("nanstd", np.nanstd)]:  # fmt: skip
     domain = M if name == "median" else N
     row(name, [domain], reference, smooth=name == "nanvar")
-    row(name, [domain], lambda x, f=reference: f(x, axis=1, keepdims=True), axis=1, keepdims=True, smooth=False)
+    row(
+        name,
+        [domain],
+        lambda x, f=reference: f(x, axis=1, keepdims=True),
+        axis=1,
+        keepdims=True,
+        smooth=False,
+    )
 for name, reference in [("nanargmax", np.nanargmax), ("nanargmin", np.nanargmin)]:
     row(name, [N], lambda x, f=reference: f(x, 1), axis=1, grad=False, layouts=False)
 row("nancumsum", [N], lambda x: np.nancumsum(x, 1), axis=1)
@@ -76,7 +84,15 @@ for method in ("linear", "lower", "higher", "midpoint", "nearest"):
     row("quantile", [X], lambda x, m=method: np.quantile(x, [0.1, 0.5, 0.83], axis=(0, 2), method=m),
         q=[0.1, 0.5, 0.83], axis=(0, 2), method=method, smooth=False, layouts=False)  # fmt: skip
 row("nanquantile", [N], lambda x: np.nanquantile(x, 0.3, 1), q=0.3, axis=1, smooth=False)
-row("percentile", [M], lambda x: np.percentile(x, 30, 1, keepdims=True), q=30, axis=1, keepdims=True, smooth=False)
+row(
+    "percentile",
+    [M],
+    lambda x: np.percentile(x, 30, 1, keepdims=True),
+    q=30,
+    axis=1,
+    keepdims=True,
+    smooth=False,
+)
 row("nanpercentile", [N], lambda x: np.nanpercentile(x, [30, 60], 1), q=[30, 60], axis=1, smooth=False)
 row("corrcoef", [M], np.corrcoef, layouts=False)
 for mode in ("valid", "same", "full"):

@@ -1,9 +1,9 @@
 """Rows of creation, shapes, joining, indexing and control flow."""
 
 import numpy as np
+from tests.ops.table import B, F, I, row
 
 from corten import ops
-from tests.ops.table import B, F, I, row
 
 X = F(2, 3, 4)
 M = F(3, 4)
@@ -45,7 +45,13 @@ row("unstack", [X], lambda x: list(np.moveaxis(x, 1, 0)), axis=1)
 row("tile", [M], lambda x: np.tile(x, (2, 1, 3)), repeats=(2, 1, 3))
 row("repeat", [M], lambda x: np.repeat(x, 2, 1), repeats=2, axis=1)
 row("repeat", [M], lambda x: np.repeat(x, [0, 2, 1], 0), repeats=[0, 2, 1], axis=0)
-row("pad", [M], lambda x: np.pad(x, ((1, 2), (0, 3)), constant_values=0.5), pad_width=((1, 2), (0, 3)), constant_values=0.5)
+row(
+    "pad",
+    [M],
+    lambda x: np.pad(x, ((1, 2), (0, 3)), constant_values=0.5),
+    pad_width=((1, 2), (0, 3)),
+    constant_values=0.5,
+)
 for mode in ("reflect", "symmetric", "edge", "wrap"):
     row("pad", [M], lambda x, m=mode: np.pad(x, ((2, 4), (5, 1)), m), pad_width=((2, 4), (5, 1)), mode=mode)
 
@@ -99,7 +105,11 @@ def updated_block(x, u):
     return x
 
 
-for name, reference in [("zeros_like", np.zeros_like), ("ones_like", np.ones_like), ("empty_like", np.zeros_like)]:
+for name, reference in [
+    ("zeros_like", np.zeros_like),
+    ("ones_like", np.ones_like),
+    ("empty_like", np.zeros_like),
+]:
     row(name, [X], reference, grad=False, result="same")
 row("full_like", [X, V], lambda x, v: np.broadcast_to(v, x.shape))
 row("full", [V], lambda v: np.broadcast_to(v, (3, 4)), call=lambda v: ops.full((3, 4), v, dtype=v.dtype))
@@ -119,14 +129,34 @@ row("array", [X], lambda x: x)
 row("stop_gradient", [X], lambda x: x, grad=False)
 row("view", [X], lambda x: x.view(np.int64), dtype="int64", grad=False)
 
-row("cond", [B(), V], lambda c, x: x * 2 if c else -x, call=lambda c, x: ops.cond(c, lambda: x * 2.0, lambda: -x))
+row(
+    "cond",
+    [B(), V],
+    lambda c, x: x * 2 if c else -x,
+    call=lambda c, x: ops.cond(c, lambda: x * 2.0, lambda: -x),
+)
 row("switch", [V], lambda x: x + 1, call=lambda x: ops.switch(7, [lambda x: x, lambda x: x + 1.0], x))
-row("while_loop", [V], lambda x: x * 8, call=lambda x: ops.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x * 2.0), (0, x))[1])
+row(
+    "while_loop",
+    [V],
+    lambda x: x * 8,
+    call=lambda x: ops.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x * 2.0), (0, x))[1],
+)
 row("fori_loop", [V], lambda x: x**4, call=lambda x: ops.fori_loop(0, 2, lambda i, v: v * v, x))
 row("map", [M], lambda x: np.sin(x), call=lambda x: ops.map(ops.sin, x))
 row("vectorized_map", [M], lambda x: np.sin(x), call=lambda x: ops.vectorized_map(ops.sin, x))
-row("scan", [M], lambda x: np.cumsum(x, 0), call=lambda x: ops.scan(lambda c, v: (c + v, c + v), ops.zeros(4, "float64"), x)[1])
-row("associative_scan", [F(5, 2)], lambda x: np.cumprod(x, 0), call=lambda x: ops.associative_scan(ops.multiply, x))
+row(
+    "scan",
+    [M],
+    lambda x: np.cumsum(x, 0),
+    call=lambda x: ops.scan(lambda c, v: (c + v, c + v), ops.zeros(4, "float64"), x)[1],
+)
+row(
+    "associative_scan",
+    [F(5, 2)],
+    lambda x: np.cumprod(x, 0),
+    call=lambda x: ops.associative_scan(ops.multiply, x),
+)
 row("associative_scan", [F(5, 3)], lambda x: np.cumsum(x[:, ::-1], 1)[:, ::-1],
     call=lambda x: ops.associative_scan(ops.add, x, reverse=True, axis=1))  # fmt: skip
 row("vectorize", [M, V], lambda a, b: a * b, call=lambda a, b: ops.vectorize(lambda x, y: x * y)(a, b))
