@@ -20,7 +20,6 @@ from typing import Any
 # Names under which Keras keeps modules that Corten has elsewhere.
 _RENAMED = {
     "backend": "corten.keras_backend",
-    "preprocessing.sequence": "corten.utils.sequence_utils",
     "optimizers.legacy": "corten.optimizers",
     "optimizers.schedules": "corten.optimizers.schedules",
     "utils.np_utils": "corten.utils",

@@ -422,7 +422,12 @@ def _first_value(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
         dtype = standardize_dtype(dtype)
         if state.meta_variables:
             return _meta(shape, dtype)
-        value = initializer(shape, dtype=dtype)
+        # While shapes are inferred random values have no storage, but a new weight is a real one.
+        probing, state.probing = state.probing, 0
+        try:
+            value = initializer(shape, dtype=dtype)
+        finally:
+            state.probing = probing
     else:
         value = _unwrap(initializer)
         if dtype is None and not isinstance(value, _Tensor):

@@ -52,7 +52,7 @@ def fails(model, kind, match, *args, method="fit", **kwargs):
         ({"steps_per_epoch": 0}, "steps_per_epoch"),
         ({"validation_split": 1.0}, "validation_split"),
         ({"validation_split": -0.5}, "validation_split"),
-        ({"validation_split": 0.01}, "leaves"),
+        ({"validation_split": 0.999}, "leaves 0 to train on"),
         ({"verbose": "yes"}, "verbose"),
         ({"shuffle": "rows"}, "shuffle"),
         ({"class_weight": [1, 2]}, "class_weight must be a dict"),
@@ -236,9 +236,10 @@ def test_binary_loss_with_several_units():
 
 
 def test_regression_targets():
-    fails(
-        regressor(), ValueError, r"End the model in `Dense\(2\)`", X, np.ones((5, 2)).repeat(2, 0)[:, :, None]
-    )
+    wide = corten.Sequential([corten.Input((3,)), layers.Dense(3)])
+    wide.compile("sgd", "mse")
+    fails(wide, ValueError, r"End the model in `Dense\(2\)`", X, np.ones((10, 2)))
+    fails(regressor(), ValueError, "element by element", X, np.ones((10, 2, 1)))
     with pytest.warns(UserWarning, match="The single column is repeated"):
         regressor().fit(X, np.ones((10, 2)), verbose=0)
     fails(regressor(), ValueError, "there is no y", X)
@@ -349,5 +350,5 @@ def test_unknown_keyword():
 
 
 def test_predict_with_wrong_features_names_the_model():
-    fails(regressor(), ValueError, "", np.ones((2, 7)), method="predict")
+    fails(regressor(), ValueError, "7", np.ones((2, 7)), method="predict")
     fails(regressor(), ValueError, r"\(None, 3\)", np.ones((200, 7)), method="predict")

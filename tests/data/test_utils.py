@@ -64,7 +64,7 @@ def test_pad_sequences():
 
 def test_train_test_split():
     x, y = np.arange(20).reshape(10, 2), np.arange(10)
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.3, seed=0)
+    x_train, _, y_train, y_test = train_test_split(x, y, test_size=0.3, seed=0)
     assert len(x_train) == 7
     assert len(y_test) == 3
     np.testing.assert_array_equal(x_train[:, 0] // 2, y_train)

@@ -7,6 +7,7 @@ import json
 import pickle
 import struct
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_mnist_from_the_users_own_file(home, tmp_path):
     (x_train, _), (_, y_test) = datasets.mnist.load_data(path=tmp_path / "own.npz")
     np.testing.assert_array_equal(x_train, arrays["x_train"])
     np.testing.assert_array_equal(y_test, arrays["y_test"])
-    with pytest.raises(FileNotFoundError, match="nowhere.npz"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz"):
         datasets.mnist.load_data(path="nowhere.npz")
 
 
@@ -198,7 +199,7 @@ def test_imdb_lists_are_read_without_running_code(home, tmp_path):
     np.savez(
         path, x_train=texts(), y_train=np.array([0, 1, 0, 1]), x_test=texts(), y_test=np.array([1, 0, 1, 0])
     )
-    (x_train, y_train), (x_test, y_test) = datasets.imdb.load_data(path=path, num_words=6)
+    (x_train, y_train), (x_test, _) = datasets.imdb.load_data(path=path, num_words=6)
     assert len(x_train) == len(x_test) == 4
     assert all(text[0] == 1 for text in x_train)
     assert max(max(text) for text in x_train) <= 5
@@ -308,7 +309,7 @@ def test_get_file_checks_and_extracts(tmp_path, monkeypatch):
     source.write_text("a,b\n1,2\n")
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     path = get_file("table.csv", source.as_uri(), file_hash=digest)
-    assert open(path).read() == "a,b\n1,2\n"
+    assert Path(path).read_text() == "a,b\n1,2\n"
     source.write_text("changed")
     assert get_file("table.csv", source.as_uri(), file_hash=digest) == path
     with pytest.raises(ValueError, match="does not have the checksum"):

@@ -102,7 +102,7 @@ def p7(tf, flatten=False, epochs=10):
     y_train = tf.keras.utils.to_categorical(y_train, 10)
     y_test = tf.keras.utils.to_categorical(y_test, 10)
     model.fit(x_train, y_train, batch_size=128, epochs=epochs, validation_data=(x_test, y_test))
-    loss, accuracy = model.evaluate(x_test, y_test)
+    _loss, accuracy = model.evaluate(x_test, y_test)
     print("Test accuracy:", accuracy)
     return model, accuracy
 

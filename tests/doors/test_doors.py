@@ -50,8 +50,8 @@ def test_import_statements_in_a_fresh_process(door, statement):
 
 
 def test_missing_names_say_so():
-    with pytest.raises(AttributeError, match="Did you mean 'layers'"):
-        _ = tf.keras.layer
+    with pytest.raises(AttributeError, match="Did you mean 'optimizers'"):
+        _ = tf.keras.optimzers
     with pytest.raises(AttributeError, match="part of TensorFlow that tutorials use"):
         _ = tf.estimator
     with pytest.raises(ModuleNotFoundError):

@@ -209,8 +209,7 @@ def test_steps_per_epoch_goes_on_where_it_stopped():
     x = np.arange(5, dtype="float32")[:, None]
     model = Spy()
     model.compile("sgd")
-    with pytest.warns(UserWarning, match="no trainable weights"):
-        model.fit(Dataset.from_tensor_slices((x, x)).batch(1), steps_per_epoch=3, epochs=3, verbose=0)
+    model.fit(Dataset.from_tensor_slices((x, x)).batch(1), steps_per_epoch=3, epochs=3, verbose=0)
     assert seen == [0, 1, 2, 3, 4, 0, 1, 2, 3]
 
 
@@ -425,8 +424,30 @@ def test_mixed_labels_dtypes():
 def test_uint8_images_train():
     (x, y), _ = corten.datasets.mnist_sample.load_data()
     model = corten.Sequential(
-        [corten.Input((28, 28)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10, "softmax")]
+        [corten.Input((28, 28)), layers.Flatten(), layers.BatchNormalization(), layers.Dense(10, "softmax")]
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(x[:640], y[:640], epochs=2, verbose=0)
     assert history.history["accuracy"][-1] > 0.5
+
+
+def test_a_model_without_trainable_weights_says_so():
+    x, y = linear_data()
+    model = linear_model()
+    model.trainable = False
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="no trainable weights"):
+        model.fit(x, y, epochs=1, verbose=0)
+
+
+def test_layers_frozen_between_two_fits_stay_from_then_on():
+    x, y = linear_data()
+    model = corten.Sequential([corten.Input((3,)), layers.Dense(4, name="first"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(x, y, epochs=1, verbose=0)
+    model.get_layer("first").trainable = False
+    before = model.get_layer("first").kernel.numpy().copy()
+    last = model.layers[-1].kernel.numpy().copy()
+    model.fit(x, y, epochs=1, verbose=0)
+    np.testing.assert_array_equal(before, model.get_layer("first").kernel.numpy())
+    assert not np.array_equal(last, model.layers[-1].kernel.numpy())

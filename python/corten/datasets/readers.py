@@ -52,8 +52,8 @@ def _read_npy(file: io.BytesIO, name: str) -> np.ndarray:
 class SafeUnpickler(pickle.Unpickler):
     """Reads pickled numbers, text, lists, dicts and plain NumPy arrays; refuses everything else.
 
-    Such a file can name any function for the reader to call. Here only the three names that NumPy
-    arrays need are known, and the one that makes the array only makes empty ones (its content
+    Such a file can name any function for the reader to call. Here only the few names that NumPy
+    arrays and bytes need are known, and the one that makes the array only makes empty ones (its content
     comes after, and NumPy checks that against the size).
 
     Args:
@@ -74,6 +74,8 @@ class SafeUnpickler(pickle.Unpickler):
             return np.ndarray
         if module == "numpy" and name == "dtype":
             return _plain_dtype
+        if module == "_codecs" and name == "encode":
+            return _latin1_bytes
         raise ValueError(
             f"{self._name} asks for {module}.{name}, which plain data does not need; refused, as it could "
             "run code"
@@ -88,6 +90,13 @@ def _empty_array(kind: type, shape: tuple[int, ...], typecode: Any) -> np.ndarra
     if kind is not np.ndarray or tuple(shape) != (0,):
         raise ValueError("a pickled array must start as an empty plain array; refused")
     return np.ndarray((0,), dtype=np.int8)
+
+
+def _latin1_bytes(text: Any, encoding: Any) -> bytes:
+    """How Python 3 writes bytes in the old protocol: as text of the same codes."""
+    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+        raise ValueError("pickled bytes must be given as latin1 text; refused")
+    return text.encode("latin1")
 
 
 def _plain_dtype(text: Any, *flags: Any) -> np.dtype:

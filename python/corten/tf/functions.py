@@ -51,6 +51,8 @@ from corten.ops import (
     zeros_like as zeros_like,
 )
 
+pow = ops.power
+
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """Gives `x` in another dtype."""

@@ -1,5 +1,6 @@
 """`tf.math`."""
 
+from corten import ops
 from corten.ops import (
     abs as abs,
     add as add,
@@ -61,3 +62,6 @@ from corten.tf.reductions import (
     reduce_std as reduce_std,
     reduce_variance as reduce_variance,
 )
+
+pow = ops.power
+is_finite, is_inf, is_nan = ops.isfinite, ops.isinf, ops.isnan

@@ -47,6 +47,8 @@ class Compilation:
     """The part of a model that `compile` sets up."""
 
     optimizer: Any = None
+    #: The `History` of the last `fit`.
+    history: Any = None
     loss: Any = None
     stop_training: bool = False
     run_eagerly: bool = False

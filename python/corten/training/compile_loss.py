@@ -22,7 +22,7 @@ def resolve_loss(identifier: Any) -> Any:
         return identifier
     if isinstance(identifier, str) and identifier.lower() in _AUTOMATIC:
         return identifier.lower()
-    found = losses.get(identifier)
+    found: Any = losses.get(identifier)
     if isinstance(found, losses.Loss):
         return found
     name = getattr(found, "__name__", None) or type(found).__name__

@@ -29,7 +29,7 @@ def resolve_metric(identifier: Any, target: Any, output: Any) -> Any:
             return metrics.BinaryAccuracy(name=identifier)
         chosen = metrics.SparseCategoricalAccuracy if sparse else metrics.CategoricalAccuracy
         return chosen(name=identifier)
-    found = metrics.get(identifier)
+    found: Any = metrics.get(identifier)
     if not isinstance(found, metrics.Metric):
         name = getattr(found, "__name__", None) or type(found).__name__
         found = metrics.MeanMetricWrapper(found, name=name)

@@ -33,12 +33,17 @@ def prepare(model: Any, batch: Batch, targets: Any, caller: str) -> None:
     """
     x, y, _ = batch
     check_inputs(model, x, caller)
-    outputs = output_specs(model, x)
-    if outputs is None:
+    own_step = model._overrides("train_step")
+    try:
+        outputs = output_specs(model, x)
+    except Exception:
+        if not own_step:
+            raise
+        # The user's step may feed the model something else, or never call it as a whole.
         return
     state = model._state()
     target_specs = map_leaves(lambda leaf, _: _Spec((None, *leaf.shape[1:]), leaf.dtype), y, "y")
-    own_loss = model._overrides("compute_loss") or model._overrides("train_step")
+    own_loss = own_step or model._overrides("compute_loss")
     if state.loss is not None and not own_loss:
         state.loss.build(target_specs, outputs)
         layout = state.loss.layout
@@ -57,7 +62,7 @@ def prepare(model: Any, batch: Batch, targets: Any, caller: str) -> None:
             check_targets(loss, of_output[index], output.shape, name=name, caller=caller)
         if layout.is_single:
             warn_about_last_activation(model, state.loss.output_losses[0], caller)
-    if state.metrics is not None and not state.metrics.built and not model._overrides("train_step"):
+    if state.metrics is not None and not state.metrics.built and not own_step:
         state.metrics.build(target_specs, outputs)
 
 

@@ -137,12 +137,12 @@ class Trainer(Steps):
         before = _core.set_grad_enabled(True)
         try:
             callback_list.on_train_begin()
+            # What is trained is settled here, as the optimizer keeps state for just these variables.
+            state.variables = variables
             if state.resume_epoch is not None:
                 initial_epoch = max(initial_epoch, state.resume_epoch)
             logs: dict[str, Any] = {}
             for epoch in range(initial_epoch, epochs):
-                # A callback may have frozen or thawed layers since the last epoch.
-                state.variables = variables if epoch == initial_epoch else self.trainable_variables  # type: ignore[attr-defined]
                 logs = self._train_epoch(iterator, callback_list, epoch, validation, validation_freq)
                 if self.stop_training or iterator.ran_out:
                     break
@@ -155,12 +155,14 @@ class Trainer(Steps):
             _core.set_grad_enabled(before)
         return self.history
 
-    def _begin_training(self) -> list[Any]:
-        """Builds the optimizer's state and gives the variables to train."""
+    def _begin_training(self) -> list[Any] | None:
+        """Builds the optimizer's state and gives the variables to train; None when a step must ask."""
         variables: list[Any] = self.trainable_variables  # type: ignore[attr-defined]
+        if self._overrides("train_step"):
+            return None
         if not variables:
             warn_without_variables(self)
-        elif self.optimizer is not None and not self.optimizer.built:
+        elif not self.optimizer.built:
             self.optimizer.build(variables)
         return variables
 

@@ -129,7 +129,7 @@ class ArrayAdapter(DataAdapter):
         size, count = self.batch_size, self.num_samples
         if size >= count:
             # One batch: the order of samples within it does not matter, unless weights are drawn.
-            yield self.arrays  # type: ignore[misc]
+            yield self.arrays
             return
         if self._shuffle == "batch":
             for index in permutation(self.num_batches):

@@ -100,7 +100,7 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
         value = _numbers_from_objects(value, name)
     if not value.dtype.isnative:
         value = value.astype(value.dtype.newbyteorder("="))
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _numbers_from_objects(value: np.ndarray, name: str) -> np.ndarray:

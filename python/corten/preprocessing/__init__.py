@@ -1,5 +1,5 @@
 """Old home of some helpers: `preprocessing.sequence.pad_sequences`."""
 
-from corten.utils import sequence_utils as sequence
+from corten.preprocessing import sequence as sequence
 
 __all__ = ["sequence"]
