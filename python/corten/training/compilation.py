@@ -103,7 +103,7 @@ class Compilation:
             >>> model = corten.Sequential([corten.Input((4,)), corten.layers.Dense(1)])
             >>> model.compile(optimizer="sgd", loss="mse", metrics=["mae"])
             >>> model.optimizer.name
-            'SGD'
+            'sgd'
         """
         from corten import optimizers
 
