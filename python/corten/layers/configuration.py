@@ -6,7 +6,6 @@ import inspect
 from typing import Any
 
 from corten import dtype_policies
-from corten.layers.shape_inference import is_default
 
 
 def layer_config(layer: Any) -> dict[str, Any]:
@@ -23,11 +22,10 @@ def layer_config(layer: Any) -> dict[str, Any]:
         from corten import regularizers
 
         config["activity_regularizer"] = regularizers.serialize(layer.activity_regularizer)
-    declared = layer.__dict__.get("_declared_shape")
-    if not is_default(layer.get_config):
+    if not _captures_arguments(layer.get_config):
         return config
     own_init = type(layer).__init__
-    if getattr(own_init, "__module__", "") == "corten.layers.layer":
+    if getattr(own_init, "__module__", "") in _BASE_MODULES:
         return config
     from corten.saving import serialization
 
@@ -56,9 +54,16 @@ def layer_config(layer: Any) -> dict[str, Any]:
             raise _needs_get_config(layer, repr(value))
     if not takes_base:
         config = {name: value for name, value in config.items() if name in parameters}
-    if declared is not None and takes_base:
-        pass
     return {**config, **serialized}
+
+
+def _captures_arguments(get_config: Any) -> bool:
+    """Return whether a class leaves its configuration to Corten's base classes."""
+    function = getattr(get_config, "__func__", get_config)
+    return getattr(function, "__module__", "") in _BASE_MODULES
+
+
+_BASE_MODULES = frozenset({"corten.layers.layer", "corten.models.model", "corten.models.functional"})
 
 
 def _needs_get_config(layer: Any, detail: str) -> NotImplementedError:
@@ -82,8 +87,7 @@ def layer_from_config(cls: type, config: dict[str, Any]) -> Any:
     dtype = config.get("dtype")
     if isinstance(dtype, dict):
         config["dtype"] = dtype_policies.deserialize(dtype)
-    captures = is_default(getattr(cls, "get_config", None))
-    if captures:
+    if _captures_arguments(getattr(cls, "get_config", None)):
         config = {
             name: serialization.deserialize_keras_object(value) if _is_object(value) else value
             for name, value in config.items()

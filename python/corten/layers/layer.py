@@ -247,13 +247,11 @@ class Layer(SymbolicCalls, Tracking):
                 shapes[f"{name}_shape"] = tree.map_structure(_build_shape, value)
         positional, named = self._build_signature.arguments(shapes)
         # Built inside another layer's inference, its weights are as real as anywhere.
-        recording = _core.set_grad_enabled(True)
         probing, state.probing = state.probing, 0
         try:
             self.build(*positional, **named)
         finally:
             state.probing = probing
-            _core.set_grad_enabled(recording)
 
     # ---- calling -------------------------------------------------------------------------------
 
@@ -308,7 +306,8 @@ class Layer(SymbolicCalls, Tracking):
             outputs = self._run_call(args, kwargs, mixed if self.autocast else None)
         except Exception as error:
             raise self._with_note(error, args)  # noqa: B904 (the same error, noted)
-        self._finish_first_call(compute_dtype, mixed)
+        if not self._fast:
+            self._finish_first_call(compute_dtype, mixed, outputs)
         return outputs
 
     def _run_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], mixed: str | None) -> Any:
@@ -406,10 +405,12 @@ class Layer(SymbolicCalls, Tracking):
             self.__dict__["_path"] = current_path()
         self._maybe_build(args, kwargs)
 
-    def _finish_first_call(self, compute_dtype: str, mixed: str | None) -> None:
-        """Decide whether later calls may take the short way."""
-        if self._fast is False and not state.probing:
-            attributes = self.__dict__
+    def _finish_first_call(self, compute_dtype: str, mixed: str | None, outputs: Any) -> None:
+        """Note the output's shape for summaries; decide whether later calls may take the short way."""
+        attributes = self.__dict__
+        if "_seen_output_shape" not in attributes:
+            attributes["_seen_output_shape"] = tree.map_structure(_batch_shape, outputs)
+        if not state.probing:
             attributes["_locked"] = True
             if "_general_only" not in attributes:
                 attributes["_general_only"] = not (
@@ -462,7 +463,7 @@ class Layer(SymbolicCalls, Tracking):
         """Assign this layer's own variables from what `save_own_variables` stored."""
         variables = list(self._own_variables(seeds=False))
         if len(store) != len(variables):
-            if variables and not store and not self.built:
+            if store and not variables and not self.built:
                 problem = "the layer has no weights yet: build it before loading"
             else:
                 problem = f"expected {len(variables)} variables, got {len(store)}"
@@ -538,6 +539,11 @@ _PYTHON_VALUES = frozenset({bool, int, float, str, type(None), bytes})
 def _build_shape(leaf: Any) -> Any:
     shape = getattr(leaf, "shape", None)
     return None if shape is None else hide_probes(tuple(shape))
+
+
+def _batch_shape(leaf: Any) -> Any:
+    shape = _build_shape(leaf)
+    return (None, *shape[1:]) if shape else shape
 
 
 def _managed_build(build: Callable[..., None]) -> Callable[..., None]:

@@ -145,16 +145,13 @@ class Tracking:
 
     def _own_variables(self, seeds: bool) -> Iterator[Variable]:
         held = [v for v in self._members() if not isinstance(v, Tracking)]
-        variables = [*self._weights_list(), *(v for v in held if isinstance(v, Variable))]
+        weights: list[Variable] = self.__dict__["_weights"]
+        variables = list(_unique([*weights, *(v for v in held if isinstance(v, Variable))]))
         # As in Keras: trainable ones first, then the others, then random states.
         yield from (v for v in variables if v._created_trainable)
         yield from (v for v in variables if not v._created_trainable)
         if seeds:
             yield from (v.state for v in held if _is_seed_generator(v))
-
-    def _weights_list(self) -> list[Variable]:
-        weights: list[Variable] = self.__dict__["_weights"]
-        return weights
 
     def _all_variables(self, seeds: bool) -> list[Variable]:
         return list(_unique(v for layer in self._flatten_layers() for v in layer._own_variables(seeds)))

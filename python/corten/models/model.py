@@ -8,7 +8,7 @@ from typing import Any
 
 from corten import tree
 from corten.layers.layer import Layer
-from corten.symbolic import KerasTensor
+from corten.symbolic import KerasTensor, hide_probes
 from corten.training.trainer import Trainer
 
 
@@ -145,9 +145,27 @@ class Model(Trainer, Layer):
     def _maybe_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if type(self).build is Model.build:
             # The call that follows builds the sub-layers, with the data's own dtypes.
+            named = self._call_signature.named(args, kwargs)
+            shapes = {
+                name: tree.map_structure(_described, value)
+                for name, value in named.items()
+                if any(hasattr(leaf, "shape") for leaf in tree.flatten(value))
+            }
+            self.__dict__["_build_shapes"] = {"call": shapes}
             self.built = True
             return
         super()._maybe_build(args, kwargs)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build the model from what `get_build_config` returned."""
+        shapes = config.get("input_shape") if config else None
+        if self.built or not isinstance(shapes, dict) or set(shapes) != {"call"}:
+            super().build_from_config(config)
+            return
+        symbols = {name: _map_descriptions(value) for name, value in shapes["call"].items()}
+        self.__dict__["_build_shapes"] = shapes
+        self.built = True
+        self.compute_output_spec(**symbols)
 
     # ---- showing -------------------------------------------------------------------------------
 
@@ -301,6 +319,25 @@ class Model(Trainer, Layer):
                         break
                 if node is not None:
                     variable.assign(node)
+
+
+def _described(leaf: Any) -> Any:
+    """Return what is needed to make a symbolic tensor like `leaf` when the model is loaded."""
+    shape = getattr(leaf, "shape", None)
+    if shape is None:
+        return None
+    shape = hide_probes(tuple(shape))
+    return {"shape": [None, *shape[1:]] if shape else [], "dtype": str(leaf.dtype)}
+
+
+def _map_descriptions(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"shape", "dtype"}:
+            return KerasTensor(tuple(value["shape"]), value["dtype"])
+        return {key: _map_descriptions(child) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map_descriptions(child) for child in value)
+    return value
 
 
 def _is_functional_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -80,8 +80,6 @@ class Sequential(Model):
         if not self._stack and declared is not None and not isinstance(layer, InputLayer):
             # Integer ids for an Embedding are cast by it, so the input can be of any type.
             self._stack.append(InputLayer(batch_shape=declared, dtype=layer.compute_dtype))
-        elif not self._stack and isinstance(layer, Functional):
-            pass
         self._stack.append(layer)
         self.__dict__["_functional"] = None
         self.built = False
@@ -106,8 +104,10 @@ class Sequential(Model):
     def _rebuild(self) -> None:
         if len(self._stack) > 1 and isinstance(self._stack[0], InputLayer):
             self.build(self._stack[0].batch_shape)
-        elif self._stack and isinstance(self._stack[0], Functional):
-            self.build(self._stack[0].input_shape)
+        elif self._stack:
+            first = self._stack[0]
+            if isinstance(first, Functional) or first.__dict__.get("_functional") is not None:
+                self.build(first.input_shape)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights.

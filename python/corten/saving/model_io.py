@@ -211,7 +211,7 @@ def _read_weights(path: Path) -> dict[str, Any]:
         return dict(safetensors.parse(path.read_bytes(), str(path)))
     try:
         if suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         return _read_h5(path)
     except (OSError, ValueError, EOFError, KeyError) as error:
