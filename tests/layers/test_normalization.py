@@ -122,7 +122,6 @@ def test_spectral_normalization_reaches_norm_one():
         (lambda: layers.GroupNormalization(0), (2, 6), ValueError),
         (lambda: layers.LayerNormalization(axis="last"), (2, 6), TypeError),
         (lambda: layers.BatchNormalization(axis=3), (2, 6), ValueError),
-        (lambda: layers.BatchNormalization(renorm=True), (2, 6), NotImplementedError),
         (lambda: layers.UnitNormalization(axis=None), (2, 6), TypeError),
         (lambda: layers.SpectralNormalization(layers.Flatten()), (2, 6), ValueError),
     ],
@@ -130,3 +129,20 @@ def test_spectral_normalization_reaches_norm_one():
 def test_bad_arguments(make, shape, error):
     with pytest.raises(error):
         make()(np.ones(shape, "float32"))
+
+
+def test_batch_renormalization():
+    x = RNG.normal(1.0, 2.0, size=(6, 3)).astype("float32")
+    layer = layers.BatchNormalization(renorm=True, renorm_momentum=0.8, momentum=0.5, epsilon=1e-3)
+    layer(x)
+    layer.renorm_mean.assign([0.5, 0.0, -0.5])
+    layer.renorm_stddev.assign([1.0, 2.0, 0.5])
+    mean, deviation = x.mean(0), np.sqrt(x.var(0) + 1e-3)
+    known_mean, known = np.array([0.5, 0.0, -0.5]), np.array([1.0, 2.0, 0.5])
+    expected = (x - mean) / deviation * (deviation / known) + (mean - known_mean) / known
+    np.testing.assert_allclose(layer(x, training=True).numpy(), expected, **CLOSE)
+    np.testing.assert_allclose(layer.renorm_mean.numpy(), 0.8 * known_mean + 0.2 * mean, **CLOSE)
+    np.testing.assert_allclose(layer.moving_stddev.numpy(), 0.5 + 0.5 * deviation, **CLOSE)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), (0.5 + 0.5 * deviation) ** 2 - 1e-3, **CLOSE)
+    with pytest.raises(ValueError, match="invalid keys"):
+        layers.BatchNormalization(renorm=True, renorm_clipping={"max": 1.0})

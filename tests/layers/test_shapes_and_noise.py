@@ -109,6 +109,10 @@ def test_reshaping_values():
     np.testing.assert_array_equal(layers.Permute((2, 1))(x).numpy(), x.transpose(0, 2, 1))
     np.testing.assert_array_equal(layers.RepeatVector(2)(x[:, 0]).numpy(), np.stack([x[:, 0]] * 2, 1))
     assert layers.Reshape((2, 6))(corten.KerasTensor((None, 3, 4))).shape == (None, 2, 6)
+    assert layers.Reshape((2, 6))(corten.KerasTensor((None, None, 4))).shape == (None, 2, 6)
+    assert layers.Reshape((-1, 6))(corten.KerasTensor((None, None, 4))).shape == (None, None, 6)
+    with pytest.raises(ValueError, match="number of values"):
+        layers.Reshape((2, 5))(corten.KerasTensor((None, 3, 4)))
     assert layers.Flatten()(corten.KerasTensor((None, None, 4))).shape == (None, None)
     assert layers.Flatten()(np.ones((3,), "float32")).shape == (3, 1)
 

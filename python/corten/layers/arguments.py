@@ -34,12 +34,13 @@ def integer_tuple(
             numbers = tuple(_whole_number(item) for item in value)
         except TypeError:
             numbers = ()
-    floor = 0 if allow_zero else 1
-    if len(numbers) != length or any(number is None or number < floor for number in numbers):
-        kind = "non-negative" if allow_zero else "positive"
+    sign = ">= 0" if allow_zero else "> 0"
+    bad = {number for number in numbers if number is not None and number < (0 if allow_zero else 1)}
+    if len(numbers) != length or None in numbers or bad:
+        which = f", including values {bad} that do not satisfy `value {sign}`" if bad else ""
         raise ValueError(
-            f"{layer}: `{argument}` must be a {kind} integer or a tuple of {length} {kind} integers; "
-            f"got {argument}={value!r}."
+            f"{layer}: The `{argument}` argument must be a tuple of {length} integers. Received "
+            f"{argument}={value!r}{which}. Pass an int {sign}, or {length} of them."
         )
     return tuple(number for number in numbers if number is not None)
 

@@ -32,9 +32,10 @@ class BatchNormalization(WeightOptions, Layer):
         gamma_regularizer: Penalty on `gamma`.
         beta_constraint: Projection of `beta` after each optimizer step.
         gamma_constraint: Projection of `gamma` after each optimizer step.
-        renorm: Reserved for batch renormalization; must be False.
-        renorm_clipping: Reserved for batch renormalization; must be None.
-        renorm_momentum: Reserved for batch renormalization.
+        renorm: Whether training corrects the batch's statistics towards running ones (batch renormalization,
+            Ioffe 2017), which helps small batches.
+        renorm_clipping: Limits of that correction: a dict with any of "rmax", "rmin" and "dmax".
+        renorm_momentum: Weight of the old value in the statistics that renormalization uses.
         synchronized: Whether devices share statistics; with one device it changes nothing.
 
     Example:
@@ -69,11 +70,6 @@ class BatchNormalization(WeightOptions, Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if renorm or renorm_clipping is not None:
-            raise NotImplementedError(
-                f"BatchNormalization: batch renormalization is not implemented; got renorm={renorm}, "
-                f"renorm_clipping={renorm_clipping}. Leave both out."
-            )
         if isinstance(axis, (list, tuple)) and len(axis) == 1:
             axis = axis[0]
         if isinstance(axis, bool) or not hasattr(axis, "__index__"):
@@ -85,8 +81,8 @@ class BatchNormalization(WeightOptions, Layer):
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
-        self.renorm = False
-        self.renorm_clipping = None
+        self.renorm = renorm
+        self.renorm_clipping = _check_clipping(renorm_clipping)
         self.renorm_momentum = renorm_momentum
         self.synchronized = synchronized
         self._set_weight_options(
@@ -116,9 +112,23 @@ class BatchNormalization(WeightOptions, Layer):
         self.moving_variance = self._add_option_weight(
             "moving_variance", shape, trainable=False, autocast=False
         )
+        if self.renorm:
+            self._build_renorm(shape)
         self.input_spec = InputSpec(ndim=rank, axes={self.axis: shape[0]})
         self._reduction_axes = [axis for axis in range(rank) if axis != self.axis % rank]
         self.built = True
+
+    def _build_renorm(self, shape: tuple[int, ...]) -> None:
+        def deviation(shape: Any, dtype: Any = None) -> Any:
+            """The deviation that belongs to the initial variance."""
+            variance = self.moving_variance_initializer(shape, dtype=dtype)
+            return ops.sqrt(ops.convert_to_tensor(variance))
+
+        options: dict[str, Any] = {"shape": shape, "trainable": False, "autocast": False}
+        mean = self.moving_mean_initializer
+        self.moving_stddev = self.add_weight(name="moving_stddev", initializer=deviation, **options)
+        self.renorm_mean = self.add_weight(name="renorm_mean", initializer=mean, **options)
+        self.renorm_stddev = self.add_weight(name="renorm_stddev", initializer=deviation, **options)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
@@ -132,11 +142,13 @@ class BatchNormalization(WeightOptions, Layer):
         gamma = ops.cast(self.gamma, dtype) if self.gamma is not None else None
         beta = ops.cast(self.beta, dtype) if self.beta is not None else None
         if training and self.trainable:
-            if mask is None and self._normalizes_last_axis(x):
+            if mask is None and not self.renorm and self._normalizes_last_axis(x):
                 y, mean, variance = ops.batch_norm_training(x, gamma, beta, self.epsilon)
                 self._update_moving_averages(mean, variance)
                 return ops.cast(y, self.compute_dtype)
             mean, variance = self._moments(x, mask)
+            if self.renorm:
+                gamma, beta = self._renormalize(mean, variance, gamma, beta)
             self._update_moving_averages(mean, variance)
         else:
             mean = ops.cast(self.moving_mean, dtype)
@@ -159,13 +171,41 @@ class BatchNormalization(WeightOptions, Layer):
         variance = ops.divide(ops.sum(squares, axis=self._reduction_axes, keepdims=True), count)
         return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
+    def _renormalize(self, mean: Any, variance: Any, gamma: Any, beta: Any) -> tuple[Any, Any]:
+        """Fold the correction `normalized * r + d` into scale and offset, and update its statistics."""
+        deviation = ops.stop_gradient(ops.sqrt(ops.add(variance, self.epsilon)))
+        center = ops.stop_gradient(mean)
+        known = ops.cast(self.renorm_stddev, center.dtype)
+        ratio = ops.divide(deviation, known)
+        shift = ops.divide(ops.subtract(center, ops.cast(self.renorm_mean, center.dtype)), known)
+        limits = self.renorm_clipping or {}
+        ratio = ops.minimum(ratio, limits["rmax"]) if "rmax" in limits else ratio
+        ratio = ops.maximum(ratio, limits["rmin"]) if "rmin" in limits else ratio
+        shift = ops.clip(shift, -limits["dmax"], limits["dmax"]) if "dmax" in limits else shift
+        self._move(self.renorm_mean, center, self.renorm_momentum)
+        self._move(self.renorm_stddev, deviation, self.renorm_momentum)
+        offset = shift if gamma is None else ops.multiply(shift, gamma)
+        return (
+            ratio if gamma is None else ops.multiply(ratio, gamma),
+            offset if beta is None else ops.add(offset, beta),
+        )
+
     def _update_moving_averages(self, mean: Any, variance: Any) -> None:
-        if mean.device == "meta":
+        self._move(self.moving_mean, mean, self.momentum)
+        if not self.renorm:
+            self._move(self.moving_variance, variance, self.momentum)
+            return
+        self._move(self.moving_stddev, ops.sqrt(ops.add(variance, self.epsilon)), self.momentum)
+        if variance.device != "meta":
+            square = ops.square(self.moving_stddev.value)
+            self.moving_variance.assign(ops.maximum(ops.subtract(square, self.epsilon), 0.0))
+
+    @staticmethod
+    def _move(average: Any, value: Any, momentum: float) -> None:
+        if value.device == "meta":
             return  # A shape probe has no statistics.
-        keep, new = self.momentum, 1.0 - self.momentum
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            value = ops.cast(ops.stop_gradient(value), moving.dtype)
-            moving.assign(ops.add(ops.multiply(moving.value, keep), ops.multiply(value, new)))
+        value = ops.cast(ops.stop_gradient(value), average.dtype)
+        average.assign(ops.add(ops.multiply(average.value, momentum), ops.multiply(value, 1.0 - momentum)))
 
     def get_config(self) -> dict[str, Any]:
         config = self._weight_config()
@@ -184,3 +224,19 @@ class BatchNormalization(WeightOptions, Layer):
             "renorm_momentum": self.renorm_momentum,
             "synchronized": self.synchronized,
         }
+
+
+def _check_clipping(clipping: dict[str, float] | None) -> dict[str, float] | None:
+    if clipping is None:
+        return None
+    unknown = set(clipping) - {"rmax", "rmin", "dmax"}
+    problem = None
+    if unknown:
+        problem = f"Received invalid keys {sorted(unknown)}; the keys are 'rmax', 'rmin' and 'dmax'"
+    elif clipping.get("rmax", float("inf")) < clipping.get("rmin", 0.0):
+        problem = "rmax should be at least rmin"
+    elif clipping.get("dmax", 0.0) < 0:
+        problem = "dmax should be non-negative"
+    if problem:
+        raise ValueError(f"BatchNormalization: `renorm_clipping`: {problem}; got {clipping}.")
+    return dict(clipping)

@@ -281,7 +281,7 @@ class Wrapper(Layer):
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
-            raise TypeError(f"{type(self).__name__}: `layer` must be a Layer; got {layer!r}.")
+            raise ValueError(f"{type(self).__name__}: `layer` must be a Layer; got {layer!r}.")
         super().__init__(**kwargs)
         self.layer = layer
 

@@ -24,7 +24,7 @@ class Merge(Layer):
         layer = type(self).__name__
         shapes = _shapes(layer, input_shape)
         if self._exactly_two and len(shapes) != 2:
-            raise ValueError(f"{layer}: takes exactly 2 inputs; got {len(shapes)}, with shapes {shapes}.")
+            raise ValueError(f"{layer}: the layer should be called on exactly 2 inputs; got shapes {shapes}.")
         if len(shapes) < 1:
             raise ValueError(f"{layer}: takes a list of at least 1 input; got none.")
         self._check_broadcast(shapes)
@@ -95,7 +95,9 @@ def _masks(layer: str, inputs: Any, mask: Any) -> list[Any] | None:
         or not isinstance(inputs, (list, tuple))
         or len(mask) != len(inputs)
     ):
-        raise ValueError(f"{layer}: `mask` must be a list with one mask (or None) per input; got {mask!r}.")
+        raise ValueError(
+            f"{layer}: `mask` should be a list. It has one mask or None per input; got {type(mask).__name__}."
+        )
     return list(mask)
 
 
@@ -242,7 +244,8 @@ class Concatenate(Merge):
                 whole = item_mask
                 while len(whole.shape) < rank:
                     whole = ops.expand_dims(whole, -1)
-                parts.append(ops.broadcast_to(whole, item.shape))
+                # Broadcasts without asking for sizes, which a symbolic input may not have.
+                parts.append(ops.logical_and(whole, ops.ones_like(item, dtype="bool")))
         joined = ops.concatenate(parts, axis=self.axis)
         return ops.any(joined, axis=-1)
 

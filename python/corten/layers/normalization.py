@@ -64,7 +64,9 @@ class LayerNormalization(WeightOptions, Layer):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
+        self.rms_scaling = rms_scaling
         self.axis = _axes("LayerNormalization", axis)
         self.epsilon = epsilon
         self.center = center
@@ -85,12 +87,15 @@ class LayerNormalization(WeightOptions, Layer):
         )
         if self.scale:
             self.gamma = self._add_option_weight("gamma", shape, autocast=False)
-        if self.center:
+        if self.center and not self.rms_scaling:
             self.beta = self._add_option_weight("beta", shape, autocast=False)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        y = ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon)
+        if self.rms_scaling:
+            y = ops.rms_normalization(inputs, scale=self.gamma, axis=self.axis, epsilon=self.epsilon)
+        else:
+            y = ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon)
         return ops.cast(y, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -100,6 +105,7 @@ class LayerNormalization(WeightOptions, Layer):
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
+            "rms_scaling": self.rms_scaling,
             **self._weight_config(),
         }
 
@@ -184,6 +190,8 @@ class GroupNormalization(WeightOptions, Layer):
                 f"got groups={groups!r}."
             )
         self.groups = int(groups)
+        # Values beyond the range of float16 are fine before they are normalized.
+        self.autocast = self.autocast and self.compute_dtype not in ("float16", "bfloat16")
         self.axis = axis
         self.epsilon = epsilon
         self.center = center

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import data_format_or_default, positive_integer
+from corten.layers.arguments import data_format_or_default
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
+from corten.symbolic import hide_probes
 
 
 class Flatten(Layer):
@@ -78,6 +79,10 @@ class Reshape(Layer):
     def call(self, inputs: Any) -> Any:
         size = math.prod(inputs.shape[1:])
         known = math.prod(entry for entry in self.target_shape if entry != -1)
+        if None in hide_probes(inputs.shape)[1:]:
+            # The probe's sizes need not divide; what matters is which axes of the result stay open.
+            size = known * (size // known) if -1 in self.target_shape and known else known
+            inputs = ops.zeros((inputs.shape[0], size), dtype=inputs.dtype)
         fits = (known != 0 and size % known == 0) if -1 in self.target_shape else size == known
         if not fits:
             raise ValueError(
@@ -138,7 +143,9 @@ class RepeatVector(Layer):
         super().__init__(**kwargs)
         if isinstance(n, bool) or not hasattr(n, "__index__"):
             raise TypeError(f"RepeatVector: Expected an integer value for `n`, got {type(n)}.")
-        self.n = positive_integer("RepeatVector", "n", n)
+        if n <= 0:
+            raise ValueError(f"RepeatVector: `n` should be a positive integer; got n={n}.")
+        self.n = int(n)
         self.input_spec = InputSpec(ndim=2)
         self.built = True
 

@@ -68,11 +68,11 @@ class BaseCropping(_Spatial):
         for axis, (before, after) in enumerate(self._pairs, start=self._first):
             size = inputs.shape[axis]
             if before + after >= size:
+                which = f"`cropping` parameter of `{type(self).__name__}` layer"
                 raise ValueError(
-                    f"{type(self).__name__}: Values in `cropping` argument should be smaller than the "
-                    "corresponding "
-                    f"spatial dimension of the input. Received: inputs.shape={tuple(inputs.shape)}, "
-                    f"cropping={self.cropping}"
+                    f"{which} must be smaller than the input. Values in `cropping` argument should be "
+                    "smaller than the corresponding spatial dimension of the input. "
+                    f"Received: inputs.shape={tuple(inputs.shape)}, cropping={self.cropping}"
                 )
             window[axis] = slice(before, size - after)
         return inputs[tuple(window)]

@@ -37,7 +37,7 @@ class AdditiveAttention(Attention):
         self.built = True
 
     def _scores(self, query: Any, key: Any) -> Any:
-        total = ops.tanh(ops.add(ops.expand_dims(query, 2), ops.expand_dims(key, 1)))
+        total = ops.tanh(ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3)))
         if self.scale is not None:
             total = ops.multiply(total, self.scale)
         return ops.sum(total, axis=-1)

@@ -79,16 +79,16 @@ class Attention(Layer):
     def _check_inputs(self, inputs: Any) -> None:
         layer = type(self).__name__
         if not isinstance(inputs, (list, tuple)) or isinstance(inputs[0], (int, type(None))):
-            raise ValueError(f"{layer}: takes a list [query, value] or [query, value, key]; got {inputs!r}.")
+            raise ValueError(f"{layer}: must be called on a list [query, value] or [query, value, key].")
         if len(inputs) not in (2, 3):
             raise ValueError(f"{layer}: takes 2 or 3 inputs (query, value and maybe key); got {len(inputs)}.")
 
     def _scores(self, query: Any, key: Any) -> Any:
         """Scores `(batch, queries, steps)`."""
         if self.score_mode == "dot":
-            scores = ops.matmul(query, ops.transpose(key, axes=(0, 2, 1)))
+            scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
             return scores if self.scale is None else ops.multiply(scores, self.scale)
-        total = ops.add(ops.expand_dims(query, 2), ops.expand_dims(key, 1))
+        total = ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
         if self.scale is not None:
             total = ops.multiply(total, self.scale)
         return ops.multiply(ops.sum(ops.tanh(total), axis=-1), self.concat_score_weight)
