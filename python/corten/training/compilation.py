@@ -37,6 +37,8 @@ class TrainingState:
         self.has_layer_losses: bool | None = None
         #: The trainable variables while `fit` runs.
         self.variables: list[Any] | None = None
+        #: `model.metrics` while `fit` runs: finding them means walking all layers.
+        self.metric_list: list[Any] | None = None
         #: The epoch at which `BackupAndRestore` wants the training to go on.
         self.resume_epoch: int | None = None
         #: What the last custom train_step or test_step returned.
@@ -224,7 +226,7 @@ class Compilation:
         before = _core.set_grad_enabled(False)
         try:
             results: dict[str, Any] = {}
-            for metric in self.metrics:
+            for metric in self._known_metrics():
                 value = metric.result()
                 if isinstance(value, dict):
                     results.update(value)
@@ -236,8 +238,13 @@ class Compilation:
 
     def reset_metrics(self) -> None:
         """Sets the loss mean and all metrics back to their start."""
-        for metric in self.metrics:
+        for metric in self._known_metrics():
             metric.reset_state()
+
+    def _known_metrics(self) -> list[Any]:
+        state = self._training_state
+        known = None if state is None else state.metric_list
+        return self.metrics if known is None else known
 
     @property
     def metrics(self) -> list[Any]:

@@ -139,6 +139,7 @@ class Trainer(Steps):
             callback_list.on_train_begin()
             # What is trained is settled here, as the optimizer keeps state for just these variables.
             state.variables = variables
+            state.metric_list = self.metrics
             if state.resume_epoch is not None:
                 initial_epoch = max(initial_epoch, state.resume_epoch)
             logs: dict[str, Any] = {}
@@ -151,6 +152,7 @@ class Trainer(Steps):
             callback_list.on_train_end(logs)
         finally:
             state.variables = None
+            state.metric_list = None
             state.has_layer_losses = None
             _core.set_grad_enabled(before)
         return self.history
