@@ -320,9 +320,9 @@ def test_state_trees():
     tree = model.get_state_tree("numpy_array")
     flat = corten.tree.flatten(tree["trainable_variables"])
     assert len(flat) == 2
-    model.set_state_tree({"trainable_variables": corten.tree.map_structure(lambda x: x * 0 + 1, tree)[
-        "trainable_variables"
-    ]})
+    model.set_state_tree(
+        {"trainable_variables": corten.tree.map_structure(lambda x: x * 0 + 1, tree)["trainable_variables"]}
+    )
     assert (model.get_weights()[0] == 1).all()
 
 

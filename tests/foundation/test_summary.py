@@ -63,7 +63,15 @@ def test_trainable_column():
     model = small()
     model.get_layer("hidden").trainable = False
     text = "\n".join(lines(model, show_trainable=True))
-    rows = {line.split("│")[1].split()[0]: line.split("│")[-2].strip() for line in text.splitlines() if "│" in line}
+    rows = {
+        line.split("│")[1].split()[0]: line.split("│")[-2].strip()
+        for line in text.splitlines()
+        if "│" in line
+    }
+        line.split("│")[1].split()[0]: line.split("│")[-2].strip()
+        for line in text.splitlines()
+        if "│" in line
+    }
     assert rows == {"hidden": "N", "norm": "Y"}
 
 

@@ -79,6 +79,6 @@ def test_traverse():
 
 
 def test_shapes():
-    assert tree.map_shape_structure(lambda s: s + (1,), {"a": [2, None]}) == {"a": (2, None, 1)}
+    assert tree.map_shape_structure(lambda s: (*s, 1), {"a": [2, None]}) == {"a": (2, None, 1)}
     assert tree.is_shape(())
     assert not tree.is_shape([True])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -140,6 +139,7 @@ class Layer(SymbolicCalls, Tracking):
     def dtype_policy(self, value: Any) -> None:
         self._dtype_policy = dtype_policies.get(value)
         self.__dict__["_fast"] = False
+        self.__dict__.pop("_casting", None)
 
     @property
     def dtype(self) -> str:
@@ -285,30 +285,50 @@ class Layer(SymbolicCalls, Tracking):
         return self._general_call(args, kwargs)
 
     def _general_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if "_name" not in self.__dict__:
-            raise _forgot_super(self)
-        policy = self.dtype_policy
-        compute_dtype = policy.compute_dtype
-        cast = compute_dtype if self.autocast and is_float_dtype(compute_dtype) else None
-        convert = functools.partial(convert_input, dtype=cast)
-        args = tuple(tree.map_structure(convert, arg) for arg in args)
-        kwargs = {name: tree.map_structure(convert, value) for name, value in kwargs.items()}
+        attributes = self.__dict__
+        cast, mixed, compute_dtype = attributes.get("_casting") or self._resolve_casting()
+        single = len(args) == 1 and args[0].__class__ is _Tensor and not kwargs
+        if single:
+            args = (convert_input(args[0], cast),)
+        else:
+            convert = functools.partial(convert_input, dtype=cast)
+            args = tuple(tree.map_structure(convert, arg) for arg in args)
+            kwargs = {name: tree.map_structure(convert, value) for name, value in kwargs.items()}
         try:
-            if any_symbolic(args, kwargs):
+            if not single and any_symbolic(args, kwargs):
                 return self._symbolic_call(args, kwargs)
             kwargs = self._complete_arguments(args, kwargs)
             if not self.built:
                 self._build_in_scope(args, kwargs)
-            if self.input_spec is not None:
-                named = self._call_signature.named(args, kwargs)
-                assert_input_compatibility(self.input_spec, named.get(self._call_signature.first), self.name)
-            mixed = compute_dtype if policy.variable_dtype != compute_dtype else None
-            outputs = self._run_call(args, kwargs, mixed if self.autocast else None)
+            if not single or attributes.get("_checked_shape") != args[0].shape:
+                self._check_input(args, kwargs, single)
+            outputs = self._run_call(args, kwargs, mixed)
         except Exception as error:
             raise self._with_note(error, args)  # noqa: B904 (the same error, noted)
         if not self._fast:
             self._finish_first_call(compute_dtype, mixed, outputs)
         return outputs
+
+    def _resolve_casting(self) -> tuple[str | None, str | None, str]:
+        """Return what float inputs and float variables are cast to (None: nothing), and the dtype."""
+        if "_name" not in self.__dict__:
+            raise _forgot_super(self)
+        policy = self.dtype_policy
+        compute_dtype = policy.compute_dtype
+        cast = compute_dtype if self.autocast and compute_dtype in _FLOATS else None
+        mixed = compute_dtype if self.autocast and policy.variable_dtype != compute_dtype else None
+        if self.built:  # Before, the path that a policy map looks up is not known.
+            self.__dict__["_casting"] = (cast, mixed, compute_dtype)
+        return cast, mixed, compute_dtype
+
+    def _check_input(self, args: tuple[Any, ...], kwargs: dict[str, Any], single: bool) -> None:
+        spec = self.input_spec
+        if spec is not None:
+            first = self._call_signature.first
+            named = self._call_signature.named(args, kwargs)
+            assert_input_compatibility(spec, named.get(first), self.name)
+        if single:
+            self.__dict__["_checked_shape"] = args[0].shape
 
     def _run_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], mixed: str | None) -> Any:
         outermost = state.entry is None
@@ -331,7 +351,7 @@ class Layer(SymbolicCalls, Tracking):
                 for output in tree.flatten(outputs):
                     if isinstance(output, _Tensor):
                         self.add_loss(self.activity_regularizer(output))
-            if self.supports_masking or Seen.masks:
+            if Seen.masks or not is_default(self.compute_mask):
                 self._attach_masks(args, kwargs, outputs)
             return outputs
         finally:
@@ -578,6 +598,8 @@ def _forgot_super(layer: Any) -> RuntimeError:
 
 
 def _unknown_arguments(layer: Layer, kwargs: dict[str, Any]) -> ValueError:
+    import difflib
+
     parameters: set[str] = set()
     for cls in type(layer).__mro__:
         if "__init__" in cls.__dict__ and cls is not object:

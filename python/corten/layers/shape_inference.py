@@ -17,7 +17,14 @@ def is_default(method: Any) -> bool:
     return getattr(function, "__module__", "") in _BASE_MODULES
 
 
-_BASE_MODULES = frozenset({"corten.layers.layer", "corten.layers.shape_inference", "corten.layers.tracking"})
+_BASE_MODULES = frozenset(
+    {
+        "corten.layers.layer",
+        "corten.layers.shape_inference",
+        "corten.models.functional",
+        "corten.models.sequential",
+    }
+)
 
 
 class SymbolicCalls:

@@ -52,6 +52,8 @@ class Tracking:
 
     def __setattr__(self, name: str, value: Any) -> None:
         attributes = self.__dict__
+        if name == "input_spec":
+            attributes["_checked_shape"] = None
         if value.__class__ in _STATELESS:
             if name in attributes.get("_tracked", ()):
                 self._forget(name)

@@ -81,8 +81,7 @@ class Sequential(Model):
             # Integer ids for an Embedding are cast by it, so the input can be of any type.
             self._stack.append(InputLayer(batch_shape=declared, dtype=layer.compute_dtype))
         self._stack.append(layer)
-        self.__dict__["_functional"] = None
-        self.built = False
+        self._reset()
         if rebuild:
             self._rebuild()
 
@@ -95,11 +94,15 @@ class Sequential(Model):
         if not self.layers:
             raise ValueError(f"Sequential model '{self.name}' has no layers to pop.")
         layer = self._stack.pop()
-        self.__dict__["_functional"] = None
-        self.built = False
+        self._reset()
         if rebuild:
             self._rebuild()
         return layer
+
+    def _reset(self) -> None:
+        self.__dict__["_functional"] = None
+        self.__dict__["_checked_shape"] = None
+        self.built = False
 
     def _rebuild(self) -> None:
         if len(self._stack) > 1 and isinstance(self._stack[0], InputLayer):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import os
-import tempfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    import zipfile
 
 FORMAT = "corten"
 FORMAT_VERSION = 1
@@ -30,6 +30,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     Raises:
         OSError: The folder does not exist or cannot be written.
     """
+    import tempfile
+
     folder = path.parent
     if not folder.is_dir():
         raise FileNotFoundError(f"Cannot write {str(path)!r}: the folder {str(folder)!r} does not exist.")
@@ -77,6 +79,9 @@ def write_archive(path: Path, members: dict[str, bytes]) -> None:
         path: Where the file goes.
         members: Contents by member name, without `metadata.json`.
     """
+    import hashlib
+    import zipfile
+
     from corten import __version__
 
     metadata = {
@@ -107,6 +112,9 @@ def read_archive(path: Path) -> dict[str, bytes]:
     Raises:
         ValueError: The file is no `.corten` file, is damaged, or is of a newer format.
     """
+    import hashlib
+    import zipfile
+
     try:
         data = path.read_bytes()
     except IsADirectoryError:
@@ -149,6 +157,8 @@ def _checked_members(archive: zipfile.ZipFile, size: int, path: str) -> dict[str
             f"{path}: is a Keras `.keras` file, which this version does not read; load it in Keras "
             "and hand the weights over with `model.save_weights('x.weights.h5')`."
         )
+    import zipfile
+
     total = 0
     for info in infos:
         if info.filename not in _MEMBERS:
