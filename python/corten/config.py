@@ -24,6 +24,7 @@ class _Settings:
     dtype_policy: DTypePolicy | None = None
     interactive_logging = True
     traceback_filtering = True
+    flash_attention: bool | None = None
     dataset_mirror: str | None = None
 
 
@@ -197,6 +198,27 @@ def disable_interactive_logging() -> None:
 def is_interactive_logging_enabled() -> bool:
     """Return whether progress output may redraw its line."""
     return _Settings.interactive_logging
+
+
+def enable_flash_attention() -> None:
+    """Make attention layers use the fused kernel, which never stores the attention weights."""
+    _Settings.flash_attention = True
+
+
+def disable_flash_attention() -> None:
+    """Make attention layers compute and store the attention weights, one op at a time."""
+    _Settings.flash_attention = False
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """Return whether attention layers use the fused kernel; None means whenever they can.
+
+    Example:
+        >>> import corten
+        >>> corten.config.is_flash_attention_enabled() is None
+        True
+    """
+    return _Settings.flash_attention
 
 
 def enable_traceback_filtering() -> None:

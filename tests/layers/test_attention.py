@@ -144,13 +144,26 @@ def test_attention(mode):
         (lambda: layers.MultiHeadAttention(2, -1), "`key_dim`"),
         (lambda: layers.MultiHeadAttention(2, 3, sliding_window=0), "sliding_window"),
         (lambda: layers.MultiHeadAttention(2, 3, output_shape="x"), "Invalid `output_shape`"),
-        (lambda: layers.MultiHeadAttention(2, 3)(QUERY, VALUE[..., :5]), "must be equal"),
+        (lambda: layers.MultiHeadAttention(2, 3)(QUERY, VALUE, VALUE[:, :3]), "must be equal"),
         (lambda: layers.GroupQueryAttention(3, 5, 2), "divisible"),
         (lambda: layers.Attention(score_mode="dots"), "Did you mean 'dot'"),
-        (lambda: layers.Attention()(QUERY), r"list \[query, value\]"),
-        (lambda: layers.Attention()([QUERY]), "2 or 3 inputs"),
+        (lambda: layers.Attention()(QUERY), "must be called on a list"),
+        (lambda: layers.Attention()([QUERY]), "length 2 or 3"),
     ],
 )
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_flash_attention_can_be_switched_off():
+    layer = layers.MultiHeadAttention(2, 3)
+    plain = layers.MultiHeadAttention(2, 3, flash_attention=False)
+    fused = layer(QUERY, VALUE).numpy()
+    plain(QUERY, VALUE)
+    plain.set_weights(layer.get_weights())
+    np.testing.assert_allclose(plain(QUERY, VALUE).numpy(), fused, **CLOSE)
+    with pytest.raises(ValueError, match="Returning attention scores"):
+        layers.MultiHeadAttention(2, 3, flash_attention=True)(QUERY, VALUE, return_attention_scores=True)
+    with pytest.raises(ValueError, match="Dropout"):
+        layers.MultiHeadAttention(2, 3, flash_attention=True, dropout=0.1)

@@ -121,13 +121,19 @@ class SymbolicCalls:
         """
         dtype = self.compute_dtype
         names = list(self._call_signature.names)
-        symbols = [tree.map_shape_structure(lambda s: KerasTensor(s, dtype), arg) for arg in args]
+
+        def symbol(shape: Any) -> Any:
+            if shape is None:  # A tensor that is left out.
+                return None
+            return tree.map_shape_structure(lambda s: KerasTensor(s, dtype), shape)
+
+        symbols = [symbol(arg) for arg in args]
         arguments: dict[str, Any] = {}
         for name, shape in kwargs.items():
             target = name.removesuffix("_shape")
             if target not in names:
                 target = "inputs" if target == "input" and "inputs" in names else names[len(args)]
-            arguments[target] = tree.map_shape_structure(lambda s: KerasTensor(s, dtype), shape)
+            arguments[target] = symbol(shape)
         spec = self.compute_output_spec(*symbols, **arguments)
         return tree.map_structure(lambda leaf: getattr(leaf, "shape", None), spec)
 

@@ -81,7 +81,7 @@ class Attention(Layer):
         if not isinstance(inputs, (list, tuple)) or isinstance(inputs[0], (int, type(None))):
             raise ValueError(f"{layer}: must be called on a list [query, value] or [query, value, key].")
         if len(inputs) not in (2, 3):
-            raise ValueError(f"{layer}: takes 2 or 3 inputs (query, value and maybe key); got {len(inputs)}.")
+            raise ValueError(f"{layer}: must be called on a list of length 2 or 3; got {len(inputs)}.")
 
     def _scores(self, query: Any, key: Any) -> Any:
         """Scores `(batch, queries, steps)`."""

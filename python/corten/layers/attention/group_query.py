@@ -19,7 +19,8 @@ class GroupQueryAttention(ProjectedAttention):
         num_key_value_heads: Number of key and value heads; it must divide `num_query_heads`.
         dropout: Share of the attention weights dropped in training.
         use_bias: Whether the projections have biases.
-        flash_attention: Accepted for compatibility; the fused kernel is used whenever it can be.
+        sliding_window: Queries see keys closer than this many steps; None means all.
+        flash_attention: Whether to use the fused kernel; None means whenever it can be, False never.
         kernel_initializer: Initializer of the projections' kernels.
         bias_initializer: Initializer of the projections' biases.
         kernel_regularizer: Penalty on the kernels.
@@ -46,6 +47,7 @@ class GroupQueryAttention(ProjectedAttention):
         num_key_value_heads: int,
         dropout: float = 0.0,
         use_bias: bool = True,
+        sliding_window: int | None = None,
         flash_attention: bool | None = None,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
@@ -68,6 +70,9 @@ class GroupQueryAttention(ProjectedAttention):
                 f"{layer}: `num_query_heads` must be divisible by `num_key_value_heads`; got "
                 f"num_query_heads={num_query_heads}, num_key_value_heads={num_key_value_heads}."
             )
+        if sliding_window is not None:
+            sliding_window = positive_or_raise(layer, "sliding_window", sliding_window)
+        self.sliding_window = sliding_window
         self._set_options(
             dropout,
             use_bias,
@@ -147,5 +152,6 @@ class GroupQueryAttention(ProjectedAttention):
             "head_dim": self.head_dim,
             "num_query_heads": self.num_query_heads,
             "num_key_value_heads": self.num_key_value_heads,
+            "sliding_window": self.sliding_window,
             **self._option_config(),
         }

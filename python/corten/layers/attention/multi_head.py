@@ -25,7 +25,7 @@ class MultiHeadAttention(ProjectedAttention):
         output_shape: Size (or shape) of the result's features; None takes the query's last axis.
         attention_axes: Axes of the query over which to attend; None means all but batch, heads and features.
         sliding_window: Queries see keys closer than this many steps; None means all.
-        flash_attention: Accepted for compatibility; the fused kernel is used whenever it can be.
+        flash_attention: Whether to use the fused kernel; None means whenever it can be, False never.
         kernel_initializer: Initializer of the projections' kernels.
         bias_initializer: Initializer of the projections' biases.
         kernel_regularizer: Penalty on the kernels.
@@ -164,8 +164,6 @@ class MultiHeadAttention(ProjectedAttention):
         problem = None
         if len(query) < 3:
             problem = "the query must have the axes (batch, queries, features)"
-        elif query[-1] != value[-1]:
-            problem = "the last dimension of `query_shape` and `value_shape` must be equal"
         elif tuple(value[1:-1]) != tuple(key[1:-1]):
             problem = "all dimensions of `value` and `key`, except the last one, must be equal"
         if problem:

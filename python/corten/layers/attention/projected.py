@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from corten import initializers, ops, random, regularizers
+from corten import config, initializers, ops, random, regularizers
 from corten.layers.attention.dot_product import lower_triangle
 from corten.layers.einsum_dense import EinsumDense
 from corten.layers.layer import Layer
@@ -47,6 +47,13 @@ class ProjectedAttention(WeightOptions, Layer):
     ) -> None:
         self.dropout = check_rate(type(self).__name__, dropout)
         self.use_bias = use_bias
+        if flash_attention is None:
+            flash_attention = config.is_flash_attention_enabled()
+        if flash_attention and dropout > 0:
+            raise ValueError(
+                f"{type(self).__name__}: Dropout is not supported when flash attention is enabled. Please "
+                f"set dropout to 0.0 to use flash attention; got dropout={dropout}, flash_attention=True."
+            )
         self.flash_attention = flash_attention
         self._set_weight_options(kernel=kernel, bias=bias)
         self.use_gate = use_gate
@@ -72,6 +79,7 @@ class ProjectedAttention(WeightOptions, Layer):
             name=name,
             dtype=self.dtype_policy,
         )
+        dense.supports_masking = True  # Masks act on the scores; a projection lets them pass.
         dense.build(input_shape)
         return dense
 
@@ -119,7 +127,12 @@ class ProjectedAttention(WeightOptions, Layer):
             mask = ops.expand_dims(mask, 1)
         scale = 1.0 / math.sqrt(query.shape[-1])
         dropping = bool(training) and self.dropout > 0
-        if not with_scores and not dropping:
+        if with_scores and self.flash_attention:
+            raise ValueError(
+                f"{type(self).__name__}: Returning attention scores is not supported when flash attention "
+                "is enabled. Please disable flash attention to access attention scores."
+            )
+        if not with_scores and not dropping and self.flash_attention is not False:
             output = ops.dot_product_attention(query, key, value, mask=mask, scale=scale, is_causal=causal)
             return output, None
         repeats = query.shape[2] // key.shape[2]
