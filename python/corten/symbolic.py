@@ -148,8 +148,8 @@ class KerasTensor:
 
     Example:
         >>> import corten
-        >>> corten.KerasTensor((None, 3))
-        <KerasTensor shape=(None, 3), dtype=float32, name=keras_tensor>
+        >>> corten.KerasTensor((None, 3), name="x")
+        <KerasTensor shape=(None, 3), dtype=float32, name=x>
     """
 
     __array_priority__ = 200
