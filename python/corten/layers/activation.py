@@ -199,7 +199,7 @@ class Softmax(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+        self.axis: Any = list(axis) if isinstance(axis, (list, tuple)) else axis
         self.supports_masking = True
         self.built = True
 
@@ -210,14 +210,8 @@ class Softmax(Layer):
             # Finite, so that a row without any cell gives zeros and no NaN.
             lowest = -3e4 if inputs.dtype == "float16" else -1e9
             inputs = ops.where(kept, inputs, ops.cast(lowest, inputs.dtype))
-        if not isinstance(self.axis, list):
-            outputs = activations.softmax(inputs, axis=self.axis)
-        elif len(self.axis) == 1:
-            outputs = activations.softmax(inputs, axis=self.axis[0])
-        else:
-            axes = tuple(self.axis)
-            shifted = ops.exp(ops.subtract(inputs, ops.max(inputs, axis=axes, keepdims=True)))
-            outputs = ops.divide(shifted, ops.sum(shifted, axis=axes, keepdims=True))
+        axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
+        outputs = activations.softmax(inputs, axis=axis)
         return outputs if kept is None else ops.multiply(outputs, ops.cast(kept, outputs.dtype))
 
     def _matching_mask(self, mask: Any, inputs: Any) -> Any:

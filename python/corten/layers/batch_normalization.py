@@ -93,6 +93,8 @@ class BatchNormalization(WeightOptions, Layer):
         )
         self.supports_masking = True
 
+    moving_mean_initializer: Any
+    moving_variance_initializer: Any
     gamma: Any = None
     beta: Any = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corten import _core, dtype_policies, tree
 from corten._state import Seen, autocast_scope, get_mask, set_mask, state
@@ -64,7 +64,7 @@ class Layer(SymbolicCalls, Tracking):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls._build_signature = BuildSignature(cls.__dict__["build"])
-            cls.build = _managed_build(cls.__dict__["build"])  # type: ignore[method-assign]
+            cls.build = _managed_build(cls.__dict__["build"])
         if "call" in cls.__dict__:
             cls._call_signature = CallSignature(cls.__dict__["call"])
 
@@ -170,7 +170,11 @@ class Layer(SymbolicCalls, Tracking):
 
     # ---- building ------------------------------------------------------------------------------
 
-    def build(self, input_shape: Any = None) -> None:
+    if TYPE_CHECKING:
+        # Subclasses take one shape, or one for each tensor that `call` takes.
+        build: Callable[..., None]
+
+    def build(self, input_shape: Any = None) -> None:  # type: ignore[no-redef]
         """Create the weights. Override this; the base has none.
 
         Args:

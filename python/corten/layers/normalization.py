@@ -316,11 +316,11 @@ class SpectralNormalization(Wrapper):
             )
         self.power_iterations = power_iterations
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
         kernel = getattr(self.layer, "kernel", None)
-        self.kernel = kernel if kernel is not None else getattr(self.layer, "embeddings", None)
+        self.kernel: Any = kernel if kernel is not None else getattr(self.layer, "embeddings", None)
         if self.kernel is None:
             raise ValueError(
                 f"SpectralNormalization: {type(self.layer).__name__} object has no attribute 'kernel' nor "

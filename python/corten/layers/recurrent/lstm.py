@@ -225,7 +225,8 @@ class LSTM(CellLayer):
             cell.kernel,
             cell.recurrent_kernel,
             cell.bias,
-            *states,
+            initial_hidden=states[0],
+            initial_cell=states[1],
             go_backwards=self.go_backwards,
         )
         last = hidden[:, -1]

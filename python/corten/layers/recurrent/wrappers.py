@@ -62,8 +62,8 @@ class Bidirectional(Layer):
         self._given_backward_layer = backward_layer is not None
         self._check_pair()
         self.return_sequences = layer.return_sequences
-        self.return_state = layer.return_state
-        self.stateful = layer.stateful
+        self.return_state = self.forward_layer.return_state
+        self.stateful = self.forward_layer.stateful
         self.supports_masking = True
         self._initial_weights = weights
 
@@ -202,7 +202,7 @@ class TimeDistributed(Wrapper):
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         if not isinstance(input_shape, (list, tuple)) or len(input_shape) < 3:
             raise ValueError(
                 "TimeDistributed: `TimeDistributed` Layer should be passed an `input_shape` with at least 3 "
