@@ -273,7 +273,8 @@ class Nadam(Optimizer):
         trained = self._trainable_variables
         self._momentums, self._velocities = self.add_optimizer_variables(trained, ["momentum", "velocity"])
         # The product of the momentum schedule over all steps so far.
-        self._u_product = self.add_variable((), initializer="ones", name="u_product")
+        dtype = "float64" if any(variable._dtype == "float64" for variable in trained) else None
+        self._u_product = self.add_variable((), initializer="ones", dtype=dtype, name="u_product")
         self._set_slots(self._momentums, self._velocities)
 
     def _engine_arguments(self) -> dict[str, Any]:
