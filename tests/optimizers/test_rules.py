@@ -85,7 +85,9 @@ class TestEveryRule:
 
     def test_trajectory(self, name, settings, rule):
         weights, gradients = data()
-        assert_near(run(self.make(name, settings), weights, gradients), reference(rule, settings, weights, gradients))
+        assert_near(
+            run(self.make(name, settings), weights, gradients), reference(rule, settings, weights, gradients)
+        )
 
     def test_float32(self, name, settings, rule):
         weights, gradients = data()
@@ -109,7 +111,9 @@ class TestEveryRule:
 
     def test_accumulation_equals_mean_gradients(self, name, settings, rule):
         weights, gradients = data()
-        pairs = [[(a + b) / 2 for a, b in zip(*gradients[i : i + 2], strict=True)] for i in range(0, STEPS, 2)]
+        pairs = [
+            [(a + b) / 2 for a, b in zip(*gradients[i : i + 2], strict=True)] for i in range(0, STEPS, 2)
+        ]
         got = run(self.make(name, settings, gradient_accumulation_steps=2), weights, gradients)
         assert_near(got, reference(rule, settings, weights, pairs))
 

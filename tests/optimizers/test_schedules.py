@@ -32,7 +32,9 @@ def test_values(schedule, values):
     for step, value in values.items():
         assert float(schedule(step)) == pytest.approx(value, rel=1e-5, abs=1e-7)
         if step == int(step):
-            assert float(schedule(ops.convert_to_tensor(int(step)))) == pytest.approx(value, rel=1e-5, abs=1e-7)
+            assert float(schedule(ops.convert_to_tensor(int(step)))) == pytest.approx(
+                value, rel=1e-5, abs=1e-7
+            )
 
 
 @pytest.mark.parametrize(("schedule", "values"), VALUES)

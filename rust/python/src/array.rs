@@ -178,10 +178,10 @@ fn strided(source: &PyUntypedBuffer, dtype: DType) -> Option<Tensor> {
 }
 
 /// Nested lists. Numbers become bool, int32 (int64 where needed) or float32; tensors are stacked.
-pub(crate) fn from_sequence(object: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+pub(crate) fn from_sequence(object: &Bound<'_, PyAny>) -> PyResult<(Tensor, bool)> {
     if holds_tensors(object, 0)? {
         let parts = object.try_iter()?.map(|item| convert::tensor(&item?)).collect::<PyResult<Vec<_>>>()?;
-        return ops::stack(&parts, 0).map_err(error::to_python);
+        return ops::stack(&parts, 0).map(|tensor| (tensor, false)).map_err(error::to_python);
     }
     let array = as_numpy(object).map_err(|failure| {
         if failure.is_instance_of::<PyValueError>(object.py()) {
@@ -190,8 +190,12 @@ pub(crate) fn from_sequence(object: &Bound<'_, PyAny>) -> PyResult<Tensor> {
             failure
         }
     })?;
-    let tensor = from_buffer(&array)?;
-    narrowed(&tensor).map_err(error::to_python)
+    from_buffer(&array).map(|tensor| (tensor, true))
+}
+
+/// The tensor of a list or number for which nobody asked for a dtype.
+pub(crate) fn settled((tensor, of_numbers): (Tensor, bool)) -> PyResult<Tensor> {
+    if of_numbers { narrowed(&tensor).map_err(error::to_python) } else { Ok(tensor) }
 }
 
 /// NumPy's float64 and int64 of Python numbers as float32 and int32.

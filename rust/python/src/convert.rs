@@ -1,9 +1,9 @@
 //! What comes in from Python: tensors, numbers, arrays, nested lists, and objects that say how
 //! they convert. Axes, shapes and dtypes as users write them.
 
-use corten_tensor::Tensor;
 use corten_tensor::core::{DType, Scalar};
 use corten_tensor::ops::{self, Arg};
+use corten_tensor::{Tensor, execute};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 #[cfg(feature = "stubs")]
 use pyo3::inspect::PyStaticExpr;
@@ -20,6 +20,10 @@ pub(crate) struct Operand(pub(crate) Arg);
 
 /// Anything that becomes a tensor; numbers become bool, int32 or float32.
 pub(crate) struct Array(pub(crate) Tensor);
+
+/// The same before that: Python numbers still have all their digits (float64, int64), which the
+/// flag says, so that a cast to a wide dtype loses nothing.
+pub(crate) struct Data(pub(crate) (Tensor, bool));
 
 macro_rules! extract_with {
     ($name:ident, $convert:expr, $hint:expr) => {
@@ -39,6 +43,7 @@ macro_rules! extract_with {
 
 extract_with!(Operand, operand, pyo3::type_hint_identifier!("numpy.typing", "ArrayLike"));
 extract_with!(Array, tensor, pyo3::type_hint_identifier!("numpy.typing", "ArrayLike"));
+extract_with!(Data, data, pyo3::type_hint_identifier!("numpy.typing", "ArrayLike"));
 extract_with!(Type, dtype, pyo3::type_hint_identifier!("builtins", "str"));
 extract_with!(Ints, integers, pyo3::type_hint_identifier!("typing", "Any"));
 
@@ -52,6 +57,21 @@ pub(crate) fn tensor(object: &Bound<'_, PyAny>) -> PyResult<Tensor> {
         Arg::Tensor(tensor) => Ok(tensor),
         scalar @ Arg::Scalar(_) => scalar.into_default().map_err(error::to_python),
     }
+}
+
+fn data(object: &Bound<'_, PyAny>) -> PyResult<(Tensor, bool)> {
+    if let Some(value) = number(object)? {
+        let dtype = match value {
+            Scalar::Bool(_) => DType::Bool,
+            Scalar::Int(_) => DType::I64,
+            Scalar::Float(_) => DType::F64,
+        };
+        return execute::full(&[], value, dtype).map(|tensor| (tensor, true)).map_err(error::to_python);
+    }
+    if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
+        return array::from_sequence(object);
+    }
+    tensor(object).map(|tensor| (tensor, false))
 }
 
 #[cold]
@@ -97,7 +117,7 @@ fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
         return Ok(None);
     }
     if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
-        return array::from_sequence(object).map(Some);
+        return array::from_sequence(object).and_then(array::settled).map(Some);
     }
     let no_numbers = object.is_instance_of::<PyString>()
         || object.is_instance_of::<PyBytes>()
@@ -125,7 +145,7 @@ fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
     // Ranges, generators of rows and the like.
     let sequence = object.hasattr(intern!(py, "__getitem__"))? && object.hasattr(intern!(py, "__len__"))?;
     if sequence && let Ok(list) = py.get_type::<PyList>().call1((object,)) {
-        return array::from_sequence(&list).map(Some);
+        return array::from_sequence(&list).and_then(array::settled).map(Some);
     }
     Ok(None)
 }

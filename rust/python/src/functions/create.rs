@@ -5,7 +5,8 @@ use corten_tensor::{Device, Tensor, execute, ops};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::convert::{self, Array, Ints, Type};
+use crate::array;
+use crate::convert::{self, Array, Data, Ints, Type};
 use crate::funnel;
 use crate::tensor::{PyTensor, watched};
 
@@ -24,15 +25,18 @@ use crate::tensor::{PyTensor, watched};
 #[pyo3(signature = (data, dtype=None, device=None, requires_grad=false))]
 pub(crate) fn tensor(
     py: Python<'_>,
-    data: Array,
+    data: Data,
     dtype: Option<Type>,
     device: Option<&str>,
     requires_grad: bool,
 ) -> PyResult<PyTensor> {
-    let mut result = data.0;
-    if let Some(Type(dtype)) = dtype {
-        result = funnel::run(py, result.len(), || ops::cast(&result, dtype))?;
-    }
+    let mut result = match dtype {
+        None => array::settled(data.0)?,
+        Some(Type(dtype)) => {
+            let wide = data.0.0;
+            funnel::run(py, wide.len(), || ops::cast(&wide, dtype))?
+        }
+    };
     match device {
         None => {}
         Some("cpu") if result.device() == Device::Cpu => {}
