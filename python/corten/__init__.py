@@ -81,11 +81,11 @@ __all__ = [
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(
     {
-        "activations", "applications", "autograd", "backend", "callbacks", "config",
-        "constraints", "data", "datasets", "dtype_policies", "dtypes", "initializers", "keras",
-        "layers", "linalg", "losses", "memory", "metrics", "models", "naming", "nn", "ops",
-        "optimizers", "random", "regularizers", "saving", "symbolic", "tf", "training", "tree",
-        "utils", "variable",
+        "activations", "autograd", "callbacks", "config", "constraints", "data", "datasets",
+        "dtype_policies", "initializers", "keras", "layers", "losses", "memory", "metrics",
+        "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "random",
+        "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "utils",
+        "variable",
     }
 )  # fmt: skip
 _NAMES = {

@@ -97,3 +97,21 @@ def test_policy_maps():
     assert len(policies) == 2
     again = dtype_policies.get(dtype_policies.serialize(policies))
     assert again["other"].name == "float64"
+
+
+def test_everything_listed_exists():
+    for name in dir(corten):
+        assert getattr(corten, name) is not None or name.startswith("__")
+
+
+def test_stateless_scope():
+    v, w = corten.Variable([1.0]), corten.Variable([2.0])
+    with corten.StatelessScope([(v, [5.0])]) as scope:
+        assert float(v[0]) == 5
+        w.assign(v + w)
+    assert float(v[0]) == 1
+    assert float(w[0]) == 2
+    assert float(scope.get_current_value(w)[0]) == 7
+    assert scope.get_current_value(corten.Variable(0.0)) is None
+    with pytest.raises(ValueError, match="shape"):
+        corten.StatelessScope([(v, [1.0, 2.0])])
