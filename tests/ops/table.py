@@ -95,10 +95,20 @@ def row(
     count = sum(one.name == name for one in ROWS)
     ROWS.append(
         Row(
-            name, inputs, reference, call or find(name), kwargs, grad, grad and smooth, layouts, result, special,
-            tolerance, f"{name}-{count}" if count else name,
+            name,
+            inputs,
+            reference,
+            call or find(name),
+            kwargs,
+            grad,
+            grad and smooth,
+            layouts,
+            result,
+            special,
+            tolerance,
+            f"{name}-{count}" if count else name,
         )
-    )  # fmt: skip
+    )
 
 
 def draw(one: Row, seed: int = 0) -> list[np.ndarray]:

@@ -81,11 +81,16 @@ def test_integers(one, dtype):
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
-        ("int32", "float32", "float32"), ("int64", "float16", "float16"), ("uint8", "int8", "int16"),
-        ("uint32", "int32", "int64"), ("bfloat16", "float16", "float32"), ("bool", "int8", "int8"),
-        ("float32", "float64", "float64"), ("uint8", "uint16", "uint16"),
+        ("int32", "float32", "float32"),
+        ("int64", "float16", "float16"),
+        ("uint8", "int8", "int16"),
+        ("uint32", "int32", "int64"),
+        ("bfloat16", "float16", "float32"),
+        ("bool", "int8", "int8"),
+        ("float32", "float64", "float64"),
+        ("uint8", "uint16", "uint16"),
     ],
-)  # fmt: skip
+)
 def test_two_dtypes_meet(one, other, expected):
     a, b = ops.ones(2, one), ops.ones(2, other)
     assert ops.maximum(a, b).dtype == expected

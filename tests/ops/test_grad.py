@@ -74,7 +74,7 @@ def checked(one: Row, layout: str) -> int:
     generator = np.random.default_rng(11)
     leaves, views = leaves_of(one, layout)
     tensors = [corten.tensor(x, requires_grad=x.dtype == np.float64) for x in leaves]
-    results = [x for x in evaluate(one, tensors, views)]
+    results = evaluate(one, tensors, views)
     upstream = [
         generator.uniform(0.5, 2.0, x.shape) * generator.choice([-1.0, 1.0], x.shape) for x in results
     ]
@@ -125,9 +125,11 @@ def test_second_derivative(one):
         outs = evaluate(one, at, views)
         chosen = [i for i, x in enumerate(outs) if x.requires_grad]
         slopes = _core.gradients(
-            [outs[i] for i in chosen], [at[i] for i in sources], [corten.tensor(weights[i]) for i in chosen],
+            [outs[i] for i in chosen],
+            [at[i] for i in sources],
+            [corten.tensor(weights[i]) for i in chosen],
             create_graph=True,
-        )  # fmt: skip
+        )
         total = None
         for slope, tangent in zip(slopes, tangents, strict=True):
             if slope is not None:

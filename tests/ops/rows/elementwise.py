@@ -89,8 +89,13 @@ row("subtract", [X, Y], np.subtract, result="same", special=True)
 row("multiply", [X, Y], np.multiply, result="same", special=True)
 row("divide", [X, DIVISOR], np.divide, result="float", special=True)
 row("true_divide", [X, DIVISOR], np.divide)
-row("divide_no_nan", [X, F(4, fix=lambda x: np.where(x > 0, x, 0))],
-    lambda a, b: np.where(b == 0, 0, a / np.where(b == 0, 1, b)), layouts=False, grad=False)  # fmt: skip
+row(
+    "divide_no_nan",
+    [X, F(4, fix=lambda x: np.where(x > 0, x, 0))],
+    lambda a, b: np.where(b == 0, 0, a / np.where(b == 0, 1, b)),
+    layouts=False,
+    grad=False,
+)
 row("divide_no_nan", [X, DIVISOR], np.divide)
 row("floor_divide", [X, DIVISOR], np.floor_divide, result="same", grad=False)
 row("mod", [X, DIVISOR], np.mod, result="same", smooth=False)
@@ -113,28 +118,42 @@ row("gcd", [I(3, 4), I(4)], np.gcd)
 row("lcm", [I(3, 4), I(4)], np.lcm)
 
 for name, reference in [
-    ("equal", np.equal), ("not_equal", np.not_equal), ("less", np.less), ("less_equal", np.less_equal),
-    ("greater", np.greater), ("greater_equal", np.greater_equal),
-]:  # fmt: skip
+    ("equal", np.equal),
+    ("not_equal", np.not_equal),
+    ("less", np.less),
+    ("less_equal", np.less_equal),
+    ("greater", np.greater),
+    ("greater_equal", np.greater_equal),
+]:
     row(name, [X, Y], reference, result="bool", special=True)
 for name, reference in [
-    ("logical_and", np.logical_and), ("logical_or", np.logical_or), ("logical_xor", np.logical_xor)
-]:  # fmt: skip
+    ("logical_and", np.logical_and),
+    ("logical_or", np.logical_or),
+    ("logical_xor", np.logical_xor),
+]:
     row(name, [B(3, 4), B(4)], reference, result="bool")
 SHIFT = I(4, low=0, high=5)
 for name, reference, other in [
-    ("bitwise_and", np.bitwise_and, I(4)), ("bitwise_or", np.bitwise_or, I(4)), ("bitwise_xor", np.bitwise_xor, I(4)),
-    ("left_shift", np.left_shift, SHIFT), ("right_shift", np.right_shift, SHIFT),
-    ("bitwise_left_shift", np.left_shift, SHIFT), ("bitwise_right_shift", np.right_shift, SHIFT),
-]:  # fmt: skip
+    ("bitwise_and", np.bitwise_and, I(4)),
+    ("bitwise_or", np.bitwise_or, I(4)),
+    ("bitwise_xor", np.bitwise_xor, I(4)),
+    ("left_shift", np.left_shift, SHIFT),
+    ("right_shift", np.right_shift, SHIFT),
+    ("bitwise_left_shift", np.left_shift, SHIFT),
+    ("bitwise_right_shift", np.right_shift, SHIFT),
+]:
     row(name, [I(3, 4), other], reference)
 row("isclose", [X, Y], np.isclose, result="bool")
 row("allclose", [X, X], np.allclose, grad=False)
 row("isin", [I(3, 4), I(5)], np.isin)
 row("isin", [I(3, 4), I(5)], lambda a, b: np.isin(a, b, invert=True), invert=True)
 row("where", [B(3, 4), X, Y], np.where)
-row("select", [B(3, 4), X, Y], lambda c, a, b: np.select([c, ~c], [a, np.broadcast_to(b, a.shape)]),
-    call=lambda c, a, b: select_two(c, a, b))  # fmt: skip
+row(
+    "select",
+    [B(3, 4), X, Y],
+    lambda c, a, b: np.select([c, ~c], [a, np.broadcast_to(b, a.shape)]),
+    call=lambda c, a, b: select_two(c, a, b),
+)
 row("clip", [X], lambda x: np.clip(x, -1, 1), x_min=-1.0, x_max=1.0, result="same")
 row("clip", [X, F(4, low=-1, high=0), F(4, low=0, high=1)], np.clip)
 row(

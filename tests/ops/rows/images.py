@@ -46,29 +46,73 @@ row(
 )
 for kind in ("bicubic", "lanczos3", "lanczos5"):
     # A constant line stays one, and sampling at the old places changes nothing.
-    row("image.resize", [F(1, 5, 5, 1, fix=lambda x: x * 0 + 3)], lambda x: np.full((1, 9, 3, 1), 3.0), size=(9, 3),
-        interpolation=kind, grad=True, antialias=True)  # fmt: skip
-row("image.crop_images", [F(2, 5, 6, 3)], lambda x: x[:, 1:4, 2:5], top_cropping=1, bottom_cropping=1, left_cropping=2,
-    target_width=3)  # fmt: skip
-row("image.pad_images", [F(5, 6, 3)], lambda x: np.pad(x, ((1, 1), (2, 0), (0, 0))), top_padding=1, bottom_padding=1,
-    left_padding=2, target_width=8)  # fmt: skip
-row("image.extract_patches", [F(2, 4, 6, 3)],
-    lambda x: x.reshape(2, 2, 2, 3, 2, 3).transpose(0, 1, 3, 2, 4, 5).reshape(2, 2, 3, 12), size=2)  # fmt: skip
-row("image.extract_patches_3d", [F(4, 2, 6, 3)],
-    lambda x: x.reshape(2, 2, 1, 2, 3, 2, 3).transpose(0, 2, 4, 1, 3, 5, 6).reshape(2, 1, 3, 24), size=2)  # fmt: skip
-row("image.map_coordinates", [F(4, 5), F(2, 3, low=0.1, high=2.9)], lambda x, c: ndimage.map_coordinates(x, c, order=1), order=1,
-    smooth=False)  # fmt: skip
+    row(
+        "image.resize",
+        [F(1, 5, 5, 1, fix=lambda x: x * 0 + 3)],
+        lambda x: np.full((1, 9, 3, 1), 3.0),
+        size=(9, 3),
+        interpolation=kind,
+        grad=True,
+        antialias=True,
+    )
+row(
+    "image.crop_images",
+    [F(2, 5, 6, 3)],
+    lambda x: x[:, 1:4, 2:5],
+    top_cropping=1,
+    bottom_cropping=1,
+    left_cropping=2,
+    target_width=3,
+)
+row(
+    "image.pad_images",
+    [F(5, 6, 3)],
+    lambda x: np.pad(x, ((1, 1), (2, 0), (0, 0))),
+    top_padding=1,
+    bottom_padding=1,
+    left_padding=2,
+    target_width=8,
+)
+row(
+    "image.extract_patches",
+    [F(2, 4, 6, 3)],
+    lambda x: x.reshape(2, 2, 2, 3, 2, 3).transpose(0, 1, 3, 2, 4, 5).reshape(2, 2, 3, 12),
+    size=2,
+)
+row(
+    "image.extract_patches_3d",
+    [F(4, 2, 6, 3)],
+    lambda x: x.reshape(2, 2, 1, 2, 3, 2, 3).transpose(0, 2, 4, 1, 3, 5, 6).reshape(2, 1, 3, 24),
+    size=2,
+)
+row(
+    "image.map_coordinates",
+    [F(4, 5), F(2, 3, low=0.1, high=2.9)],
+    lambda x, c: ndimage.map_coordinates(x, c, order=1),
+    order=1,
+    smooth=False,
+)
 for mode, other in [
     ("nearest", "nearest"),
     ("wrap", "grid-wrap"),
     ("mirror", "mirror"),
     ("reflect", "reflect"),
 ]:
-    row("image.map_coordinates", [F(4, 5), F(2, 9, low=-6, high=9)],
-        lambda x, c, m=other: ndimage.map_coordinates(x, c, order=1, mode=m), order=1, fill_mode=mode, smooth=False)  # fmt: skip
+    row(
+        "image.map_coordinates",
+        [F(4, 5), F(2, 9, low=-6, high=9)],
+        lambda x, c, m=other: ndimage.map_coordinates(x, c, order=1, mode=m),
+        order=1,
+        fill_mode=mode,
+        smooth=False,
+    )
 SHIFT = [1.0, 0.0, 1.0, 0.0, 1.0, -1.0, 0.0, 0.0]
-row("image.affine_transform", [F(2, 4, 5, 3)],
-    lambda x: np.pad(x, ((0, 0), (1, 0), (0, 1), (0, 0)))[:, :-1, 1:], transform=SHIFT)  # fmt: skip
+row(
+    "image.affine_transform",
+    [F(2, 4, 5, 3)],
+    lambda x: np.pad(x, ((0, 0), (1, 0), (0, 1), (0, 0)))[:, :-1, 1:],
+    transform=SHIFT,
+)
 CORNERS = [[0.0, 0.0], [0.0, 4.0], [4.0, 0.0], [4.0, 4.0]]
 row(
     "image.perspective_transform",
@@ -78,15 +122,34 @@ row(
     end_points=CORNERS,
     tolerance=1e-4,
 )
-row("image.perspective_transform", [F(2, 5, 5, 3)], lambda x: x[:, :, ::-1], start_points=[CORNERS[i] for i in (2, 3, 0, 1)],
-    end_points=CORNERS, interpolation="nearest")  # fmt: skip
-row("image.scale_and_translate", [F(6)], lambda x: np.r_[0.0, 0.0, x], output_shape=(8,), scale=[1.0], translation=[2.0],
-    spatial_dims=(0,), method="linear")  # fmt: skip
-row("image.gaussian_blur", [F(2, 6, 6, 2)],
-    lambda x: ndimage.convolve1d(ndimage.convolve1d(x, bell(3, 1.0), 1, mode="constant"), bell(5, 2.0), 2, mode="constant"),
-    kernel_size=(3, 5), sigma=(1.0, 2.0))  # fmt: skip
-row("image.sobel_edges", [F(2, 5, 6, 2)],
-    lambda x: np.stack([sobel(x, a) for a in (1, 2)], -1))  # fmt: skip
+row(
+    "image.perspective_transform",
+    [F(2, 5, 5, 3)],
+    lambda x: x[:, :, ::-1],
+    start_points=[CORNERS[i] for i in (2, 3, 0, 1)],
+    end_points=CORNERS,
+    interpolation="nearest",
+)
+row(
+    "image.scale_and_translate",
+    [F(6)],
+    lambda x: np.r_[0.0, 0.0, x],
+    output_shape=(8,),
+    scale=[1.0],
+    translation=[2.0],
+    spatial_dims=(0,),
+    method="linear",
+)
+row(
+    "image.gaussian_blur",
+    [F(2, 6, 6, 2)],
+    lambda x: ndimage.convolve1d(
+        ndimage.convolve1d(x, bell(3, 1.0), 1, mode="constant"), bell(5, 2.0), 2, mode="constant"
+    ),
+    kernel_size=(3, 5),
+    sigma=(1.0, 2.0),
+)
+row("image.sobel_edges", [F(2, 5, 6, 2)], lambda x: np.stack([sobel(x, a) for a in (1, 2)], -1))
 row("image.ssim", [F(2, 12, 12, 1, low=0), F(2, 12, 12, 1, low=0)], lambda a, b: similarity(a, b))
 row(
     "image.elastic_transform",

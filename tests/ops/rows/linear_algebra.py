@@ -37,8 +37,12 @@ row(
     lambda a, b: np.tensordot(a, b, ([0, 2], [1, 0])),
     axes=([0, 2], [1, 0]),
 )
-row("einsum", [F(2, 3), F(3, 4), F(4)], lambda a, b, c: np.einsum("ij,jk,k->i", a, b, c),
-    call=lambda a, b, c: ops.einsum("ij,jk,k->i", a, b, c))  # fmt: skip
+row(
+    "einsum",
+    [F(2, 3), F(3, 4), F(4)],
+    lambda a, b, c: np.einsum("ij,jk,k->i", a, b, c),
+    call=lambda a, b, c: ops.einsum("ij,jk,k->i", a, b, c),
+)
 row("einsum", [F(2, 3, 3)], lambda a: np.einsum("bii->b", a), call=lambda a: ops.einsum("bii->b", a))
 row(
     "einsum",
@@ -67,8 +71,13 @@ row(
     upper=True,
     layouts=False,
 )
-row("cholesky_inverse", [F(3, 3, fix=lambda x: np.tril(x) + 3 * np.eye(3))], lambda x: np.linalg.inv(x @ x.T),
-    call=lambda x: ops.cholesky_inverse(ops.tril(x)), layouts=False)  # fmt: skip
+row(
+    "cholesky_inverse",
+    [F(3, 3, fix=lambda x: np.tril(x) + 3 * np.eye(3))],
+    lambda x: np.linalg.inv(x @ x.T),
+    call=lambda x: ops.cholesky_inverse(ops.tril(x)),
+    layouts=False,
+)
 row("det", [A], np.linalg.det, layouts=False)
 row("slogdet", [A], lambda x: tuple(np.linalg.slogdet(x)), layouts=False)
 row("logdet", [S], lambda x: np.linalg.slogdet(x)[1], layouts=False)
@@ -81,12 +90,28 @@ row(
     lambda a, b: scipy.linalg.solve_triangular(a, b),
     layouts=False,
 )
-row("solve_triangular", [F(3, 3, fix=regular), F(3)], lambda a, b: scipy.linalg.solve_triangular(a, b, lower=True), lower=True,
-    layouts=False)  # fmt: skip
-row("eigh", [F(2, 3, 3, fix=symmetric)], lambda a: np.linalg.eigvalsh(a),
-    call=lambda a: ops.eigh((a + ops.swapaxes(a, -1, -2)) / 2.0)[0], layouts=False)  # fmt: skip
-row("eigh", [F(3, 3, fix=symmetric)], np.square,
-    call=lambda a: eigen_square((a + ops.swapaxes(a, -1, -2)) / 2.0), layouts=False, smooth=False)  # fmt: skip
+row(
+    "solve_triangular",
+    [F(3, 3, fix=regular), F(3)],
+    lambda a, b: scipy.linalg.solve_triangular(a, b, lower=True),
+    lower=True,
+    layouts=False,
+)
+row(
+    "eigh",
+    [F(2, 3, 3, fix=symmetric)],
+    lambda a: np.linalg.eigvalsh(a),
+    call=lambda a: ops.eigh((a + ops.swapaxes(a, -1, -2)) / 2.0)[0],
+    layouts=False,
+)
+row(
+    "eigh",
+    [F(3, 3, fix=symmetric)],
+    np.square,
+    call=lambda a: eigen_square((a + ops.swapaxes(a, -1, -2)) / 2.0),
+    layouts=False,
+    smooth=False,
+)
 row(
     "svd",
     [F(2, 4, 3)],
@@ -118,8 +143,16 @@ row("matrix_rank", [F(3, 4)], np.linalg.matrix_rank, grad=False)
 for order in (None, 1, 2, 3, 0, np.inf, -np.inf):
     row("norm", [F(3, 4)], lambda x, o=order: np.linalg.norm(x, o, 1), ord=order, axis=1, grad=order != 0)
 for order in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
-    row("norm", [F(2, 4, 3)], lambda x, o=order: np.linalg.norm(x, o, (1, 2), keepdims=True), ord=order, axis=(1, 2),
-        keepdims=True, smooth=False, layouts=False)  # fmt: skip
+    row(
+        "norm",
+        [F(2, 4, 3)],
+        lambda x, o=order: np.linalg.norm(x, o, (1, 2), keepdims=True),
+        ord=order,
+        axis=(1, 2),
+        keepdims=True,
+        smooth=False,
+        layouts=False,
+    )
 
 
 def eigen_square(a):

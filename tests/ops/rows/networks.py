@@ -75,9 +75,14 @@ def conv_transpose(y, w, output, low, strides=1, dilation_rate=1):
 
 
 for padding, stride, dilation in [("valid", 1, 1), ("same", 2, 1), ("causal", 1, 2)]:
-    row("conv", [F(2, 7, 4), F(3, 4, 3)],
-        lambda x, w, p=padding, s=stride, d=dilation: conv(x, w, s, p, d), strides=stride, padding=padding,
-        dilation_rate=dilation)  # fmt: skip
+    row(
+        "conv",
+        [F(2, 7, 4), F(3, 4, 3)],
+        lambda x, w, p=padding, s=stride, d=dilation: conv(x, w, s, p, d),
+        strides=stride,
+        padding=padding,
+        dilation_rate=dilation,
+    )
 row(
     "conv",
     [F(2, 6, 5, 4), F(3, 2, 4, 3)],
@@ -115,8 +120,12 @@ row(
     padding="same",
 )
 row("depthwise_conv", [F(2, 3, 6), F(3, 3, 2)], first(depthwise), data_format="channels_first")
-row("separable_conv", [F(2, 5, 5, 3), F(2, 2, 3, 2), F(1, 1, 6, 4)], lambda x, d, p: conv(depthwise(x, d, 1, "same"), p),
-    padding="same")  # fmt: skip
+row(
+    "separable_conv",
+    [F(2, 5, 5, 3), F(2, 2, 3, 2), F(1, 1, 6, 4)],
+    lambda x, d, p: conv(depthwise(x, d, 1, "same"), p),
+    padding="same",
+)
 row(
     "conv_transpose",
     [F(2, 4, 3), F(3, 2, 3)],
@@ -125,18 +134,34 @@ row(
     padding="same",
 )
 row("conv_transpose", [F(2, 4, 3), F(2, 2, 3)], lambda y, w: conv_transpose(y, w, (12,), (0,), 3), strides=3)
-row("conv_transpose", [F(2, 3, 4, 2), F(3, 4, 3, 2)], lambda y, w: conv_transpose(y, w, (6, 8), (0, 1), 2), strides=2,
-    padding="same")  # fmt: skip
-row("conv_transpose", [F(2, 3, 2), F(4, 3, 2)], lambda y, w: conv_transpose(y, w, (5,), (1,), 2), strides=2, padding="same",
-    output_padding=1)  # fmt: skip
+row(
+    "conv_transpose",
+    [F(2, 3, 4, 2), F(3, 4, 3, 2)],
+    lambda y, w: conv_transpose(y, w, (6, 8), (0, 1), 2),
+    strides=2,
+    padding="same",
+)
+row(
+    "conv_transpose",
+    [F(2, 3, 2), F(4, 3, 2)],
+    lambda y, w: conv_transpose(y, w, (5,), (1,), 2),
+    strides=2,
+    padding="same",
+    output_padding=1,
+)
 row(
     "conv_transpose",
     [F(1, 2, 3, 2, 2), F(2, 2, 2, 3, 2)],
     lambda y, w: conv_transpose(y, w, (3, 4, 3), (0, 0, 0)),
     smooth=False,
 )
-row("conv_transpose", [F(2, 2, 4), F(3, 3, 2)], first(lambda y, w: conv_transpose(y, w, (8,), (0,), 1, 2)), dilation_rate=2,
-    data_format="channels_first")  # fmt: skip
+row(
+    "conv_transpose",
+    [F(2, 2, 4), F(3, 3, 2)],
+    first(lambda y, w: conv_transpose(y, w, (8,), (0,), 1, 2)),
+    dilation_rate=2,
+    data_format="channels_first",
+)
 
 
 def max_pool(x, size, stride, padding="valid"):
@@ -152,8 +177,15 @@ def average_pool(x, size, stride, padding="valid"):
 for name, reference in [("max_pool", max_pool), ("average_pool", average_pool)]:
     row(name, [F(2, 7, 3)], lambda x, f=reference: f(x, 3, 2, "same"), pool_size=3, strides=2, padding="same")
     row(name, [F(2, 5, 6, 3)], lambda x, f=reference: f(x, (2, 3), (2, 3)), pool_size=(2, 3))
-    row(name, [F(2, 3, 5, 6)], first(lambda x, f=reference: f(x, 2, 1, "same")), pool_size=2, strides=1, padding="same",
-        data_format="channels_first")  # fmt: skip
+    row(
+        name,
+        [F(2, 3, 5, 6)],
+        first(lambda x, f=reference: f(x, 2, 1, "same")),
+        pool_size=2,
+        strides=1,
+        padding="same",
+        data_format="channels_first",
+    )
     row(name, [F(1, 4, 5, 4, 2)], lambda x, f=reference: f(x, 2, 2), pool_size=2)
 
 
@@ -183,13 +215,25 @@ def normal(x, axes, epsilon, center=True):
 
 X = F(2, 3, 4)
 POSITIVE = F(4, low=0.5)
-row("batch_normalization", [X, F(4), POSITIVE, F(4), F(4)],
+row(
+    "batch_normalization",
+    [X, F(4), POSITIVE, F(4), F(4)],
     lambda x, m, v, o, s: (x - m) / np.sqrt(v + 1e-3) * s + o,
-    call=lambda x, m, v, o, s: ops.batch_normalization(x, m, v, -1, o, s))  # fmt: skip
-row("batch_normalization", [X, F(3), F(3, low=0.5)], lambda x, m, v: (x - m[:, None]) / np.sqrt(v[:, None] + 0.1), axis=1,
-    epsilon=0.1)  # fmt: skip
-row("batch_norm_training", [X, F(4), F(4)],
-    lambda x, s, o: (normal(x, (0, 1), 1e-3) * s + o, x.mean((0, 1)), x.var((0, 1))), layouts=False)  # fmt: skip
+    call=lambda x, m, v, o, s: ops.batch_normalization(x, m, v, -1, o, s),
+)
+row(
+    "batch_normalization",
+    [X, F(3), F(3, low=0.5)],
+    lambda x, m, v: (x - m[:, None]) / np.sqrt(v[:, None] + 0.1),
+    axis=1,
+    epsilon=0.1,
+)
+row(
+    "batch_norm_training",
+    [X, F(4), F(4)],
+    lambda x, s, o: (normal(x, (0, 1), 1e-3) * s + o, x.mean((0, 1)), x.var((0, 1))),
+    layouts=False,
+)
 row("layer_normalization", [X, F(4), F(4)], lambda x, g, b: normal(x, -1, 1e-3) * g + b, epsilon=1e-3)
 row("layer_normalization", [X], lambda x: normal(x, (1, 2), 1e-3), axis=(1, 2), epsilon=1e-3)
 row("layer_normalization", [X, F(3)], lambda x, g: normal(x, 1, 1e-3) * g[:, None], axis=1, epsilon=1e-3)
@@ -203,8 +247,13 @@ def group_normal(x, scale, offset):
 
 
 row("group_normalization", [X, F(4), F(4)], group_normal, groups=2)
-row("group_normalization", [F(2, 4, 3)], lambda x: np.moveaxis(group_normal(np.moveaxis(x, 1, 2), 1, 0), 2, 1), groups=2,
-    axis=1)  # fmt: skip
+row(
+    "group_normalization",
+    [F(2, 4, 3)],
+    lambda x: np.moveaxis(group_normal(np.moveaxis(x, 1, 2), 1, 0), 2, 1),
+    groups=2,
+    axis=1,
+)
 for order in (1, 2, 3):
     row("normalize", [X], lambda x, o=order: x / np.linalg.norm(x, o, 1, keepdims=True), axis=1, order=order)
 
@@ -221,10 +270,19 @@ row(
     axis=0,
 )
 LABELS = I(3, low=0, high=4)
-row("sparse_categorical_crossentropy", [LABELS, P], lambda t, p: -np.log((p / p.sum(-1, keepdims=True))[range(3), t]),
-    layouts=False)  # fmt: skip
-row("sparse_categorical_crossentropy", [LABELS, F(3, 4)], lambda t, x: -special.log_softmax(x, -1)[range(3), t],
-    from_logits=True, layouts=False)  # fmt: skip
+row(
+    "sparse_categorical_crossentropy",
+    [LABELS, P],
+    lambda t, p: -np.log((p / p.sum(-1, keepdims=True))[range(3), t]),
+    layouts=False,
+)
+row(
+    "sparse_categorical_crossentropy",
+    [LABELS, F(3, 4)],
+    lambda t, x: -special.log_softmax(x, -1)[range(3), t],
+    from_logits=True,
+    layouts=False,
+)
 row(
     "one_hot",
     [I(2, 3, low=-1, high=5)],
@@ -245,20 +303,31 @@ def ctc(target, x, target_length, length):
     """Sums over all label paths by brute force."""
     logs = special.log_softmax(x, -1)
     result = []
-    for t, l, n, steps in zip(target, logs, target_length, length, strict=True):
+    for t, log, n, steps in zip(target, logs, target_length, length, strict=True):
         total = -np.inf
         for path in itertools.product(range(x.shape[-1]), repeat=int(steps)):
             merged = [k for k, _ in itertools.groupby(path) if k != 0]
             if merged == list(t[:n]):
-                total = np.logaddexp(total, sum(l[i, k] for i, k in enumerate(path)))
+                total = np.logaddexp(total, sum(log[i, k] for i, k in enumerate(path)))
         result.append(-total)
     return np.array(result)
 
 
-row("ctc_loss", [I(2, 2, low=1, high=3), F(2, 4, 3), I(2, low=1, high=3), I(2, low=4, high=5)], ctc, layouts=False, smooth=False,
-    tolerance=1e-8)  # fmt: skip
-row("ctc_decode", [F(2, 4, 3)], lambda x: (greedy(x), -x.max(-1).sum(-1, keepdims=True)),
-    call=lambda x: ops.ctc_decode(x, [4, 4]), layouts=False)  # fmt: skip
+row(
+    "ctc_loss",
+    [I(2, 2, low=1, high=3), F(2, 4, 3), I(2, low=1, high=3), I(2, low=4, high=5)],
+    ctc,
+    layouts=False,
+    smooth=False,
+    tolerance=1e-8,
+)
+row(
+    "ctc_decode",
+    [F(2, 4, 3)],
+    lambda x: (greedy(x), -x.max(-1).sum(-1, keepdims=True)),
+    call=lambda x: ops.ctc_decode(x, [4, 4]),
+    layouts=False,
+)
 
 
 def greedy(x):
@@ -290,10 +359,19 @@ row(
     [Q, F(2, 5, 1, 4), F(2, 5, 1, 3), F(2, 1, 3, 5)],
     lambda q, k, v, b: attention(q, k, v, bias=b),
 )
-row("dot_product_attention", [Q, K, V, B(2, 1, 3, 5)], lambda q, k, v, m: attention(q, k, v, m | (np.arange(5) == 0)),
-    call=lambda q, k, v, m: ops.dot_product_attention(q, k, v, mask=ops.logical_or(m, ops.arange(5) == 0)))  # fmt: skip
-row("dot_product_attention", [Q, Q, Q], lambda q, k, v: attention(q, k, v, causal=True, cap=0.7), is_causal=True,
-    attn_logits_soft_cap=0.7)  # fmt: skip
+row(
+    "dot_product_attention",
+    [Q, K, V, B(2, 1, 3, 5)],
+    lambda q, k, v, m: attention(q, k, v, m | (np.arange(5) == 0)),
+    call=lambda q, k, v, m: ops.dot_product_attention(q, k, v, mask=ops.logical_or(m, ops.arange(5) == 0)),
+)
+row(
+    "dot_product_attention",
+    [Q, Q, Q],
+    lambda q, k, v: attention(q, k, v, causal=True, cap=0.7),
+    is_causal=True,
+    attn_logits_soft_cap=0.7,
+)
 
 
 def lstm(x, kernel, recurrent, bias, hidden, cell):
@@ -326,10 +404,20 @@ row(
     go_backwards=True,
 )
 row("gru", [F(2, 3, 4), F(4, 6), F(2, 6), F(2, 6), F(2, 2)], gru)
-row("bias_activation", [F(3, 4), F(4)], lambda x, b: special.expit(x + b), name_="sigmoid",
-    call=lambda x, b, name_: ops.bias_activation(x, b, name_))  # fmt: skip
-for kind, f in [("linear", lambda x: x), ("relu", lambda x: np.maximum(x, 0)), ("tanh", np.tanh),
-                ("gelu", lambda x: x * special.ndtr(x)), ("silu", lambda x: x * special.expit(x))]:  # fmt: skip
+row(
+    "bias_activation",
+    [F(3, 4), F(4)],
+    lambda x, b: special.expit(x + b),
+    name_="sigmoid",
+    call=lambda x, b, name_: ops.bias_activation(x, b, name_),
+)
+for kind, f in [
+    ("linear", lambda x: x),
+    ("relu", lambda x: np.maximum(x, 0)),
+    ("tanh", np.tanh),
+    ("gelu", lambda x: x * special.ndtr(x)),
+    ("silu", lambda x: x * special.expit(x)),
+]:
     row(
         "bias_activation",
         [F(3, 4), F(4)],
@@ -345,8 +433,15 @@ def unfold(x, size, stride, dilation, padding):
     return laid_out.transpose(0, 5, 3, 4, 1, 2).reshape(b, c * m * n, h * w)
 
 
-row("unfold", [F(2, 3, 6, 5)], lambda x: unfold(x, (2, 3), 2, (2, 1), 1), kernel_size=(2, 3), stride=2, dilation=(2, 1),
-    padding=1)  # fmt: skip
+row(
+    "unfold",
+    [F(2, 3, 6, 5)],
+    lambda x: unfold(x, (2, 3), 2, (2, 1), 1),
+    kernel_size=(2, 3),
+    stride=2,
+    dilation=(2, 1),
+    padding=1,
+)
 
 
 def fold(x):
@@ -367,8 +462,16 @@ def to_space(x, b=2):
 
 
 row("depth_to_space", [F(2, 2, 3, 8)], to_space, block_size=2)
-row("depth_to_space", [F(2, 8, 2, 3)],
-    lambda x: x.reshape(2, 2, 2, 2, 2, 3).transpose(0, 1, 4, 2, 5, 3).reshape(2, 2, 4, 6), block_size=2,
-    data_format="channels_first")  # fmt: skip
-row("space_to_depth", [F(2, 2, 3, 8, fix=to_space)],
-    lambda y: y.reshape(2, 2, 2, 3, 2, 2).transpose(0, 1, 3, 2, 4, 5).reshape(2, 2, 3, 8), block_size=2)  # fmt: skip
+row(
+    "depth_to_space",
+    [F(2, 8, 2, 3)],
+    lambda x: x.reshape(2, 2, 2, 2, 2, 3).transpose(0, 1, 4, 2, 5, 3).reshape(2, 2, 4, 6),
+    block_size=2,
+    data_format="channels_first",
+)
+row(
+    "space_to_depth",
+    [F(2, 2, 3, 8, fix=to_space)],
+    lambda y: y.reshape(2, 2, 2, 3, 2, 2).transpose(0, 1, 3, 2, 4, 5).reshape(2, 2, 3, 8),
+    block_size=2,
+)

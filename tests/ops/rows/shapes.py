@@ -28,8 +28,12 @@ for turns in range(4):
 row("roll", [X], lambda x: np.roll(x, 5), shift=5)
 row("roll", [X], lambda x: np.roll(x, (1, -1), (0, 2)), shift=(1, -1), axis=(0, 2))
 for name, reference, axis in [("concatenate", np.concatenate, 1), ("stack", np.stack, 1)]:
-    row(name, [M, M], lambda a, b, f=reference, i=axis: f([a, b], axis=i),
-        call=lambda a, b, f=getattr(ops, name), i=axis: f([a, b], axis=i))  # fmt: skip
+    row(
+        name,
+        [M, M],
+        lambda a, b, f=reference, i=axis: f([a, b], axis=i),
+        call=lambda a, b, f=getattr(ops, name), i=axis: f([a, b], axis=i),
+    )
 for name, reference in [("hstack", np.hstack), ("vstack", np.vstack), ("dstack", np.dstack)]:
     row(name, [V, V], lambda a, b, f=reference: f([a, b]), call=lambda a, b, f=getattr(ops, name): f([a, b]))
     row(name, [X, X], lambda a, b, f=reference: f([a, b]), call=lambda a, b, f=getattr(ops, name): f([a, b]))
@@ -58,8 +62,13 @@ for mode in ("reflect", "symmetric", "edge", "wrap"):
 row("take", [X, I(2, 2, low=-3, high=3)], lambda x, i: np.take(x, i, 1), axis=1)
 row("take", [X, I(5, low=0, high=24)], np.take)
 row("take_along_axis", [M, I(3, 2, low=-4, high=4)], lambda x, i: np.take_along_axis(x, i, 1), axis=1)
-row("take_along_axis", [M, I(1, 2, low=0, high=4)], lambda x, i: np.take_along_axis(x, np.broadcast_to(i, (3, 2)), 1), axis=1,
-    layouts=False)  # fmt: skip
+row(
+    "take_along_axis",
+    [M, I(1, 2, low=0, high=4)],
+    lambda x, i: np.take_along_axis(x, np.broadcast_to(i, (3, 2)), 1),
+    axis=1,
+    layouts=False,
+)
 row("get_item", [X], lambda x: x[1, ::-2, None, 1:3], key=(1, slice(None, None, -2), None, slice(1, 3)))
 row("get_item", [X], lambda x: x[..., [0, 2, 2]], key=(..., [0, 2, 2]))
 row("where", [I(3, 4, low=0, high=2)], np.where)
@@ -90,13 +99,27 @@ def updated(base, indices, values, operation):
 
 row("scatter", [I(6, 1, low=0, high=5), F(6, 4)], scattered, shape=(5, 4), layouts=False)
 PLACES = I(2, 2, low=0, high=3)
-for reduction, operation in [(None, lambda a, b: b), ("add", np.add), ("mul", np.multiply), ("max", np.maximum),
-                             ("min", np.minimum)]:  # fmt: skip
-    row("scatter_update", [X, I(2, 2, fix=lambda x: np.array([[0, 2], [1, 1]], np.int32)), F(2, 4)],
-        lambda x, i, u, f=operation: updated(x, i, u, f), reduction=reduction, layouts=False)  # fmt: skip
+for reduction, operation in [
+    (None, lambda a, b: b),
+    ("add", np.add),
+    ("mul", np.multiply),
+    ("max", np.maximum),
+    ("min", np.minimum),
+]:
+    row(
+        "scatter_update",
+        [X, I(2, 2, fix=lambda x: np.array([[0, 2], [1, 1]], np.int32)), F(2, 4)],
+        lambda x, i, u, f=operation: updated(x, i, u, f),
+        reduction=reduction,
+        layouts=False,
+    )
 row("slice", [X], lambda x: x[1:2, 0:2, 2:4], start_indices=(1, 0, 2), shape=(1, 2, -1))
-row("slice_update", [X, F(1, 2, 2)], lambda x, u: updated_block(x, u),
-    call=lambda x, u: ops.slice_update(x, (1, 0, 2), u))  # fmt: skip
+row(
+    "slice_update",
+    [X, F(1, 2, 2)],
+    lambda x, u: updated_block(x, u),
+    call=lambda x, u: ops.slice_update(x, (1, 0, 2), u),
+)
 
 
 def updated_block(x, u):
@@ -118,12 +141,24 @@ row("meshgrid", [V, F(3), F(2)], lambda a, b, c: np.meshgrid(a, b, c, indexing="
 row("linspace", [V, V], lambda a, b: np.linspace(a, b, 5, axis=1), num=5, axis=1)
 row("linspace", [V, V], lambda a, b: np.linspace(a, b, 5, endpoint=False), num=5, endpoint=False)
 row("logspace", [V, V], lambda a, b: np.logspace(a, b, 4, base=2.0), num=4, base=2.0, dtype="float64")
-row("geomspace", [F(4, low=0.5), F(4, low=0.5)], lambda a, b: np.geomspace(a, b, 4), num=4, dtype="float64",
-    layouts=False, tolerance=1e-9)  # fmt: skip
+row(
+    "geomspace",
+    [F(4, low=0.5), F(4, low=0.5)],
+    lambda a, b: np.geomspace(a, b, 4),
+    num=4,
+    dtype="float64",
+    layouts=False,
+    tolerance=1e-9,
+)
 row("vander", [V], lambda x: np.vander(x, 3), N=3)
 row("vander", [V], lambda x: np.vander(x, increasing=True), increasing=True)
-row("extract_sequences", [F(2, 9)], lambda x: np.stack([x[:, i : i + 4] for i in range(0, 6, 2)], 1), sequence_length=4,
-    sequence_stride=2)  # fmt: skip
+row(
+    "extract_sequences",
+    [F(2, 9)],
+    lambda x: np.stack([x[:, i : i + 4] for i in range(0, 6, 2)], 1),
+    sequence_length=4,
+    sequence_stride=2,
+)
 row("convert_to_tensor", [X], lambda x: x)
 row("array", [X], lambda x: x)
 row("stop_gradient", [X], lambda x: x, grad=False)
@@ -157,6 +192,10 @@ row(
     lambda x: np.cumprod(x, 0),
     call=lambda x: ops.associative_scan(ops.multiply, x),
 )
-row("associative_scan", [F(5, 3)], lambda x: np.cumsum(x[:, ::-1], 1)[:, ::-1],
-    call=lambda x: ops.associative_scan(ops.add, x, reverse=True, axis=1))  # fmt: skip
+row(
+    "associative_scan",
+    [F(5, 3)],
+    lambda x: np.cumsum(x[:, ::-1], 1)[:, ::-1],
+    call=lambda x: ops.associative_scan(ops.add, x, reverse=True, axis=1),
+)
 row("vectorize", [M, V], lambda a, b: a * b, call=lambda a, b: ops.vectorize(lambda x, y: x * y)(a, b))
