@@ -21,14 +21,20 @@ ROOT = Path(__file__).parents[1]
 def in_a_process(code: str, **environment: str) -> str:
     """What a fresh interpreter prints."""
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **environment}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
     )
     return result.stdout
 
 
 def spread(values: list[float]) -> str:
     values = sorted(values)
-    return f"median {statistics.median(values):.3g}, {values[0]:.3g} to {values[-1]:.3g} over {len(values)} runs"
+    return (
+        f"median {statistics.median(values):.3g}, {values[0]:.3g} to {values[-1]:.3g} over {len(values)} runs"
+    )
 
 
 def wheel() -> None:

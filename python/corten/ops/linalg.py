@@ -317,12 +317,31 @@ def pinv(x: TensorLike, rcond: float | None = None) -> Tensor:
     if x.size == 0:
         return transposed(x)
     cut = max(x.shape[-2:]) * _EPSILON[x.dtype] * 10 if rcond is None else float(rcond)
-    u, s, vt = _core.svd(x, False)
-    bound = _core.binary("multiply", _core.reduce("max", s.detach(), -1, True), cut)
+    u, s, vt = _core.svd(x.detach(), False)
+    bound = _core.binary("multiply", _core.reduce("max", s, -1, True), cut)
     kept = _core.compare("greater", s, bound)
     inverse = _core.where(kept, _core.unary("reciprocal", _core.where(kept, s, 1.0)), 0.0)
     scaled = _core.binary("multiply", transposed(vt), _core.expand_dims(inverse, inverse.ndim - 1))
-    return _core.matmul(scaled, transposed(u))
+    result = _core.matmul(scaled, transposed(u))
+    if not x.requires_grad:
+        return result
+    # Through the decomposition, equal singular values would divide by 0: the pseudo-inverse has a
+    # derivative in terms of itself (Golub and Pereyra).
+
+    def backward(upstream: list[Tensor]) -> list[Tensor]:
+        return [_pinv_gradient(x, pinv(x, rcond), upstream[0])]
+
+    return _core.custom_node([result], [x], backward)[0]
+
+
+def _pinv_gradient(x: Tensor, inverse: Tensor, upstream: Tensor) -> Tensor:
+    product = _core.matmul
+    back, turned = transposed(inverse), transposed(upstream)
+    left = _core.binary("subtract", turned, product(product(x, inverse), turned))
+    right = _core.binary("subtract", turned, product(turned, product(inverse, x)))
+    total = product(left, product(inverse, back))
+    total = _core.binary("subtract", total, product(product(back, upstream), back))
+    return _core.binary("add", total, product(product(back, inverse), right))
 
 
 @op
@@ -431,10 +450,14 @@ def _vector_norm(x: Tensor, order: Any, axis: int, keepdims: bool) -> Tensor:
         return _core.reduce("sum", _core.cast(_core.compare("not_equal", x, 0.0), x.dtype), axis, keepdims)
     if order == 1:
         return _core.reduce("sum", size, axis, keepdims)
-    total = _core.reduce("sum", _core.binary("power", size, float(order)), axis, keepdims)
+    # Zeros are set apart: below order 1 their slope is infinite, and 0 is the usual subgradient.
+    nothing = _core.compare("equal", size, 0.0)
+    powers = _core.binary("power", _core.where(nothing, 1.0, size), float(order))
+    powers = _core.where(nothing, 0.0 if order > 0 else math.inf, powers)
+    total = _core.reduce("sum", powers, axis, keepdims)
     zero = _core.compare("equal", total, 0.0)
     root = _core.binary("power", _core.where(zero, 1.0, total), 1.0 / order)
-    return _core.where(zero, 0.0 if order > 0 else math.inf, root)
+    return _core.where(zero, 0.0, root)
 
 
 def _matrix_norm(x: Tensor, order: Any, axes: tuple[int, ...], keepdims: bool) -> Tensor:
