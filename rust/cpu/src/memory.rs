@@ -499,7 +499,7 @@ impl std::fmt::Debug for Buffer {
 /// # Panics
 /// If the layout reaches outside the buffer, which is a mistake of the caller, not of the user.
 #[inline]
-pub fn elements<'a, T: Element>(x: In<'a>) -> &'a [T] {
+pub fn elements<T: Element>(x: In<'_>) -> &[T] {
     debug_assert_eq!(x.dtype.size(), size_of::<T>());
     let slice = x.buffer.as_slice::<T>();
     if let Some((_, end)) = x.layout.bounds() {
@@ -510,7 +510,7 @@ pub fn elements<'a, T: Element>(x: In<'a>) -> &'a [T] {
 
 /// The elements of a view as one slice, if they lie row-major without gaps.
 #[inline]
-pub fn contiguous<'a, T: Element>(x: In<'a>) -> Option<&'a [T]> {
+pub fn contiguous<T: Element>(x: In<'_>) -> Option<&[T]> {
     x.layout.is_contiguous().then(|| {
         let start = x.layout.offset();
         let len = x.layout.len();

@@ -229,6 +229,11 @@ impl Shared {
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether a chunk is left to claim.
+    fn has_work(&self) -> bool {
+        self.ticket.0.load(Ordering::Relaxed) as u32 != 0
+    }
+
     /// Claims and runs one chunk; gives whether there was one.
     fn claim(&self) -> bool {
         let mut ticket = self.ticket.0.load(Ordering::Acquire);
@@ -239,20 +244,21 @@ impl Shared {
             }
             let total = self.total.load(Ordering::Relaxed);
             let halves = [self.work[0].load(Ordering::Relaxed), self.work[1].load(Ordering::Relaxed)];
-            match self.ticket.0.compare_exchange_weak(ticket, ticket - 1, Ordering::Acquire, Ordering::Acquire) {
-                Err(now) => ticket = now,
-                Ok(_) => {
-                    // SAFETY: the claim succeeded, so the job of this epoch is alive, the halves are those
-                    // its caller stored, and it waits for this chunk before it returns.
-                    let work: &Work<'_> = unsafe { &*std::mem::transmute::<[*mut (); 2], *const Work<'_>>(halves) };
-                    let chunk = total - left as usize;
-                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| work(chunk))) {
-                        self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
-                    }
-                    self.done.0.fetch_add(1, Ordering::Release);
-                    return true;
-                }
+            if let Err(now) =
+                self.ticket.0.compare_exchange_weak(ticket, ticket - 1, Ordering::Acquire, Ordering::Acquire)
+            {
+                ticket = now;
+                continue;
             }
+            // SAFETY: the claim succeeded, so the job of this epoch is alive, the halves are those its
+            // caller stored, and it waits for this chunk before it returns.
+            let work: &Work<'_> = unsafe { &*std::mem::transmute::<[*mut (); 2], *const Work<'_>>(halves) };
+            let chunk = total - left as usize;
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| work(chunk))) {
+                self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
+            }
+            self.done.0.fetch_add(1, Ordering::Release);
+            return true;
         }
     }
 
@@ -279,7 +285,7 @@ impl Shared {
                 continue;
             }
             let idle_since = Instant::now();
-            while self.ticket.0.load(Ordering::Relaxed) & 0xffff_ffff == 0 {
+            while !self.has_work() {
                 for _ in 0..16 {
                     std::hint::spin_loop();
                 }
@@ -297,7 +303,7 @@ impl Shared {
         self.sleepers.fetch_add(1, Ordering::Relaxed);
         // Either this thread sees the new ticket, or the caller sees this sleeper and takes the lock.
         fence(Ordering::SeqCst);
-        while self.ticket.0.load(Ordering::Relaxed) & 0xffff_ffff == 0 && !self.stop.load(Ordering::Relaxed) {
+        while !self.has_work() && !self.stop.load(Ordering::Relaxed) {
             guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
         self.sleepers.fetch_sub(1, Ordering::Relaxed);

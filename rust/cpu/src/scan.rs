@@ -48,6 +48,16 @@ struct Job {
 }
 
 impl Job {
+    /// Scans one dense row in place.
+    fn row<T: Number, O: Operation<T>>(&self, row: &mut [T]) {
+        let mut total = O::neutral();
+        let mut step = |x: &mut T| {
+            total = O::combine(total, x.lift());
+            *x = T::lower(total);
+        };
+        if self.reverse { row.iter_mut().rev().for_each(step) } else { row.iter_mut().for_each(&mut step) }
+    }
+
     /// Scans in place.
     fn run<T: Number, O: Operation<T>>(&self, data: &mut [T]) {
         let matrix = self.length * self.inner;
@@ -57,6 +67,11 @@ impl Job {
         let target = DisjointMut::new(data);
         parallel::for_ranges(jobs, grain, |range| {
             for job in range {
+                if self.inner == 1 {
+                    // SAFETY: jobs have disjoint rows.
+                    self.row::<T, O>(unsafe { target.range(job * matrix..(job + 1) * matrix) });
+                    continue;
+                }
                 let left = (job % blocks) * COLUMNS;
                 let width = COLUMNS.min(self.inner - left);
                 let first = job / blocks * matrix + left;

@@ -5,7 +5,7 @@
 
 use std::{mem::MaybeUninit, ops::Range};
 
-use corten_core::{Dims, Result};
+use corten_core::{Dims, Layout, Result};
 use smallvec::SmallVec;
 
 use crate::{
@@ -133,9 +133,12 @@ impl<const N: usize> Axes<N> {
 /// Work on a run of elements: operands, result, count. It reads and writes exactly that many elements.
 pub(crate) type Kernel<'a, const N: usize> = dyn Fn([*const u8; N], *mut u8, usize) + Sync + 'a;
 
+/// Rows at most this long that repeat are unrolled into scratch memory once.
+const PERIOD: usize = 512;
+
 /// Uninitialised, aligned scratch for one operand of a block.
 #[repr(align(64))]
-struct Scratch(MaybeUninit<[u8; BLOCK * 8]>);
+struct Scratch(MaybeUninit<[u8; (BLOCK + PERIOD) * 8]>);
 
 impl Scratch {
     const fn new() -> Self {
@@ -147,25 +150,54 @@ impl Scratch {
 }
 
 /// Where an operand's elements come from.
-#[derive(Clone, Copy)]
-struct Operand<'a> {
+struct Operand {
     base: *const u8,
     size: usize,
-    kind: Walk,
-    axes: &'a Axes<1>,
+    walk: Walk,
 }
 
-#[derive(Clone, Copy, PartialEq)]
 enum Walk {
     /// Row-major without gaps.
     Direct,
     /// One element for all positions.
     Constant,
-    Strided,
+    /// A short dense row, over and over.
+    Periodic(usize),
+    Strided(Axes<1>),
 }
 
 // SAFETY: operands are read only.
-unsafe impl Sync for Operand<'_> {}
+unsafe impl Sync for Operand {}
+
+/// Whether all positions of a view show one element.
+pub(crate) fn is_constant(layout: &Layout) -> bool {
+    layout.shape().iter().zip(layout.strides()).all(|(&dim, &stride)| dim == 1 || stride == 0)
+}
+
+impl Operand {
+    /// A copy that `map` makes of an operand stays in `copied` as long as the operand.
+    fn new(x: In<'_>, copied: &mut Option<Buffer>) -> Result<Self> {
+        let (base, size) = (start(x), x.dtype.size());
+        let operand = |walk| Ok(Self { base, size, walk });
+        if x.layout.is_contiguous() {
+            return operand(Walk::Direct);
+        }
+        if is_constant(x.layout) {
+            return operand(Walk::Constant);
+        }
+        let axes = coalesce(x.layout.shape(), [x.layout.strides()]);
+        let ([step], row) = (axes.step(), axes.row());
+        if step == 1 && axes.shape.len() == 2 && axes.strides[0] == [0] && row <= PERIOD {
+            return operand(Walk::Periodic(row));
+        }
+        if axes.len() >= COPY_FROM && step.unsigned_abs() > 1 && axes.shape.len() > 1 {
+            // Better walked in tiles.
+            let copy = copied.insert(copy::to_contiguous(x)?);
+            return Ok(Self { base: copy.as_ptr(), size, walk: Walk::Direct });
+        }
+        operand(Walk::Strided(axes))
+    }
+}
 
 /// Applies `kernel` to `N` operands of one shape; gives a new row-major buffer with elements of
 /// `out_size` bytes. `grain` is how many elements are worth a chunk.
@@ -231,56 +263,28 @@ fn map_strided<const N: usize>(
     grain: usize,
     kernel: &Kernel<'_, N>,
 ) -> Result<()> {
-    let shape = inputs[0].layout.shape();
     let len = inputs[0].layout.len();
-    let axes = inputs.map(|x| coalesce(shape, [x.layout.strides()]));
-    // Copies of operands that are better walked in tiles.
-    let mut copies: SmallVec<[Option<Buffer>; 3]> = SmallVec::new();
-    for k in 0..N {
-        let wide_step = axes[k].step()[0].unsigned_abs() > 1 && axes[k].shape.len() > 1;
-        copies.push(if len >= COPY_FROM && wide_step { Some(copy::to_contiguous(inputs[k])?) } else { None });
+    let mut copies: [Option<Buffer>; N] = [const { None }; N];
+    let mut operands: SmallVec<[Operand; 3]> = SmallVec::new();
+    for (x, copied) in inputs.into_iter().zip(&mut copies) {
+        operands.push(Operand::new(x, copied)?);
     }
-    let operands: [Operand<'_>; N] = std::array::from_fn(|k| Operand {
-        base: copies[k].as_ref().map_or_else(|| start(inputs[k]), Buffer::as_ptr),
-        size: inputs[k].dtype.size(),
-        kind: if copies[k].is_some() || inputs[k].layout.is_contiguous() {
-            Walk::Direct
-        } else if axes[k].shape.len() == 1 && axes[k].step()[0] == 0 {
-            Walk::Constant
-        } else {
-            Walk::Strided
-        },
-        axes: &axes[k],
-    });
     // The rows that all strided operands share: blocks end where they end if they are long enough.
-    let row = operands
-        .iter()
-        .filter(|operand| operand.kind == Walk::Strided && operand.axes.row() >= DIRECT_ROW)
-        .map(|operand| operand.axes.row())
-        .min()
-        .unwrap_or(len);
+    let rows = operands.iter().filter_map(|operand| match &operand.walk {
+        Walk::Strided(axes) if axes.row() >= DIRECT_ROW => Some(axes.row()),
+        Walk::Strided(_) | Walk::Direct | Walk::Constant | Walk::Periodic(_) => None,
+    });
+    let row = rows.min().unwrap_or(len);
     let target = DisjointMut::new(out.as_mut_bytes());
     parallel::for_ranges(len, grain.min(32 * 1024), |range| {
         let mut scratch: [Scratch; N] = [const { Scratch::new() }; N];
-        for k in 0..N {
-            if operands[k].kind == Walk::Constant {
-                gather(operands[k], 0..BLOCK.min(range.len()), scratch[k].pointer());
-            }
+        for (operand, scratch) in operands.iter().zip(&mut scratch) {
+            operand.prepare(range.len(), scratch.pointer());
         }
         let mut at = range.start;
         while at < range.end {
             let n = BLOCK.min(range.end - at).min(row - at % row);
-            let sources = std::array::from_fn(|k| {
-                let operand = operands[k];
-                match operand.kind {
-                    Walk::Direct => operand.base.wrapping_add(at * operand.size),
-                    Walk::Constant => scratch[k].pointer().cast_const(),
-                    Walk::Strided => in_place(operand, at, n).unwrap_or_else(|| {
-                        gather(operand, at..at + n, scratch[k].pointer());
-                        scratch[k].pointer().cast_const()
-                    }),
-                }
-            });
+            let sources = std::array::from_fn(|k| operands[k].block(at, n, scratch[k].pointer()));
             // SAFETY: blocks do not overlap.
             let target = unsafe { target.range(at * out_size..(at + n) * out_size) };
             kernel(sources, target.as_mut_ptr(), n);
@@ -290,49 +294,68 @@ fn map_strided<const N: usize>(
     Ok(())
 }
 
-/// The address of `n` elements from position `at`, if they lie side by side.
-fn in_place(operand: Operand<'_>, at: usize, n: usize) -> Option<*const u8> {
-    let row = operand.axes.row();
-    if operand.axes.step()[0] != 1 || at % row + n > row {
-        return None;
-    }
-    let mut found = None;
-    operand.axes.for_rows(at..at + n, |[offset], _, _| {
-        found = Some(operand.base.wrapping_offset(offset * operand.size as isize));
-    });
-    found
-}
-
-/// Writes the elements of a range side by side.
-fn gather(operand: Operand<'_>, range: Range<usize>, target: *mut u8) {
-    // SAFETY: the range lies within the operand's shape, whose elements `start` found to be within the
-    // buffer; `target` has room for a block.
-    unsafe {
-        match operand.size {
-            1 => gather_as::<u8>(operand, range, target),
-            2 => gather_as::<u16>(operand, range, target),
-            4 => gather_as::<u32>(operand, range, target),
-            _ => gather_as::<u64>(operand, range, target),
+impl Operand {
+    /// Writes what serves all blocks of a chunk of `len` elements.
+    fn prepare(&self, len: usize, scratch: *mut u8) {
+        match &self.walk {
+            Walk::Direct | Walk::Strided(_) => {}
+            // SAFETY: the base is an element of the buffer, and the scratch holds a block.
+            Walk::Constant => unsafe { self.copy(self.base, 0, scratch, BLOCK.min(len)) },
+            Walk::Periodic(period) => {
+                let wanted = (BLOCK.min(len) + period).next_multiple_of(*period);
+                for at in (0..wanted).step_by(*period) {
+                    let n = (*period).min(BLOCK + PERIOD - at);
+                    // SAFETY: a row of the buffer; what does not fit into the scratch is cut off.
+                    unsafe { self.copy(self.base, 1, scratch.add(at * self.size), n) };
+                }
+            }
         }
     }
-}
 
-/// # Safety
-/// The range must lie within the operand's shape and `target` have room for it.
-unsafe fn gather_as<T: Copy>(operand: Operand<'_>, range: Range<usize>, target: *mut u8) {
-    let [step] = operand.axes.step();
-    let first = range.start;
-    if operand.kind == Walk::Constant {
-        // SAFETY: see the function.
-        unsafe { copy_row(operand.base.cast::<T>(), 0, target.cast::<T>(), range.len()) };
-        return;
+    /// The address of `n <= BLOCK` elements from position `at`, side by side: where they lie, or in scratch.
+    fn block(&self, at: usize, n: usize, scratch: *mut u8) -> *const u8 {
+        match &self.walk {
+            Walk::Direct => self.base.wrapping_add(at * self.size),
+            Walk::Constant => scratch,
+            Walk::Periodic(period) => scratch.wrapping_add(at % period * self.size),
+            Walk::Strided(axes) => {
+                let [step] = axes.step();
+                let row = axes.row();
+                if at % row + n <= row {
+                    let [offset] = axes.offset(at);
+                    let first = self.base.wrapping_offset(offset * self.size as isize);
+                    if step == 1 {
+                        return first;
+                    }
+                    // SAFETY: the elements are within one row of the buffer; the scratch holds a block.
+                    unsafe { self.copy(first, step, scratch, n) };
+                } else {
+                    axes.for_rows(at..at + n, |[offset], here, count| {
+                        let first = self.base.wrapping_offset(offset * self.size as isize);
+                        // SAFETY: as above.
+                        unsafe { self.copy(first, step, scratch.add((here - at) * self.size), count) };
+                    });
+                }
+                scratch
+            }
+        }
     }
-    operand.axes.for_rows(range, |[offset], at, n| {
+
+    /// Copies `n` elements that lie `step` apart to `target`, side by side.
+    ///
+    /// # Safety
+    /// As for [`copy_row`] with the type of this size.
+    unsafe fn copy(&self, source: *const u8, step: isize, target: *mut u8, n: usize) {
         // SAFETY: see the function.
         unsafe {
-            copy_row(operand.base.cast::<T>().wrapping_offset(offset), step, target.cast::<T>().add(at - first), n);
+            match self.size {
+                1 => copy_row(source, step, target, n),
+                2 => copy_row(source.cast::<u16>(), step, target.cast(), n),
+                4 => copy_row(source.cast::<u32>(), step, target.cast(), n),
+                _ => copy_row(source.cast::<u64>(), step, target.cast(), n),
+            }
         }
-    });
+    }
 }
 
 /// Copies `n` elements that lie `step` apart to `target`, side by side.
@@ -344,7 +367,8 @@ pub(crate) unsafe fn copy_row<T: Copy>(source: *const T, step: isize, target: *m
     // SAFETY: see the function.
     unsafe {
         match step {
-            1 => std::ptr::copy_nonoverlapping(source, target, n),
+            1 if n >= 16 => std::ptr::copy_nonoverlapping(source, target, n),
+            1 => (0..n).for_each(|i| *target.add(i) = *source.add(i)),
             0 => std::slice::from_raw_parts_mut(target.cast::<MaybeUninit<T>>(), n).fill(MaybeUninit::new(*source)),
             _ => {
                 for i in 0..n {
@@ -357,7 +381,7 @@ pub(crate) unsafe fn copy_row<T: Copy>(source: *const T, step: isize, target: *m
 
 #[cfg(test)]
 mod tests {
-    use corten_core::{DType, Layout};
+    use corten_core::DType;
 
     use super::*;
 
@@ -428,6 +452,10 @@ mod tests {
             }
         }
         check_add(&Layout::contiguous(&[3, 1, 5]).expand(&[3, 4, 5]), &Layout::contiguous(&[4, 1]).expand(&[3, 4, 5]));
+        for width in [3, 300, 511, 512, 513] {
+            let repeated = Layout::contiguous(&[width]).expand(&[30, width]);
+            check_add(&repeated, &Layout::contiguous(&[30, width]));
+        }
         check_add(&Layout::contiguous(&[0, 5]), &Layout::contiguous(&[5]).expand(&[0, 5]));
         check_add(&Layout::contiguous(&[]), &Layout::contiguous(&[]));
     }

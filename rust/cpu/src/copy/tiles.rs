@@ -3,6 +3,8 @@
 
 use std::mem::MaybeUninit;
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd;
 use crate::{
     parallel,
     strided::{Axes, Bytes},
@@ -109,6 +111,9 @@ unsafe fn copy_tiles<T: Copy>(source: Bytes, target: Target, axes: &Axes<2>, axi
     let side = (TILE_BYTES / size_of::<T>()).clamp(16, 64);
     let (rows, columns) = (axes.shape[axis], axes.row());
     let ([row_from, row_to], [from, to]) = (axes.strides[axis], axes.step());
+    // Four-byte elements, dense on both sides, are transposed in registers.
+    #[cfg(target_arch = "x86_64")]
+    let wide = size_of::<T>() == 4 && row_from == 1 && to == 1 && simd::isa() >= simd::Isa::Avx2;
     // One job: a strip of `side` rows of one matrix, all columns.
     let strips = rows.div_ceil(side);
     let outer: Vec<usize> = (0..rank - 1).filter(|&other| other != axis).collect();
@@ -134,6 +139,11 @@ unsafe fn copy_tiles<T: Copy>(source: Bytes, target: Target, axes: &Axes<2>, axi
                 unsafe {
                     let source = source.at(0).cast::<T>().offset(a);
                     let target = target.get().cast::<T>().offset(b);
+                    #[cfg(target_arch = "x86_64")]
+                    if wide && height == side && width == side {
+                        transpose::square(source.cast(), from, target.cast(), row_to, side);
+                        continue;
+                    }
                     tile(source, (row_from, from), target, (row_to, to), height, width);
                 }
             }
@@ -160,16 +170,16 @@ unsafe fn tile<T: Copy>(
             let mut column = 0;
             while column + 8 <= width {
                 let mut square = [[MaybeUninit::<T>::uninit(); 8]; 8];
-                for j in 0..8 {
+                for (j, values) in square.iter_mut().enumerate() {
                     let line = source.offset(row as isize * row_from + (column + j) as isize * from);
-                    for i in 0..8 {
-                        square[i][j].write(*line.offset(i as isize * row_from));
+                    for (i, value) in values.iter_mut().enumerate() {
+                        value.write(*line.offset(i as isize * row_from));
                     }
                 }
-                for (i, values) in square.iter().enumerate() {
+                for i in 0..8 {
                     let line = target.offset((row + i) as isize * row_to + column as isize * to);
-                    for (j, value) in values.iter().enumerate() {
-                        *line.offset(j as isize * to) = value.assume_init();
+                    for (j, values) in square.iter().enumerate() {
+                        *line.offset(j as isize * to) = values[i].assume_init();
                     }
                 }
                 column += 8;
@@ -184,6 +194,66 @@ unsafe fn tile<T: Copy>(
         for i in row..height {
             let a = source.offset(i as isize * row_from);
             copy_line(a, from, target.offset(i as isize * row_to), to, width);
+        }
+    }
+}
+
+/// Transposes of 4-byte elements with AVX2.
+#[cfg(target_arch = "x86_64")]
+mod transpose {
+    use std::arch::x86_64::{
+        _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps,
+        _mm256_unpacklo_ps,
+    };
+
+    /// Transposes a square of `side` (a multiple of 16) elements whose lines lie these steps apart.
+    ///
+    /// # Safety
+    /// The CPU must have AVX2, and all elements must be valid.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn square(source: *const f32, from: isize, target: *mut f32, to: isize, side: usize) {
+        let side = side as isize;
+        // Sixteen by sixteen at a time: whole cache lines on both sides.
+        for row in (0..side).step_by(16) {
+            for column in (0..side).step_by(16) {
+                for (i, j) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+                    let (i, j) = (row + i, column + j);
+                    // SAFETY: within the square.
+                    unsafe { eight(source.offset(i + j * from), from, target.offset(i * to + j), to) };
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`square`].
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn eight(source: *const f32, from: isize, target: *mut f32, to: isize) {
+        // SAFETY: see the function.
+        let r: [_; 8] = std::array::from_fn(|i| unsafe { _mm256_loadu_ps(source.offset(i as isize * from)) });
+        let pair = |i: usize| (_mm256_unpacklo_ps(r[i], r[i + 1]), _mm256_unpackhi_ps(r[i], r[i + 1]));
+        let [(a, b), (c, d), (e, f), (g, h)] = [pair(0), pair(2), pair(4), pair(6)];
+        let low = [
+            _mm256_shuffle_ps::<0x44>(a, c),
+            _mm256_shuffle_ps::<0xee>(a, c),
+            _mm256_shuffle_ps::<0x44>(b, d),
+            _mm256_shuffle_ps::<0xee>(b, d),
+        ];
+        let high = [
+            _mm256_shuffle_ps::<0x44>(e, g),
+            _mm256_shuffle_ps::<0xee>(e, g),
+            _mm256_shuffle_ps::<0x44>(f, h),
+            _mm256_shuffle_ps::<0xee>(f, h),
+        ];
+        for i in 0..4 {
+            let (first, second) =
+                (_mm256_permute2f128_ps::<0x20>(low[i], high[i]), _mm256_permute2f128_ps::<0x31>(low[i], high[i]));
+            // SAFETY: see the function.
+            unsafe {
+                _mm256_storeu_ps(target.offset(i as isize * to), first);
+                _mm256_storeu_ps(target.offset((i as isize + 4) * to), second);
+            }
         }
     }
 }

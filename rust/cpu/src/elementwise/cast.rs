@@ -45,8 +45,23 @@ convert! {
     i16 => i64;
     i32 => i64, f32;
     i64 => u8, u16, u32, i8, i16, i32, f32, f64;
-    f32 => f64, i32, i64, u8;
+    f32 => f64, i64, u8;
     f64 => u8, u16, u32, u64, i8, i16, i32, i64, f32;
+}
+
+impl Map1 for Convert<f32, i32> {
+    type In = f32;
+    type Out = i32;
+    /// What `as` gives, in a form that becomes vector code.
+    #[inline(always)]
+    fn apply<const FMA: bool>(x: f32) -> i32 {
+        const LIMIT: f32 = 2_147_483_648.0;
+        let bounded = if x.abs() < LIMIT { x } else { 0.0 };
+        // SAFETY: the value is within the range of int32; NaN and large values became zero.
+        let near = unsafe { bounded.to_int_unchecked::<i32>() };
+        let high = if x >= LIMIT { i32::MAX } else { near };
+        if x <= -LIMIT { i32::MIN } else { high }
+    }
 }
 
 /// Whether a number is not zero.

@@ -4,12 +4,12 @@ use std::marker::PhantomData;
 
 use corten_core::{BinaryOp, UnaryOp};
 
-use super::is_constant;
 use crate::{
     In,
     math::single as fast,
     parallel::{GRAIN_CHEAP, GRAIN_DEAR},
     simd::map::{Loop2, Map2, loop2},
+    strided::is_constant,
 };
 
 trait Function {

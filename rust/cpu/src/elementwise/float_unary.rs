@@ -315,11 +315,12 @@ pub(super) fn polygamma(order: u32, x: In<'_>) -> Result<Buffer> {
 
 fn half_polygamma<H: corten_core::Element>(order: u32, x: In<'_>) -> Result<Buffer> {
     crate::strided::map([x], 2, GRAIN_DEAR / 16, &|[x], out, n| {
-        for i in 0..n {
-            // SAFETY: `map` gives `n` elements of each side.
-            unsafe {
-                *out.cast::<H>().add(i) = H::from_f64(special::polygamma(order, (*x.cast::<H>().add(i)).to_f64()))
-            };
+        // SAFETY: `map` gives `n` elements of each side.
+        let (x, out) = unsafe {
+            (std::slice::from_raw_parts(x.cast::<H>(), n), std::slice::from_raw_parts_mut(out.cast::<H>(), n))
+        };
+        for (to, x) in out.iter_mut().zip(x) {
+            *to = H::from_f64(special::polygamma(order, x.to_f64()));
         }
     })
 }

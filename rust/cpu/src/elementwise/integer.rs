@@ -90,7 +90,7 @@ macro_rules! unary_functions {
 unary_functions! {
     Neg: |x| -> T { T::ZERO.sub(x) };
     Abs: |x| -> T { x.abs() };
-    Sign: |x| -> T { if x > T::ZERO { T::ONE } else if x < T::ZERO { T::ZERO.sub(T::ONE) } else { T::ZERO } };
+    Sign: |x| -> T { x.clamp(T::ZERO.sub(T::ONE).min(T::ZERO), T::ONE) };
     Square: |x| -> T { x.mul(x) };
     Same: |x| -> T { x };
     Relu: |x| -> T { x.max(T::ZERO) };

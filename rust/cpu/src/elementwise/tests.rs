@@ -113,6 +113,7 @@ fn comparisons_and_selection() {
 #[test]
 fn casts() {
     assert_eq!(convert::<f32, i32>(&[1.9, -1.9, f32::NAN, 1e20]), [1, -1, 0, i32::MAX]);
+    assert_eq!(convert::<f32, i32>(&[-1e20, -2_147_483_648.0, 2_147_483_520.0]), [i32::MIN, i32::MIN, 2_147_483_520]);
     assert_eq!(convert::<i64, u8>(&[257, -1]), [1, 255]);
     assert_eq!(convert::<u64, i16>(&[u64::MAX, 3]), [-1, 3]);
     assert_eq!(convert::<u64, f64>(&[u64::MAX]), [u64::MAX as f64]);

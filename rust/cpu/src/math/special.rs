@@ -75,8 +75,11 @@ pub(crate) fn erfc(x: f64) -> f64 {
 pub(crate) fn erfinv(x: f64) -> f64 {
     const A: f64 = 0.147;
     let magnitude = x.abs();
-    if !(magnitude < 1.0) {
-        return if magnitude == 1.0 { f64::INFINITY.copysign(x) } else { f64::NAN };
+    if magnitude == 1.0 {
+        return f64::INFINITY.copysign(x);
+    }
+    if magnitude > 1.0 || x.is_nan() {
+        return f64::NAN;
     }
     let log = (-magnitude * magnitude).ln_1p();
     let half = 2.0 / (PI * A) + 0.5 * log;

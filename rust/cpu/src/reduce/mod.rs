@@ -177,7 +177,17 @@ impl<T: Number> Plan<T> {
         let [step] = self.kept.step();
         if count <= 2 * PIECE {
             let target = DisjointMut::new(out);
+            let dense = self.reduced.shape.len() == 1 && self.kept.shape.len() == 1 && step == count as isize;
             parallel::for_ranges(outputs, (PIECE / count).max(1), |range| {
+                if dense && count > 1 {
+                    let first = self.base.at(0).cast::<T>().wrapping_add(range.start * count);
+                    // SAFETY: rows follow one another from the base, within the buffer as `start` checked;
+                    // chunks do not overlap.
+                    let (data, target) =
+                        unsafe { (std::slice::from_raw_parts(first, range.len() * count), target.range(range)) };
+                    fold::rows::<T, O>(data, count, target, &finish);
+                    return;
+                }
                 self.kept.for_rows(range, |[offset], at, n| {
                     // SAFETY: chunks do not overlap.
                     let target = unsafe { target.range(at..at + n) };
@@ -305,21 +315,10 @@ fn arg_rows<T: Number, O: Operation<T>>(x: In<'_>) -> Result<Buffer> {
     let base = Bytes(strided::start(x));
     let target = DisjointMut::new(out.as_mut_slice::<i32>());
     parallel::for_ranges(outputs, (PIECE / length.max(1)).max(1), |range| {
-        // SAFETY: chunks do not overlap.
-        let target = unsafe { target.range(range.clone()) };
-        for (to, output) in target.iter_mut().zip(range) {
-            // SAFETY: the view is row-major with rows of this length, within the buffer.
-            let row = unsafe { std::slice::from_raw_parts(base.at(0).cast::<T>().add(output * length), length) };
-            let extreme = T::lower(fold::row::<T, O>(row));
-            // Only NaN differs from itself, and where there is one it is the extreme.
-            #[allow(clippy::eq_op)]
-            let found = if extreme == extreme {
-                row.iter().position(|x| *x == extreme)
-            } else {
-                row.iter().position(|x| *x != *x)
-            };
-            *to = found.unwrap_or(0) as i32;
-        }
+        let first = base.at(0).cast::<T>().wrapping_add(range.start * length);
+        // SAFETY: the view is row-major with rows of this length, within the buffer; chunks do not overlap.
+        let (data, target) = unsafe { (std::slice::from_raw_parts(first, range.len() * length), target.range(range)) };
+        fold::find_rows::<T, O>(data, length, target);
     });
     Ok(out)
 }
