@@ -83,11 +83,10 @@ class Table:
     def unknown(self, name: object) -> ValueError:
         """The error for a name that is not in the table."""
         # One name per thing: of 'glorotuniform' and 'glorot_uniform' the first one listed.
-        known = sorted(
-            {id(item): key for key, item in reversed(self.objects.items()) if key.islower()}.values()
-        )
+        first = {id(item): key for key, item in reversed(self.objects.items()) if key.islower()}
+        known = sorted(key for key in first.values() if key != self.kind)
         return ValueError(
-            f"Unknown {self.kind}: {name!r}.{suggestion(str(name), self.objects)}"
+            f"Unknown {self.kind}: {name!r}.{suggestion(str(name), known)}"
             f" Known names: {', '.join(known)}. Your own classes need"
             " `corten.saving.custom_object_scope` or `register_keras_serializable`."
         )

@@ -52,15 +52,24 @@ CASES = [
     ("MeanSquaredError", {}, TARGETS, PREDICTIONS, lambda: ((TARGETS - PREDICTIONS) ** 2).mean(-1)),
     ("MeanAbsoluteError", {}, TARGETS, PREDICTIONS, lambda: np.abs(TARGETS - PREDICTIONS).mean(-1)),
     (
-        "MeanAbsolutePercentageError", {}, TARGETS, PREDICTIONS,
+        "MeanAbsolutePercentageError",
+        {},
+        TARGETS,
+        PREDICTIONS,
         lambda: 100 * np.abs((TARGETS - PREDICTIONS) / TARGETS).mean(-1),
     ),
     (
-        "MeanSquaredLogarithmicError", {}, COUNTS, POSITIVE,
+        "MeanSquaredLogarithmicError",
+        {},
+        COUNTS,
+        POSITIVE,
         lambda: ((np.log1p(COUNTS) - np.log1p(POSITIVE)) ** 2).mean(-1),
     ),
     (
-        "Huber", {"delta": 0.7}, TARGETS, PREDICTIONS,
+        "Huber",
+        {"delta": 0.7},
+        TARGETS,
+        PREDICTIONS,
         lambda: np.where(
             np.abs(TARGETS - PREDICTIONS) <= 0.7,
             0.5 * (TARGETS - PREDICTIONS) ** 2,
@@ -70,26 +79,42 @@ CASES = [
     ("LogCosh", {}, TARGETS, PREDICTIONS, lambda: np.log(np.cosh(TARGETS - PREDICTIONS)).mean(-1)),
     ("CosineSimilarity", {}, TARGETS, PREDICTIONS, lambda: -(unit(TARGETS) * unit(PREDICTIONS)).sum(-1)),
     (
-        "KLDivergence", {}, PROBABILITIES[::-1].copy(), PROBABILITIES,
+        "KLDivergence",
+        {},
+        PROBABILITIES[::-1].copy(),
+        PROBABILITIES,
         lambda: (PROBABILITIES[::-1] * np.log(PROBABILITIES[::-1] / PROBABILITIES)).sum(-1),
     ),
     ("Poisson", {}, COUNTS, POSITIVE, lambda: (POSITIVE - COUNTS * np.log(POSITIVE + EPSILON)).mean(-1)),
     ("Hinge", {}, YES, PREDICTIONS, lambda: np.maximum(1 - signs(YES) * PREDICTIONS, 0).mean(-1)),
-    ("SquaredHinge", {}, YES, PREDICTIONS, lambda: (np.maximum(1 - signs(YES) * PREDICTIONS, 0) ** 2).mean(-1)),
     (
-        "CategoricalHinge", {}, ONE_HOT, PREDICTIONS,
-        lambda: np.maximum(
-            ((1 - ONE_HOT) * PREDICTIONS).max(-1) - (ONE_HOT * PREDICTIONS).sum(-1) + 1, 0
-        ),
+        "SquaredHinge",
+        {},
+        YES,
+        PREDICTIONS,
+        lambda: (np.maximum(1 - signs(YES) * PREDICTIONS, 0) ** 2).mean(-1),
+    ),
+    (
+        "CategoricalHinge",
+        {},
+        ONE_HOT,
+        PREDICTIONS,
+        lambda: np.maximum(((1 - ONE_HOT) * PREDICTIONS).max(-1) - (ONE_HOT * PREDICTIONS).sum(-1) + 1, 0),
     ),
     ("BinaryCrossentropy", {}, YES, CHANCES, lambda: binary(YES, CHANCES).mean(-1)),
     ("BinaryCrossentropy", {"from_logits": True}, YES, SCORES, lambda: binary(YES, CHANCES).mean(-1)),
     (
-        "BinaryCrossentropy", {"label_smoothing": 0.2}, YES, CHANCES,
+        "BinaryCrossentropy",
+        {"label_smoothing": 0.2},
+        YES,
+        CHANCES,
         lambda: binary(smooth(YES, 0.2, 2), CHANCES).mean(-1),
     ),
     (
-        "BinaryFocalCrossentropy", {"gamma": 1.5, "apply_class_balancing": True, "alpha": 0.3}, YES, CHANCES,
+        "BinaryFocalCrossentropy",
+        {"gamma": 1.5, "apply_class_balancing": True, "alpha": 0.3},
+        YES,
+        CHANCES,
         lambda: (
             (YES * 0.3 + (1 - YES) * 0.7)
             * (1 - (YES * CHANCES + (1 - YES) * (1 - CHANCES))) ** 1.5
@@ -97,33 +122,66 @@ CASES = [
         ).mean(-1),
     ),
     ("CategoricalCrossentropy", {}, ONE_HOT, PROBABILITIES, lambda: -np.log(picked(PROBABILITIES))),
-    ("CategoricalCrossentropy", {"from_logits": True}, ONE_HOT, SCORES, lambda: -np.log(picked(PROBABILITIES))),
     (
-        "CategoricalCrossentropy", {"label_smoothing": 0.1}, ONE_HOT, PROBABILITIES,
+        "CategoricalCrossentropy",
+        {"from_logits": True},
+        ONE_HOT,
+        SCORES,
+        lambda: -np.log(picked(PROBABILITIES)),
+    ),
+    (
+        "CategoricalCrossentropy",
+        {"label_smoothing": 0.1},
+        ONE_HOT,
+        PROBABILITIES,
         lambda: -(smooth(ONE_HOT, 0.1, 4) * np.log(PROBABILITIES)).sum(-1),
     ),
     (
-        "CategoricalFocalCrossentropy", {"alpha": 0.4, "gamma": 1.5}, ONE_HOT, PROBABILITIES,
+        "CategoricalFocalCrossentropy",
+        {"alpha": 0.4, "gamma": 1.5},
+        ONE_HOT,
+        PROBABILITIES,
         lambda: 0.4 * (1 - picked(PROBABILITIES)) ** 1.5 * -np.log(picked(PROBABILITIES)),
     ),
     ("SparseCategoricalCrossentropy", {}, LABELS, PROBABILITIES, lambda: -np.log(picked(PROBABILITIES))),
-    ("SparseCategoricalCrossentropy", {"from_logits": True}, LABELS, SCORES, lambda: -np.log(picked(PROBABILITIES))),
     (
-        "CategoricalGeneralizedCrossEntropy", {"q": 0.3}, LABELS, PROBABILITIES,
+        "SparseCategoricalCrossentropy",
+        {"from_logits": True},
+        LABELS,
+        SCORES,
+        lambda: -np.log(picked(PROBABILITIES)),
+    ),
+    (
+        "CategoricalGeneralizedCrossEntropy",
+        {"q": 0.3},
+        LABELS,
+        PROBABILITIES,
         lambda: (1 - picked(PROBABILITIES) ** 0.3) / 0.3,
     ),
     (
-        "Dice", {"axis": -1}, YES, CHANCES,
+        "Dice",
+        {"axis": -1},
+        YES,
+        CHANCES,
         lambda: 1 - 2 * (YES * CHANCES).sum(-1) / (YES.sum(-1) + CHANCES.sum(-1) + EPSILON),
     ),
     (
-        "Tversky", {"alpha": 0.3, "beta": 0.7, "axis": -1}, YES, CHANCES,
-        lambda: 1 - (YES * CHANCES).sum(-1) / (
-            (YES * CHANCES).sum(-1) + 0.3 * (YES * (1 - CHANCES)).sum(-1) + 0.7 * ((1 - YES) * CHANCES).sum(-1)
-            + EPSILON
+        "Tversky",
+        {"alpha": 0.3, "beta": 0.7, "axis": -1},
+        YES,
+        CHANCES,
+        lambda: (
+            1
+            - (YES * CHANCES).sum(-1)
+            / (
+                (YES * CHANCES).sum(-1)
+                + 0.3 * (YES * (1 - CHANCES)).sum(-1)
+                + 0.7 * ((1 - YES) * CHANCES).sum(-1)
+                + EPSILON
+            )
         ),
     ),
-]  # fmt: skip
+]
 IDS = [f"{name}-{'-'.join(settings) or 'default'}" for name, settings, *_ in CASES]
 
 

@@ -46,7 +46,7 @@ def test_one_hot_with_sparse():
 
 
 def test_class_numbers_with_binary_crossentropy():
-    with pytest.raises(ValueError, match="sparse_categorical_crossentropy.*sigmoid"):
+    with pytest.raises(ValueError, match=r"sparse_categorical_crossentropy.*sigmoid"):
         losses.BinaryCrossentropy()(np.arange(8), EVEN)
 
 

@@ -10,8 +10,22 @@ import corten
 from corten import ops, optimizers
 from corten.optimizers import schedules
 
-NAMES = ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw", "adamax", "nadam", "lion", "lamb", "ftrl",
-         "adafactor", "muon", "schedulefreeadamw"]  # fmt: skip
+NAMES = [
+    "sgd",
+    "rmsprop",
+    "adagrad",
+    "adadelta",
+    "adam",
+    "adamw",
+    "adamax",
+    "nadam",
+    "lion",
+    "lamb",
+    "ftrl",
+    "adafactor",
+    "muon",
+    "schedulefreeadamw",
+]
 
 
 def ones(shape=(2,)):
@@ -33,9 +47,19 @@ def test_variable_order_is_keras():
     optimizer.build([a, b])
     names = [variable.name for variable in optimizer.variables]
     assert names == [
-        "iteration", "learning_rate", "a_average", "a_gradient_accumulator", "b_average", "b_gradient_accumulator",
-        "a_momentum", "a_velocity", "b_momentum", "b_velocity", "a_velocity_hat", "b_velocity_hat",
-    ]  # fmt: skip
+        "iteration",
+        "learning_rate",
+        "a_average",
+        "a_gradient_accumulator",
+        "b_average",
+        "b_gradient_accumulator",
+        "a_momentum",
+        "a_velocity",
+        "b_momentum",
+        "b_velocity",
+        "a_velocity_hat",
+        "b_velocity_hat",
+    ]
 
 
 def test_learning_rate_can_be_set():
@@ -205,7 +229,7 @@ def test_multi_optimizer_routes_and_scales_rates():
 
 
 def test_unknown_names_and_arguments():
-    with pytest.raises(ValueError, match="Unknown optimizer: 'adma'. Did you mean 'adam'"):
+    with pytest.raises(ValueError, match=r"Unknown optimizer: 'adma'\. Did you mean 'adam'"):
         optimizers.get("adma")
     with pytest.raises(ValueError, match="An optimizer is given as"):
         optimizers.get(3)
