@@ -33,6 +33,10 @@ def test_dense_messages():
     layer(np.ones((2, 4), "float32"))
     with pytest.raises(ValueError, match="incompatible with the layer"):
         layer(np.ones((2, 5), "float32"))
+    flat = layers.Dense(3)
+    flat(np.ones((2, 12), "float32"))
+    with pytest.raises(ValueError, match=r"layers.Flatten\(\)"):
+        flat(np.ones((2, 4, 3), "float32"))
     with pytest.raises(ValueError, match="must be known"):
         layers.Dense(3)(corten.KerasTensor((None, None)))
     with pytest.raises(ValueError, match="relu"):

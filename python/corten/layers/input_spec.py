@@ -138,7 +138,7 @@ def _problem(spec: InputSpec, shape: tuple[int | None, ...], value: Any) -> str 
     ndim = len(shape)
     if spec.ndim is not None and not spec.allow_last_axis_squeeze and ndim != spec.ndim:
         if spec.shape is not None:
-            return f"expected shape={spec.shape}, found shape={shape}{_flatten_hint(spec, shape)}"
+            return f"expected shape={spec.shape}, found shape={shape}{_flatten_hint(_flat_size(spec), shape)}"
         return f"expected ndim={spec.ndim}, found ndim={ndim}. Full shape received: {shape}"
     if spec.max_ndim is not None and ndim > spec.max_ndim:
         return f"expected max_ndim={spec.max_ndim}, found ndim={ndim}"
@@ -153,6 +153,7 @@ def _problem(spec: InputSpec, shape: tuple[int | None, ...], value: Any) -> str 
             return (
                 f"expected axis {axis} of input shape to have value {size}, "
                 f"but received input with shape {shape}"
+                f"{_flatten_hint(size if axis == -1 else None, shape)}"
             )
     if spec.shape is not None:
         expected = spec.shape
@@ -165,19 +166,24 @@ def _problem(spec: InputSpec, shape: tuple[int | None, ...], value: Any) -> str 
             if want is not None and found is not None and want != found:
                 return (
                     f"expected shape={spec.shape}, found shape={tuple(value.shape)}"
-                    f"{_flatten_hint(spec, shape)}"
+                    f"{_flatten_hint(_flat_size(spec), shape)}"
                 )
     return None
 
 
-def _flatten_hint(spec: InputSpec, shape: tuple[int | None, ...]) -> str:
+def _flat_size(spec: InputSpec) -> int | None:
+    """Return how many numbers a sample has where the layer takes flat ones."""
+    return spec.shape[1] if spec.shape is not None and len(spec.shape) == 2 else None
+
+
+def _flatten_hint(wanted: int | None, shape: tuple[int | None, ...]) -> str:
     """Return the fix for the commonest mistake: images given to a model of flat vectors."""
-    if spec.shape is None or len(spec.shape) != 2 or len(shape) <= 2 or None in shape[1:]:
+    if wanted is None or len(shape) <= 2 or None in shape[1:]:
         return ""
     size = 1
     for length in shape[1:]:
         size *= length or 1
-    if size != spec.shape[1]:
+    if size != wanted:
         return ""
     return (
         f". Each sample has shape {shape[1:]}; the model wants {size} numbers: start the model "
