@@ -129,6 +129,16 @@ class DTypePolicyMap(DTypePolicy):
             raise ValueError(f"DTypePolicyMap: path {path!r} already has policy {self._map[path]}.")
         self._map[path] = get(policy)
 
+    def replace(self, path: str, policy: Any) -> None:
+        """Set the policy of a path, whether it has one or not."""
+        self._map[path] = get(policy)
+
+    def __delitem__(self, path: str) -> None:
+        del self._map[path]
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._map
+
     def __len__(self) -> int:
         return len(self._map)
 

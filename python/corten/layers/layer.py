@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from corten import _core, dtype_policies, tree
 from corten._state import Seen, autocast_scope, get_mask, set_mask, state
@@ -105,6 +108,8 @@ class Layer(SymbolicCalls, Tracking):
             activity_regularizer = regularizers.get(activity_regularizer)
         self.activity_regularizer = activity_regularizer
         self.supports_masking = self.supports_masking or not is_default(self.compute_mask)
+        if not isinstance(trainable, (bool, np.bool_)):
+            raise ValueError(f"{name}: expected `trainable` to be a boolean; got {trainable!r}.")
         self.__dict__["_trainable"] = bool(trainable)
 
     # ---- names and dtypes ----------------------------------------------------------------------
@@ -137,7 +142,11 @@ class Layer(SymbolicCalls, Tracking):
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
-        self._dtype_policy = dtype_policies.get(value)
+        current = self.__dict__.get("_dtype_policy")
+        if isinstance(current, dtype_policies.DTypePolicyMap) and self._path:
+            current.replace(self._path, value)
+        else:
+            self._dtype_policy = dtype_policies.get(value)
         self.__dict__["_fast"] = False
         self.__dict__.pop("_casting", None)
 
@@ -223,18 +232,33 @@ class Layer(SymbolicCalls, Tracking):
 
         if "_name" not in self.__dict__:
             raise _forgot_super(self)
+        if isinstance(shape, str):
+            raise ValueError(
+                f"add_weight: the first argument is the shape; pass the name {shape!r} as the keyword "
+                "argument `name`."
+            )
+        if self._locked:
+            self._refuse_if_locked(name or "weight", None)
         shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = self.variable_dtype if dtype is None else dtype
         if initializer is None:
             initializer = "glorot_uniform" if is_float_dtype(dtype) else "zeros"
         if isinstance(initializer, (str, dict)) or callable(initializer):
             initializer = initializers.get(initializer)
-        variable = Variable(
-            initializer, shape, dtype, trainable, autocast, aggregation,
-            name=name or auto_name("variable"),
-            regularizer=None if regularizer is None else regularizers.get(regularizer),
-            constraint=None if constraint is None else constraints.get(constraint),
-        )  # fmt: skip
+        # In `build` the layer's name scope is open already.
+        scope = contextlib.nullcontext() if self.__dict__.get("_building") else name_scope(self.name)
+        with scope:
+            variable = Variable(
+                initializer,
+                shape,
+                dtype,
+                trainable,
+                autocast,
+                aggregation,
+                name=name or auto_name("variable"),
+                regularizer=None if regularizer is None else regularizers.get(regularizer),
+                constraint=None if constraint is None else constraints.get(constraint),
+            )
         if variable._created_trainable and not self._trainable:
             variable.trainable = False
         variable.overwrite_with_gradient = overwrite_with_gradient
@@ -245,7 +269,8 @@ class Layer(SymbolicCalls, Tracking):
         signature = self._call_signature
         shapes: dict[str, Any] = {}
         for name, value in signature.named(args, kwargs).items():
-            if name in {"training", "mask"} or name.endswith("_mask"):
+            wanted = f"{name}_shape" in self._build_signature.names
+            if not wanted and (name in {"training", "mask"} or name.endswith("_mask")):
                 continue
             if any(hasattr(leaf, "shape") for leaf in tree.flatten(value)):
                 shapes[f"{name}_shape"] = tree.map_structure(_build_shape, value)
@@ -262,7 +287,7 @@ class Layer(SymbolicCalls, Tracking):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output. Override this."""
         raise NotImplementedError(
-            f"Layer {self.__class__.__name__} does not have a `call()` method implemented."
+            f"Layer {self.__class__.__name__} does not have a `call` method implemented."
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -298,6 +323,8 @@ class Layer(SymbolicCalls, Tracking):
             convert = functools.partial(convert_input, dtype=cast)
             args = tuple(tree.map_structure(convert, arg) for arg in args)
             kwargs = {name: tree.map_structure(convert, value) for name, value in kwargs.items()}
+            if len(args) > 1:
+                self._check_positional(args)
         try:
             if not single and any_symbolic(args, kwargs):
                 return self._symbolic_call(args, kwargs)
@@ -306,7 +333,12 @@ class Layer(SymbolicCalls, Tracking):
                 self._build_in_scope(args, kwargs)
             if not single or attributes.get("_checked_shape") != args[0].shape:
                 self._check_input(args, kwargs, single)
-            outputs = self._run_call(args, kwargs, mixed)
+            if "_seen_output_shape" in attributes:
+                outputs = self._run_call(args, kwargs, mixed)
+            else:
+                # What the first call builds belongs below this layer.
+                with name_scope(self.name):
+                    outputs = self._run_call(args, kwargs, mixed)
         except Exception as error:
             raise self._with_note(error, args)  # noqa: B904 (the same error, noted)
         if not self._fast:
@@ -324,6 +356,16 @@ class Layer(SymbolicCalls, Tracking):
         if self.built:  # Before, the path that a policy map looks up is not known.
             self.__dict__["_casting"] = (cast, mixed, compute_dtype)
         return cast, mixed, compute_dtype
+
+    def _check_positional(self, args: tuple[Any, ...]) -> None:
+        for arg in args[1:]:
+            for leaf in tree.flatten(arg):
+                if leaf is not None and not isinstance(leaf, (_Tensor, KerasTensor, Variable)):
+                    raise ValueError(
+                        "Only input tensors may be passed as positional arguments. The following "
+                        f"argument value should be passed as a keyword argument: {leaf!r} (of type "
+                        f"{type(leaf).__name__})."
+                    )
 
     def _check_input(self, args: tuple[Any, ...], kwargs: dict[str, Any], single: bool) -> None:
         spec = self.input_spec
@@ -428,6 +470,7 @@ class Layer(SymbolicCalls, Tracking):
         with name_scope(self.name):
             self.__dict__["_path"] = current_path()
         self._maybe_build(args, kwargs)
+        self.__dict__["_locked"] = True
 
     def _finish_first_call(self, compute_dtype: str, mixed: str | None, outputs: Any) -> None:
         """Note the output's shape for summaries; decide whether later calls may take the short way."""

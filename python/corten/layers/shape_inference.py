@@ -8,6 +8,7 @@ from typing import Any
 
 from corten import _core, tree
 from corten._state import meta_variable_scope, state
+from corten.naming import name_scope
 from corten.symbolic import KerasTensor, Node, output_spec
 
 
@@ -43,7 +44,8 @@ class SymbolicCalls:
         if self.input_spec is not None:
             named = self._call_signature.named(args, kwargs)
             assert_input_compatibility(self.input_spec, named.get(self._call_signature.first), self.name)
-        outputs = self.compute_output_spec(*args, **kwargs)
+        with name_scope(self.name):
+            outputs = self.compute_output_spec(*args, **kwargs)
         if tree.is_nested(outputs) or isinstance(outputs, KerasTensor):
             # A custom `compute_output_spec` may hand its input back; a node needs its own tensors.
             inputs = {id(leaf) for leaf in tree.flatten((args, kwargs))}

@@ -62,7 +62,7 @@ class Model(Trainer, Layer):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output. Override this."""
         raise NotImplementedError(
-            f"Model {self.__class__.__name__} does not have a `call()` method implemented."
+            f"Model {self.__class__.__name__} does not have a `call` method implemented."
         )
 
     @property
