@@ -47,9 +47,11 @@ def clone_model(
         return layer.__class__.from_config(layer.get_config())
 
     if isinstance(model, Sequential):
-        return _clone_sequential(model, input_tensors, clone, clone_function)
+        result = _clone_sequential(model, input_tensors, clone)
+        return _compile_like(model, result)
     if isinstance(model, Functional):
-        return _clone_functional(model, input_tensors, clone, clone_function, call_function)
+        result = _clone_functional(model, input_tensors, clone, clone_function, call_function)
+        return _compile_like(model, result)
     if clone_function is not None or input_tensors is not None:
         raise ValueError(
             "Arguments `clone_function` and `input_tensors` are only supported for Sequential "
@@ -58,7 +60,15 @@ def clone_model(
     return model.__class__.from_config(model.get_config())
 
 
-def _clone_sequential(model: Any, input_tensors: Any, clone: Any, clone_function: Any) -> Any:
+def _compile_like(model: Any, clone: Any) -> Any:
+    if getattr(model, "compiled", False):
+        config = model.get_compile_config()
+        if config:
+            clone.compile_from_config(config)
+    return clone
+
+
+def _clone_sequential(model: Any, input_tensors: Any, clone: Any) -> Any:
     copies: list[Any] = []
     if input_tensors is not None:
         tensors = tree.flatten(input_tensors)
@@ -85,6 +95,13 @@ def _clone_functional(
         )
     else:
         flat = tree.flatten(input_tensors)
+        try:
+            tree.assert_same_structure(input_tensors, model._inputs_struct, check_types=False)
+        except ValueError as error:
+            raise ValueError(
+                "clone_model: `input_tensors` must have the same structure as model.input: "
+                f"{error}"
+            ) from None
         if len(flat) != len(model.inputs) or not all(isinstance(t, KerasTensor) for t in flat):
             raise ValueError(f"clone_model: `input_tensors` must be {len(model.inputs)} symbolic tensor(s).")
         inputs = tree.pack_sequence_as(model._inputs_struct, flat)

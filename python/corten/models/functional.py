@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import _core, tree
-from corten.layers.input_spec import InputSpec
+from corten.layers.input_spec import InputSpec, assert_input_compatibility
 from corten.models.graph import Graph
 from corten.models.model import Model
 from corten.naming import auto_name
@@ -94,6 +94,7 @@ class Functional(Model):
     def _build_graph(self: Any, inputs: Any, outputs: Any) -> None:
         attributes = self.__dict__
         inputs = _with_history(inputs)
+        inputs, outputs = _from_inputs(inputs, outputs, self.name)
         # Straight into the dict: symbolic tensors are no state to keep account of.
         attributes["_inputs_struct"] = inputs
         attributes["_outputs_struct"] = outputs
@@ -117,6 +118,12 @@ class Functional(Model):
     def layers(self) -> list[Any]:
         """The layers of the graph, in running order."""
         return [*self._graph_layers]
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError(
+            "`Model.layers` attribute is reserved and should not be used. Please use another name."
+        )
 
     @property
     def inputs(self) -> list[KerasTensor]:
@@ -163,20 +170,15 @@ class Functional(Model):
         """What the inputs must look like."""
         specs = self.__dict__.get("_input_specs")
         if specs is None:
-            struct = self._inputs_struct
-            keys: list[Any] = [None] * len(self._graph.inputs)
-            if isinstance(struct, dict):
-                keys = sorted(struct)
             specs = []
-            for key, tensor in zip(keys, self._graph.inputs, strict=False):
+            for tensor in self._graph.inputs:
                 layer = tensor._keras_history.operation if tensor._keras_history else None
-                shape = (None, *tensor.shape[1:]) if tensor.shape else ()
                 specs.append(
                     InputSpec(
-                        shape=shape,
-                        name=key,
+                        shape=(None, *tensor.shape[1:]) if tensor.shape else (),
                         allow_last_axis_squeeze=True,
-                        optional=bool(getattr(layer, "optional", False)),
+                        # Whether None is fine is for `call` to say, in words.
+                        optional=layer is not None,
                     )
                 )
             self.__dict__["_input_specs"] = specs
@@ -184,7 +186,8 @@ class Functional(Model):
 
     @input_spec.setter
     def input_spec(self, value: Any) -> None:
-        self.__dict__["_input_specs"] = value
+        self.__dict__["_input_specs"] = self.__dict__["_own_spec"] = value
+        self.__dict__["_checked_shape"] = None
 
     # ---- running -------------------------------------------------------------------------------
 
@@ -211,38 +214,95 @@ class Functional(Model):
         """Return None: the graph's layers put masks on the outputs themselves."""
         return None
 
-    def _flat_inputs(self, inputs: Any) -> list[Any]:
+    def _check_input(self, args: tuple[Any, ...], kwargs: dict[str, Any], single: bool) -> None:
+        inputs = args[0] if args else kwargs.get("inputs")
+        specs = self.input_spec
+        if specs is not None:
+            flat = self._in_order(inputs) if self.__dict__.get("_own_spec") is None else inputs
+            assert_input_compatibility(specs, flat, self.name)
+        if single:
+            self.__dict__["_checked_shape"] = args[0].shape
+
+    def _in_order(self, inputs: Any) -> list[Any]:
+        """Return the given inputs in the order of the graph's.
+
+        Raises:
+            ValueError: Some are missing, or which is which cannot be told.
+        """
         struct = self._inputs_struct
         tensors = self._graph.inputs
-        if isinstance(inputs, dict):
-            names = sorted(struct) if isinstance(struct, dict) else [t.name for t in tensors]
-            if isinstance(struct, dict) and any(tree.is_nested(v) for v in struct.values()):
-                flat = tree.flatten({name: inputs[name] for name in struct})
-            elif (
-                not isinstance(struct, dict)
-                and tree.is_nested(struct)
-                and any(isinstance(child, dict) for child in struct)
-            ):
-                flat = tree.flatten(inputs)
-            else:
-                missing = [name for name in names if name not in inputs]
-                if missing:
-                    raise ValueError(
-                        f"Model {self.name!r} expects inputs named {names}; got a dict with keys "
-                        f"{sorted(inputs)}."
-                    )
-                flat = [inputs[name] for name in names]
-        else:
+        if isinstance(struct, dict):
+            if isinstance(inputs, dict):
+                return self._by_key(inputs)
             flat = tree.flatten(inputs)
+            if len(flat) != len(tensors):
+                raise ValueError(
+                    f'Layer "{self.name}" expects {len(tensors)} named input(s) with keys '
+                    f"{list(struct)}, but it received {len(flat)} input(s) without names."
+                )
+            message = (
+                "The structure of `inputs` doesn't match the expected structure. Expected a dict with "
+                f"keys {list(struct)}; received a {type(inputs).__name__}."
+            )
+            if len(struct) > 1 and list(struct) != sorted(struct):
+                raise ValueError(f"{message} Pass a dict: the order of a list would be ambiguous.")
+            if len(struct) > 1 and not self.__dict__.get("_warned_structure"):
+                import warnings
+
+                self.__dict__["_warned_structure"] = True
+                warnings.warn(message, stacklevel=5)
+            return flat
+        if isinstance(inputs, dict) and not any(isinstance(c, dict) for c in _children(struct)):
+            names = [tensor.name for tensor in tensors]
+            if len(tensors) == 1 and len(inputs) == 1:
+                return list(inputs.values())
+            missing = [name for name in names if name not in inputs]
+            if missing:
+                raise ValueError(
+                    f"Model {self.name!r} expects inputs named {names}; got a dict with keys "
+                    f"{sorted(inputs)}."
+                )
+            return [inputs[name] for name in names]
+        flat = tree.flatten(inputs)
         if len(flat) != len(tensors):
             raise ValueError(
                 f'Layer "{self.name}" expects {len(tensors)} input(s), but it received '
                 f"{len(flat)} input tensors."
             )
-        return [
-            value if value is None else _fit(value, tensor, self.name)
-            for value, tensor in zip(flat, tensors, strict=True)
-        ]
+        return flat
+
+    def _by_key(self, inputs: dict[str, Any]) -> list[Any]:
+        struct = self._inputs_struct
+        missing = [key for key in struct if key not in inputs]
+        if missing:
+            raise ValueError(
+                f'Missing data for input "{missing[0]}" of layer "{self.name}". You passed a data '
+                f"dictionary with keys {list(inputs)}. Expected the following keys: {list(struct)}"
+            )
+        extra = sorted(set(inputs) - set(struct))
+        if extra and not self.__dict__.get("_warned_structure"):
+            import warnings
+
+            self.__dict__["_warned_structure"] = True
+            warnings.warn(
+                f"Model {self.name!r} ignores the inputs {extra}; it has {list(struct)}.", stacklevel=6
+            )
+        return tree.flatten({key: inputs[key] for key in struct})
+
+    def _flat_inputs(self, inputs: Any) -> list[Any]:
+        fitted = []
+        for value, tensor in zip(self._in_order(inputs), self._graph.inputs, strict=True):
+            if value is None:
+                layer = tensor._keras_history.operation
+                if not getattr(layer, "optional", False):
+                    raise ValueError(
+                        f"Model {self.name!r}: input {tensor.name!r} is not optional, but None was "
+                        "passed for it."
+                    )
+                fitted.append(None)
+            else:
+                fitted.append(_fit(value, tensor, self.name))
+        return fitted
 
     # ---- configuration -------------------------------------------------------------------------
 
@@ -262,6 +322,34 @@ class Functional(Model):
         if "layers" not in config or "input_layers" not in config:
             return super().from_config(config, custom_objects=custom_objects)
         return functional_config.model_from_graph_config(cls, config, custom_objects)
+
+
+def _children(struct: Any) -> Any:
+    return struct.values() if isinstance(struct, dict) else struct if tree.is_nested(struct) else ()
+
+
+def _from_inputs(inputs: Any, outputs: Any, name: str) -> tuple[Any, Any]:
+    """Return inputs and outputs of a graph that starts at `Input`s, whatever tensors are given.
+
+    A model of the later layers of another one takes an intermediate tensor as its input; the layer
+    that made that tensor is no part of the new model.
+    """
+    from corten.layers.input_layer import Input, InputLayer
+
+    flat = tree.flatten(inputs)
+    if not all(isinstance(tensor, KerasTensor) for tensor in flat) or all(
+        isinstance(tensor._keras_history.operation, InputLayer) for tensor in flat
+    ):
+        return inputs, outputs
+    graph = Graph(inputs, outputs, name)
+    fresh = [
+        tensor
+        if isinstance(tensor._keras_history.operation, InputLayer)
+        else Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+        for tensor in flat
+    ]
+    again = graph.run(fresh)
+    return tree.pack_sequence_as(inputs, fresh), tree.pack_sequence_as(outputs, again)
 
 
 def _with_history(inputs: Any) -> Any:
@@ -293,7 +381,7 @@ def _fit(value: Any, tensor: KerasTensor, name: str) -> Any:
         if len(value.shape) == len(wanted) - 1 and wanted[-1] == 1:
             return _core.expand_dims(value, -1)
         raise ValueError(
-            f"Invalid input shape for model {name!r}: expected shape {wanted}, but input has "
-            f"incompatible shape {value.shape}"
+            f"Invalid input shape for model {name!r}: input with name {tensor.name!r} must have "
+            f"shape {wanted}; got shape {value.shape}."
         )
     return value

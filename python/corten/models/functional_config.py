@@ -16,7 +16,9 @@ def has_functional_init(cls: type) -> bool:
     if cls is Functional or "__init__" not in _own_attributes(cls):
         return True
     parameters = list(inspect.signature(cls.__init__).parameters)[1:]  # type: ignore[misc]
-    return parameters[:2] == ["inputs", "outputs"] or parameters == ["args", "kwargs"]
+    kinds = {p.kind for p in inspect.signature(cls.__init__).parameters.values()}  # type: ignore[misc]
+    open_ended = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+    return parameters[:2] == ["inputs", "outputs"] or open_ended
 
 
 def _own_attributes(cls: type) -> set[str]:
@@ -143,7 +145,10 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
             for position, tensor in enumerate(operation._inbound_nodes[0].outputs):
                 made[name, 0, position] = tensor
         for index, call in enumerate(entry.get("inbound_nodes", [])):
-            waiting.append((name, index, call))
+            waiting.append((name, index, _call_of(call)))
+    for _, _, call in waiting:
+        for missing in _names_in(call) - set(operations):
+            raise ValueError(f"The model's configuration is broken. Missing node: {missing}")
     while waiting:
         left = []
         for name, index, call in waiting:
@@ -159,7 +164,10 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
                 made[name, index, position] = tensor
         if len(left) == len(waiting):
             names = sorted({name for name, _, _ in left})
-            raise ValueError(f"The model's configuration is broken: cannot connect layers {names}.")
+            raise ValueError(
+                f"The model's configuration is broken: layers {names} wait for one another in a loop, "
+                "or for a tensor that no layer makes."
+            )
         waiting = left
 
     def find(reference: list[Any]) -> KerasTensor:
@@ -180,6 +188,33 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
     if not trainable:
         model.trainable = False
     return model
+
+
+def _call_of(call: Any) -> dict[str, Any]:
+    """Return a call in today's form; Keras 2 wrote lists `[layer, node, tensor, kwargs]`."""
+    if isinstance(call, dict):
+        return call
+    references, kwargs = [], {}
+    try:
+        for entry in [call] if isinstance(call[0], str) else call:
+            references.append(
+                {"class_name": "__keras_tensor__", "config": {"keras_history": list(entry[:3])}}
+            )
+            kwargs.update(entry[3] if len(entry) > 3 else {})
+    except (TypeError, IndexError, KeyError, ValueError):
+        raise ValueError(f"The model's configuration is broken: {call!r} is no call.") from None
+    return {"args": [references[0] if len(references) == 1 else references], "kwargs": kwargs}
+
+
+def _names_in(value: Any) -> set[str]:
+    """Return the names of the layers whose tensors a call uses."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            return {value["config"]["keras_history"][0]}
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return {name for child in value for name in _names_in(child)}
+    return set()
 
 
 def _is_reference(value: Any) -> bool:

@@ -29,6 +29,9 @@ class Graph:
                         f"All `{kind}` values must be KerasTensors. Received: {kind}={tensor!r} of "
                         f"type {type(tensor)}"
                     )
+        self._paths = [
+            "/".join(str(part) for part in path) for path, _ in tree.flatten_with_path(outputs)
+        ]
         self.nodes = self._sorted_nodes(name)
         self.operations: list[Any] = []
         for node in self.nodes:
@@ -66,8 +69,8 @@ class Graph:
                 continue
             if node.is_input:
                 raise ValueError(
-                    f"`inputs` not connected to `outputs`: model {name!r} needs the input "
-                    f"{tensor.name!r}, which is missing from `inputs`."
+                    f"`inputs` not connected to `outputs`. Output with path `{self._needing(node)}` is "
+                    f"not connected to `inputs`: model {name!r} lacks the input {tensor.name!r}."
                 )
             pending.add(id(node))
             stack.append((tensor, True))
@@ -80,6 +83,20 @@ class Graph:
                 order.append(node_of(tensor))
                 used.add(id(node_of(tensor)))
         return self._by_depth(order)
+
+    def _needing(self, start: Node) -> str:
+        """Return the path of the first output that is computed from a node."""
+        for path, output in zip(self._paths, self.outputs, strict=True):
+            stack, seen = [output], set()
+            while stack:
+                tensor = stack.pop()
+                if id(tensor) in seen or tensor._keras_history is None:
+                    continue
+                seen.add(id(tensor))
+                if node_of(tensor) is start:
+                    return path
+                stack.extend(node_of(tensor).inputs)
+        return ""
 
     def _by_depth(self, order: list[Node]) -> list[Node]:
         depth: dict[int, int] = {}

@@ -8,6 +8,7 @@ from corten import tree
 from corten._state import state
 from corten.layers.input_layer import InputLayer
 from corten.layers.layer import Layer
+from corten.layers.shape_inference import is_default
 from corten.models.functional import Functional, _fit
 from corten.models.model import Model
 from corten.symbolic import KerasTensor
@@ -150,7 +151,14 @@ class Sequential(Model):
             )
         x = inputs
         for layer in self.layers:
-            x = layer(x)
+            try:
+                x = layer(x)
+            except NotImplementedError:
+                if is_default(layer.compute_output_spec):
+                    raise
+                return  # A layer that says it cannot be inferred: stay a plain stack.
+            except TypeError as error:
+                raise _single_argument(layer, error) from error
         functional = Functional(inputs, x, name=self.name)
         self.__dict__["_functional"] = functional
         self.built = True
@@ -189,6 +197,13 @@ class Sequential(Model):
                 x = layer(x)
         return x
 
+    def _check_input(self, args: tuple[Any, ...], kwargs: dict[str, Any], single: bool) -> None:
+        functional = self.__dict__.get("_functional")
+        if functional is not None and not state.probing:
+            functional._check_input(args, kwargs, False)
+        if single:
+            self.__dict__["_checked_shape"] = args[0].shape
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return None: the layers put masks on the output themselves."""
         return None
@@ -205,6 +220,13 @@ class Sequential(Model):
         """The layers, without the input."""
         stack = self._stack
         return stack[1:] if stack and isinstance(stack[0], InputLayer) else list(stack)
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError(
+            "`Sequential.layers` attribute is reserved and should not be used. Use `add()` and "
+            "`pop()` to change the layers in this model."
+        )
 
     def _graph_of(self, what: str) -> Any:
         functional = self.__dict__.get("_functional")
@@ -287,6 +309,17 @@ class Sequential(Model):
         if config.get("trainable") is False:
             model.trainable = False
         return model
+
+
+def _single_argument(layer: Any, error: TypeError) -> Exception:
+    """Return the error to raise for a layer whose call needs more than one argument."""
+    required = layer._call_signature.required
+    if len(required) < 2:
+        return error
+    return ValueError(
+        "Layers added to a Sequential model can only have a single positional argument, the input "
+        f"tensor. Layer {layer.__class__.__name__} has multiple positional arguments: {required}"
+    )
 
 
 def _compatible(wanted: Any, given: Any) -> bool:
