@@ -161,7 +161,7 @@ def deserialize_object(config: Any, custom_objects: Mapping[str, Any] | None = N
     """`corten.saving.deserialize_keras_object`, imported late because `saving` needs this package."""
     from corten import saving
 
-    return saving.deserialize_keras_object(config, custom_objects=custom_objects)
+    return saving.deserialize_keras_object(config, custom_objects=dict(custom_objects or {}))
 
 
 def names_of(classes: Iterable[type], snake: bool = True) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Identity(Initializer):
                 f"Identity: only matrices have an identity; expected a shape of rank 2, got {shape}."
             )
         dtype = dtype or config.floatx()
-        return ops.cast(self.gain * ops.eye(*shape, dtype=dtype), dtype)
+        return ops.cast(self.gain * ops.eye(shape[0], shape[1], dtype=dtype), dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}

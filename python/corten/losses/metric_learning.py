@@ -47,7 +47,7 @@ def circle(
     positive = ops.equal(labels, others)
     negative = ops.logical_not(positive)
     if remove_diagonal:
-        itself = ops.eye(*positive.shape, dtype="bool")
+        itself = ops.eye(positive.shape[0], positive.shape[1], dtype="bool")
         positive = ops.logical_and(positive, ops.logical_not(itself))
 
     # Pairs far from their optimum weigh more; the weights are part of the function, as in the paper.

@@ -127,7 +127,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         self.axis = axis
         self.ignore_class = ignore_class
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         if sample_weight is not None and self.ignore_class is not None:
             labels = as_dtype(y_true, None)
             counted = ops.cast(ops.not_equal(labels, self.ignore_class), self._dtype)

@@ -91,7 +91,9 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(  # type: ignore[override]  # targets and predictions instead of values
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         y_pred = as_dtype(y_pred, self._dtype)
         y_true, y_pred = squeeze_or_expand_to_same_rank(as_dtype(y_true, self._dtype), y_pred)
         super().update_state(ops.square(y_pred - y_true), sample_weight)

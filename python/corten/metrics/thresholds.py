@@ -131,7 +131,7 @@ def confusion_counts(
 
     true_positives, all_positives = at_thresholds(positive)
     false_positives, all_negatives = at_thresholds(negative)
-    results = (
+    results: tuple[Any, ...] = (
         true_positives,
         false_positives,
         all_negatives - false_positives,
@@ -142,7 +142,7 @@ def confusion_counts(
         results = tuple(ops.take(result, back, axis=0) for result in results)
     if not multi_label:
         results = tuple(ops.reshape(result, (count,)) for result in results)
-    return results  # type: ignore[return-value]
+    return results[0], results[1], results[2], results[3]
 
 
 def _keep_top_k(y_pred: Any, k: int) -> Any:

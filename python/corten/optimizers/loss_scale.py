@@ -99,6 +99,10 @@ class LossScaleOptimizer(Optimizer):
         """The inner optimizer's count of updates."""
         return self.inner_optimizer.iterations
 
+    @iterations.setter
+    def iterations(self, variable: Any) -> None:
+        self.inner_optimizer.iterations = variable
+
     def scale_loss(self, loss: Any) -> Any:
         return loss * self.dynamic_scale._value
 

@@ -94,7 +94,7 @@ class Muon(Optimizer):
         super().build(variables)
         trained = self._trainable_variables
         self._momentums = self.add_optimizer_variables(trained, "momentum")
-        self._velocities = [
+        self._velocities: list[Any] = [
             self.add_variable_from_reference(variable, name="velocity")
             if self._should_use_adamw(variable)
             else None
