@@ -104,6 +104,13 @@ def test_stateful(make):
     np.testing.assert_allclose(stateful(X[:, :3]).numpy(), first, **CLOSE)
 
 
+def test_stateful_keeps_its_batch_size():
+    layer = layers.GRU(4, stateful=True)
+    layer(X)
+    with pytest.raises(ValueError, match="batch size of 2 instead of 3"):
+        layer(X[:2])
+
+
 def test_stateful_needs_a_batch_size():
     with pytest.raises(ValueError, match="batch_shape"):
         layers.LSTM(4, stateful=True)(corten.KerasTensor((None, 5, 3)))

@@ -179,8 +179,22 @@ def test_merging_masks():
     layer = layers.Concatenate(axis=1)
     joined = layer.compute_mask([masked, masked], [embedding.compute_mask(ids), None])
     assert joined.numpy().tolist() == [[True, False, True, True, True, True]]
-    added = layers.Add().compute_mask([masked, plain], [embedding.compute_mask(ids), None])
+    assert layers.Add().compute_mask([masked, plain], [embedding.compute_mask(ids), None]) is None
+    other = embedding(np.array([[0, 0, 2]]))
+    added = layers.Add().compute_mask(
+        [masked, other], [embedding.compute_mask(ids), embedding.compute_mask(np.array([[0, 0, 2]]))]
+    )
     assert added.numpy().tolist() == [[True, False, True]]
+
+
+def test_merging_leaves_masked_steps_out():
+    masking = layers.Masking()
+    a = masking(f32(0, 0, 1, 2, 0, 0, 3, 4).reshape(1, 4, 2))
+    b = f32(0, 0, 0, 0, 1, 2, 3, 4).reshape(1, 4, 2)
+    assert layers.Multiply()([a, b]).numpy().tolist() == [[[0, 0], [0, 0], [1, 2], [9, 16]]]
+    both = layers.Multiply()([a, masking(b)]).numpy()
+    assert both.tolist() == [[[0, 0], [1, 2], [1, 2], [9, 16]]]
+    assert layers.Minimum()([a, masking(b)]).numpy().tolist() == [[[0, 0], [1, 2], [1, 2], [3, 4]]]
 
 
 @pytest.mark.parametrize(

@@ -64,13 +64,38 @@ class Merge(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         masks = _masks(type(self).__name__, inputs, mask)
-        if masks is None or all(item is None for item in masks):
-            return None
-        output = None
-        for item in masks:
-            if item is not None:
-                output = item if output is None else ops.logical_or(output, item)
+        if masks is None or any(item is None for item in masks):
+            return None  # An input without a mask has data everywhere.
+        output = masks[0]
+        for item in masks[1:]:
+            output = ops.logical_or(output, item)
         return output
+
+
+class MergeOfUnmasked(Merge):
+    """Base of merges that leave masked cells out instead of counting what stands in them."""
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None or all(item is None for item in mask):
+            return super().call(inputs)
+        kept = [_cell_mask(own, len(item.shape)) for own, item in zip(mask, inputs, strict=True)]
+        (output, *rest), (output_kept, *rest_kept) = _aligned(list(inputs)), _aligned(kept)
+        for item, item_kept in zip(rest, rest_kept, strict=True):
+            merged = self._merge(output, item)
+            merged = ops.where(ops.logical_and(output_kept, ops.logical_not(item_kept)), output, merged)
+            output = ops.where(ops.logical_and(item_kept, ops.logical_not(output_kept)), item, merged)
+            output_kept = ops.logical_or(output_kept, item_kept)
+        return output
+
+
+def _cell_mask(mask: Any, rank: int) -> Any:
+    """A mask over the first axes of an input, with axes of size 1 for the others; all true without a mask."""
+    if mask is None:
+        return ops.ones((1,) * rank, dtype="bool")
+    mask = ops.cast(mask, "bool")
+    while len(mask.shape) < rank:
+        mask = ops.expand_dims(mask, -1)
+    return mask
 
 
 def _shapes(layer: str, input_shape: Any) -> list[Shape]:
@@ -90,13 +115,14 @@ def _shapes(layer: str, input_shape: Any) -> list[Shape]:
 def _masks(layer: str, inputs: Any, mask: Any) -> list[Any] | None:
     if mask is None:
         return None
-    if (
-        not isinstance(mask, (list, tuple))
-        or not isinstance(inputs, (list, tuple))
-        or len(mask) != len(inputs)
-    ):
+    if not isinstance(mask, (list, tuple)):
+        raise ValueError(f"{layer}: `mask` should be a list. Pass one mask, or None, per input.")
+    if not isinstance(inputs, (list, tuple)):
+        raise ValueError(f"{layer}: `inputs` should be a list. Pass [a, b] instead of a single tensor.")
+    if len(mask) != len(inputs):
         raise ValueError(
-            f"{layer}: `mask` should be a list. It has one mask or None per input; got {type(mask).__name__}."
+            f"{layer}: `inputs` and `mask` should have the same length. Received {len(inputs)} inputs and "
+            f"{len(mask)} masks."
         )
     return list(mask)
 
@@ -140,7 +166,7 @@ class Subtract(Merge):
         return ops.subtract(first, second)
 
 
-class Multiply(Merge):
+class Multiply(MergeOfUnmasked):
     """Product of the inputs, cell by cell.
 
     Example:
@@ -169,7 +195,7 @@ class Average(Merge):
         return ops.divide(super()._merge_all(inputs), len(inputs))
 
 
-class Maximum(Merge):
+class Maximum(MergeOfUnmasked):
     """Largest of the inputs, cell by cell.
 
     Example:
@@ -182,7 +208,7 @@ class Maximum(Merge):
         return ops.maximum(first, second)
 
 
-class Minimum(Merge):
+class Minimum(MergeOfUnmasked):
     """Smallest of the inputs, cell by cell.
 
     Example:

@@ -158,6 +158,12 @@ class RNN(Layer):
         if initial_state is None:
             if not self.stateful:
                 return self.get_initial_state(sequences.shape[0])
+            size, kept = sequences.shape[0], tree.flatten(self.states)[0].shape[0]
+            if size != kept:
+                raise ValueError(
+                    f"{type(self).__name__}: a stateful layer keeps the batch size it was built with; got a "
+                    f"batch size of {size} instead of {kept}. Use batches of {kept} samples."
+                )
             initial_state = tree.map_structure(lambda variable: variable.value, self.states)
         states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         if len(states) != len(self.state_size):
