@@ -345,6 +345,8 @@ impl Operand {
     ///
     /// # Safety
     /// As for [`copy_row`] with the type of this size.
+    // `start` checked the alignment.
+    #[allow(clippy::cast_ptr_alignment)]
     unsafe fn copy(&self, source: *const u8, step: isize, target: *mut u8, n: usize) {
         // SAFETY: see the function.
         unsafe {

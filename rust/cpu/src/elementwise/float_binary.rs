@@ -63,8 +63,7 @@ same! {
 functions! {
     Mod: |a, b| modulo(f64::from(a), f64::from(b)) as f32, modulo(a, b);
     FloorDiv: |a, b| floor_divide(f64::from(a), f64::from(b)) as f32, floor_divide(a, b);
-    // Powers in float64: the error of a float32 logarithm would be magnified by the exponent.
-    Pow: |a, b| f64::from(a).powf(f64::from(b)) as f32, a.powf(b);
+    Pow: |a, b| fast::pow::<FMA>(a, b), a.powf(b);
     Atan2: |a, b| f64::from(a).atan2(f64::from(b)) as f32, a.atan2(b);
     Hypot: |a, b| hypot(a, b), a.hypot(b);
     LogAddExp: |a, b| fast::log_add_exp::<FMA>(a, b), log_add_exp(a, b);

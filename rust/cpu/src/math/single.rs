@@ -341,3 +341,58 @@ pub(crate) fn log_add_exp<const FMA: bool>(a: f32, b: f32) -> f32 {
     // Equal infinities have no difference.
     if a == b { a + LN_2 } else { sum }
 }
+
+/// The magnitude of |x|^y for ordinary x, in float64: the error of a float32 logarithm would be magnified
+/// by the exponent.
+#[inline(always)]
+fn power_magnitude<const FMA: bool>(x: f32, y: f32) -> f32 {
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
+    // |x| = 2^k m with m in [sqrt(1/2), sqrt(2)); ln m = 2 s (1 + s^2/3 + s^4/5 + ...).
+    let t = f64::from(x.abs()).to_bits().wrapping_sub(SQRT_HALF_BITS);
+    let k = (t as i64 >> 52) as i32;
+    let m = f64::from_bits((t & 0x000f_ffff_ffff_ffff).wrapping_add(SQRT_HALF_BITS));
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    let p = fma64::<FMA>(z, 1.0 / 13.0, 1.0 / 11.0);
+    let p = fma64::<FMA>(z, p, 1.0 / 9.0);
+    let p = fma64::<FMA>(z, p, 1.0 / 7.0);
+    let p = fma64::<FMA>(z, p, 1.0 / 5.0);
+    let p = fma64::<FMA>(z, p, 1.0 / 3.0);
+    let log2 = fma64::<FMA>(fma64::<FMA>(z, p, 1.0), s * (2.0 * std::f64::consts::LOG2_E), f64::from(k));
+    // 2^(y log2), beyond the range of float32 in both directions; NaN passes.
+    let t = f64::from(y) * log2;
+    let t = if t > 200.0 { 200.0 } else { t };
+    let t = if t < -200.0 { -200.0 } else { t };
+    let shifted = t + ROUND;
+    let g = (t - (shifted - ROUND)) * std::f64::consts::LN_2;
+    let e = fma64::<FMA>(g, 1.0 / 40_320.0, 1.0 / 5040.0);
+    let e = fma64::<FMA>(g, e, 1.0 / 720.0);
+    let e = fma64::<FMA>(g, e, 1.0 / 120.0);
+    let e = fma64::<FMA>(g, e, 1.0 / 24.0);
+    let e = fma64::<FMA>(g, e, 1.0 / 6.0);
+    let e = fma64::<FMA>(g, e, 0.5);
+    let e = fma64::<FMA>(g, e, 1.0);
+    let e = fma64::<FMA>(g, e, 1.0);
+    let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(1023);
+    (e * f64::from_bits(n << 52)) as f32
+}
+
+/// x^y with the special values of C's `pow`.
+#[inline(always)]
+pub(crate) fn pow<const FMA: bool>(x: f32, y: f32) -> f32 {
+    let (magnitude, inverse) = (x.abs(), y < 0.0);
+    let value = power_magnitude::<FMA>(x, y);
+    let value = if magnitude == 1.0 { y - y + 1.0 } else { value };
+    let value = if magnitude == 1.0 && y.abs() == f32::INFINITY { 1.0 } else { value };
+    // Zero and infinity, whose logarithms the above does not know.
+    let value = if magnitude == 0.0 { if inverse { f32::INFINITY } else { 0.0 } } else { value };
+    let value = if magnitude == f32::INFINITY { if inverse { 0.0 } else { f32::INFINITY } } else { value };
+    let value = if x.is_nan() || y.is_nan() { f32::NAN } else { value };
+    let half = 0.5 * y;
+    let (whole, even) = (y.trunc() == y, half.trunc() == half);
+    let negative = x.to_bits() >> 31 == 1;
+    let value = if negative && whole && !even { -value } else { value };
+    let value = if x < 0.0 && !whole && x > f32::NEG_INFINITY { f32::NAN } else { value };
+    if y == 0.0 || x == 1.0 { 1.0 } else { value }
+}

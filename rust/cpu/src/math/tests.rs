@@ -141,3 +141,22 @@ fn special_functions() {
     close(special::bessel_i1(1.0), 0.565_159_103_992_485_1);
     close(special::bessel_i1(-30.0), -7.685_320_389_389_572e11);
 }
+
+#[test]
+fn powers() {
+    let special =
+        [0.0, 1.0, 2.0, 3.0, 0.5, 1.5, 1e-3, 1e-40, 7.0, 100.0, 1e10, 16_777_217.0, 3e38, f32::INFINITY, f32::NAN];
+    let values: Vec<f32> = special.iter().flat_map(|&x| [x, -x]).chain((1..200).map(|i| i as f32 * 0.037)).collect();
+    for &x in &values {
+        for &y in &values {
+            let want = f64::from(x).powf(f64::from(y));
+            for got in [single::pow::<false>(x, y), single::pow::<true>(x, y)] {
+                assert!(ulps(got, want) <= 1.0, "{x:e} ^ {y:e}: {got:e} {want:e}");
+                assert!(
+                    got.is_nan() || got.is_sign_negative() == want.is_sign_negative(),
+                    "{x:e} ^ {y:e}: {got:e} {want:e}"
+                );
+            }
+        }
+    }
+}
