@@ -159,6 +159,11 @@ def set_dtype_policy(policy: Any) -> None:
     """
     from corten import dtype_policies
 
+    if not isinstance(policy, (str, dict, dtype_policies.DTypePolicy)):
+        raise ValueError(
+            "set_dtype_policy: Invalid `policy` argument. Expected a DTypePolicy or a name such as "
+            f"'mixed_bfloat16'; got {policy!r}."
+        )
     _Settings.dtype_policy = dtype_policies.get(policy)
 
 

@@ -27,7 +27,7 @@ class DTypePolicy:
         if name is None:
             name = settings.dtype_policy().name
         if not isinstance(name, str):
-            raise TypeError(f"DTypePolicy: `name` must be a string; got {name!r}.")
+            raise TypeError(f"DTypePolicy: 'name' must be a string; got {name!r}.")
         if name in _MIXED:
             self._compute_dtype, self._variable_dtype = _MIXED[name], "float32"
         else:
@@ -35,7 +35,7 @@ class DTypePolicy:
                 dtype = settings.standardize_dtype(name)
             except ValueError:
                 raise ValueError(
-                    f"DTypePolicy: cannot convert {name!r} to a policy. Valid names are "
+                    f"Cannot convert {name!r} to a DTypePolicy. Valid names are "
                     "'mixed_float16', 'mixed_bfloat16', or a dtype such as 'float32'."
                 ) from None
             self._compute_dtype = self._variable_dtype = dtype
@@ -86,8 +86,8 @@ class DTypePolicy:
         return f'<{self.__class__.__name__} "{self._name}">'
 
 
-class FloatDTypePolicy(DTypePolicy):
-    """The policy class of float types; the same as `DTypePolicy`."""
+# Keras's name for policies of float types; there are no others here.
+FloatDTypePolicy = DTypePolicy
 
 
 class DTypePolicyMap(DTypePolicy):
@@ -106,6 +106,11 @@ class DTypePolicyMap(DTypePolicy):
 
     def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None) -> None:
         self._default_policy = default_policy if default_policy is None else get(default_policy)
+        if policy_map is not None and not isinstance(policy_map, dict):
+            raise TypeError(
+                "DTypePolicyMap: `policy_map` must be a dict of paths to policies; got "
+                f"{policy_map!r} of type {type(policy_map).__name__}."
+            )
         super().__init__(self.default_policy.name)
         self._map = {path: get(policy) for path, policy in (policy_map or {}).items()}
 

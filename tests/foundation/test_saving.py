@@ -440,3 +440,38 @@ def test_unknown_names_get_a_hint():
     config = {"module": "corten.layers", "class_name": "Dens", "config": {}, "registered_name": None}
     with pytest.raises(TypeError, match="Did you mean 'Dense'"):
         corten.saving.deserialize_keras_object(config)
+
+
+# ---- files that claim more than they hold ------------------------------------------------------
+
+
+def test_npz_bombs(tmp_path):
+    model = sequential()
+    path = tmp_path / "w.npz"
+    header = np.lib.format.header_data_from_array_1_0(np.zeros(1))
+    header["shape"] = (2**50,)
+    with zipfile.ZipFile(path, "w") as archive, archive.open("layers/dense/vars/0.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    unchanged(model, lambda: model.load_weights(path), ValueError, "no complete array")
+    np.savez_compressed(path, **{"layers/dense/vars/0": np.zeros((4, 3))})
+    unchanged(model, lambda: model.load_weights(path), ValueError, "compressed")
+    np.savez(path, **{"layers/dense/vars/0": np.array([object()])})
+    unchanged(model, lambda: model.load_weights(path), ValueError, r"w\.npz")
+
+
+def test_h5_bombs_and_links(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    model = sequential()
+    path = tmp_path / "w.weights.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("layers/dense/vars/0", shape=(2**50,), chunks=(16,), dtype="f8")
+    unchanged(model, lambda: model.load_weights(path), ValueError, "claims more")
+    for link in (h5py.SoftLink("/x"), h5py.ExternalLink("other.h5", "/x")):
+        with h5py.File(path, "w") as file:
+            file["layers/dense/vars/0"] = link
+        unchanged(model, lambda: model.load_weights(path), ValueError, "is a link")
+    with h5py.File(path, "w") as file:
+        file.create_dataset("layers/dense/vars/0", data="text")
+    unchanged(model, lambda: model.load_weights(path), ValueError, r"weights\.h5")
+    path.write_bytes(b"nonsense")
+    unchanged(model, lambda: model.load_weights(path), ValueError, r"weights\.h5")

@@ -47,6 +47,11 @@ class InputLayer(Layer):
         if "input_shape" in kwargs:
             if shape is not None:
                 raise ValueError("InputLayer: give `shape` or `input_shape`, not both.")
+            import warnings
+
+            warnings.warn(
+                "Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2
+            )
             shape = kwargs.pop("input_shape")
         batch_shape = kwargs.pop("batch_input_shape", batch_shape)
         super().__init__(name=name, **kwargs)
@@ -71,6 +76,7 @@ class InputLayer(Layer):
             batch_shape = (batch_size, *standardize_shape(shape))
         self._batch_shape = tuple(batch_shape)
         self.optional = optional
+        self.sparse = self.ragged = False
         if input_tensor is None:
             input_tensor = KerasTensor(self._batch_shape, dtype, name=self.name)
         self._dtype = input_tensor.dtype

@@ -285,13 +285,16 @@ class Tracking:
             variable.assign(value)
 
 
-def _stateful_leaves(container: Any) -> Iterator[Any]:
+def _stateful_leaves(container: Any, inside: tuple[int, ...] = ()) -> Iterator[Any]:
     for value in container.values() if isinstance(container, dict) else container:
         if value.__class__ in _STATELESS:
             continue
         if isinstance(value, _CONTAINERS):
-            yield from _stateful_leaves(value)
-        elif isinstance(value, (Variable, Tracking)) or _is_seed_generator(value) or _is_metric(value):
+            if id(value) not in inside and value is not container:  # Containers may hold themselves.
+                yield from _stateful_leaves(value, (*inside, id(container)))
+        elif (
+            isinstance(value, (Variable, Tracking)) or _is_seed_generator(value) or _is_metric(value)
+        ):
             yield value
 
 

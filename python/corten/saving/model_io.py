@@ -211,8 +211,7 @@ def _read_weights(path: Path) -> dict[str, Any]:
         return dict(safetensors.parse(path.read_bytes(), str(path)))
     try:
         if suffix == ".npz":
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
+            return _read_npz(path)
         return _read_h5(path)
     except (OSError, ValueError, EOFError, KeyError) as error:
         raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
@@ -220,6 +219,34 @@ def _read_weights(path: Path) -> dict[str, Any]:
         if type(error).__name__ in {"BadZipFile", "error"}:
             raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
         raise
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    """Read what `numpy.savez` wrote, allocating no more than the file holds."""
+    import zipfile
+
+    arrays: dict[str, Any] = {}
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        for info in archive.infolist():
+            if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+                raise ValueError(f"part {info.filename!r} is compressed; use `numpy.savez`")
+            content = archive.read(info)
+            file = io.BytesIO(content)
+            version = np.lib.format.read_magic(file)
+            if version not in {(1, 0), (2, 0)}:
+                raise ValueError(f"part {info.filename!r} has an unknown version {version}")
+            read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
+            shape, fortran_order, dtype = read(file)
+            begin = file.tell()
+            size = dtype.itemsize
+            for length in shape:
+                size *= length
+            if dtype.kind not in "biuf" or size != len(content) - begin:
+                raise ValueError(f"part {info.filename!r} is no complete array of numbers")
+            array = np.frombuffer(content, dtype, offset=begin)
+            order: Any = "F" if fortran_order else "C"
+            arrays[info.filename.removesuffix(".npy")] = array.reshape(shape, order=order)
+    return arrays
 
 
 def _h5py() -> Any:
@@ -250,6 +277,8 @@ def _read_h5(path: Path) -> dict[str, Any]:
                     visit(member, f"{prefix}{name}/", depth + 1)
                 elif member.is_virtual or member.external:
                     raise ValueError(f"{prefix}{name} refers to another file")
+                elif member.dtype.kind not in "biuf" or member.nbytes > member.id.get_storage_size():
+                    raise ValueError(f"{prefix}{name} claims more than the file holds")
                 else:
                     arrays[f"{prefix}{name}"] = member[()]
 
