@@ -9,29 +9,21 @@ use crate::{
     dense::Dense,
     memory::Buffer,
     parallel::{self, DisjointMut},
-    random::philox4x32,
+    random::{LANES, words_from},
     simd::vectorized,
 };
 
 /// Elements of one task.
 const TASK: usize = 8 << 10;
-/// Counters drawn side by side, each of which gives four elements.
-const COUNTERS: usize = 16;
+/// Elements of one draw: a position of the sequence gives four.
+const DRAWN: usize = 4 * LANES;
 
 vectorized! {
-    /// The 24-bit uniform numbers of `4 * COUNTERS` elements from position `4 * first`.
-    fn draw(first: u64, key: Key, out: &mut [u32; 4 * COUNTERS]) {
-        let mut words = [[0u32; COUNTERS]; 4];
-        for i in 0..COUNTERS {
-            let at = first + i as u64;
-            let counter = [at as u32, (at >> 32) as u32, key.stream as u32, (key.stream >> 32) as u32];
-            let drawn = philox4x32(counter, [key.seed as u32, (key.seed >> 32) as u32]);
-            for (word, drawn) in words.iter_mut().zip(drawn) {
-                word[i] = drawn;
-            }
-        }
-        for (i, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            *out = words.map(|word| word[i] >> 8);
+    /// The 24-bit uniform numbers of [`DRAWN`] elements from position `4 * first`.
+    fn draw(first: u64, key: Key, out: &mut [u32; DRAWN]) {
+        let words = words_from(first, key);
+        for (lane, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            *out = words.map(|word| word[lane] >> 8);
         }
     }
 
@@ -46,14 +38,14 @@ fn apply<T: Float>(x: In<'_>, rate: f64, key: Key) -> Result<Buffer> {
     let x = Dense::<T>::new(x)?;
     let x = x.slice();
     let mut result = Buffer::for_elements(T::DTYPE, x.len())?;
-    // Kept are elements whose uniform number in [0, 1), `n / 2^24`, is at least the rate.
-    let least = (rate * f64::from(1u32 << 24)).ceil() as u32;
+    // Kept are elements whose uniform number in [0, 1), `n / 2^24` as float32, is at least the rate.
+    let least = (f64::from(rate as f32) * f64::from(1u32 << 24)).ceil() as u32;
     let scale = T::from_f64(1.0 / (1.0 - rate));
     let out = DisjointMut::new(result.as_mut_slice::<T>());
     parallel::for_ranges(x.len(), TASK, |range| {
-        let mut uniform = [0; 4 * COUNTERS];
-        for start in range.clone().step_by(4 * COUNTERS) {
-            let here = start..(start + 4 * COUNTERS).min(range.end);
+        let mut uniform = [0; DRAWN];
+        for start in range.clone().step_by(DRAWN) {
+            let here = start..(start + DRAWN).min(range.end);
             draw(start as u64 / 4, key, &mut uniform);
             // SAFETY: ranges are disjoint.
             keep(&x[here.clone()], &uniform, least, scale, unsafe { out.range(here) });

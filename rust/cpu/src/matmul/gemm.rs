@@ -25,6 +25,9 @@ const PARALLEL: usize = 128 << 10;
 const TASKS: usize = 8;
 /// Depth above which a small result is summed in parts.
 const DEEP: usize = 2048;
+/// A result this small is summed in parts too where its sums are far deeper than it is wide: a part
+/// of both operands fits into a cache, all of them do not.
+const SMALL: usize = 64 << 10;
 /// Parts a deep sum is cut into at most.
 const PARTS: usize = 16;
 
@@ -147,10 +150,11 @@ pub(crate) fn gemm<T: Real>(
     }
     let work = size.rows.saturating_mul(size.columns).saturating_mul(size.depth);
     let on_all_threads = on_all_threads && work >= PARALLEL;
-    let tiles = size.rows.div_ceil(kernel.rows) * size.columns.div_ceil(kernel.columns);
     // The tile size differs between instruction sets, and with it, where sums are cut: results
     // are only promised to be equal on one instruction set.
-    if tiles < TASKS && size.depth >= DEEP && work >= PARALLEL {
+    let tiles = size.rows.div_ceil(kernel.rows) * size.columns.div_ceil(kernel.columns);
+    let is_lopsided = size.rows * size.columns <= SMALL && size.depth >= 8 * size.rows.max(size.columns);
+    if size.depth >= DEEP && work >= PARALLEL && (tiles < TASKS || is_lopsided) {
         in_parts(size, a, b, out, on_all_threads);
     } else {
         blocked(&kernel, size, 0..size.depth, a, b, out, on_all_threads);
@@ -176,18 +180,24 @@ fn in_parts<T: Real>(size: Size, a: &dyn Panels<T>, b: &dyn Panels<T>, out: &Out
     } else {
         (0..parts).for_each(run);
     }
-    for row in 0..size.rows {
-        // SAFETY: the only piece alive.
+    let sums = &sums[..];
+    for_each(on_all_threads && len >= SMALL / 4, size.rows, &|row| {
+        // SAFETY: every row is its own piece.
         let piece = unsafe { out.piece(row, 0..size.columns) };
-        for (column, to) in piece.iter_mut().enumerate() {
-            let at = row * size.columns + column;
-            let sum = (1..parts).fold(sums[at], |sum, part| sum + sums[part * len + at]);
-            *to = if out.accumulate { *to + sum } else { sum };
+        for part in 0..parts {
+            let from = &sums[part * len + row * size.columns..][..size.columns];
+            if part == 0 && !out.accumulate {
+                piece.copy_from_slice(from);
+            } else {
+                for (to, from) in piece.iter_mut().zip(from) {
+                    *to = *to + *from;
+                }
+            }
         }
         if let Some(finish) = out.finish {
             finish(row, 0, piece);
         }
-    }
+    });
 }
 
 /// `len` cut into equal pieces of at most `most`, each a multiple of `unit`.

@@ -45,8 +45,17 @@ vectorized! {
 }
 
 vectorized! {
+    /// `out += sum of factor * column`, four at a time.
+    fn add_scaled<T: Real, S: Widen<T>>(out: &mut [T], columns: [&[S]; 4], factors: &[T; 4]) {
+        let [a, b, c, d] = columns.map(|column| &column[..out.len()]);
+        for (i, to) in out.iter_mut().enumerate() {
+            let first = a[i].widen() * factors[0] + b[i].widen() * factors[1];
+            *to = *to + (first + (c[i].widen() * factors[2] + d[i].widen() * factors[3]));
+        }
+    }
+
     /// `out += factor * column`
-    fn add_scaled<T: Real, S: Widen<T>>(out: &mut [T], column: &[S], factor: T) {
+    fn add_one_scaled<T: Real, S: Widen<T>>(out: &mut [T], column: &[S], factor: T) {
         for (to, from) in out.iter_mut().zip(column) {
             *to = *to + from.widen() * factor;
         }
@@ -82,10 +91,13 @@ pub(crate) fn multiply<T: Real, S: Widen<T>>(
             }
         } else {
             out.fill(T::ZERO);
-            for (k, factor) in right.iter().enumerate() {
-                if let Some(column) = matrix.column(k, &mine) {
-                    add_scaled(out, column, *factor);
-                }
+            let column = |k: usize| matrix.column(k, &mine).unwrap_or(&[]);
+            let (fours, rest) = right.as_chunks::<4>();
+            for (index, factors) in fours.iter().enumerate() {
+                add_scaled(out, std::array::from_fn(|i| column(4 * index + i)), factors);
+            }
+            for (i, factor) in rest.iter().enumerate() {
+                add_one_scaled(out, column(4 * fours.len() + i), *factor);
             }
         }
     };
