@@ -22,7 +22,7 @@ class SwapEMAWeights(Callback):
     def set_model(self, model: Any) -> None:
         super().set_model(model)
         optimizer = getattr(model, "optimizer", None)
-        if optimizer is not None and not getattr(_inner(optimizer), "use_ema", False):
+        if optimizer is not None and not _averaging(optimizer):
             raise ValueError(
                 "SwapEMAWeights: the optimizer keeps no averages; make it with use_ema=True, "
                 "for example `corten.optimizers.Adam(use_ema=True)`"
@@ -31,12 +31,13 @@ class SwapEMAWeights(Callback):
     def _swap(self, to_averages: bool) -> None:
         if self._swapped == to_averages:
             return
-        optimizer = _inner(self.model.optimizer)
-        averages = getattr(optimizer, "_model_variables_moving_average", None) or []
-        for variable, average in zip(self.model.trainable_variables, averages, strict=False):
-            value = variable.numpy().copy()
-            variable.assign(average)
-            average.assign(value)
+        for optimizer in _averaging(self.model.optimizer):
+            averages = getattr(optimizer, "_model_variables_moving_average", None) or []
+            for variable, average in zip(optimizer._trainable_variables, averages, strict=False):
+                if average is not None:
+                    value = variable.numpy().copy()
+                    variable.assign(average)
+                    average.assign(value)
         self._swapped = to_averages
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -69,5 +70,7 @@ class SwapEMAWeights(Callback):
             self._swap(False)
 
 
-def _inner(optimizer: Any) -> Any:
-    return getattr(optimizer, "inner_optimizer", optimizer)
+def _averaging(optimizer: Any) -> list[Any]:
+    """The optimizers that keep averages: this one, the one inside it, or those of a `MultiOptimizer`."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return [one for one in getattr(optimizer, "optimizers", [optimizer]) if getattr(one, "use_ema", False)]

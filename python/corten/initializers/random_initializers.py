@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -164,6 +165,19 @@ class VarianceScaling(RandomInitializer):
             return random.truncated_normal(shape, mean=0.0, stddev=deviation, dtype=dtype, seed=self.seed)
         return random.normal(shape, mean=0.0, stddev=math.sqrt(variance), dtype=dtype, seed=self.seed)
 
+    def with_axes(self, input_axes: Sequence[int], output_axes: Sequence[int]) -> VarianceScaling:
+        """The same initializer for a kernel whose axes have these parts; axes set before stay.
+
+        Example:
+            >>> HeNormal().with_axes([0], [1, 2]).input_axes
+            [0]
+        """
+        if self.input_axes is not None or self.output_axes is not None:
+            return self
+        clone = copy.copy(self)
+        clone.input_axes, clone.output_axes = list(input_axes), list(output_axes)
+        return clone
+
     def get_config(self) -> dict[str, Any]:
         return {
             "scale": self.scale,
@@ -314,11 +328,7 @@ def compute_fans(
         everything = set(range(rank))
         inputs = everything - (outputs or set()) if inputs is None else inputs
         outputs = everything - inputs if outputs is None else outputs
-        rest = math.prod(shape[axis] for axis in everything - inputs - outputs)
-        return (
-            rest * math.prod(shape[axis] for axis in inputs),
-            rest * math.prod(shape[axis] for axis in outputs),
-        )
+        return math.prod(shape[axis] for axis in inputs), math.prod(shape[axis] for axis in outputs)
     if not shape:
         return 1, 1
     if len(shape) == 1:

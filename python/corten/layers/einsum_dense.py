@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from corten import activations, ops, regularizers
+from corten import activations, initializers, ops, regularizers
 from corten.layers.core import reject_reserved
 from corten.layers.layer import Layer
 from corten.layers.weight_options import WeightOptions
@@ -79,9 +79,19 @@ class EinsumDense(WeightOptions, Layer):
         kernel_shape, bias_shape, self.full_output_shape = weight_shapes(
             self.equation, tuple(input_shape), self.partial_output_shape, self.bias_axes
         )
-        self.kernel = self._add_option_weight("kernel", kernel_shape)
+        self.kernel = self._add_option_weight("kernel", kernel_shape, initializer=self._kernel_start())
         self.bias = self._add_option_weight("bias", bias_shape) if bias_shape is not None else None
         self.built = True
+
+    def _kernel_start(self) -> Any:
+        """The initializer, told which axes the product sums over: they make the fan-in."""
+        start = self.kernel_initializer
+        source, weight, result = parse_equation(self.equation)
+        summed = [axis for axis, label in enumerate(weight) if label in source and label not in result]
+        made = [axis for axis, label in enumerate(weight) if label in result and label not in source]
+        if isinstance(start, initializers.VarianceScaling) and summed and made:
+            return start.with_axes(summed, made)
+        return start
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         x = ops.einsum(self.equation, inputs, self.kernel)

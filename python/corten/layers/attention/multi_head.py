@@ -122,6 +122,26 @@ class MultiHeadAttention(ProjectedAttention):
         """The axes over which the layer attends; known once it is built."""
         return self._attention_axes
 
+    @property
+    def query_dense(self) -> Any:
+        """The layer that makes the queries of all heads."""
+        return self._query_dense
+
+    @property
+    def key_dense(self) -> Any:
+        """The layer that makes the keys of all heads."""
+        return self._key_dense
+
+    @property
+    def value_dense(self) -> Any:
+        """The layer that makes the values of all heads."""
+        return self._value_dense
+
+    @property
+    def output_dense(self) -> Any:
+        """The layer that joins the heads."""
+        return self._output_dense
+
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(query_shape, value_shape, key_shape)
