@@ -383,8 +383,7 @@ fn power_magnitude<const FMA: bool>(x: f32, y: f32) -> f32 {
 pub(crate) fn pow<const FMA: bool>(x: f32, y: f32) -> f32 {
     let (magnitude, inverse) = (x.abs(), y < 0.0);
     let value = power_magnitude::<FMA>(x, y);
-    let value = if magnitude == 1.0 { y - y + 1.0 } else { value };
-    let value = if magnitude == 1.0 && y.abs() == f32::INFINITY { 1.0 } else { value };
+    let value = if magnitude == 1.0 { 1.0 } else { value };
     // Zero and infinity, whose logarithms the above does not know.
     let value = if magnitude == 0.0 { if inverse { f32::INFINITY } else { 0.0 } } else { value };
     let value = if magnitude == f32::INFINITY { if inverse { 0.0 } else { f32::INFINITY } } else { value };
