@@ -190,6 +190,10 @@ CASES = [
     case("Bidirectional sum", lambda **k: L.Bidirectional(L.GRU(4, return_sequences=True, **k), "sum", **k), (2, 5, 3), (2, 5, 4),
          [(3, 12), (4, 12), (2, 12)] * 2),
     case("TimeDistributed", lambda **k: L.TimeDistributed(L.Dense(4, **k), **k), (2, 5, 3), (2, 5, 4), [(3, 4), (4,)]),
+    case("ConvLSTM1D", lambda **k: L.ConvLSTM1D(2, 3, **k), (2, 3, 6, 2), (2, 4, 2), [(3, 2, 8), (3, 2, 8), (8,)]),
+    case("ConvLSTM2D", lambda **k: L.ConvLSTM2D(2, 2, strides=2, padding="same", return_sequences=True, **k), (1, 3, 5, 4, 2), (1, 3, 3, 2, 2),
+         [(2, 2, 2, 8), (2, 2, 2, 8), (8,)]),
+    case("ConvLSTM3D", lambda **k: L.ConvLSTM3D(2, 2, use_bias=False, **k), (1, 2, 3, 3, 3, 1), (1, 2, 2, 2, 2), [(2, 2, 2, 1, 8), (2, 2, 2, 2, 8)]),
     # Attention
     case("MultiHeadAttention", lambda **k: L.MultiHeadAttention(2, 3, **k), (2, 5, 4), (2, 5, 4),
          [(4, 2, 3), (2, 3)] * 3 + [(2, 3, 4), (4,)], call=both),

@@ -217,6 +217,21 @@ def test_embedding_mask_reaches_the_recurrent_layer():
     np.testing.assert_allclose(y[0], short[0], **CLOSE)
 
 
+def test_convolutional_lstm_of_single_pixels_is_an_lstm():
+    layer = layers.ConvLSTM2D(5, 1, return_sequences=True)
+    images = X[:, :, None, None, :]
+    y = layer(images).numpy()[:, :, 0, 0]
+    kernel, recurrent, bias = layer.get_weights()
+    np.testing.assert_allclose(y, lstm(X, kernel[0, 0], recurrent[0, 0], bias)[0], **CLOSE)
+    first = layers.ConvLSTM2D(5, 1, return_sequences=True, data_format="channels_first", stateful=True)
+    first(np.moveaxis(images, -1, 2))
+    for variable, value in zip(first.trainable_weights, (kernel, recurrent, bias), strict=True):
+        variable.assign(value)
+    first.reset_state()
+    z = first(np.moveaxis(images, -1, 2)).numpy()
+    np.testing.assert_allclose(z[..., 0, 0], y, **CLOSE)
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="`units` must be a positive integer"):
         layers.LSTM(0)

@@ -1,5 +1,6 @@
 """Recurrent layers: the loop over steps, its cells, and the wrappers over time."""
 
+from corten.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from corten.layers.recurrent.gru import GRU, GRUCell
 from corten.layers.recurrent.loop import RNN
 from corten.layers.recurrent.lstm import LSTM, LSTMCell
@@ -12,6 +13,9 @@ __all__ = [
     "LSTM",
     "RNN",
     "Bidirectional",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "GRUCell",
     "LSTMCell",
     "SimpleRNN",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten import activations, ops, random
+from corten import activations, initializers, ops, random
 from corten.layers.arguments import known_size, positive_integer
 from corten.layers.layer import Layer
 from corten.layers.regularization import check_rate
@@ -142,3 +142,17 @@ class BaseCell(DropoutMasks, WeightOptions, Layer):
             "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,
         }
+
+
+def forget_gate_bias(own: Any, units: int) -> Any:
+    """An initializer for the biases of four gates: `own`, with ones in the forget gate's block."""
+
+    def initialize(shape: Any, dtype: Any = None) -> Any:
+        blocks = (
+            own((units,), dtype=dtype),
+            initializers.Ones()((units,), dtype=dtype),
+            own((2 * units,), dtype=dtype),
+        )
+        return ops.concatenate([ops.convert_to_tensor(block) for block in blocks], axis=0)
+
+    return initialize

@@ -8,7 +8,6 @@ from typing import Any
 from corten import ops, saving, tree
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
-from corten.layers.recurrent.cell import BaseCell
 from corten.layers.recurrent.stacked import StackedRNNCells
 from corten.variable import Variable
 
@@ -97,17 +96,16 @@ class RNN(Layer):
             self.cell.build(step_shape)
             self.cell.built = True
         if self.stateful:
-            batch_size = sequences_shape[0]
-            if batch_size is None:
+            if sequences_shape[0] is None:
                 raise ValueError(
                     f"{layer}: stateful=True needs a fixed batch size; got input shape "
                     f"{tuple(sequences_shape)}. "
                     "Give it with Input(batch_shape=(batch, steps, features))."
                 )
-            self._create_state_variables(batch_size)
+            self._create_state_variables(sequences_shape)
         self.built = True
 
-    def _create_state_variables(self, batch_size: int) -> None:
+    def _create_state_variables(self, sequences_shape: Sequence[int | None]) -> None:
         def variable(value: Any) -> Variable:
             return self.add_weight(
                 name="rnn_state",
@@ -117,7 +115,7 @@ class RNN(Layer):
                 trainable=False,
             )
 
-        self.states = tree.map_structure(variable, self.get_initial_state(batch_size))
+        self.states = tree.map_structure(variable, self._initial_state_for(sequences_shape))
 
     def get_initial_state(self, batch_size: int | None) -> list[Any]:
         """The states a sequence starts with, as a list."""
@@ -127,6 +125,9 @@ class RNN(Layer):
         else:
             initial = [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in self.state_size]
         return list(initial) if isinstance(initial, (list, tuple)) else [initial]
+
+    def _initial_state_for(self, sequences_shape: Sequence[int | None]) -> list[Any]:
+        return self.get_initial_state(sequences_shape[0])
 
     def reset_state(self) -> None:
         """Set the kept states of a stateful layer to zero."""
@@ -157,7 +158,7 @@ class RNN(Layer):
     def _starting_states(self, sequences: Any, initial_state: Any) -> list[Any]:
         if initial_state is None:
             if not self.stateful:
-                return self.get_initial_state(sequences.shape[0])
+                return self._initial_state_for(sequences.shape)
             size, kept = sequences.shape[0], tree.flatten(self.states)[0].shape[0]
             if size != kept:
                 raise ValueError(
@@ -210,8 +211,8 @@ class RNN(Layer):
 
     def _step_function(self, sequences: Any, training: bool | None) -> Any:
         """A function `(step, states) -> (output, new states)`."""
-        if isinstance(self.cell, BaseCell):
-            cell = self.cell
+        cell = self.cell
+        if hasattr(cell, "project_inputs"):
             projected = cell.project_inputs(sequences, training)
             return lambda step, states: cell.step(projected[:, step], states, training)
         kwargs = {"training": training} if _accepts_training(self.cell) else {}
@@ -294,7 +295,7 @@ class CellLayer(RNN):
     recurrent_dropout = cell_property("recurrent_dropout")
     seed = cell_property("seed")
 
-    def __init__(self, cell: BaseCell, **kwargs: Any) -> None:
+    def __init__(self, cell: Any, **kwargs: Any) -> None:
         super().__init__(cell, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten import activations, initializers, ops
-from corten.layers.recurrent.cell import BaseCell
+from corten import activations, ops
+from corten.layers.recurrent.cell import BaseCell, forget_gate_bias
 from corten.layers.recurrent.loop import CellLayer, cell_property
 
 
@@ -64,20 +64,8 @@ class LSTMCell(BaseCell):
         if not self.unit_forget_bias:
             super()._build_bias(columns)
             return
-        own = self.bias_initializer
-        units = self.units
-
-        def forget_gate_open(shape: Any, dtype: Any = None) -> Any:
-            """The chosen initializer, with ones in the forget gate's block."""
-            dtype = dtype or "float32"
-            parts = [
-                own((units,), dtype=dtype),
-                initializers.Ones()((units,), dtype=dtype),
-                own((units * 2,), dtype=dtype),
-            ]
-            return ops.concatenate([ops.convert_to_tensor(part) for part in parts], axis=0)
-
-        self.bias = self._add_option_weight("bias", (columns,), initializer=forget_gate_open)
+        start = forget_gate_bias(self.bias_initializer, self.units)
+        self.bias = self._add_option_weight("bias", (columns,), initializer=start)
 
     def step(self, projected: Any, states: list[Any], training: bool | None) -> tuple[Any, list[Any]]:
         hidden, memory = self._dropped_state(states[0], training), states[1]

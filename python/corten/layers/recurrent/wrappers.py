@@ -212,6 +212,11 @@ class TimeDistributed(Wrapper):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         batch, steps = inputs.shape[:2]
+        if mask is not None and tuple(mask.shape[:2]) != (batch, steps):
+            raise ValueError(
+                f"TimeDistributed: The `mask` passed to the `TimeDistributed` layer has a shape "
+                f"{tuple(mask.shape)} that does not start with the input's batch and steps {(batch, steps)}."
+            )
         signature = self._layer_parameters()
         kwargs: dict[str, Any] = {}
         if "training" in signature:
