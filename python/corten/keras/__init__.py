@@ -53,7 +53,7 @@ __version__ = corten.__version__
 
 _MODULES = frozenset(
     {
-        "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets",
+        "activations", "backend", "callbacks", "config", "constraints", "datasets",
         "dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision",
         "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tree",
         "utils",
@@ -63,7 +63,7 @@ _NAMES = frozenset(
     {
         "DTypePolicy", "FloatDTypePolicy", "Function", "Functional", "Initializer", "Input",
         "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
-        "Sequential", "StatelessScope", "Variable", "name_scope", "remat", "version",
+        "Sequential", "Variable", "name_scope", "remat", "version",
     }
 )  # fmt: skip
 
