@@ -226,7 +226,7 @@ def test_terminate_on_nan():
     x, y = data()
     y = y.copy()
     y[3] = np.nan
-    with pytest.warns(UserWarning, match="NaN value|so the training stops"):
+    with pytest.warns(UserWarning, match="NaN value|the training stops"):
         history = make_model().fit(x, y, epochs=5, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
     assert len(history.epoch) == 1
     with pytest.warns(UserWarning, match="NaN"), pytest.raises(RuntimeError, match="the loss is nan"):

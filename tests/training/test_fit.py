@@ -209,8 +209,12 @@ def test_steps_per_epoch_goes_on_where_it_stopped():
     x = np.arange(5, dtype="float32")[:, None]
     model = Spy()
     model.compile("sgd")
-    model.fit(Dataset.from_tensor_slices((x, x)).batch(1), steps_per_epoch=3, epochs=3, verbose=0)
-    assert seen == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+    with pytest.warns(UserWarning, match="this one got 2"):
+        model.fit(Dataset.from_tensor_slices((x, x)).batch(1), steps_per_epoch=3, epochs=3, verbose=0)
+    assert seen == [0, 1, 2, 3, 4, 0, 1, 2]
+    seen.clear()
+    model.fit(Dataset.from_tensor_slices((x, x)).batch(1).repeat(), steps_per_epoch=3, epochs=2, verbose=0)
+    assert seen == [0, 1, 2, 3, 4, 0]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

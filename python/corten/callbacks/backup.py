@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        if not os.fspath(backup_dir):
+        if not backup_dir:
             raise ValueError("BackupAndRestore: backup_dir is empty; give a folder for the copies")
         whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
         if save_freq != "epoch" and not whole:
@@ -64,7 +65,14 @@ class BackupAndRestore(Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         check_writable(self._path, "BackupAndRestore")
         if self._path.exists():
-            self._restore(self._path)
+            try:
+                self._restore(self._path)
+            except (OSError, KeyError, EOFError, zipfile.BadZipFile):
+                # Damaged: go back to the copy before it, if there is one.
+                previous = self._path.with_suffix(".previous.npz")
+                if not previous.exists():
+                    raise
+                self._restore(previous)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch

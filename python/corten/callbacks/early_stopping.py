@@ -104,7 +104,7 @@ class TerminateOnNaN(Callback):
         loss = (logs or {}).get("loss")
         if loss is None or np.isfinite(loss):
             return
-        message = f"Batch {batch}: the loss is {loss}, so the training stops."
+        message = f"NaN or Inf loss encountered in batch {batch} (the loss is {loss}): the training stops."
         if self.raise_error:
             raise RuntimeError(message)
         warnings.warn(message, UserWarning, stacklevel=2)

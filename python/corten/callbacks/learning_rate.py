@@ -8,6 +8,7 @@ from typing import Any
 
 from corten.callbacks.callback import Callback, Logs
 from corten.callbacks.monitor import MonitorCallback
+from corten.optimizers.schedules import LearningRateSchedule
 from corten.training.progress import write
 
 
@@ -15,6 +16,11 @@ def _learning_rate(model: Any, who: str) -> float:
     optimizer = model.optimizer
     if not hasattr(optimizer, "learning_rate"):
         raise ValueError(f"{who}: the optimizer {type(optimizer).__name__} has no learning_rate to change")
+    if isinstance(getattr(optimizer, "_learning_rate", None), LearningRateSchedule):
+        raise TypeError(
+            f"{who}: the optimizer's learning rate is a LearningRateSchedule, which sets it in every step. "
+            "Make the optimizer with a number, or leave this callback out."
+        )
     return float(optimizer.learning_rate)
 
 
@@ -34,6 +40,9 @@ class LearningRateScheduler(Callback):
         self.schedule = schedule
         self.verbose = verbose
         self._takes_rate = _accepts_two(schedule)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        _learning_rate(self.model, "LearningRateScheduler")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         current = _learning_rate(self.model, "LearningRateScheduler")
@@ -105,6 +114,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        _learning_rate(self.model, "ReduceLROnPlateau")
         self.cooldown_counter = 0
         self.wait = 0
         self.best = None

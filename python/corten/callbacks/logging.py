@@ -85,7 +85,7 @@ class LambdaCallback(Callback):
         on_train_end: `(logs)`.
         on_train_batch_begin: `(batch, logs)`.
         on_train_batch_end: `(batch, logs)`.
-        **kwargs: Other hooks by name.
+        **kwargs: Other hooks by name, or attributes of any other name.
 
     Raises:
         TypeError: A hook that does not exist.
@@ -118,7 +118,7 @@ class LambdaCallback(Callback):
 
     def _set_hooks(self, hooks: Iterable[tuple[str, Callable[..., Any] | None]]) -> None:
         for name, function in hooks:
-            if not name.startswith("on_") or not hasattr(Callback, name):
+            if name.startswith("on_") and not hasattr(Callback, name):
                 known = ", ".join(sorted(key for key in vars(Callback) if key.startswith("on_")))
                 raise TypeError(f"LambdaCallback: there is no hook {name!r}; the hooks are {known}")
             if function is not None:

@@ -53,20 +53,16 @@ class MonitorCallback(Callback):
         self.mode = mode
         self.best = baseline
         self.min_delta = abs(min_delta)
-        self._compare: Callable[[Any, Any], Any] | None = None
+        #: `np.less` or `np.greater`; None until it is needed.
+        self.monitor_op: Callable[[Any, Any], Any] | None = None
         self._warned = False
 
-    def monitor_op(self, current: Any, reference: Any) -> bool:
-        """Whether `current` is better than `reference`."""
-        if self._compare is None:
-            self._set_direction()
-        assert self._compare is not None
-        return bool(self._compare(current, reference))
-
-    def _set_direction(self) -> None:
+    def _set_monitor_op(self) -> None:
+        """Settles whether higher or lower is better, once the model and its metrics are known."""
         mode = self.mode if self.mode != "auto" else self._infer_mode()
-        self._compare = np.greater if mode == "max" else np.less
-        self._worst = -np.inf if mode == "max" else np.inf
+        self.monitor_op = np.greater if mode == "max" else np.less
+        # Subtracted from the current value, so that small changes do not count.
+        self._margin = self.min_delta if mode == "max" else -self.min_delta
 
     def _infer_mode(self) -> str:
         name = self.monitor.removeprefix("val_")
@@ -88,11 +84,10 @@ class MonitorCallback(Callback):
     def _is_improvement(self, current: Any, reference: Any) -> bool:
         if reference is None:
             return True
-        if self._compare is None:
-            self._set_direction()
-        delta = self.min_delta if self._worst == np.inf else -self.min_delta
-        # A change of exactly min_delta does not count, as in Keras.
-        return self.monitor_op(current + delta, reference)
+        if self.monitor_op is None:
+            self._set_monitor_op()
+        assert self.monitor_op is not None
+        return bool(self.monitor_op(current - self._margin, reference))
 
     def get_monitor_value(self, logs: Logs) -> Any:
         """Gives the watched value; warns once when it is not there."""

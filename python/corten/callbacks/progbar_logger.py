@@ -102,9 +102,8 @@ class ProgbarLogger(Callback):
         bar = self._bar
         if bar is None:
             return
-        if not self.watches_batches:
-            self._seen = bar.target or self._seen
-        bar.target = bar.target or self._seen
+        self._seen = (self.params or {}).get("steps_done") or self._seen or bar.target or 0
+        bar.target = self._seen
         self._show(bar, logs or {}, finalize=True)
         if (self.params or {}).get("steps") is None and self.params is not None and self._training:
             # After the first epoch the length of the data is known.

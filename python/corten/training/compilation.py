@@ -52,7 +52,10 @@ class Compilation:
     #: The `History` of the last `fit`.
     history: Any = None
     loss: Any = None
+    #: Set by callbacks to end `fit`, `evaluate` or `predict` after the current batch.
     stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
     run_eagerly: bool = False
     steps_per_execution: int = 1
     jit_compile: Any = "auto"

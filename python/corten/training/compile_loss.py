@@ -31,7 +31,7 @@ def resolve_loss(identifier: Any) -> Any:
 
 def check_losses(loss: Any) -> None:
     """Raises the error of an unknown loss name now, not at the first batch."""
-    if isinstance(loss, dict):
+    if isinstance(loss, dict) and "class_name" not in loss:
         for item in loss.values():
             check_losses(item)
     elif isinstance(loss, list | tuple):
@@ -39,6 +39,17 @@ def check_losses(loss: Any) -> None:
             check_losses(item)
     else:
         resolve_loss(loss)
+
+
+def _resolve_configs(loss: Any) -> Any:
+    """Turns configs into objects, so that every dict that is left is one of outputs."""
+    if isinstance(loss, dict):
+        if "class_name" in loss:
+            return resolve_loss(loss)
+        return {key: _resolve_configs(item) for key, item in loss.items()}
+    if isinstance(loss, list | tuple):
+        return [_resolve_configs(item) for item in loss]
+    return loss
 
 
 class CompileLoss:
@@ -52,13 +63,14 @@ class CompileLoss:
 
     def __init__(self, loss: Any, loss_weights: Any = None, output_names: list[str] | None = None) -> None:
         check_losses(loss)
-        self._loss = loss
+        self._loss = _resolve_configs(loss)
         self._loss_weights = loss_weights
         self._output_names = output_names
         self._layout: OutputLayout | None = None
         self._single: Any = None
         self._losses: list[Any] = []
-        self._weights: list[float | None] = []
+        self._weights: list[Any] = []
+        self._used: list[bool] = []
         #: Running mean of each part, when there are several.
         self.trackers: list[LossTracker] = []
 
@@ -85,28 +97,35 @@ class CompileLoss:
             y_pred: Outputs of the model, likewise.
         """
         layout = OutputLayout(y_pred, self._output_names)
-        targets = layout.align(y_true, "y")
         outputs = layout.predictions(y_pred)
         choices = layout.align_choices(self._loss, "loss")
+        self._used = [choice is not None for choice in choices]
+        targets = layout.align(y_true, "y", self._used)
         self._losses = []
         for choice, target, output in zip(choices, targets, outputs, strict=True):
             resolved = resolve_loss(choice)
             if resolved in _AUTOMATIC:
                 resolved = _automatic_crossentropy(target, output)
             self._losses.append(resolved)
-        if all(item is None for item in self._losses):
+        if not any(self._used):
             raise ValueError("compile: loss names no output of the model; give at least one loss")
         self._weights = [
-            None if weight is None else float(weight)
+            weight if weight is None or hasattr(weight, "shape") else float(weight)
             for weight in layout.align_choices(self._loss_weights, "loss_weights")
         ]
         self._layout = layout
-        used = [index for index, item in enumerate(self._losses) if item is not None]
+        used = [index for index, taken in enumerate(self._used) if taken]
         self.trackers = []
+        self._single = None
         if len(used) > 1:
             self.trackers = [LossTracker(f"{layout.names[index]}_loss") for index in used]
         elif layout.is_single and self._weights[0] is None:
             self._single = self._losses[0]
+
+    def align_targets(self, y_true: Any) -> list[Any]:
+        """Lists the targets, one entry per output."""
+        assert self._layout is not None
+        return self._layout.align(y_true, "y", self._used)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """Gives the loss of one batch."""
@@ -121,7 +140,7 @@ class CompileLoss:
         return self._several(y_true, y_pred, sample_weight, self._layout)
 
     def _several(self, y_true: Any, y_pred: Any, sample_weight: Any, layout: OutputLayout) -> Tensor:
-        targets = layout.align(y_true, "y")
+        targets = self.align_targets(y_true)
         outputs = layout.predictions(y_pred)
         sample_weights = layout.align_weights(sample_weight, "sample_weight")
         total: Any = None

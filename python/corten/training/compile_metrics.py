@@ -112,9 +112,10 @@ class CompileMetrics:
                 metric = resolve_metric(choice, target, output)
                 if metric is None:
                     continue
-                name = metric.name if len(layout.names) == 1 else f"{layout.names[index]}_{metric.name}"
+                prefix = "" if len(layout.names) == 1 else f"{layout.names[index]}_"
+                name = f"{prefix}{metric.name}"
                 if name in used and takes_weights:
-                    name = f"weighted_{name}"
+                    name = f"{prefix}weighted_{metric.name}"
                 used.add(name)
                 of_output.append((metric, takes_weights, name))
             entries.append(of_output)

@@ -48,7 +48,7 @@ def prepare(model: Any, batch: Batch, targets: Any, caller: str) -> None:
         state.loss.build(target_specs, outputs)
         layout = state.loss.layout
         names = layout.names
-        of_output = layout.align(targets, "y")
+        of_output = state.loss.align_targets(targets)
         for index, (loss, output) in enumerate(
             zip(state.loss.output_losses, layout.predictions(outputs), strict=True)
         ):

@@ -118,6 +118,7 @@ class Progbar:
         interval: Seconds between two drawings.
         stateful_metrics: Names of values that are shown as they are; others are averaged.
         unit_name: What a step is called.
+        stateless_metrics: The opposite choice: names of values that are averaged; give one or the other.
 
     Example:
         >>> bar = Progbar(3, verbose=0)
@@ -135,7 +136,11 @@ class Progbar:
         interval: float = 0.05,
         stateful_metrics: Iterable[str] | None = None,
         unit_name: str = "step",
+        stateless_metrics: Iterable[str] | None = None,
     ) -> None:
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError("Progbar: Only one of stateful_metrics and stateless_metrics can be given")
+        self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
         self.target = target
         self.width = width
         self.verbose = verbose
@@ -225,7 +230,11 @@ class Progbar:
     def _take_values(self, values: Iterable[tuple[str, Any]] | None, steps: int) -> None:
         for name, value in values or ():
             scalar = isinstance(value, int | float | np.number)
-            if name in self.stateful_metrics or not scalar:
+            if self.stateless_metrics is None:
+                as_it_is = name in self.stateful_metrics
+            else:
+                as_it_is = name not in self.stateless_metrics
+            if as_it_is or not scalar:
                 self._shown[name] = value
                 continue
             sums = self._sums.setdefault(name, [0.0, 0.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import warnings
 from typing import Any
 
@@ -58,7 +60,7 @@ class Steps(Compilation):
         state = self._training_state
         assert state is not None
         y_pred = self(x, training=True)  # type: ignore[operator]
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+        loss = self._loss_of(x, y, y_pred, sample_weight, True)
         state.tracker.update_state(loss, batch_size_of(x))
         optimizer = self.optimizer
         variables = state.variables
@@ -76,9 +78,15 @@ class Steps(Compilation):
         state = self._training_state
         assert state is not None
         if state.loss is not None or self._overrides("compute_loss"):
-            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+            loss = self._loss_of(x, y, y_pred, sample_weight, False)
             state.tracker.update_state(loss, batch_size_of(x))
         return y_pred
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """Calls `compute_loss`, also one written before it had the argument `training`."""
+        if self._overrides("compute_loss") and not _takes_training(type(self).compute_loss):
+            return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
     def _overrides(self, name: str) -> bool:
         """Whether the user's class replaces a method of the trainer."""
@@ -144,8 +152,7 @@ class Steps(Compilation):
             return_dict: Give a dict instead of a list.
 
         Returns:
-            The loss so far, with metrics a list of loss and metrics, or a dict. Values are means since
-            `reset_metrics`, as in Keras.
+            The loss, with metrics a list of loss and metrics, or a dict; of this batch alone.
         """
         self._check_compiled("train_on_batch")
         if class_weight is not None:
@@ -154,6 +161,7 @@ class Steps(Compilation):
             class_weight = check_class_weight(class_weight)
         batch = standardize((x, y, sample_weight), class_weight)
         self._prepare_once(batch, "train_on_batch", training=True)
+        self.reset_metrics()
         before = _core.set_grad_enabled(True)
         try:
             logs = self.train_step(_as_user_sees(batch))
@@ -168,6 +176,7 @@ class Steps(Compilation):
         self._check_compiled("test_on_batch")
         batch = standardize((x, y, sample_weight))
         self._prepare_once(batch, "test_on_batch", training=False)
+        self.reset_metrics()
         before = _core.set_grad_enabled(False)
         try:
             logs = self.test_step(_as_user_sees(batch))
@@ -205,6 +214,12 @@ class Steps(Compilation):
         """Clears the gradients that `loss.backward()` left on the variables."""
         for variable in self.trainable_variables:  # type: ignore[attr-defined]
             variable.value.grad = None
+
+
+@functools.cache
+def _takes_training(compute_loss: Any) -> bool:
+    parameters = inspect.signature(compute_loss).parameters
+    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _as_user_sees(batch: Any) -> Any:

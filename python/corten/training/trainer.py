@@ -144,7 +144,10 @@ class Trainer(Steps):
                 initial_epoch = max(initial_epoch, state.resume_epoch)
             logs: dict[str, Any] = {}
             for epoch in range(initial_epoch, epochs):
-                logs = self._train_epoch(iterator, callback_list, epoch, validation, validation_freq)
+                epoch_logs = self._train_epoch(iterator, callback_list, epoch, validation, validation_freq)
+                if epoch_logs is None:
+                    break
+                logs = epoch_logs
                 if self.stop_training or iterator.ran_out:
                     break
             if hasattr(self.optimizer, "finalize_variable_values") and epochs > initial_epoch:
@@ -175,25 +178,25 @@ class Trainer(Steps):
         epoch: int,
         validation: EpochIterator | None,
         validation_freq: Any,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | None:
+        """Trains for one epoch and gives its values; None when the data was used up."""
         state = self._state()
         self.reset_metrics()
         state.step_logs = None
         iterator.adapter.on_epoch_begin()
         callback_list.on_epoch_begin(epoch)
         step_function = self._train_function()
-        watched = callback_list.watches_train_batches
-        for step, batch in enumerate(iterator.epoch()):
-            if watched:
-                callback_list.on_train_batch_begin(step)
+        step = -1
+        if callback_list.watches_train_batches:
+            step = self._watched_steps(iterator, callback_list, step_function)
+        else:
+            for step, batch in enumerate(iterator.epoch()):  # noqa: B007 - whether there was any counts
                 step_function(batch)
-                callback_list.on_train_batch_end(
-                    step, self._current_logs() if callback_list.wants_batch_logs else None
-                )
-            else:
-                step_function(batch)
-            if self.stop_training:
-                break
+                if self.stop_training:
+                    break
+        if step < 0:
+            return None
+        callback_list.params["steps_done"] = step + 1
         logs = self._current_logs()
         iterator.adapter.on_epoch_end()
         if validation is not None and _is_due(epoch, validation_freq):
@@ -203,6 +206,23 @@ class Trainer(Steps):
             state.variables, state.has_layer_losses = variables, layer_losses
         callback_list.on_epoch_end(epoch, logs)
         return logs
+
+    def _watched_steps(self, iterator: EpochIterator, callback_list: Any, step_function: Any) -> int:
+        """Trains on the batches of an epoch and reports each `steps_per_execution` of them."""
+        every = max(int(self.steps_per_execution), 1)
+        wants_logs = callback_list.wants_batch_logs
+        step = -1
+        for step, batch in enumerate(iterator.epoch()):
+            if step % every == 0:
+                callback_list.on_train_batch_begin(step)
+            step_function(batch)
+            if (step + 1) % every == 0:
+                callback_list.on_train_batch_end(step, self._current_logs() if wants_logs else None)
+                if self.stop_training:
+                    return step
+        if (step + 1) % every != 0:
+            callback_list.on_train_batch_end(step, self._current_logs() if wants_logs else None)
+        return step
 
     def _current_logs(self) -> dict[str, Any]:
         """Gives the values so far as plain numbers."""
@@ -287,10 +307,12 @@ class Trainer(Steps):
         before = _core.set_grad_enabled(False)
         try:
             self.reset_metrics()
+            self.stop_evaluating = False
             iterator.adapter.on_epoch_begin()
             callback_list.on_test_begin()
             step_function = self._test_function()
             watched = callback_list.watches_test_batches
+            step = -1
             for step, batch in enumerate(iterator.epoch()):
                 if watched:
                     callback_list.on_test_batch_begin(step)
@@ -299,8 +321,12 @@ class Trainer(Steps):
                     callback_list.on_test_batch_end(step, logs)
                 else:
                     step_function(batch)
+                if self.stop_evaluating:
+                    break
             iterator.adapter.on_epoch_end()
             logs = self._current_logs()
+            if "do_validation" not in callback_list.params:
+                callback_list.params["steps_done"] = step + 1
             callback_list.on_test_end(logs)
         finally:
             _core.set_grad_enabled(before)
@@ -374,6 +400,7 @@ class Trainer(Steps):
                 bar_after=bar_after,
             )
         collected: list[Any] = []
+        self.stop_predicting = False
         before = _core.set_grad_enabled(False)
         try:
             adapter.on_epoch_begin()
@@ -383,6 +410,8 @@ class Trainer(Steps):
                 outputs = self.predict_step((batch[0],))
                 collected.append(map_outputs(lambda leaf: leaf.numpy(), outputs))
                 callbacks.on_predict_batch_end(step, {"outputs": outputs})
+                if self.stop_predicting:
+                    break
             callbacks.on_predict_end()
             adapter.on_epoch_end()
         finally:

@@ -29,7 +29,8 @@ class EpochIterator:
     """Walks an adapter epoch by epoch.
 
     Without `steps` an epoch is one pass over the data. With `steps` an epoch takes that many
-    batches from where the last one stopped and starts the data anew when it runs out.
+    batches from where the last one stopped. An epoch in which the data runs out is shorter, and
+    the next one starts the data anew, if that is possible.
 
     Args:
         adapter: The source of batches.
@@ -40,7 +41,9 @@ class EpochIterator:
     def __init__(self, adapter: DataAdapter, steps: int | None = None, caller: str = "fit") -> None:
         self.adapter = adapter
         self.steps = steps
+        #: True when no further epoch is possible.
         self.ran_out = False
+        self._warned = False
         self._caller = caller
         self._stream: Iterator[Batch] | None = None
 
@@ -55,21 +58,22 @@ class EpochIterator:
             yield from self._one_pass()
             return
         taken = 0
-        fresh = False
         while taken < self.steps:
+            started = self._stream is None
             if self._stream is None:
                 self._stream = self.adapter.batches()
-                fresh = True
             batch = next(self._stream, None)
             if batch is not None:
-                fresh = False
                 taken += 1
                 yield batch
                 continue
-            if not self.adapter.restartable or fresh:
-                self._warn(f"{self.steps} steps an epoch were asked for, this one got {taken}")
-                return
             self._stream = None
+            if self.adapter.restartable and taken == 0 and not started:
+                # The last epoch ended with the last batch: start anew.
+                continue
+            self.ran_out = not self.adapter.restartable or started
+            self._warn(f"{self.steps} steps an epoch were asked for, this one got {taken}")
+            return
 
     def _one_pass(self) -> Iterator[Batch]:
         count = 0
@@ -77,15 +81,18 @@ class EpochIterator:
             count += 1
             yield batch
         if count == 0:
+            self.ran_out = True
             self._warn("it gave no batch for this epoch")
         elif self.adapter.restartable and self.adapter.num_batches is None:
             # Now known; the progress bar of the next epoch can show it.
             self.adapter.num_batches = count
 
     def _warn(self, what: str) -> None:
-        self.ran_out = True
+        if self._warned:
+            return
+        self._warned = True
         warnings.warn(
-            f"{self._caller}: your input ran out of data, so it stops here: {what}. A generator can be "
+            f"{self._caller}: your input ran out of data: {what}. A generator can be "
             "walked once; "
             "let it go on for steps x epochs batches (`while True:`), or pass a PyDataset, a Dataset or "
             "arrays.",
