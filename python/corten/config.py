@@ -257,7 +257,7 @@ def standardize_dtype(dtype: Any) -> str:
         ('int64', 'float32')
     """
     if dtype.__class__ is str and dtype in _KNOWN_DTYPES:
-        return dtype  # type: ignore[no-any-return]
+        return dtype
     if dtype is None or dtype is float:
         return _Settings.floatx
     try:

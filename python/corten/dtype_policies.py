@@ -63,7 +63,7 @@ class DTypePolicy:
 
     def convert_input(self, value: Any, autocast: bool, dtype: str) -> Any:
         """Return `value` as a tensor, a float one cast to `dtype` if `autocast`."""
-        from corten.layers.layer import convert_input
+        from corten.layers.conversion import convert_input
 
         return convert_input(value, dtype if autocast else None)
 
@@ -177,7 +177,7 @@ def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """Create a policy from what `serialize` returned."""
-    classes = {"DTypePolicyMap": DTypePolicyMap, "FloatDTypePolicy": FloatDTypePolicy}
+    classes: dict[Any, Any] = {"DTypePolicyMap": DTypePolicyMap, "FloatDTypePolicy": FloatDTypePolicy}
     classes = {"DTypePolicy": DTypePolicy, **classes, **(custom_objects or {})}
     name = config.get("class_name")
     if name not in classes:

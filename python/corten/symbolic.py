@@ -132,7 +132,7 @@ def find_public_function(qualified: str) -> Callable[..., Any]:
     if module_name in _FUNCTION_MODULES and (not name.startswith("_") or name in _OPERATORS):
         function = getattr(importlib.import_module(module_name), name, None)
         if callable(function):
-            return function  # type: ignore[no-any-return]
+            return function
     raise ValueError(f"The model uses the function {qualified!r}, which Corten does not have.")
 
 

@@ -189,7 +189,7 @@ class GradientTape:
             weight = _one_hot(size, index, output)
             for row, gradient in zip(rows, self._gradients([output], flat, [weight]), strict=True):
                 row.append(gradient)
-        result = []
+        result: list[Any] = []
         for source, row in zip(flat, rows, strict=True):
             if all(gradient is None for gradient in row) and not zero:
                 result.append(None)

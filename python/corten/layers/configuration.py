@@ -63,7 +63,9 @@ def _captures_arguments(get_config: Any) -> bool:
     return getattr(function, "__module__", "") in _BASE_MODULES
 
 
-_BASE_MODULES = frozenset({"corten.layers.layer", "corten.models.model", "corten.models.functional"})
+_BASE_MODULES = frozenset(
+    {"corten.layers.layer", "corten.layers.persistence", "corten.models.model", "corten.models.functional"}
+)
 
 
 def _needs_get_config(layer: Any, detail: str) -> NotImplementedError:
@@ -92,7 +94,7 @@ def layer_from_config(cls: type, config: dict[str, Any]) -> Any:
             name: serialization.deserialize_keras_object(value) if _is_object(value) else value
             for name, value in config.items()
         }
-    base = {}
+    base: dict[str, Any] = {}
     parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         base = {k: config.pop(k) for k in ("trainable", "dtype") if k not in parameters and k in config}

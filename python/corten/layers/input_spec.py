@@ -62,7 +62,7 @@ class InputSpec:
                 )
 
     def __repr__(self) -> str:
-        names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes")
+        names: tuple[str, ...] = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes")
         if self.shape is not None:
             names = ("dtype", "shape", "max_ndim", "min_ndim", "axes")
         shown = [f"{name}={getattr(self, name)}" for name in names if getattr(self, name)]

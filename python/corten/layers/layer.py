@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from corten import _core, dtype_policies, tree
-from corten._state import Seen, autocast_scope, get_mask, set_mask, state
+from corten._state import Seen, autocast_scope, get_mask, state
 from corten.config import is_float_dtype
+from corten.layers.building import batch_shape, build_shape, managed_build, unknown_arguments
 from corten.layers.call_signature import BuildSignature, CallSignature
+from corten.layers.conversion import FLOATS, convert_input
 from corten.layers.input_spec import InputSpec, assert_input_compatibility
+from corten.layers.masks import Masks
+from corten.layers.naming_and_dtypes import Named, forgot_super
+from corten.layers.persistence import Persistence
 from corten.layers.shape_inference import SymbolicCalls, is_default
 from corten.layers.tracking import Tracking
 from corten.naming import auto_name, current_path, name_scope
-from corten.symbolic import KerasTensor, any_symbolic, hide_probes
+from corten.symbolic import KerasTensor, any_symbolic
 from corten.variable import Variable
 
 __all__ = ["InputSpec", "Layer", "convert_input"]
 
 _Tensor = _core.Tensor
-_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
-class Layer(SymbolicCalls, Tracking):
+class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
     """A function of tensors with weights of its own.
 
     Subclasses set hyper-parameters in `__init__`, create weights with `add_weight` in `build`
@@ -58,7 +61,8 @@ class Layer(SymbolicCalls, Tracking):
     input_spec: Any = None
     supports_masking = False
     autocast = True
-    _fast = False
+    # False, or the dtype of the inputs that may take the short way.
+    _fast: Any = False
     _checked_shape: Any = None
     _call_signature: CallSignature
     _build_signature: BuildSignature
@@ -67,7 +71,7 @@ class Layer(SymbolicCalls, Tracking):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls._build_signature = BuildSignature(cls.__dict__["build"])
-            cls.build = _managed_build(cls.__dict__["build"])
+            cls.build = managed_build(cls.__dict__["build"])
         if "call" in cls.__dict__:
             cls._call_signature = CallSignature(cls.__dict__["call"])
 
@@ -92,7 +96,7 @@ class Layer(SymbolicCalls, Tracking):
             shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
             self._declared_shape = (batch_size, *shape)
         if kwargs:
-            raise _unknown_arguments(self, kwargs)
+            raise unknown_arguments(self, kwargs)
         name = auto_name(self.__class__.__name__) if name is None else name
         if not isinstance(name, str) or "/" in name:
             raise ValueError(
@@ -112,71 +116,6 @@ class Layer(SymbolicCalls, Tracking):
             raise ValueError(f"{name}: expected `trainable` to be a boolean; got {trainable!r}.")
         self.__dict__["_trainable"] = bool(trainable)
 
-    # ---- names and dtypes ----------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """The name."""
-        try:
-            name: str = self.__dict__["_name"]
-        except KeyError:
-            raise _forgot_super(self) from None
-        return name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        self._name = value
-
-    @property
-    def path(self) -> str | None:
-        """The names of the enclosing layers and this one; None before it is built."""
-        return self._path
-
-    @property
-    def dtype_policy(self) -> Any:
-        """The dtype policy."""
-        policy = self.__dict__.get("_dtype_policy")
-        if isinstance(policy, dtype_policies.DTypePolicyMap):
-            return policy[self._path or self.name]
-        return policy if policy is not None else dtype_policies.get(None)
-
-    @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
-        current = self.__dict__.get("_dtype_policy")
-        if isinstance(current, dtype_policies.DTypePolicyMap) and self._path:
-            current.replace(self._path, value)
-        else:
-            self._dtype_policy = dtype_policies.get(value)
-        self.__dict__["_fast"] = False
-        self.__dict__.pop("_casting", None)
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of the weights."""
-        return self.variable_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype of the weights."""
-        dtype: str = self.dtype_policy.variable_dtype
-        return dtype
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype that float inputs are cast to."""
-        dtype: str = self.dtype_policy.compute_dtype
-        return dtype
-
-    @property
-    def input_dtype(self) -> str:
-        """The same as `compute_dtype`."""
-        return self.compute_dtype
-
-    @property
-    def quantization_mode(self) -> None:
-        """Always None: layers are not quantized."""
-        return None
-
     # ---- building ------------------------------------------------------------------------------
 
     if TYPE_CHECKING:
@@ -191,7 +130,7 @@ class Layer(SymbolicCalls, Tracking):
                 `call` takes several tensors may take a shape for each, named after them:
                 `build(self, query_shape, value_shape)`.
         """
-        self.__dict__["_build_shapes"] = input_shape
+        self.__dict__["build_shapes"] = input_shape
         self.built = True
 
     def add_weight(
@@ -231,7 +170,7 @@ class Layer(SymbolicCalls, Tracking):
         from corten import constraints, initializers, regularizers
 
         if "_name" not in self.__dict__:
-            raise _forgot_super(self)
+            raise forgot_super(self)
         if isinstance(shape, str):
             raise ValueError(
                 f"add_weight: the first argument is the shape; pass the name {shape!r} as the keyword "
@@ -273,7 +212,7 @@ class Layer(SymbolicCalls, Tracking):
             if not wanted and (name in {"training", "mask"} or name.endswith("_mask")):
                 continue
             if any(hasattr(leaf, "shape") for leaf in tree.flatten(value)):
-                shapes[f"{name}_shape"] = tree.map_structure(_build_shape, value)
+                shapes[f"{name}_shape"] = tree.map_structure(build_shape, value)
         positional, named = self._build_signature.arguments(shapes)
         # Built inside another layer's inference, its weights are as real as anywhere.
         probing, state.probing = state.probing, 0
@@ -296,7 +235,7 @@ class Layer(SymbolicCalls, Tracking):
             x = args[0]
             if (
                 x.__class__ is _Tensor
-                and (x.dtype == self._fast or x.dtype not in _FLOATS)
+                and (x.dtype == self._fast or x.dtype not in FLOATS)
                 and state.autocast is None
                 and not (Seen.masks and get_mask(x) is not None)
             ):
@@ -348,10 +287,10 @@ class Layer(SymbolicCalls, Tracking):
     def _resolve_casting(self) -> tuple[str | None, str | None, str]:
         """Return what float inputs and float variables are cast to (None: nothing), and the dtype."""
         if "_name" not in self.__dict__:
-            raise _forgot_super(self)
+            raise forgot_super(self)
         policy = self.dtype_policy
         compute_dtype = policy.compute_dtype
-        cast = compute_dtype if self.autocast and compute_dtype in _FLOATS else None
+        cast = compute_dtype if self.autocast and compute_dtype in FLOATS else None
         mixed = compute_dtype if self.autocast and policy.variable_dtype != compute_dtype else None
         if self.built:  # Before, the path that a policy map looks up is not known.
             self.__dict__["_casting"] = (cast, mixed, compute_dtype)
@@ -405,67 +344,6 @@ class Layer(SymbolicCalls, Tracking):
             if outermost:
                 state.entry = None
 
-    def _complete_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Fill in `training` and masks that the caller left out and `call` accepts."""
-        signature = self._call_signature
-        if kwargs.get("training") is None and not (
-            "training" in signature.names and len(args) > signature.names.index("training")
-        ):
-            training = state.training
-            kwargs.pop("training", None)
-            if training is None and signature.has_training:
-                training = signature.training_default
-            if training is not None:
-                kwargs["training"] = training
-        if Seen.masks:
-            if signature.has_mask and kwargs.get("mask") is None and args:
-                mask = tree.map_structure(get_mask, args[0])
-                given = "mask" in signature.names and len(args) > signature.names.index("mask")
-                if not given and any(leaf is not None for leaf in tree.flatten(mask)):
-                    kwargs["mask"] = mask
-            for name, mask_name in signature.mask_names:
-                named = signature.named(args, kwargs)
-                if named.get(name) is not None and named.get(mask_name) is None:
-                    mask = tree.map_structure(get_mask, named[name])
-                    if any(leaf is not None for leaf in tree.flatten(mask)):
-                        kwargs[mask_name] = mask
-        return kwargs
-
-    def _attach_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
-        if not args and self._call_signature.first not in kwargs:
-            return
-        inputs = args[0] if args else kwargs[self._call_signature.first]
-        previous = kwargs.get("mask")
-        if previous is None:
-            previous = tree.map_structure(get_mask, inputs)
-            if all(leaf is None for leaf in tree.flatten(previous)):
-                previous = None
-        if previous is None and (is_default(self.compute_mask) or not self.supports_masking):
-            return
-        if not self.supports_masking:
-            if not self._layers:
-                import warnings
-
-                warnings.warn(
-                    f"Layer '{self.name}' (of type {self.__class__.__name__}) was passed an input "
-                    "with a mask attached to it. However, this layer does not support masking and "
-                    "will therefore destroy the mask information. Downstream layers will not see "
-                    "the mask.",
-                    stacklevel=4,
-                )
-            return
-        masks = self.compute_mask(inputs, previous)
-        if masks is None:
-            return
-        flat_outputs, flat_masks = tree.flatten(outputs), tree.flatten(masks)
-        for output, mask in zip(flat_outputs, flat_masks, strict=False):
-            if mask is not None and get_mask(output) is None:
-                set_mask(output, mask)
-
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return the mask of the output; the base passes the input's mask on."""
-        return previous_mask
-
     def _build_in_scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with name_scope(self.name):
             self.__dict__["_path"] = current_path()
@@ -476,7 +354,7 @@ class Layer(SymbolicCalls, Tracking):
         """Note the output's shape for summaries; decide whether later calls may take the short way."""
         attributes = self.__dict__
         if "_seen_output_shape" not in attributes:
-            attributes["_seen_output_shape"] = tree.map_structure(_batch_shape, outputs)
+            attributes["_seen_output_shape"] = tree.map_structure(batch_shape, outputs)
         if not state.probing:
             attributes["_locked"] = True
             if "_general_only" not in attributes:
@@ -502,72 +380,6 @@ class Layer(SymbolicCalls, Tracking):
             error.add_note(note)
         return error
 
-    # ---- the rest ------------------------------------------------------------------------------
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The metrics that this layer and those below it hold."""
-        found: list[Any] = []
-        for layer in self._flatten_layers():
-            found.extend(m for m in layer._direct_metrics() if not any(m is f for f in found))
-        return found
-
-    def count_params(self) -> int:
-        """Return the number of weights' elements."""
-        if not self.built and not self.weights:
-            raise ValueError(
-                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't "
-                f"built. Build it manually via: `layer.build(input_shape)`."
-            )
-        return sum(variable.size for variable in self.weights)
-
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Put this layer's own variables (not its sub-layers') into `store`, by position."""
-        for index, variable in enumerate(self._own_variables(seeds=False)):
-            store[str(index)] = variable
-
-    def load_own_variables(self, store: dict[str, Any]) -> None:
-        """Assign this layer's own variables from what `save_own_variables` stored."""
-        variables = list(self._own_variables(seeds=False))
-        if len(store) != len(variables):
-            if store and not variables and not self.built:
-                problem = "the layer has no weights yet: build it before loading"
-            else:
-                problem = f"expected {len(variables)} variables, got {len(store)}"
-            raise ValueError(f"Layer '{self.name}' ({self.__class__.__name__}): {problem}.")
-        for index, variable in enumerate(variables):
-            variable.assign(store[str(index)])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that recreate this layer.
-
-        A subclass that does not override this gets its `__init__` arguments captured.
-        """
-        from corten.layers import configuration
-
-        return configuration.layer_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Create a layer from what `get_config` returned."""
-        from corten.layers import configuration
-
-        return configuration.layer_from_config(cls, config)
-
-    def get_build_config(self) -> dict[str, Any] | None:
-        """Return the shapes the layer was built with."""
-        shapes = self.__dict__.get("_build_shapes")
-        return None if shapes is None else {"input_shape": shapes}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build the layer from what `get_build_config` returned."""
-        if not self.built and config:
-            shapes = config.get("input_shape")
-            if isinstance(shapes, dict) and all(key.endswith("_shape") for key in shapes):
-                self.build(**shapes)
-            elif shapes is not None:
-                self.build(tree.lists_to_tuples(shapes))
-
     def __repr__(self) -> str:
         name = self.__dict__.get("_name")
         return f"<{self.__class__.__name__} name={name}, built={self.built}>"
@@ -575,88 +387,3 @@ class Layer(SymbolicCalls, Tracking):
 
 Layer._call_signature = CallSignature(Layer.call)
 Layer._build_signature = BuildSignature(Layer.build)
-
-
-def convert_input(value: Any, dtype: str | None) -> Any:
-    """Return arrays as tensors and float tensors in `dtype` (None: as they are)."""
-    cls = value.__class__
-    if cls is _Tensor or isinstance(value, Variable):
-        if dtype is not None and value.dtype != dtype and value.dtype in _FLOATS:
-            cast = _core.cast(value, dtype)
-            mask = get_mask(value)
-            if mask is not None:
-                set_mask(cast, mask)
-            return cast
-        return value
-    if cls in _PYTHON_VALUES or isinstance(value, KerasTensor) or callable(value):
-        return value
-    if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
-        if getattr(getattr(value, "dtype", None), "kind", "f") in "OUSV":
-            return value  # Text goes to preprocessing layers as it is.
-        tensor = _core.tensor(value)
-        if dtype is not None and tensor.dtype != dtype and tensor.dtype in _FLOATS:
-            tensor = _core.cast(tensor, dtype)
-        return tensor
-    return value
-
-
-_PYTHON_VALUES = frozenset({bool, int, float, str, type(None), bytes})
-
-
-def _build_shape(leaf: Any) -> Any:
-    shape = getattr(leaf, "shape", None)
-    return None if shape is None else hide_probes(tuple(shape))
-
-
-def _batch_shape(leaf: Any) -> Any:
-    shape = _build_shape(leaf)
-    return (None, *shape[1:]) if shape else shape
-
-
-def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
-    """Wrap `build`: open the layer's name scope, note the shapes, mark the layer as built."""
-
-    @functools.wraps(build)
-    def managed(self: Layer, *args: Any, **kwargs: Any) -> None:
-        if "_name" not in self.__dict__:
-            raise _forgot_super(self)
-        if self.__dict__.get("_building"):
-            build(self, *args, **kwargs)  # `super().build(...)` in a subclass.
-            return
-        self.__dict__["_building"] = True
-        try:
-            with name_scope(self.name):
-                self.__dict__["_path"] = current_path()
-                build(self, *args, **kwargs)
-        finally:
-            self.__dict__["_building"] = False
-        shapes: Any = kwargs if kwargs and not args else args[0] if args else None
-        self.__dict__["_build_shapes"] = shapes
-        self.built = True
-
-    return managed
-
-
-def _forgot_super(layer: Any) -> RuntimeError:
-    return RuntimeError(
-        f"In layer '{layer.__class__.__name__}', you forgot to call `super().__init__()` as the "
-        "first statement in the `__init__()` method. Go add it!"
-    )
-
-
-def _unknown_arguments(layer: Layer, kwargs: dict[str, Any]) -> ValueError:
-    import difflib
-
-    parameters: set[str] = set()
-    for cls in type(layer).__mro__:
-        if "__init__" in cls.__dict__ and cls is not object:
-            parameters |= set(inspect.signature(cls.__dict__["__init__"]).parameters)
-    parameters -= {"self", "kwargs", "args", "_"}
-    hints = []
-    for name in kwargs:
-        close = difflib.get_close_matches(name, parameters, 1)
-        if close:
-            hints.append(f" Did you mean `{close[0]}` instead of `{name}`?")
-    return ValueError(
-        f"Unrecognized keyword arguments passed to {layer.__class__.__name__}: {kwargs}." + "".join(hints)
-    )

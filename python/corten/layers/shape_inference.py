@@ -21,6 +21,7 @@ def is_default(method: Any) -> bool:
 _BASE_MODULES = frozenset(
     {
         "corten.layers.layer",
+        "corten.layers.masks",
         "corten.layers.shape_inference",
         "corten.models.functional",
         "corten.models.sequential",
@@ -72,7 +73,7 @@ class SymbolicCalls:
             policy = self.dtype_policy
             mixed = policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None
             dtype = policy.compute_dtype if self.autocast else None
-            from corten.layers.layer import convert_input
+            from corten.layers.conversion import convert_input
 
             args, kwargs = tree.map_structure(lambda leaf: convert_input(leaf, dtype), (args, kwargs))
             kwargs = self._complete_arguments(args, kwargs)

@@ -30,6 +30,8 @@ def _is_seed_generator(value: Any) -> bool:
 class Tracking:
     """Base of `Layer` that keeps account of what belongs to the layer."""
 
+    _trainable: bool
+    _locked: bool
     # Attributes that look like state but belong to training, not to the layer.
     _untracked: frozenset[str] = frozenset({"optimizer", "_optimizer", "loss", "_metrics"})
 

@@ -99,8 +99,7 @@ def _clone_functional(
             tree.assert_same_structure(input_tensors, model._inputs_struct, check_types=False)
         except ValueError as error:
             raise ValueError(
-                "clone_model: `input_tensors` must have the same structure as model.input: "
-                f"{error}"
+                f"clone_model: `input_tensors` must have the same structure as model.input: {error}"
             ) from None
         if len(flat) != len(model.inputs) or not all(isinstance(t, KerasTensor) for t in flat):
             raise ValueError(f"clone_model: `input_tensors` must be {len(model.inputs)} symbolic tensor(s).")

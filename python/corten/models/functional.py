@@ -82,6 +82,11 @@ class Functional(Model):
         (4, 1)
     """
 
+    _graph: Graph
+    _graph_layers: list[Any]
+    _inputs_struct: Any
+    _outputs_struct: Any
+
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any
     ) -> None:
@@ -290,7 +295,7 @@ class Functional(Model):
         return tree.flatten({key: inputs[key] for key in struct})
 
     def _flat_inputs(self, inputs: Any) -> list[Any]:
-        fitted = []
+        fitted: list[Any] = []
         for value, tensor in zip(self._in_order(inputs), self._graph.inputs, strict=True):
             if value is None:
                 layer = tensor._keras_history.operation
@@ -367,7 +372,7 @@ def _with_history(inputs: Any) -> Any:
 def _fit(value: Any, tensor: KerasTensor, name: str) -> Any:
     """Return an input with the dtype and number of axes that the model was made for."""
     if value.__class__ is not _core.Tensor:
-        from corten.layers.layer import convert_input
+        from corten.layers.conversion import convert_input
 
         value = convert_input(value, None)
         if not isinstance(value, _core.Tensor):

@@ -68,7 +68,7 @@ def graph_config(model: Any) -> dict[str, Any]:
     layers = []
     for operation in graph.operations:
         if isinstance(operation, FunctionOperation):
-            entry = {
+            entry: dict[str, Any] = {
                 "module": "corten.symbolic",
                 "class_name": "FunctionOperation",
                 "config": operation.get_config(),
@@ -194,7 +194,8 @@ def _call_of(call: Any) -> dict[str, Any]:
     """Return a call in today's form; Keras 2 wrote lists `[layer, node, tensor, kwargs]`."""
     if isinstance(call, dict):
         return call
-    references, kwargs = [], {}
+    references: list[Any] = []
+    kwargs: dict[str, Any] = {}
     try:
         for entry in [call] if isinstance(call[0], str) else call:
             references.append(

@@ -29,9 +29,7 @@ class Graph:
                         f"All `{kind}` values must be KerasTensors. Received: {kind}={tensor!r} of "
                         f"type {type(tensor)}"
                     )
-        self._paths = [
-            "/".join(str(part) for part in path) for path, _ in tree.flatten_with_path(outputs)
-        ]
+        self._paths = ["/".join(str(part) for part in path) for path, _ in tree.flatten_with_path(outputs)]
         self.nodes = self._sorted_nodes(name)
         self.operations: list[Any] = []
         for node in self.nodes:

@@ -35,6 +35,8 @@ class Sequential(Model):
         ((None, 1), 49)
     """
 
+    _functional: Functional | None
+
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(trainable=trainable, name=name)
         self._stack: list[Any] = []
@@ -240,12 +242,12 @@ class Sequential(Model):
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs as a list."""
-        return self._graph_of("inputs").inputs  # type: ignore[no-any-return]
+        return self._graph_of("inputs").inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs as a list."""
-        return self._graph_of("outputs").outputs  # type: ignore[no-any-return]
+        return self._graph_of("outputs").outputs
 
     @property
     def input(self) -> Any:

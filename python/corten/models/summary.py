@@ -180,7 +180,7 @@ def _connections(layer: Any, model: Any) -> str:
     for node in graph.nodes:
         if node.operation is layer:
             for tensor in node.inputs:
-                operation, index, position = tensor._keras_history  # type: ignore[misc]
+                operation, index, position = tensor._keras_history
                 names.append(f"{operation.name}[{index}][{position}]")
     return ", ".join(names) or "-"
 

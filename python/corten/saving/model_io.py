@@ -142,7 +142,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) ->
         }
         buffer = io.BytesIO()
         if suffix == ".npz":
-            np.savez(buffer, **plain)
+            np.savez(buffer, **plain)  # type: ignore[arg-type]
         else:
             with _h5py().File(buffer, "w") as file:
                 for name, value in plain.items():
@@ -251,7 +251,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
 def _h5py() -> Any:
     try:
-        import h5py
+        import h5py  # type: ignore[import-untyped]
     except ImportError:
         raise ImportError(
             "Reading and writing `.weights.h5` needs h5py: `pip install h5py`. The "

@@ -1,0 +1,84 @@
+"""`Named`: a layer's name, path and dtype policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten import dtype_policies
+
+
+class Named:
+    """Base of `Layer` with what the layer is called and which dtypes it uses."""
+
+    _path: str | None
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        try:
+            name: str = self.__dict__["_name"]
+        except KeyError:
+            raise forgot_super(self) from None
+        return name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = value
+
+    @property
+    def path(self) -> str | None:
+        """The names of the enclosing layers and this one; None before it is built."""
+        return self._path
+
+    @property
+    def dtype_policy(self) -> Any:
+        """The dtype policy."""
+        policy = self.__dict__.get("_dtype_policy")
+        if isinstance(policy, dtype_policies.DTypePolicyMap):
+            return policy[self._path or self.name]
+        return policy if policy is not None else dtype_policies.get(None)
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        current = self.__dict__.get("_dtype_policy")
+        if isinstance(current, dtype_policies.DTypePolicyMap) and self._path:
+            current.replace(self._path, value)
+        else:
+            self._dtype_policy = dtype_policies.get(value)
+        self.__dict__["_fast"] = False
+        self.__dict__.pop("_casting", None)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the weights."""
+        dtype: str = self.dtype_policy.variable_dtype
+        return dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that float inputs are cast to."""
+        dtype: str = self.dtype_policy.compute_dtype
+        return dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The same as `compute_dtype`."""
+        return self.compute_dtype
+
+    @property
+    def quantization_mode(self) -> None:
+        """Always None: layers are not quantized."""
+        return None
+
+
+def forgot_super(layer: Any) -> RuntimeError:
+    """Return the error for a layer whose `__init__` did not call `super().__init__()`."""
+    return RuntimeError(
+        f"In layer '{layer.__class__.__name__}', you forgot to call `super().__init__()` as the "
+        "first statement in the `__init__()` method. Go add it!"
+    )
