@@ -20,6 +20,7 @@ def modules() -> list[str]:
 def test_examples(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     corten.utils.set_random_seed(0)
+    corten.utils.clear_session()
     module = importlib.import_module(name)
     with capsys.disabled():
         failed, _ = doctest.testmod(module, optionflags=FLAGS, extraglobs={"corten": corten}, report=True)

@@ -154,6 +154,9 @@ class KerasTensor:
 
     __array_priority__ = 200
 
+    # Tells the engine to leave `tensor + symbolic` to this class instead of asking for an array.
+    _corten_symbolic = True
+
     def __init__(
         self,
         shape: Any,

@@ -63,12 +63,10 @@ class L1L2(Regularizer):
         self.l2 = validate_float_arg(0.0 if l2 is None else l2, name="l2")
 
     def __call__(self, x: Any) -> Any:
-        penalty: Any = ops.zeros((), dtype=_dtype_of(x))
-        if self.l1:
-            penalty = penalty + self.l1 * ops.sum(ops.abs(x))
-        if self.l2:
-            penalty = penalty + self.l2 * ops.sum(ops.square(x))
-        return penalty
+        if not self.l1:
+            return self.l2 * ops.sum(ops.square(x))
+        penalty = self.l1 * ops.sum(ops.abs(x))
+        return penalty + self.l2 * ops.sum(ops.square(x)) if self.l2 else penalty
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1, "l2": self.l2}
@@ -143,7 +141,3 @@ class OrthogonalRegularizer(Regularizer):
 
     def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "mode": self.mode}
-
-
-def _dtype_of(x: Any) -> str | None:
-    return getattr(x, "dtype", None) if isinstance(getattr(x, "dtype", None), str) else None
