@@ -42,7 +42,7 @@ def managed_build(build: Callable[..., None]) -> Callable[..., None]:
         finally:
             self.__dict__["_building"] = False
         shapes: Any = kwargs if kwargs and not args else args[0] if args else None
-        self.__dict__["build_shapes"] = shapes
+        self.__dict__["_build_shapes"] = shapes
         self.built = True
 
     return managed

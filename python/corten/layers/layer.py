@@ -130,7 +130,7 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
                 `call` takes several tensors may take a shape for each, named after them:
                 `build(self, query_shape, value_shape)`.
         """
-        self.__dict__["build_shapes"] = input_shape
+        self.__dict__["_build_shapes"] = input_shape
         self.built = True
 
     def add_weight(
