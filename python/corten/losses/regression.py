@@ -11,7 +11,7 @@ from corten.losses.loss import FunctionLoss, as_dtype, squeeze_or_expand_to_same
 
 def pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Both as tensors of the prediction's dtype and of one rank."""
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_pred = as_dtype(y_pred, None)
     if not config.is_float_dtype(y_pred.dtype):
         y_pred = ops.cast(y_pred, config.floatx())
     return squeeze_or_expand_to_same_rank(as_dtype(y_true, y_pred.dtype), y_pred)
