@@ -197,3 +197,79 @@ def test_metrics_names_in_keras_order():
     assert model.metrics_names == ["loss", "mae", "again"]
     values = model.evaluate(x, y, verbose=0)
     assert values[0] == pytest.approx(values[2], rel=1e-5)
+
+
+def test_compute_loss_without_the_training_argument():
+    class Model(Base):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+            return super().compute_loss(x, y, y_pred, sample_weight) * 2
+
+    x, y = data()
+    plain, doubled = Base(), Model()
+    for model in (plain, doubled):
+        model.compile(corten.optimizers.SGD(0.0), "mse")
+        model.build((None, 2))
+    doubled.set_weights(plain.get_weights())
+    single = plain.fit(x, y, verbose=0).history["loss"][0]
+    assert doubled.fit(x, y, verbose=0).history["loss"][0] == pytest.approx(2 * single, rel=1e-5)
+    assert doubled.evaluate(x, y, verbose=0) == pytest.approx(2 * single, rel=1e-5)
+
+
+def test_nested_outputs_with_losses_and_metrics_in_the_same_arrangement():
+    class Nested(corten.Model):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right, self.size = layers.Dense(1), layers.Dense(1), layers.Dense(2)
+
+        def call(self, inputs):
+            return {
+                "edges": {"left": self.left(inputs), "right": self.right(inputs)},
+                "size": self.size(inputs),
+            }
+
+    x, y = data()
+    model = Nested()
+    model.compile("sgd", {"edges": {"left": "mse", "right": "mae"}, "size": "mse"}, metrics={"size": "mae"})
+    targets = {"edges": {"left": y, "right": y}, "size": np.concatenate([y, y], 1)}
+    history = model.fit(x, targets, epochs=2, verbose=0)
+    assert set(history.history) == {"loss", "edges_left_loss", "edges_right_loss", "size_loss", "size_mae"}
+    assert history.history["loss"][1] < history.history["loss"][0]
+
+
+def test_targets_for_the_outputs_with_a_loss_are_enough():
+    x, y = data()
+    inputs = corten.Input((2,))
+    model = corten.Model(inputs, [layers.Dense(1)(inputs), layers.Dense(3)(inputs)])
+    model.compile("sgd", ["mse", None])
+    alone = model.evaluate(x, y, verbose=0)
+    assert alone == model.evaluate(x, [y, np.zeros((32, 3))], verbose=0)
+
+
+def test_two_metrics_of_one_kind_both_show():
+    x, y = data()
+    model = Base()
+    model.compile(
+        "sgd", "mse", metrics=["mse", corten.metrics.MeanSquaredError(name="mse")], weighted_metrics=["mse"]
+    )
+    history = model.fit(x, y, verbose=0)
+    assert set(history.history) == {"loss", "mse", "mse_1", "weighted_mse"}
+
+
+def test_steps_per_execution_groups_the_batch_hooks():
+    x, y = data()
+    begun = []
+    model = Base()
+    model.compile("sgd", "mse", steps_per_execution=3)
+    callback = corten.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: begun.append(batch))
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[callback])
+    assert begun == [0, 3, 6]
+
+
+def test_batch_methods_give_the_values_of_their_batch():
+    x, y = data()
+    model = Base()
+    model.compile(corten.optimizers.SGD(0.0), "mse")
+    first = model.train_on_batch(x[:4], y[:4])
+    second = model.train_on_batch(x[4:8], y[4:8])
+    assert second == pytest.approx(float(np.mean((model.predict(x[4:8]) - y[4:8]) ** 2)), rel=1e-5)
+    assert first != second

@@ -37,6 +37,8 @@ class TrainingState:
         self.has_layer_losses: bool | None = None
         #: The trainable variables while `fit` runs.
         self.variables: list[Any] | None = None
+        #: Whether `compute_loss` has the argument `training`; None until it is looked up.
+        self.loss_takes_training: bool | None = None
         #: `model.metrics` while `fit` runs: finding them means walking all layers.
         self.metric_list: list[Any] | None = None
         #: The epoch at which `BackupAndRestore` wants the training to go on.

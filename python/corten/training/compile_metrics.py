@@ -51,6 +51,16 @@ def check_metrics(value: Any) -> None:
         metrics.get(value)
 
 
+def _unused(name: str, used: set[str]) -> str:
+    """Gives the name, with a number if it is taken: two metrics of one kind both show."""
+    number = 1
+    fresh = name
+    while fresh in used:
+        fresh = f"{name}_{number}"
+        number += 1
+    return fresh
+
+
 class CompileMetrics:
     """Updates and reads the metrics that `compile` described.
 
@@ -116,6 +126,7 @@ class CompileMetrics:
                 name = f"{prefix}{metric.name}"
                 if name in used and takes_weights:
                     name = f"{prefix}weighted_{metric.name}"
+                name = _unused(name, used)
                 used.add(name)
                 of_output.append((metric, takes_weights, name))
             entries.append(of_output)

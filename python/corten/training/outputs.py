@@ -122,6 +122,9 @@ class OutputLayout:
         if isinstance(structure, int):
             if isinstance(value, list | tuple) and len(value) == 1 and len(self.names) == 1:
                 value = value[0]
+            if isinstance(value, Mapping):
+                keys = ", ".join(repr(key) for key in value)
+                raise ValueError(f"{what} has a dict ({keys}) where the model has one output")
             result[structure] = value
             return
         children = list(structure.values()) if isinstance(structure, dict) else structure

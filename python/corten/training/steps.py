@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import warnings
 from typing import Any
@@ -84,7 +83,10 @@ class Steps(Compilation):
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
         """Calls `compute_loss`, also one written before it had the argument `training`."""
-        if self._overrides("compute_loss") and not _takes_training(type(self).compute_loss):
+        state = self._state()
+        if state.loss_takes_training is None:
+            state.loss_takes_training = _accepts_training(self.compute_loss)
+        if not state.loss_takes_training:
             return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
         return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
@@ -216,8 +218,7 @@ class Steps(Compilation):
             variable.value.grad = None
 
 
-@functools.cache
-def _takes_training(compute_loss: Any) -> bool:
+def _accepts_training(compute_loss: Any) -> bool:
     parameters = inspect.signature(compute_loss).parameters
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
