@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use corten_core::{Backend as _, DType, Dims, Layout, Op, Result, Scalar, Spec, View, infer};
+use corten_core::{Backend as _, BinaryOp, DType, Dims, Layout, Op, Result, Scalar, Spec, UnaryOp, View, infer};
 use corten_cpu::Buffer;
 use smallvec::{SmallVec, smallvec};
 
@@ -31,8 +31,72 @@ pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
 
 /// Runs an op that gives one tensor.
 pub fn run_one(op: Op, inputs: &[&Tensor]) -> Result<Tensor> {
+    if let Some(value) = elementwise(&op, inputs) {
+        return Ok(autograd::record_one(op, inputs, Arc::new(value?)));
+    }
     let mut outputs = run(op, inputs)?;
     Ok(outputs.swap_remove(0))
+}
+
+/// The short way of [`run`] for what small models do most: arithmetic on floats of one dtype and one
+/// shape (or with a 0-dimensional partner). `infer` has nothing to refuse there; `None` means: ask it.
+#[inline]
+fn elementwise(op: &Op, inputs: &[&Tensor]) -> Option<Result<Data>> {
+    if !matches!(op, Op::Binary(_) | Op::Unary(_) | Op::Compare(_)) {
+        return None;
+    }
+    let (a, b) = match inputs {
+        [a] => (*a, *a),
+        [a, b] => (*a, *b),
+        _ => return None,
+    };
+    let dtype = a.dtype();
+    if dtype != b.dtype() || !dtype.is_float() {
+        return None;
+    }
+    let shape = if b.rank() == 0 || a.shape() == b.shape() {
+        a.shape()
+    } else if a.rank() == 0 {
+        b.shape()
+    } else {
+        return None;
+    };
+    let (Ok(left), Ok(right)) = (a.view(), b.view()) else { return None };
+    let both = || (Wide::new(left, shape), Wide::new(right, shape));
+    let (buffer, dtype) = if let Op::Binary(binary) = op {
+        let arithmetic = matches!(
+            binary,
+            BinaryOp::Add
+                | BinaryOp::Sub
+                | BinaryOp::Mul
+                | BinaryOp::Div
+                | BinaryOp::Pow
+                | BinaryOp::Max
+                | BinaryOp::Min
+        );
+        if !arithmetic {
+            return None;
+        }
+        let (left, right) = both();
+        (CPU.binary(*binary, left.view(), right.view()), dtype)
+    } else if let Op::Unary(unary) = op {
+        if unary.is_predicate() || *unary == UnaryOp::Not {
+            return None;
+        }
+        (CPU.unary(*unary, left), dtype)
+    } else if let Op::Compare(compare) = op {
+        let (left, right) = both();
+        (CPU.compare(*compare, left.view(), right.view()), DType::Bool)
+    } else {
+        return None;
+    };
+    Some(buffer.map(|buffer| stored(buffer, Layout::contiguous(shape), dtype)))
+}
+
+/// A 0-dimensional tensor.
+pub fn scalar(value: Scalar, dtype: DType) -> Result<Tensor> {
+    let buffer = CPU.fill(dtype, 1, value)?;
+    Ok(Tensor::from_data(stored(buffer, Layout::contiguous(&[]), dtype)))
 }
 
 /// A tensor of one value.

@@ -146,12 +146,22 @@ impl Drop for Node {
     }
 }
 
+/// Whether a result of an op on these operands gets a history.
+fn wanted(inputs: &[&Tensor]) -> bool {
+    inputs.iter().any(|x| x.requires_grad()) && is_grad_enabled()
+}
+
+/// [`record`] for an op of one result.
+pub(crate) fn record_one(op: Op, inputs: &[&Tensor], value: Arc<Data>) -> Tensor {
+    if !wanted(inputs) {
+        return Tensor::with_origin(value, None);
+    }
+    record(op, inputs, SmallVec::from_iter([value])).swap_remove(0)
+}
+
 /// Attaches history to the results of an op where one of its operands has one.
 pub(crate) fn record(op: Op, inputs: &[&Tensor], values: SmallVec<[Arc<Data>; 2]>) -> Outputs {
-    let wanted = is_grad_enabled()
-        && inputs.iter().any(|x| x.requires_grad())
-        && values.iter().any(|value| value.dtype.is_float());
-    if !wanted {
+    if !wanted(inputs) || !values.iter().any(|value| value.dtype.is_float()) {
         return values.into_iter().map(|value| Tensor::with_origin(value, None)).collect();
     }
     let keeps = rules::keeps(&op);

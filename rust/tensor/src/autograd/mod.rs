@@ -7,7 +7,7 @@ mod rules;
 mod rules_index;
 mod rules_linalg;
 
-pub(crate) use graph::record;
 pub use graph::{
     CustomGradient, Leaf, NoGrad, Origin, backward, custom, gradients, is_grad_enabled, no_grad, set_grad_enabled,
 };
+pub(crate) use graph::{record, record_one};

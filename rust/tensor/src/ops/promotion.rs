@@ -33,8 +33,9 @@ impl Arg {
     /// This operand as a tensor of `dtype`.
     pub fn into_tensor(self, dtype: DType) -> Result<Tensor> {
         match self {
+            Self::Tensor(tensor) if tensor.dtype() == dtype => Ok(tensor),
             Self::Tensor(tensor) => super::cast(&tensor, dtype),
-            Self::Scalar(scalar) => execute::full(&[], scalar, dtype),
+            Self::Scalar(scalar) => execute::scalar(scalar, dtype),
         }
     }
 
@@ -42,7 +43,7 @@ impl Arg {
     pub fn into_default(self) -> Result<Tensor> {
         match self {
             Self::Tensor(tensor) => Ok(tensor),
-            Self::Scalar(scalar) => execute::full(&[], scalar, weak_default(scalar.weak())),
+            Self::Scalar(scalar) => execute::scalar(scalar, weak_default(scalar.weak())),
         }
     }
 }
