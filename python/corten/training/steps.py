@@ -6,7 +6,7 @@ import inspect
 import warnings
 from typing import Any
 
-from corten import _core
+from corten import _core, tree
 from corten.training.adapters import standardize, unpack
 from corten.training.adapters.conversion import flatten, to_tensors
 from corten.training.adapters.weights import check_class_weight
@@ -22,6 +22,13 @@ def batch_size_of(x: Any) -> int:
     for _, leaf in flatten(x, "x"):
         return int(leaf.shape[0]) if leaf.shape else 1
     return 1
+
+
+def _without_history(values: Any) -> Any:
+    """The same values, not holding on to what they were computed from."""
+    if type(values) is Tensor:
+        return values.detach()
+    return tree.map_structure(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, values)
 
 
 class Steps(Compilation):
@@ -68,6 +75,9 @@ class Steps(Compilation):
         if variables:
             loss = optimizer.scale_loss(loss)
             gradients = _core.gradients(loss, [variable.value for variable in variables])
+            # The recorded history shares the weights' memory; once it is gone, the update is in place.
+            del loss
+            y_pred = _without_history(y_pred)
             optimizer.apply(gradients, variables)
         return y_pred
 
