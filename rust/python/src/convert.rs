@@ -201,6 +201,17 @@ fn named(name: &str) -> Option<DType> {
 pub(crate) struct Ints(pub(crate) Vec<isize>);
 
 pub(crate) fn integers(object: &Bound<'_, PyAny>) -> PyResult<Vec<isize>> {
+    let one = |item: &Bound<'_, PyAny>| {
+        item.extract::<isize>()
+            .map_err(|_| PyTypeError::new_err(format!("expected an integer in a sequence of integers; got {item}")))
+    };
+    // Tuples first: trying them as a number would raise and drop an exception on every call.
+    if let Ok(tuple) = object.cast::<PyTuple>() {
+        return tuple.iter().map(|item| one(&item)).collect();
+    }
+    if let Ok(list) = object.cast::<PyList>() {
+        return list.iter().map(|item| one(&item)).collect();
+    }
     if let Ok(value) = object.extract::<isize>() {
         return Ok(vec![value]);
     }
@@ -210,11 +221,7 @@ pub(crate) fn integers(object: &Bound<'_, PyAny>) -> PyResult<Vec<isize>> {
     object
         .try_iter()
         .map_err(|_| PyTypeError::new_err(format!("expected an integer or a sequence of integers; got {object}")))?
-        .map(|item| {
-            let item = item?;
-            item.extract::<isize>()
-                .map_err(|_| PyTypeError::new_err(format!("expected an integer in a sequence of integers; got {item}")))
-        })
+        .map(|item| one(&item?))
         .collect()
 }
 

@@ -3,8 +3,9 @@
 use corten_tensor::Tensor;
 use corten_tensor::core::{DType, Error, ScatterMode};
 use corten_tensor::ops::{self, Arg, Index};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyList, PySlice, PyString, PyTuple};
+use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyInt, PyList, PySlice, PyString, PyTuple};
 
 use crate::convert;
 use crate::error;
@@ -19,6 +20,9 @@ pub(crate) fn parse(key: &Bound<'_, PyAny>) -> PyResult<Vec<Index>> {
 }
 
 fn parse_one(entry: &Bound<'_, PyAny>) -> PyResult<Index> {
+    if entry.is_exact_instance_of::<PyInt>() {
+        return at(entry).map(Index::At);
+    }
     if entry.is_none() {
         return Ok(Index::NewAxis);
     }
@@ -26,11 +30,16 @@ fn parse_one(entry: &Bound<'_, PyAny>) -> PyResult<Index> {
         return Ok(Index::Ellipsis);
     }
     if let Ok(slice) = entry.cast::<PySlice>() {
-        let bound = |name: &str| -> PyResult<Option<i64>> {
+        let py = entry.py();
+        let bound = |name: &Bound<'_, PyString>| -> PyResult<Option<i64>> {
             let value = slice.getattr(name)?;
             if value.is_none() { Ok(None) } else { at(&value).map(Some) }
         };
-        return Ok(Index::Slice { start: bound("start")?, stop: bound("stop")?, step: bound("step")?.unwrap_or(1) });
+        return Ok(Index::Slice {
+            start: bound(intern!(py, "start"))?,
+            stop: bound(intern!(py, "stop"))?,
+            step: bound(intern!(py, "step"))?.unwrap_or(1),
+        });
     }
     let plain = !entry.is_instance_of::<PyBool>()
         && !entry.is_instance_of::<PyList>()

@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub type Outputs = SmallVec<[Tensor; 2]>;
-type Values = SmallVec<[Data; 2]>;
+type Values = SmallVec<[Arc<Data>; 2]>;
 
 /// Runs one op on checked operands and records it where a gradient may be asked for.
 pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
@@ -25,7 +25,6 @@ pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
     } else {
         dispatch(&op, inputs, &results)?
     };
-    let values: SmallVec<[Arc<Data>; 2]> = values.into_iter().map(Arc::new).collect();
     Ok(autograd::record(op, inputs, values))
 }
 
@@ -149,8 +148,8 @@ pub(crate) fn fused_grad(
     }))
 }
 
-fn hollow(result: &Spec) -> Data {
-    Data { storage: Storage::Meta, layout: Layout::contiguous(&result.shape), dtype: result.dtype }
+fn hollow(result: &Spec) -> Arc<Data> {
+    Arc::new(Data { storage: Storage::Meta, layout: Layout::contiguous(&result.shape), dtype: result.dtype })
 }
 
 fn stored(buffer: Buffer, layout: Layout, dtype: DType) -> Data {
@@ -161,20 +160,24 @@ fn views<'a>(inputs: &[&'a Tensor]) -> Result<SmallVec<[View<'a, Buffer>; 6]>> {
     inputs.iter().map(|x| x.view()).collect()
 }
 
+fn single(data: Data) -> Values {
+    smallvec![Arc::new(data)]
+}
+
 /// The same memory under another layout.
 fn relaid(x: &Tensor, layout: Layout) -> Values {
-    smallvec![Data { storage: x.storage().clone(), layout, dtype: x.dtype() }]
+    single(Data { storage: x.storage().clone(), layout, dtype: x.dtype() })
 }
 
 fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
     let out = &results[0];
-    let one = |buffer: Buffer| -> Values { smallvec![stored(buffer, Layout::contiguous(&out.shape), out.dtype)] };
+    let one = |buffer: Buffer| -> Values { single(stored(buffer, Layout::contiguous(&out.shape), out.dtype)) };
     let len = || out.shape.iter().product::<usize>();
     let many = |buffers: Vec<Buffer>| -> Values {
         buffers
             .into_iter()
             .zip(results)
-            .map(|(buffer, result)| stored(buffer, Layout::contiguous(&result.shape), result.dtype))
+            .map(|(buffer, result)| Arc::new(stored(buffer, Layout::contiguous(&result.shape), result.dtype)))
             .collect()
     };
     let x = views(inputs)?;
@@ -203,18 +206,18 @@ fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
             if let Some(layout) = inputs[0].layout().reshape(shape) {
                 relaid(inputs[0], layout)
             } else {
-                smallvec![Data { layout: Layout::contiguous(shape), ..materialize(inputs[0])? }]
+                single(Data { layout: Layout::contiguous(shape), ..materialize(inputs[0])? })
             }
         }
         Op::Permute(axes) => relaid(inputs[0], inputs[0].layout().permute(axes)),
         Op::Expand(shape) => relaid(inputs[0], inputs[0].layout().expand(shape)),
         Op::Slice(ranges) => relaid(inputs[0], inputs[0].layout().slice(ranges)),
 
-        Op::Copy => smallvec![materialize(inputs[0])?],
+        Op::Copy => single(materialize(inputs[0])?),
         Op::SliceScatter(ranges) => {
             let base = materialize(inputs[0])?;
             let region = base.layout.slice(ranges);
-            smallvec![write(base, x[1], &region)?]
+            single(write(base, x[1], &region)?)
         }
         Op::Pad { padding, value } => {
             let buffer = CPU.fill(out.dtype, len(), *value)?;
@@ -225,7 +228,7 @@ fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
                 .map(|((low, _), &len)| corten_core::Range { start: *low, step: 1, len })
                 .collect();
             let region = base.layout.slice(&ranges);
-            smallvec![write(base, x[0], &region)?]
+            single(write(base, x[0], &region)?)
         }
         Op::Concat { axis } => {
             let mut buffer = CPU.alloc(out.dtype, len())?;
@@ -242,14 +245,14 @@ fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
                 CPU.copy(*operand, &mut buffer, &layout.slice(&ranges))?;
                 start += operand.layout.shape()[*axis];
             }
-            smallvec![stored(buffer, layout, out.dtype)]
+            single(stored(buffer, layout, out.dtype))
         }
         Op::Gather { axis } => one(CPU.gather(x[0], x[1], *axis)?),
         Op::Scatter { axis, mode } => one(CPU.scatter(*mode, x[0], x[1], x[2], *axis)?),
         Op::TakeAlong { axis } => one(CPU.take_along(x[0], x[1], *axis)?),
         Op::ScatterAlong { axis, mode } => one(CPU.scatter_along(*mode, x[0], x[1], x[2], *axis)?),
 
-        Op::Reduce { axes, .. } if axes.is_empty() => smallvec![materialize(inputs[0])?],
+        Op::Reduce { axes, .. } if axes.is_empty() => single(materialize(inputs[0])?),
         Op::Reduce { op, axes, .. } => one(CPU.reduce(*op, x[0], axes)?),
         Op::ArgReduce { op, axis, .. } => one(CPU.arg_reduce(*op, x[0], *axis)?),
         Op::Scan { op, axis, reverse } => one(CPU.scan(*op, x[0], *axis, *reverse)?),
@@ -291,7 +294,7 @@ fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
                 let plain: SmallVec<[Tensor; 6]> = inputs.iter().map(|x| x.detach()).collect();
                 let _guard = autograd::no_grad();
                 let results = crate::fused::reference(fused_op, &plain)?;
-                results.iter().map(row_major).collect::<Result<_>>()?
+                results.iter().map(|x| row_major(x).map(Arc::new)).collect::<Result<_>>()?
             }
         }
     })
