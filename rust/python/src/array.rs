@@ -138,9 +138,9 @@ fn copy(py: Python<'_>, source: &PyUntypedBuffer, dtype: DType) -> PyResult<Opti
         // many, and they do not overlap.
         let work = move || unsafe { std::ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, bytes) };
         if bytes >= DETACH_BYTES {
-            py.detach(work)
+            py.detach(work);
         } else {
-            work()
+            work();
         }
         Tensor::from_buffer(buffer, Layout::contiguous(shape), read)
     } else {
