@@ -233,8 +233,8 @@ def _transposed_axis(
     if padding == "valid":
         return covered + (max(stride - window, 0) if output_padding is None else output_padding), (0, 0)
     output = size * stride if output_padding is None else covered - window // 2 * 2 + output_padding
-    # An explicit output_padding says where the end is; the start then loses half a window.
-    low = max((covered - output) // 2, 0) if output_padding is None else window // 2
+    # As TensorFlow and JAX cut it: half of what is too much at the start, the odd cell at the end.
+    low = max((covered - output) // 2, 0)
     # Cells past the last window need no padding: the convolution's size rounds down over them.
     return output, (low, max(covered - output - low, 0))
 
