@@ -11,7 +11,7 @@ FLOAT_DTYPES = ("float16", "bfloat16", "float32", "float64")
 INTEGER_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 ALL_DTYPES = (*FLOAT_DTYPES, *INTEGER_DTYPES, "bool")
 
-_PYTHON_DTYPES: dict[Any, str] = {bool: "bool", int: "int32"}
+_PYTHON_DTYPES: dict[Any, str] = {bool: "bool", int: "int32", "int": "int32"}
 _KNOWN_DTYPES = frozenset(ALL_DTYPES)
 
 

@@ -285,6 +285,9 @@ from corten.ops.patches import (
     space_to_depth as space_to_depth,
     unfold as unfold,
 )
+from corten.ops.patterns import (
+    rearrange as rearrange,
+)
 from corten.ops.pooling import (
     adaptive_average_pool as adaptive_average_pool,
     adaptive_max_pool as adaptive_max_pool,

@@ -101,12 +101,10 @@ def axes_of(name: str, axis: Axis, rank: int) -> tuple[int, ...]:
 
 def shape_of(shape: Any) -> tuple[int, ...]:
     """Gives a shape argument (an int, a sequence of ints, a tensor) as a tuple."""
-    if hasattr(shape, "__index__") and not isinstance(shape, Tensor):
-        return (operator.index(shape),)
-    if isinstance(shape, Tensor):
+    if isinstance(shape, (Tensor, np.ndarray)):
         shape = shape.tolist()
-        if isinstance(shape, int):
-            return (shape,)
+    if hasattr(shape, "__index__"):
+        return (operator.index(shape),)
     return tuple(operator.index(dim) for dim in shape)
 
 

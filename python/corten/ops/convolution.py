@@ -68,11 +68,6 @@ def _check_strides(name: str, strides: Sequence[int], dilation: Sequence[int]) -
     for what, values in (("strides", strides), ("dilation_rate", dilation)):
         if min(values) < 1:
             raise ValueError(f"{name}: {what} must be positive; got {tuple(values)}")
-    if max(strides) > 1 and max(dilation) > 1:
-        raise ValueError(
-            f"{name}: strides > 1 cannot be combined with dilation_rate > 1; "
-            f"got strides={tuple(strides)} and dilation_rate={tuple(dilation)}"
-        )
 
 
 def _convolve(
@@ -113,7 +108,7 @@ def conv(
         strides: The step of the window, one number or one per spatial axis.
         padding: ``'valid'``, ``'same'`` or (1-D) ``'causal'``.
         data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
-        dilation_rate: The distance of kernel cells; not together with strides.
+        dilation_rate: The distance of kernel cells.
 
     Returns:
         A float tensor in the same data format.
@@ -154,7 +149,7 @@ def depthwise_conv(
         strides: The step of the window.
         padding: ``'valid'``, ``'same'`` or (1-D) ``'causal'``.
         data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
-        dilation_rate: The distance of kernel cells; not together with strides.
+        dilation_rate: The distance of kernel cells.
 
     Returns:
         A float tensor with ``channels * multiplier`` channels.
@@ -205,7 +200,7 @@ def separable_conv(
         strides: The step of the window.
         padding: ``'valid'``, ``'same'`` or (1-D) ``'causal'``.
         data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
-        dilation_rate: The distance of kernel cells; not together with strides.
+        dilation_rate: The distance of kernel cells.
 
     Returns:
         A float tensor in the same data format.

@@ -9,6 +9,7 @@ import numpy as np
 from corten import _core
 from corten.ops._common import FLOAT_MAX, INTEGERS, Tensor, TensorLike, as_tensor, dtype_name
 from corten.ops.dispatch import op
+from corten.symbolic import meta_tensor
 
 
 def _dense(name: str, sparse: Any, ragged: Any) -> None:
@@ -244,6 +245,9 @@ def view(x: TensorLike, dtype: Any = None) -> Tensor:
     name = x.dtype if dtype is None else dtype_name(dtype)
     if name == x.dtype:
         return x
+    if x.device == "meta":
+        size = np.dtype(x.dtype).itemsize * x.shape[-1] // np.dtype(name).itemsize
+        return meta_tensor((*x.shape[:-1], size), name)
     if "bfloat16" in (name, x.dtype):
         raise NotImplementedError("view: bfloat16 has no NumPy form to read bytes through; cast it instead")
     return as_tensor(np.ascontiguousarray(x.detach().numpy()).view(name))

@@ -169,7 +169,7 @@ def one_hot(
     """Turns class numbers into vectors with a 1 at the number.
 
     Args:
-        x: Integers; a number that is no class gives zeros.
+        x: Integers (floats lose what is after the point); a number that is no class gives zeros.
         num_classes: The number of classes.
         axis: Where the axis of classes stands in the result.
         dtype: The dtype; None is the default float.
@@ -186,10 +186,6 @@ def one_hot(
         raise NotImplementedError("one_hot: sparse tensors do not exist in Corten; use sparse=False")
     x = as_tensor(x)
     if x.dtype not in INTEGERS:
-        if x.dtype != "bool":
-            raise TypeError(
-                f"one_hot: integers are needed; got {x.dtype}. Cast them with ops.cast(x, 'int32')"
-            )
         x = _core.cast(x, "int32")
     axis = axis_of("one_hot", axis, x.ndim + 1)
     classes = _core.arange(0, num_classes, 1, x.dtype)
@@ -285,6 +281,9 @@ def ctc_loss(
     """
     name = "ctc_loss"
     output = as_float(output)
+    if output.dtype in ("float16", "bfloat16"):
+        # Sums of logarithms over many steps leave the range of 16 bits.
+        output = _core.cast(output, "float32")
     target = as_index(target)
     target_length, output_length = as_index(target_length), as_index(output_length)
     if target.ndim != 2 or output.ndim != 3 or target.shape[0] != output.shape[0]:
@@ -307,7 +306,7 @@ def _ctc(logs: Tensor, target: Tensor, target_length: Tensor, output_length: Ten
     """The forward recursion over states blank, label 1, blank, label 2, ..., blank."""
     (batch, labels), steps = target.shape, logs.shape[1]
     states = 2 * labels + 1
-    zero = _LOG_ZERO if logs.dtype in ("float32", "float64", "bfloat16") else -6e4
+    zero = _LOG_ZERO
     blanks = _core.full((batch, labels, 1), blank, target.dtype)
     pairs = _core.reshape(_core.concatenate([blanks, _core.expand_dims(target, 2)], 2), (batch, 2 * labels))
     extended = _core.concatenate([pairs, _core.full((batch, 1), blank, target.dtype)], 1)

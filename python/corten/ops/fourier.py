@@ -73,12 +73,20 @@ def _transform(x: Complex, inverse: bool) -> Complex:
     return result[0], result[1]
 
 
-def _pair(name: str, x: Any) -> Complex:
+def _pair(name: str, x: Any, rank: int = 1) -> Complex:
     if not isinstance(x, (tuple, list)) or len(x) != 2:
-        raise ValueError(f"{name}: the pair (real part, imaginary part) is needed; got {type(x).__name__}")
+        raise ValueError(
+            f"{name}: Input `x` should be a tuple of two tensors, real and imaginary part; "
+            f"got {type(x).__name__}"
+        )
     real, imaginary = as_float(x[0]), as_float(x[1])
     if real.shape != imaginary.shape:
-        raise ValueError(f"{name}: both parts must have one shape; got {real.shape} and {imaginary.shape}")
+        raise ValueError(
+            f"{name}: Both the real and imaginary parts should have the same shape; "
+            f"got {real.shape} and {imaginary.shape}"
+        )
+    if real.ndim < rank:
+        raise ValueError(f"{name}: Input should have rank >= {rank}; got shape {real.shape}")
     return real, imaginary
 
 
@@ -127,7 +135,7 @@ def fft2(x: TensorLike) -> tuple[Tensor, Tensor]:
         >>> real.tolist()
         [[2.0, 0.0]]
     """
-    return _over(_pair("fft2", x), (-1, -2), False)
+    return _over(_pair("fft2", x, 2), (-1, -2), False)
 
 
 @op
@@ -145,7 +153,7 @@ def ifft2(x: TensorLike) -> tuple[Tensor, Tensor]:
         >>> real.tolist()
         [[1.0, 1.0]]
     """
-    return _over(_pair("ifft2", x), (-1, -2), True)
+    return _over(_pair("ifft2", x, 2), (-1, -2), True)
 
 
 def _fitted(x: Tensor, length: int | None) -> Tensor:
@@ -174,7 +182,10 @@ def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
         >>> real.shape, float(real[0])
         ((3,), 4.0)
     """
-    x = _fitted(as_float(x), fft_length)
+    x = as_float(x)
+    if x.ndim < 1:
+        raise ValueError(f"rfft: Input should have rank >= 1; got shape {x.shape}")
+    x = _fitted(x, fft_length)
     size = x.shape[-1]
     real, imaginary = _transform((x, creation.zeros_like(x)), False)
     last, count = x.ndim - 1, size // 2 + 1
@@ -213,11 +224,11 @@ def irfft(x: TensorLike, fft_length: int | None = None) -> Tensor:
     return _core.binary("subtract", _core.matmul(real, waves[0]), _core.matmul(imaginary, waves[1]))
 
 
-def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor | None:
+def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
     """Gives the window, padded to the transform's length around its middle."""
     if window is None:
-        values = np.ones(length)
-    elif isinstance(window, str):
+        return _core.full((fft_length,), 1.0, dtype)
+    if isinstance(window, str):
         # Periodic windows: one point more than asked for, the last one dropped.
         phase = 2 * np.pi * np.arange(length) / length
         if window == "hann":
@@ -225,13 +236,22 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor | N
         elif window == "hamming":
             values = 0.54 - 0.46 * np.cos(phase)
         else:
-            raise ValueError(f"window must be 'hann', 'hamming', None or a tensor; got {window!r}")
+            raise ValueError(
+                f"If a string is passed to `window`, it must be 'hann' or 'hamming'; got {window!r}"
+            )
     else:
         values = as_float(window).detach().numpy().astype(np.float64)
         if values.shape != (length,):
-            raise ValueError(f"window must have shape ({length},), the sequence length; got {values.shape}")
+            raise ValueError(
+                f"The shape of `window` must be equal to [sequence_length], ({length},); got {values.shape}"
+            )
     low = (fft_length - length) // 2
     return as_tensor(np.pad(values, (low, fft_length - length - low)), dtype)
+
+
+def _check_stride(name: str, stride: Any) -> None:
+    if not isinstance(stride, int) or stride < 1:
+        raise ValueError(f"{name}: `sequence_stride` must be a positive integer; got {stride!r}")
 
 
 @op
@@ -261,9 +281,15 @@ def stft(
         >>> real.shape
         (9, 3)
     """
+    _check_stride("stft", sequence_stride)
     if fft_length < sequence_length:
-        raise ValueError(f"stft: fft_length must not be less than sequence_length; got {fft_length}")
+        raise ValueError(
+            f"stft: `fft_length` must equal or be larger than `sequence_length`; "
+            f"got {fft_length} and {sequence_length}"
+        )
     x = as_float(x)
+    if x.ndim < 1:
+        raise ValueError(f"stft: Input should have rank >= 1; got shape {x.shape}")
     if center:
         around = fft_length // 2
         x = manipulation.pad(x, [(0, 0)] * (x.ndim - 1) + [(around, around)], mode="reflect")
@@ -301,7 +327,8 @@ def istft(
         >>> corten.ops.round(corten.ops.istft(spectrum, 4, 2, 4), 4).tolist()[:3]
         [1.0, 1.0, 1.0]
     """
-    pieces = irfft(x, fft_length)
+    _check_stride("istft", sequence_stride)
+    pieces = irfft(_pair("istft", x, 2), fft_length)
     weights = _window(window, sequence_length, fft_length, pieces.dtype)
     count = pieces.shape[-2]
     total = (count - 1) * sequence_stride + fft_length

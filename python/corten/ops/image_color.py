@@ -19,7 +19,8 @@ def images_of(name: str, images: Tensor, data_format: str | None) -> tuple[Tenso
     """Gives images as a batch with channels last, whether they were, and whether they were a batch."""
     if images.ndim not in (3, 4):
         raise ValueError(
-            f"{name}: an image of 3 dimensions or a batch of 4 dimensions is needed; got shape {images.shape}"
+            f"{name}: Invalid images rank: expected rank 3 (an image) or rank 4 (a batch); "
+            f"got shape {images.shape}"
         )
     batched = images.ndim == 4
     last = channels_last(name, data_format)

@@ -35,8 +35,8 @@ def _filtered(x: Tensor, down: np.ndarray, across: np.ndarray, same: bool) -> Te
 
 
 def blurred(x: Tensor, kernel_size: Sequence[int], sigma: Sequence[float]) -> Tensor:
-    """Blurs a batch of images with channels last."""
-    return _filtered(x, _bell(kernel_size[0], sigma[0]), _bell(kernel_size[1], sigma[1]), True)
+    """Blurs a batch of images with channels last; sizes come as (across, downwards)."""
+    return _filtered(x, _bell(kernel_size[1], sigma[1]), _bell(kernel_size[0], sigma[0]), True)
 
 
 @op
@@ -50,8 +50,8 @@ def gaussian_blur(
 
     Args:
         images: An image or a batch of images.
-        kernel_size: Height and width of the window.
-        sigma: The deviation of the bell downwards and across.
+        kernel_size: Width and height of the window.
+        sigma: The deviation of the bell across and downwards.
         data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
 
     Returns:

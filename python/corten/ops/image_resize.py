@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
+from corten._state import state as call_state
 from corten.ops import manipulation
 from corten.ops._common import (
     FLOATS,
@@ -23,6 +24,7 @@ from corten.ops._common import (
 )
 from corten.ops.dispatch import op
 from corten.ops.image_color import images_of, restored
+from corten.symbolic import meta_tensor
 
 Kernel = Callable[[np.ndarray], np.ndarray]
 
@@ -152,6 +154,8 @@ def resize(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("resize: choose one of crop_to_aspect_ratio and pad_to_aspect_ratio")
     height, width = per_axis("resize", "size", size, 2)
+    if height < 1 or width < 1:
+        raise ValueError(f"resize: `size` must have positive height and width; got {size}")
     x, last, batched = images_of("resize", as_tensor(images), data_format)
     dtype = x.dtype
     if interpolation != "nearest":
@@ -222,23 +226,30 @@ def scale_and_translate(
     if method not in _KERNELS:
         raise ValueError(f"scale_and_translate: method must be one of {', '.join(_KERNELS)}; got {method!r}")
     x = as_float(images)
+    dtype = x.dtype
     if len(output_shape) != x.ndim:
         raise ValueError(f"scale_and_translate: output_shape needs {x.ndim} sizes; got {tuple(output_shape)}")
+    if "meta" in (as_tensor(scale).device, as_tensor(translation).device):
+        return meta_tensor(tuple(output_shape), dtype)
     factors, offsets = as_tensor(scale, "float64").tolist(), as_tensor(translation, "float64").tolist()
     for axis, factor, offset in zip(spatial_dims, factors, offsets, strict=True):
         axis = axis_of("scale_and_translate", axis, x.ndim)
         output = output_shape[axis]
         weights = sampling_weights(x.shape[axis], output, factor, offset, _KERNELS[method], antialias)
         x = _along(x, axis, weights)
-    return x
+    return as_tensor(x, dtype)
 
 
 def _margins(
     name: str, low: int | None, high: int | None, size: int, target: int | None, what: str
 ) -> tuple[int, int]:
     """Completes two of the three: cells before, cells after, size of the result."""
+    if call_state.probing == size and target is not None:
+        # An unknown size: any margins stand for it that give the target.
+        gap = target - size if name == "pad_images" else size - target
+        return (0, gap)
     if [low, high, target].count(None) != 1:
-        raise ValueError(f"{name}: give exactly two of {what}; got {low}, {high} and {target}")
+        raise ValueError(f"{name}: Must specify exactly two of {what}; got {low}, {high} and {target}")
     sign = 1 if name == "pad_images" else -1
     if low is None:
         low = sign * ((target or 0) - size) - (high or 0)
@@ -281,9 +292,12 @@ def pad_images(
         (4, 3, 1)
     """
     x, last, batched = images_of("pad_images", as_tensor(images), data_format)
-    names = ("top, bottom and target height", "left, right and target width")
+    names = ("top_padding, bottom_padding, target_height", "left_padding, right_padding, target_width")
     rows = _margins("pad_images", top_padding, bottom_padding, x.shape[1], target_height, names[0])
     columns = _margins("pad_images", left_padding, right_padding, x.shape[2], target_width, names[1])
+    if call_state.probing and min(*rows, *columns) < 0:
+        sizes = (x.shape[1] + sum(rows), x.shape[2] + sum(columns))
+        return restored(meta_tensor((x.shape[0], *sizes, x.shape[3]), x.dtype), last, batched)
     return restored(_core.pad(x, [(0, 0), rows, columns, (0, 0)], 0), last, batched)
 
 
@@ -319,7 +333,7 @@ def crop_images(
         (2, 3, 1)
     """
     x, last, batched = images_of("crop_images", as_tensor(images), data_format)
-    names = ("top, bottom and target height", "left, right and target width")
+    names = ("top_cropping, bottom_cropping, target_height", "left_cropping, right_cropping, target_width")
     top, bottom = _margins("crop_images", top_cropping, bottom_cropping, x.shape[1], target_height, names[0])
     left, right = _margins("crop_images", left_cropping, right_cropping, x.shape[2], target_width, names[1])
     if top + bottom >= x.shape[1] or left + right >= x.shape[2]:
@@ -336,8 +350,6 @@ def _patches(name: str, x: Tensor, size: Any, strides: Any, dilation_rate: Any, 
     window = per_axis(name, "size", size, count)
     step = window if strides is None else per_axis(name, "strides", strides, count)
     gap = per_axis(name, "dilation_rate", dilation_rate, count)
-    if max(step) > 1 and max(gap) > 1 and step != window:
-        raise ValueError(f"{name}: strides > 1 do not go with dilation_rate > 1; got {step}, {gap}")
     reach = [(n - 1) * by + 1 for n, by in zip(window, gap, strict=True)]
     x = _core.pad(x, [(0, 0), *padding_of(name, padding, x.shape[1:-1], reach, step), (0, 0)], 0)
     batch, channels = x.shape[0], x.shape[-1]
@@ -364,7 +376,7 @@ def extract_patches(
     """Lays windows of images out as channels.
 
     Args:
-        images: An image or a batch of images.
+        images: An image or a batch of images; volumes go to `extract_patches_3d`.
         size: Height and width of a window.
         strides: The step of the window; None is `size`.
         dilation_rate: The distance of its cells.
@@ -378,7 +390,10 @@ def extract_patches(
         >>> corten.ops.image.extract_patches(corten.ops.ones((1, 4, 4, 3)), 2).shape
         (1, 2, 2, 12)
     """
-    x, last, batched = images_of("extract_patches", as_tensor(images), data_format)
+    x = as_tensor(images)
+    if x.ndim == 5:
+        return extract_patches_3d(x, size, strides, dilation_rate, padding, data_format)
+    x, last, batched = images_of("extract_patches", x, data_format)
     return restored(_patches("extract_patches", x, size, strides, dilation_rate, padding), last, batched)
 
 

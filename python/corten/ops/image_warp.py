@@ -143,9 +143,7 @@ def map_coordinates(
         )
     rows = [_core.gather(places, as_tensor(i, "int32"), 0) for i in range(x.ndim)]
     result = sample(as_float(x), rows, order_, fill_mode, float(fill_value))
-    if x.dtype in FLOATS:
-        return result
-    return _core.cast(_core.unary("round", result), x.dtype)
+    return _core.cast(result if x.dtype in FLOATS else _core.unary("round", result), x.dtype)
 
 
 def _warp(x: Tensor, rows: Tensor, columns: Tensor, order: int, fill_mode: str, fill_value: float) -> Tensor:
@@ -154,7 +152,7 @@ def _warp(x: Tensor, rows: Tensor, columns: Tensor, order: int, fill_mode: str, 
     cells = x.shape[1] * x.shape[2]
     start = _core.reshape(_core.arange(0, batch * cells, cells, "int32"), (batch, 1, 1))
     result = sample(as_float(x), [rows, columns], order, fill_mode, fill_value, start)
-    return result if dtype in FLOATS else _core.cast(_core.unary("round", result), dtype)
+    return _core.cast(result if dtype in FLOATS else _core.unary("round", result), dtype)
 
 
 def _grid(height: int, width: int) -> tuple[Tensor, Tensor]:

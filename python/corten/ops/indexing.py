@@ -482,7 +482,9 @@ def slice(inputs: TensorLike, start_indices: TensorLike, shape: Any) -> Tensor:
         [[2], [4]]
     """
     inputs = as_tensor(inputs)
-    starts = _starts("slice", start_indices, inputs.ndim)
+    # Symbolic starts have no values: any block of the size has the right shape.
+    unknown = isinstance(start_indices, Tensor) and start_indices.device == "meta"
+    starts = [0] * inputs.ndim if unknown else _starts("slice", start_indices, inputs.ndim)
     sizes = [
         dim - start if size == -1 else size
         for size, dim, start in zip(shape_of(shape), inputs.shape, starts, strict=True)
@@ -527,6 +529,8 @@ def slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorL
     """
     inputs = as_tensor(inputs)
     updates = as_tensor(updates, inputs.dtype)
+    if isinstance(start_indices, Tensor) and start_indices.device == "meta":
+        return _core.copy(inputs)
     starts = _starts("slice_update", start_indices, inputs.ndim)
     stops = [start + size for start, size in zip(starts, updates.shape, strict=True)]
     if any_out(starts, stops, inputs.shape):

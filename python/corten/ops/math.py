@@ -186,6 +186,8 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
         [[1, 2], [2, 3], [3, 4]]
     """
     x = as_tensor(x)
+    if x.ndim < 1:
+        raise ValueError(f"extract_sequences: one or more dimensions are needed; got shape {x.shape}")
     if sequence_length < 1 or sequence_stride < 1:
         raise ValueError(
             f"extract_sequences: length and stride must be positive; "

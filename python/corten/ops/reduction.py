@@ -6,6 +6,7 @@ from typing import Any
 
 from corten import _core
 from corten.ops._common import (
+    FLOAT_MAX,
     Axis,
     Tensor,
     TensorLike,
@@ -518,5 +519,7 @@ def moments(
         x = _core.cast(x, "float32")
     average_, variance = _core.reduce("mean", x, axes, keepdims), _core.var(x, axes, keepdims, 0)
     if dtype != x.dtype:
+        # A variance beyond the narrow range becomes its largest number rather than infinity.
+        variance = _core.binary("minimum", variance, FLOAT_MAX[dtype])
         average_, variance = _core.cast(average_, dtype), _core.cast(variance, dtype)
     return average_, variance

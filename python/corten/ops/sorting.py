@@ -296,7 +296,7 @@ def unique(
     """
     array = as_tensor(x).detach().numpy()
     values, index, inverse, counts = np.unique(
-        array, return_index=True, return_inverse=True, return_counts=True, axis=axis
+        array, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
     inverse = inverse.reshape(array.shape if axis is None else (-1,))
     if size is not None:

@@ -146,8 +146,8 @@ row(
     lambda x: ndimage.convolve1d(
         ndimage.convolve1d(x, bell(3, 1.0), 1, mode="constant"), bell(5, 2.0), 2, mode="constant"
     ),
-    kernel_size=(3, 5),
-    sigma=(1.0, 2.0),
+    kernel_size=(5, 3),
+    sigma=(2.0, 1.0),
 )
 row("image.sobel_edges", [F(2, 5, 6, 2)], lambda x: np.stack([sobel(x, a) for a in (1, 2)], -1))
 row("image.ssim", [F(2, 12, 12, 1, low=0), F(2, 12, 12, 1, low=0)], lambda a, b: similarity(a, b))

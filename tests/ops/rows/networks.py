@@ -150,6 +150,22 @@ row(
     output_padding=1,
 )
 row(
+    "conv",
+    [F(2, 9, 4), F(3, 2, 4)],
+    lambda x, w: conv(x, w, 2, "same", 2),
+    strides=2,
+    padding="same",
+    dilation_rate=2,
+)
+row(
+    "conv_transpose",
+    [F(2, 8, 2), F(2, 3, 2)],
+    lambda y, w: conv_transpose(y, w, (23,), (0,), 3),
+    strides=3,
+    padding="same",
+    output_padding=2,
+)
+row(
     "conv_transpose",
     [F(1, 2, 3, 2, 2), F(2, 2, 2, 3, 2)],
     lambda y, w: conv_transpose(y, w, (3, 4, 3), (0, 0, 0)),

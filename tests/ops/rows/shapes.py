@@ -199,3 +199,11 @@ row(
     call=lambda x: ops.associative_scan(ops.add, x, reverse=True, axis=1),
 )
 row("vectorize", [M, V], lambda a, b: a * b, call=lambda a, b: ops.vectorize(lambda x, y: x * y)(a, b))
+row(
+    "rearrange",
+    [F(2, 6, 3)],
+    lambda x: x.reshape(2, 3, 2, 3).transpose(1, 3, 0, 2).reshape(3, 3, 4),
+    pattern="b (h w) c -> h c (b w)",
+    h=3,
+)
+row("rearrange", [X], lambda x: x.transpose(0, 2, 1)[:, :, :, None], pattern="a ... z -> a z ... 1")
