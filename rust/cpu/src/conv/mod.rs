@@ -19,7 +19,7 @@ use self::{
 use crate::{
     In,
     dense::Dense,
-    matmul::{Matrix, Output, Real, Scratch, Size, Widen, gemm},
+    matmul::{Matrix, Output, Real, Size, Widen, gemm},
     memory::Buffer,
 };
 
@@ -89,9 +89,9 @@ fn run<T: Real, S: Widen<T> + Element>(
     if T::DTYPE == S::DTYPE {
         compute::<T, S>(pass, geometry, a.slice(), b.slice(), result.as_mut_slice::<T>());
     } else {
-        let mut sums = Scratch::<T>::new(len);
-        compute::<T, S>(pass, geometry, a.slice(), b.slice(), &mut sums);
-        for (to, sum) in result.as_mut_slice::<S>().iter_mut().zip(sums.iter()) {
+        let mut sums = Buffer::for_elements(T::DTYPE, len)?;
+        compute::<T, S>(pass, geometry, a.slice(), b.slice(), sums.as_mut_slice::<T>());
+        for (to, sum) in result.as_mut_slice::<S>().iter_mut().zip(sums.as_slice::<T>()) {
             *to = S::narrow(*sum);
         }
     }

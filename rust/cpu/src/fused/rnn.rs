@@ -284,15 +284,15 @@ pub(super) fn gru<T: Float>(inputs: &[In<'_>]) -> Outputs {
 }
 
 /// The hidden state before each step: `(samples, steps, units)`.
-fn shifted<T: Float>(sizes: &Sizes, h0: &[T], hs: &[T]) -> Scratch<T> {
+fn shifted<T: Float>(sizes: &Sizes, h0: &[T], hs: &[T]) -> Result<Buffer> {
     let units = sizes.units;
-    let mut out = Scratch::new(sizes.rows() * units);
+    let mut result = Buffer::for_elements(T::DTYPE, sizes.rows() * units)?;
     let len = sizes.steps * units;
-    for (sample, out) in out.chunks_exact_mut(len.max(1)).enumerate() {
+    for (sample, out) in result.as_mut_slice::<T>().chunks_exact_mut(len.max(1)).enumerate() {
         out[..units].copy_from_slice(&h0[sample * units..(sample + 1) * units]);
         out[units..].copy_from_slice(&hs[sample * len..(sample + 1) * len - units]);
     }
-    out
+    Ok(result)
 }
 
 /// `left^T right` for `(rows, left_len)` and `(rows, right_len)`.
@@ -344,12 +344,12 @@ pub(super) fn lstm_gradient<T: Float>(of: &Gradient<'_>) -> Gradients {
     let grads = of.grads.iter().map(|grad| grad.map(Dense::<T>::new).transpose()).collect::<Result<Vec<_>>>()?;
     let grad = |i: usize| grads[i].as_ref().map(Dense::slice);
 
-    let mut dgates = Scratch::<T>::new(rows * wide);
+    let mut dgates = Buffer::for_elements(T::DTYPE, rows * wide)?;
     let mut dh0 = Buffer::for_elements(T::DTYPE, sizes.samples * units)?;
     let mut dc0 = Buffer::for_elements(T::DTYPE, sizes.samples * units)?;
     let recurrent_t = pack_recurrent(&sizes, recurrent, true);
     let (all_dgates, all_dh, all_dc) = (
-        DisjointMut::new(&mut dgates),
+        DisjointMut::new(dgates.as_mut_slice::<T>()),
         DisjointMut::new(dh0.as_mut_slice::<T>()),
         DisjointMut::new(dc0.as_mut_slice::<T>()),
     );
@@ -386,11 +386,13 @@ pub(super) fn lstm_gradient<T: Float>(of: &Gradient<'_>) -> Gradients {
         }
     });
     let needs = of.needs;
-    let dx = needs[0].then(|| input_gradient(&sizes, &dgates, kernel)).transpose()?;
-    let dkernel = needs[1].then(|| transposed_product(x, &dgates, sizes.features, wide, rows)).transpose()?;
-    let drecurrent =
-        needs[2].then(|| transposed_product(&shifted(&sizes, h0, hs), &dgates, units, wide, rows)).transpose()?;
-    let dbias = needs[3].then(|| Buffer::from_slice(&column_sums(rows, wide, &dgates))).transpose()?;
+    let dgates = dgates.as_slice::<T>();
+    let dx = needs[0].then(|| input_gradient(&sizes, dgates, kernel)).transpose()?;
+    let dkernel = needs[1].then(|| transposed_product(x, dgates, sizes.features, wide, rows)).transpose()?;
+    let drecurrent = needs[2]
+        .then(|| transposed_product(shifted(&sizes, h0, hs)?.as_slice::<T>(), dgates, units, wide, rows))
+        .transpose()?;
+    let dbias = needs[3].then(|| Buffer::from_slice(&column_sums(rows, wide, dgates))).transpose()?;
     Ok(Some(vec![dx, dkernel, drecurrent, dbias, Some(dh0), Some(dc0)]))
 }
 
@@ -407,11 +409,15 @@ pub(super) fn gru_gradient<T: Float>(of: &Gradient<'_>) -> Gradients {
     let dhs = of.grads[0].map(Dense::<T>::new).transpose()?;
     let dhs = dhs.as_ref().map(Dense::slice);
 
-    let (mut dinput, mut dstate) = (Scratch::<T>::new(rows * wide), Scratch::<T>::new(rows * wide));
+    let mut dinput = Buffer::for_elements(T::DTYPE, rows * wide)?;
+    let mut dstate = Buffer::for_elements(T::DTYPE, rows * wide)?;
     let mut dh0 = Buffer::for_elements(T::DTYPE, sizes.samples * units)?;
     let recurrent_t = pack_recurrent(&sizes, recurrent, true);
-    let (all_dinput, all_dstate, all_dh) =
-        (DisjointMut::new(&mut dinput), DisjointMut::new(&mut dstate), DisjointMut::new(dh0.as_mut_slice::<T>()));
+    let (all_dinput, all_dstate, all_dh) = (
+        DisjointMut::new(dinput.as_mut_slice::<T>()),
+        DisjointMut::new(dstate.as_mut_slice::<T>()),
+        DisjointMut::new(dh0.as_mut_slice::<T>()),
+    );
     sizes.for_groups(|samples, alone| {
         let first = samples.start;
         let span = first * sizes.steps * wide..samples.end * sizes.steps * wide;
@@ -440,13 +446,15 @@ pub(super) fn gru_gradient<T: Float>(of: &Gradient<'_>) -> Gradients {
         }
     });
     let needs = of.needs;
-    let dx = needs[0].then(|| input_gradient(&sizes, &dinput, kernel)).transpose()?;
-    let dkernel = needs[1].then(|| transposed_product(x, &dinput, sizes.features, wide, rows)).transpose()?;
-    let drecurrent =
-        needs[2].then(|| transposed_product(&shifted(&sizes, h0, hs), &dstate, units, wide, rows)).transpose()?;
+    let (dinput, dstate) = (dinput.as_slice::<T>(), dstate.as_slice::<T>());
+    let dx = needs[0].then(|| input_gradient(&sizes, dinput, kernel)).transpose()?;
+    let dkernel = needs[1].then(|| transposed_product(x, dinput, sizes.features, wide, rows)).transpose()?;
+    let drecurrent = needs[2]
+        .then(|| transposed_product(shifted(&sizes, h0, hs)?.as_slice::<T>(), dstate, units, wide, rows))
+        .transpose()?;
     let dbias = if needs[3] {
-        let mut sums = column_sums(rows, wide, &dinput);
-        sums.extend(column_sums(rows, wide, &dstate));
+        let mut sums = column_sums(rows, wide, dinput);
+        sums.extend(column_sums(rows, wide, dstate));
         Some(Buffer::from_slice(&sums)?)
     } else {
         None
@@ -455,85 +463,5 @@ pub(super) fn gru_gradient<T: Float>(of: &Gradient<'_>) -> Gradients {
 }
 
 #[cfg(test)]
-mod tests {
-    use corten_core::FusedOp;
-
-    use super::super::testing::{Case, check};
-
-    fn sigmoid(x: f64) -> f64 {
-        1.0 / (1.0 + (-x).exp())
-    }
-
-    /// `row @ matrix` of `len` columns.
-    fn times(row: &[f64], matrix: &[f64], len: usize) -> Vec<f64> {
-        (0..len).map(|j| row.iter().enumerate().map(|(k, x)| x * matrix[k * len + j]).sum()).collect()
-    }
-
-    fn lstm(b: usize, t: usize, f: usize, u: usize, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        let [x, w, r, bias, h0, c0] = std::array::from_fn(|i| &inputs[i]);
-        let (mut hs, mut cs, mut gates) = (Vec::new(), Vec::new(), Vec::new());
-        for n in 0..b {
-            let (mut h, mut c) = (h0[n * u..(n + 1) * u].to_vec(), c0[n * u..(n + 1) * u].to_vec());
-            for s in 0..t {
-                let (a, q) = (times(&x[(n * t + s) * f..][..f], w, 4 * u), times(&h, r, 4 * u));
-                let z: Vec<f64> = (0..4 * u).map(|j| a[j] + q[j] + bias[j]).collect();
-                let act = |j: usize| if j / u == 2 { z[j].tanh() } else { sigmoid(z[j]) };
-                let z: Vec<f64> = (0..4 * u).map(act).collect();
-                for j in 0..u {
-                    c[j] = z[u + j] * c[j] + z[j] * z[2 * u + j];
-                    h[j] = z[3 * u + j] * c[j].tanh();
-                }
-                hs.extend(&h);
-                cs.extend(&c);
-                gates.extend(&z);
-            }
-        }
-        vec![hs, cs, gates]
-    }
-
-    fn gru(b: usize, t: usize, f: usize, u: usize, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        let [x, w, r, bias, h0] = std::array::from_fn(|i| &inputs[i]);
-        let (mut hs, mut gates, mut terms) = (Vec::new(), Vec::new(), Vec::new());
-        for n in 0..b {
-            let mut h = h0[n * u..(n + 1) * u].to_vec();
-            for s in 0..t {
-                let (a, q) = (times(&x[(n * t + s) * f..][..f], w, 3 * u), times(&h, r, 3 * u));
-                let a: Vec<f64> = (0..3 * u).map(|j| a[j] + bias[j]).collect();
-                let q: Vec<f64> = (0..3 * u).map(|j| q[j] + bias[3 * u + j]).collect();
-                let (mut zs, mut rs, mut candidates) = (Vec::new(), Vec::new(), Vec::new());
-                for j in 0..u {
-                    let (z, reset) = (sigmoid(a[j] + q[j]), sigmoid(a[u + j] + q[u + j]));
-                    let candidate = (a[2 * u + j] + reset * q[2 * u + j]).tanh();
-                    h[j] = z * h[j] + (1.0 - z) * candidate;
-                    zs.push(z);
-                    rs.push(reset);
-                    candidates.push(candidate);
-                }
-                hs.extend(&h);
-                gates.extend(zs.into_iter().chain(rs).chain(candidates));
-                terms.extend(&q[2 * u..]);
-            }
-        }
-        vec![hs, gates, terms]
-    }
-
-    #[test]
-    fn lstm_with_gradients_of_hidden_and_cell_states() {
-        for (b, t, f, u) in [(3, 4, 2, 5), (1, 2, 3, 17), (9, 1, 1, 2)] {
-            for graded in [vec![true, true, false], vec![true, false, false], vec![false, true, false]] {
-                let mut case = Case::new(&[&[b, t, f], &[f, 4 * u], &[u, 4 * u], &[4 * u], &[b, u], &[b, u]]);
-                case.graded = graded;
-                check(&FusedOp::Lstm, &case, |inputs| lstm(b, t, f, u, inputs));
-            }
-        }
-    }
-
-    #[test]
-    fn gru_with_reset_after_the_product() {
-        for (b, t, f, u) in [(3, 4, 2, 5), (1, 2, 3, 17), (9, 1, 1, 2)] {
-            let mut case = Case::new(&[&[b, t, f], &[f, 3 * u], &[u, 3 * u], &[2, 3 * u], &[b, u]]);
-            case.graded = vec![true, false, false];
-            check(&FusedOp::Gru, &case, |inputs| gru(b, t, f, u, inputs));
-        }
-    }
-}
+#[path = "tests/rnn.rs"]
+mod tests;

@@ -88,9 +88,9 @@ fn floats<T: Real, S: Widen<T> + Element>(a: In<'_>, b: In<'_>) -> Result<Buffer
         batch.run(left, right, out.as_mut_slice::<T>(), product);
     } else {
         // 16-bit floats: the sums stay in float32 until they are rounded once.
-        let mut sums = Scratch::<T>::new(out.as_slice::<S>().len());
-        batch.run(left, right, &mut sums, product);
-        for (to, sum) in out.as_mut_slice::<S>().iter_mut().zip(sums.iter()) {
+        let mut sums = Buffer::for_elements(T::DTYPE, out.as_slice::<S>().len())?;
+        batch.run(left, right, sums.as_mut_slice::<T>(), product);
+        for (to, sum) in out.as_mut_slice::<S>().iter_mut().zip(sums.as_slice::<T>()) {
             *to = S::narrow(*sum);
         }
     }

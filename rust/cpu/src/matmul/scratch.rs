@@ -1,4 +1,5 @@
 //! Working memory of kernels: blocks kept per thread, so that packing never asks the system twice.
+//! For panels and tiles; whatever grows with an operand is a [`crate::memory::Buffer`].
 
 use std::{cell::RefCell, marker::PhantomData, ops};
 
@@ -13,7 +14,7 @@ type Block = Vec<Line>;
 
 /// Blocks a thread keeps, and the largest it keeps (in lines): more is given back.
 const KEPT: usize = 6;
-const LARGEST: usize = (32 << 20) / 64;
+const LARGEST: usize = (16 << 20) / 64;
 
 thread_local! {
     static FREE: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
