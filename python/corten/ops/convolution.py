@@ -281,7 +281,7 @@ def conv_transpose(
     extras: Sequence[int | None] = (None,) * count
     if output_padding is not None:
         extras = per_axis(name, "output_padding", output_padding, count)
-        if any(extra >= step for extra, step in zip(extras, steps, strict=True)):  # type: ignore[operator]
+        if any(extra >= step for extra, step in zip(extras, steps, strict=True)):
             raise ValueError(f"{name}: output_padding must be less than strides; got {extras} and {steps}")
     plans = [
         _transposed_axis(size, window, step, kind, extra, by)

@@ -7,13 +7,13 @@ from typing import Any
 
 from corten import _core
 from corten._state import state as call_state
+from corten.config import floatx
 from corten.ops._common import (
     FLOATS,
     Tensor,
     TensorLike,
     as_tensor,
     dtype_name,
-    floatx,
     shape_of,
 )
 from corten.ops.dispatch import op
@@ -203,7 +203,8 @@ def arange(
         >>> corten.ops.arange(2, 8, 3).tolist()
         [2, 5]
     """
-    values = [v.tolist() if hasattr(v, "tolist") else v for v in (start, stop, step)]
+    given: list[Any] = [start, stop, step]
+    values = [v.tolist() if hasattr(v, "tolist") else v for v in given]
     if dtype is None:
         dtypes = [_core.result_type(v) for v in (start, stop, step) if v is not None and hasattr(v, "dtype")]
         plain = [v for v in (start, stop, step) if isinstance(v, float)]
@@ -333,7 +334,7 @@ def geomspace(
     """
     start, stop = as_tensor(start, "float64"), as_tensor(stop, "float64")
     ends = [_core.unary("log", _core.unary("absolute", end)) for end in (start, stop)]
-    size = _core.unary("exp", linspace(*ends, num, endpoint, False, "float64", axis))
+    size = _core.unary("exp", linspace(ends[0], ends[1], num, endpoint, False, "float64", axis))
     sign = _core.unary("sign", start)
     if start.ndim:
         sign = _core.expand_dims(sign, axis)

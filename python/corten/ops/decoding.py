@@ -45,7 +45,7 @@ def beam_search(
 
 def _best_prefixes(logs: np.ndarray, width: int, blank: int) -> list[tuple[tuple[int, ...], float]]:
     # Of each prefix: log probability of the alignments that end in a blank, and in its last label.
-    beams = {(): (0.0, -np.inf)}
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
     for step in logs:
         new: dict[tuple[int, ...], tuple[float, float]] = {}
         for prefix, (ends_blank, ends_label) in beams.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -136,7 +137,12 @@ def ssim(
             f"ssim: images need {filter_size} by {filter_size} pixels or more; got {first.shape}"
         )
     bell = _bell(filter_size, filter_sigma)
-    times, plus = (lambda a, b: _core.binary("multiply", a, b)), (lambda a, b: _core.binary("add", a, b))
+
+    def times(a: Any, b: Any) -> Tensor:
+        return _core.binary("multiply", a, b)
+
+    def plus(a: Any, b: Any) -> Tensor:
+        return _core.binary("add", a, b)
 
     def mean(values: Tensor) -> Tensor:
         return _filtered(values, bell, bell, False)

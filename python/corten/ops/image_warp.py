@@ -76,7 +76,7 @@ def sample(
         weight: Any = None
         valid: Any = None
         flat_place: Any = 0
-        for (place, part), size in zip(corner, sizes, strict=True):
+        for (place, factor), size in zip(corner, sizes, strict=True):
             if fill_mode == "constant":
                 here = _core.binary(
                     "bitwise_and",
@@ -86,8 +86,8 @@ def sample(
                 valid = here if valid is None else _core.binary("bitwise_and", valid, here)
             cell = _core.cast(_remapped(place, size, fill_mode), "int32")
             flat_place = _core.binary("add", _core.binary("multiply", flat_place, size), cell)
-            if part is not None:
-                weight = part if weight is None else _core.binary("multiply", weight, part)
+            if factor is not None:
+                weight = factor if weight is None else _core.binary("multiply", weight, factor)
         if start is not None:
             flat_place = _core.binary("add", flat_place, start)
         value = _core.gather(flat, flat_place, 0)

@@ -151,7 +151,7 @@ def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Tensor:
         (1, 2)
     """
     x = as_tensor(x)
-    count = 1 if hasattr(axis, "__index__") else len(tuple(axis))  # type: ignore[arg-type]
+    count = 1 if hasattr(axis, "__index__") else len(tuple(axis))
     axes = axes_of("expand_dims", axis, x.ndim + count)
     old = iter(x.shape)
     return _core.reshape(x, tuple(1 if i in axes else next(old) for i in range(x.ndim + count)))
@@ -328,16 +328,16 @@ def roll(x: TensorLike, shift: int | Sequence[int], axis: int | Sequence[int] | 
     x = as_tensor(x)
     if axis is None:
         flat = _core.reshape(x, (-1,))
-        steps = shift if hasattr(shift, "__index__") else sum(shift)  # type: ignore[arg-type]
-        return _core.reshape(_roll_one(flat, operator.index(steps), 0), x.shape)  # type: ignore[arg-type]
-    axes = (axis,) if hasattr(axis, "__index__") else tuple(axis)  # type: ignore[arg-type]
-    shifts = (shift,) if hasattr(shift, "__index__") else tuple(shift)  # type: ignore[arg-type]
+        steps = shift if hasattr(shift, "__index__") else sum(shift)
+        return _core.reshape(_roll_one(flat, operator.index(steps), 0), x.shape)
+    axes: tuple[Any, ...] = (axis,) if hasattr(axis, "__index__") else tuple(axis)
+    shifts: tuple[Any, ...] = (shift,) if hasattr(shift, "__index__") else tuple(shift)
     if len(shifts) == 1:
         shifts *= len(axes)
     if len(axes) == 1:
         axes *= len(shifts)
     for one, steps in zip(axes, shifts, strict=True):
-        x = _roll_one(x, steps, axis_of("roll", one, x.ndim))  # type: ignore[arg-type]
+        x = _roll_one(x, steps, axis_of("roll", one, x.ndim))
     return x
 
 
@@ -378,7 +378,7 @@ def concatenate(xs: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
 
 
 def _same_dtype(name: str, xs: Sequence[TensorLike]) -> list[Tensor]:
-    if type(xs) is Tensor:
+    if isinstance(xs, Tensor):
         xs = unpack(xs)
     tensors = [as_tensor(x) for x in xs]
     if not tensors:
@@ -522,7 +522,7 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     x = as_tensor(x)
     axis = axis_of("split", axis, x.ndim)
     if hasattr(indices_or_sections, "__index__"):
-        count = operator.index(indices_or_sections)  # type: ignore[arg-type]
+        count = operator.index(indices_or_sections)
         if count < 1 or x.shape[axis] % count:
             raise ValueError(
                 f"split: axis {axis} of {x.shape} does not divide into {count} equal parts; use array_split"
@@ -533,7 +533,7 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
 def _cut(x: Tensor, where: int | Sequence[int], axis: int) -> list[Tensor]:
     size = x.shape[axis]
     if hasattr(where, "__index__"):
-        count = operator.index(where)  # type: ignore[arg-type]
+        count = operator.index(where)
         small, larger = divmod(size, count)
         edges = [i * small + min(i, larger) for i in range(count + 1)]
     else:
@@ -559,7 +559,7 @@ def array_split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: i
         [[1, 2], [3]]
     """
     x = as_tensor(x)
-    if hasattr(indices_or_sections, "__index__") and operator.index(indices_or_sections) < 1:  # type: ignore[arg-type]
+    if hasattr(indices_or_sections, "__index__") and operator.index(indices_or_sections) < 1:
         raise ValueError(f"array_split: the number of pieces must be positive; got {indices_or_sections}")
     return _cut(x, indices_or_sections, axis_of("array_split", axis, x.ndim))
 

@@ -85,8 +85,8 @@ def _quantile(
         last = _core.binary("maximum", _core.binary("subtract", count, 1.0), 0.0)
         result = _interpolate(ordered, _core.binary("multiply", wanted, last), method)
     else:
-        last = float(ordered.shape[-1] - 1)
-        result = _interpolate(ordered, _core.binary("multiply", wanted, last), method)
+        end = float(ordered.shape[-1] - 1)
+        result = _interpolate(ordered, _core.binary("multiply", wanted, end), method)
         result = _core.where(_core.reduce("any", invalid, -1, True), math.nan, result)
     base = whole if keepdims else shape
     if q.ndim == 0:
@@ -366,6 +366,7 @@ def nanvar(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """
     x = as_float(x)
     clean, invalid = _without_nan(x, 0.0)
+    assert invalid is not None  # x is a float tensor
     count = _valid_count(x, axis, True)
     center = _core.binary("divide", _core.reduce("sum", clean, axis, True), count)
     distance = _core.where(invalid, 0.0, _core.binary("subtract", clean, center))
