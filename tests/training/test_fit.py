@@ -455,3 +455,33 @@ def test_layers_frozen_between_two_fits_stay_from_then_on():
     model.fit(x, y, epochs=1, verbose=0)
     np.testing.assert_array_equal(before, model.get_layer("first").kernel.numpy())
     assert not np.array_equal(last, model.layers[-1].kernel.numpy())
+
+
+class Frame:
+    """What the data frames of pandas and polars have in common."""
+
+    def __init__(self, **columns):
+        self.columns = list(columns)
+        self._columns = columns
+
+    def to_numpy(self):
+        return np.stack(list(self._columns.values()), axis=1)
+
+    @property
+    def shape(self):
+        return self.to_numpy().shape
+
+
+def test_data_frames():
+    x, y = linear_data(features=2)
+    frame, target = Frame(age=x[:, 0], height=x[:, 1]), Frame(price=y[:, 0])
+    model = linear_model(features=2)
+    model.fit(frame, target, epochs=1, verbose=0, validation_split=0.25)
+    assert model.predict(frame, verbose=0).shape == (64, 1)
+    broken = x.copy()
+    broken[3, 1] = np.nan
+    with pytest.warns(UserWarning, match="row 3, column 'height'"):
+        model.fit(Frame(age=broken[:, 0], height=broken[:, 1]), y, verbose=0)
+    city = np.array(["Rome"] * 64, dtype=object)
+    with pytest.raises(TypeError, match="'Rome' in column 'city'"):
+        model.fit(Frame(age=x[:, 0].astype(object), city=city), y, verbose=0)

@@ -12,9 +12,9 @@ from corten.training.adapters.adapter import Batch, DataAdapter
 from corten.training.adapters.conversion import (
     Data,
     Tensor,
+    column_names,
     flatten,
     map_leaves,
-    pandas_columns,
     to_array,
     warn_if_not_finite,
 )
@@ -105,7 +105,7 @@ class ArrayAdapter(DataAdapter):
         batch_size = check_batch_size(32 if batch_size is None else batch_size, caller)
         if isinstance(shuffle, str) and shuffle != "batch":
             raise ValueError(f"{caller}: shuffle must be True, False or 'batch'; got {shuffle!r}")
-        named_columns = {name: pandas_columns(leaf) for name, leaf in flatten(x, "x")}
+        named_columns = {name: column_names(leaf) for name, leaf in flatten(x, "x")}
         arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, sample_weight)]
         leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
         self.num_samples: int = check_lengths(leaves, caller)

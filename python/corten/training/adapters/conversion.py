@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Mapping
 from numbers import Number
@@ -77,6 +76,7 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
     """
     if type(value) is Tensor:
         return value.detach() if value.requires_grad else value
+    columns: list[str] | None = None
     if type(value) is not np.ndarray:
         if isinstance(value, str | bytes):
             raise TypeError(f"{name} is text ({value!r}); expected an array of numbers")
@@ -84,6 +84,7 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
         if own is not None:
             tensor: Tensor = own().detach()
             return tensor
+        columns = column_names(value)
         to_numpy = getattr(value, "to_numpy", None)
         try:
             value = to_numpy() if to_numpy is not None else np.asarray(value)
@@ -97,13 +98,13 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
         if value.dtype.itemsize >= 8 and value.dtype.name != floatx():
             value = value.astype(floatx())
     elif kind not in "iub" and value.dtype.name != "bfloat16":
-        value = _numbers_from_objects(value, name)
+        value = _numbers_from_objects(value, name, columns)
     if not value.dtype.isnative:
         value = value.astype(value.dtype.newbyteorder("="))
     return value
 
 
-def _numbers_from_objects(value: np.ndarray, name: str) -> np.ndarray:
+def _numbers_from_objects(value: np.ndarray, name: str, columns: list[str] | None) -> np.ndarray:
     """Rescues an object array that holds numbers only (as data frames of mixed type give)."""
     if value.dtype.kind == "O" and all(isinstance(item, Number | np.bool_) for item in value.flat):
         return value.astype(floatx())
@@ -112,7 +113,7 @@ def _numbers_from_objects(value: np.ndarray, name: str) -> np.ndarray:
     if value.ndim == 2 and value.dtype.kind == "O":
         bad = next(index for index in range(value.shape[1]) if not _is_numeric_column(value[:, index]))
         found = next(item for item in value[:, bad] if not isinstance(item, Number))
-        column = f" in column {bad}"
+        column = f" in column {columns[bad]!r}" if columns else f" in column {bad}"
     raise TypeError(
         f"{name} must hold numbers; got dtype {value.dtype} with the value {found!r}{column}. "
         "Turn categories into numbers first, for example with `np.unique(column, return_inverse=True)[1]`."
@@ -136,11 +137,12 @@ def to_tensors(value: Data, name: str) -> Data:
     return map_leaves(to_tensor, value, name)
 
 
-def pandas_columns(value: Any) -> list[str] | None:
-    """The column names of a data frame, if `value` is one."""
-    if "pandas" in sys.modules and hasattr(value, "columns"):
-        return [str(column) for column in value.columns]
-    return None
+def column_names(value: Any) -> list[str] | None:
+    """The column names of a data frame (of any library), if `value` is one."""
+    columns = getattr(value, "columns", None)
+    if columns is None or not hasattr(value, "to_numpy"):
+        return None
+    return [str(column) for column in columns]
 
 
 def warn_if_not_finite(array: Any, name: str, columns: list[str] | None = None) -> None:
