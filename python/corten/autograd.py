@@ -8,6 +8,7 @@ tensors, arrays and `Variable`s.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -39,8 +40,11 @@ class no_grad:
         False
     """
 
+    def __init__(self) -> None:
+        self._previous: list[bool] = []
+
     def __enter__(self) -> no_grad:
-        self._previous = _core.set_grad_enabled(False)
+        self._previous.append(_core.set_grad_enabled(False))
         return self
 
     def __exit__(
@@ -49,7 +53,7 @@ class no_grad:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _core.set_grad_enabled(self._previous)
+        _core.set_grad_enabled(self._previous.pop())
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -144,27 +148,21 @@ class _Inputs:
         return tree.pack_sequence_as(self.structure, filled)
 
 
-class _Depth:
+class _Depth(threading.local):
     """How many transformations are running; inside one, gradients are recorded themselves."""
 
     def __init__(self) -> None:
-        import threading
-
-        self._local = threading.local()
+        self.previous: list[bool] = []
 
     @property
     def value(self) -> int:
-        return getattr(self._local, "value", 0)
+        return len(self.previous)
 
     def __enter__(self) -> None:
-        self._local.value = self.value + 1
-        self._grad = getattr(self._local, "stack", [])
-        self._grad.append(_core.set_grad_enabled(True))
-        self._local.stack = self._grad
+        self.previous.append(_core.set_grad_enabled(True))
 
     def __exit__(self, *exc: object) -> None:
-        self._local.value = self.value - 1
-        _core.set_grad_enabled(self._local.stack.pop())
+        _core.set_grad_enabled(self.previous.pop())
 
 
 _depth = _Depth()

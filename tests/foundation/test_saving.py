@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 import corten
 from corten import Input, Model, Sequential, layers
@@ -475,3 +476,43 @@ def test_h5_bombs_and_links(tmp_path):
     unchanged(model, lambda: model.load_weights(path), ValueError, r"weights\.h5")
     path.write_bytes(b"nonsense")
     unchanged(model, lambda: model.load_weights(path), ValueError, r"weights\.h5")
+
+
+# ---- any bytes ---------------------------------------------------------------------------------
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_no_safetensors(data):
+    try:
+        arrays = safetensors.parse(data)
+    except ValueError:
+        return
+    assert sum(array.nbytes for array in arrays.values()) <= len(data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.text(max_size=8),
+        st.tuples(
+            st.sampled_from(["float32", "int8", "bool", "uint64", "float16"]),
+            st.lists(st.integers(0, 4), max_size=4),
+        ),
+        max_size=4,
+    ),
+    st.data(),
+)
+def test_damaged_safetensors_never_allocate_more_than_they_hold(entries, data):
+    entries.pop("__metadata__", None)
+    arrays = {name: np.ones(shape, dtype) for name, (dtype, shape) in entries.items()}
+    encoded = bytearray(safetensors.dump(arrays))
+    for name, array in safetensors.parse(bytes(encoded)).items():
+        np.testing.assert_array_equal(array, arrays[name])
+    position = data.draw(st.integers(0, len(encoded) - 1))
+    encoded[position] = data.draw(st.integers(0, 255))
+    try:
+        loaded = safetensors.parse(bytes(encoded))
+    except ValueError:
+        return
+    assert sum(array.nbytes for array in loaded.values()) <= len(encoded)

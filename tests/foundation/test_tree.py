@@ -3,6 +3,7 @@
 from collections import OrderedDict, defaultdict, namedtuple
 
 import pytest
+from hypothesis import given, strategies as st
 
 from corten import tree
 
@@ -82,3 +83,24 @@ def test_shapes():
     assert tree.map_shape_structure(lambda s: (*s, 1), {"a": [2, None]}) == {"a": (2, None, 1)}
     assert tree.is_shape(())
     assert not tree.is_shape([True])
+
+
+LEAVES = st.one_of(st.none(), st.integers(), st.text(max_size=3))
+NESTED = st.recursive(
+    LEAVES,
+    lambda children: st.one_of(
+        st.lists(children, max_size=4),
+        st.lists(children, max_size=4).map(tuple),
+        st.dictionaries(st.text(max_size=3), children, max_size=4),
+    ),
+    max_leaves=20,
+)
+
+
+@given(NESTED)
+def test_any_structure_comes_back(structure):
+    leaves = tree.flatten(structure)
+    assert tree.pack_sequence_as(structure, leaves) == structure
+    assert tree.map_structure(lambda x: x, structure) == structure
+    assert [leaf for _, leaf in tree.flatten_with_path(structure)] == leaves
+    tree.assert_same_structure(structure, tree.map_structure(lambda x: 0, structure))

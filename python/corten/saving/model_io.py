@@ -18,6 +18,7 @@ from corten.saving import files, safetensors
 from corten.saving.object_registration import CustomObjectScope
 from corten.variable import Variable
 
+_TRAINING_STATE = ("optimizer/", "metrics/", "loss_tracker/", "compile_metrics/", "_")
 _FOREIGN = {".keras", ".h5", ".hdf5", ".onnx", ".pb", ".pt", ".pth"}
 
 
@@ -387,6 +388,8 @@ def _assign(model: Any, arrays: dict[str, Any], source: str, skip_mismatch: bool
     """Assign all weights, or none."""
     stores: dict[str, dict[str, Any]] = {}
     for name, array in arrays.items():
+        if name.startswith(_TRAINING_STATE):
+            continue  # Keras's files of weights may hold the optimizer too.
         prefix, found, key = name.rpartition("vars/")
         if not found:
             raise ValueError(f"{source}: has no weights of a Corten model (found {name!r}).")
