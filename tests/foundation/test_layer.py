@@ -553,3 +553,13 @@ def test_build_config():
     again = layers.Dense.from_config(layer.get_config())
     again.build_from_config(layer.get_build_config())
     assert again.kernel.shape == (3, 2)
+
+
+def test_weights_are_not_created_in_call():
+    class Bad(Layer):
+        def call(self, x):
+            self.w = self.add_weight(shape=(), initializer="zeros")
+            return x
+
+    with pytest.raises(ValueError, match="cannot add new elements of state"):
+        Bad()(ONES)

@@ -343,3 +343,59 @@ def test_function():
     function = corten.models.Function(x, [x * 2, x + 1])
     double, more = function(np.ones((3, 2), "float32"))
     assert float(double[0, 0]) == float(more[0, 0]) == 2
+
+
+def test_models_of_later_layers_do_not_hold_earlier_ones():
+    x = Input((4,))
+    h = layers.Dense(3, name="first")(x)
+    y = layers.Dense(2, name="second")(h)
+    tail = Model(h, y)
+    assert [layer.name for layer in tail.layers][1:] == ["second"]
+    assert len(tail.weights) == 2
+
+
+def test_structures_of_inputs():
+    inputs = {"b": Input((2,), name="b"), "a": Input((2,), name="a")}
+    model = Model(inputs, inputs["b"] - inputs["a"])
+    one, zero = np.ones((1, 2), "float32"), np.zeros((1, 2), "float32")
+    assert float(model({"a": zero, "b": one})[0, 0]) == 1
+    with pytest.raises(ValueError, match="ambiguous"):
+        model([one, zero])
+    with pytest.warns(UserWarning, match="ignores the inputs"):
+        model({"a": zero, "b": one, "c": one})
+    with pytest.raises(ValueError, match=r"named input\(s\) with keys"):
+        model(one)
+    single = Model({"a": inputs["a"]}, inputs["a"] * 2)
+    assert float(single(one)[0, 0]) == 2
+
+
+def test_optional_inputs():
+    class Optional(layers.Layer):
+        def call(self, x, y=None):
+            return x if y is None else x + y
+
+    x, y = Input((2,), name="x"), Input((2,), name="y", optional=True)
+    model = Model([x, y], Optional()(x, y))
+    one = np.ones((1, 2), "float32")
+    assert float(model([one, one])[0, 0]) == 2
+    assert float(model([one, None])[0, 0]) == 1
+    with pytest.raises(ValueError, match="not optional"):
+        model([None, one])
+
+
+def test_broken_configurations():
+    config = Sequential([Input((2,)), layers.Dense(1, name="d")])._functional.get_config()
+    config["layers"][1]["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] = "nix"
+    with pytest.raises(ValueError, match="Missing node: nix"):
+        corten.models.Functional.from_config(config)
+    config["layers"][1]["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] = "d"
+    with pytest.raises(ValueError, match="loop"):
+        corten.models.Functional.from_config(config)
+
+
+def test_clones_of_compiled_models_are_compiled():
+    model = Sequential([Input((4,)), layers.Dense(1)])
+    model.compile("adam", "mse")
+    clone = clone_model(model)
+    assert clone.compiled
+    assert clone.optimizer is not model.optimizer

@@ -49,20 +49,27 @@ class InputLayer(Layer):
                 raise ValueError("InputLayer: give `shape` or `input_shape`, not both.")
             import warnings
 
-            warnings.warn(
-                "Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2
-            )
+            warnings.warn("Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2)
             shape = kwargs.pop("input_shape")
         batch_shape = kwargs.pop("batch_input_shape", batch_shape)
         super().__init__(name=name, **kwargs)
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
-                raise ValueError(f"InputLayer: `input_tensor` must be a KerasTensor; got {input_tensor!r}.")
-            if batch_size not in (None, input_tensor.shape[0] if input_tensor.shape else None):
-                raise ValueError(
-                    f"InputLayer: `batch_size` is {batch_size} but `input_tensor` has shape "
-                    f"{input_tensor.shape}."
-                )
+                raise ValueError(f"Argument `input_tensor` must be a KerasTensor; got {input_tensor!r}.")
+            given = {
+                "shape": (shape, input_tensor.shape[1:]),
+                "batch_shape": (batch_shape, input_tensor.shape),
+                "batch_size": (batch_size, input_tensor.shape[0] if input_tensor.shape else None),
+                "dtype": (dtype, input_tensor.dtype),
+            }
+            for argument, (value, expected) in given.items():
+                if argument.endswith("shape") and value is not None:
+                    value = standardize_shape(value)
+                if value is not None and value != expected:
+                    raise ValueError(
+                        f"InputLayer: with `input_tensor` you cannot provide an incompatible "
+                        f"`{argument}`; the tensor has {expected}, got {value}."
+                    )
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         elif shape is not None and batch_shape is not None:
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")

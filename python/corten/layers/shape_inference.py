@@ -37,14 +37,10 @@ class SymbolicCalls:
         return self._symbolic_call(args, kwargs)
 
     def _symbolic_call(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        from corten.layers.input_spec import assert_input_compatibility
-
         given = dict(kwargs)
         if not self.built:
             self._build_in_scope(args, kwargs)
-        if self.input_spec is not None:
-            named = self._call_signature.named(args, kwargs)
-            assert_input_compatibility(self.input_spec, named.get(self._call_signature.first), self.name)
+        self._check_input(args, kwargs, False)
         with name_scope(self.name):
             outputs = self.compute_output_spec(*args, **kwargs)
         if tree.is_nested(outputs) or isinstance(outputs, KerasTensor):

@@ -94,7 +94,9 @@ class Tracking:
     def _refuse_if_locked(self, name: str, value: Any) -> None:
         if not self.__dict__["_locked"]:
             return
-        if self.__dict__.get(name) is value or any(v is value for v in self.variables):
+        if value is not None and (
+            self.__dict__.get(name) is value or any(v is value for v in self.variables)
+        ):
             return
         raise ValueError(
             f"Cannot set {name!r} on layer {getattr(self, 'name', '?')!r}: you cannot add new "
