@@ -178,3 +178,26 @@ def test_a_custom_loop_from_the_tutorials():
             optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         losses.append(float(loss.numpy()))
     assert losses[-1] < 0.01 < losses[0]
+
+
+def test_small_helpers():
+    assert tf.losses is tf.keras.losses
+    assert tf.optimizers.Adam is tf.keras.optimizers.Adam
+    with tf.device("/CPU:0"), tf.name_scope("block"):
+        assert tf.Variable(1.0, name="scale").path == "block/scale"
+    with pytest.raises(ValueError, match="no device '/GPU:0'"):
+        tf.device("/GPU:0")
+    assert tf.TensorSpec((None, 3), tf.float32).shape == (None, 3)
+    with pytest.raises(AttributeError, match="Did you mean 'reduce_mean'"):
+        _ = tf.reduce_men
+
+
+def test_image():
+    picture = np.arange(12, dtype="uint8").reshape(2, 2, 3)
+    assert tf.image.resize(picture, (4, 6)).shape == (4, 6, 3)
+    assert tf.image.resize(picture[None], (4, 4)).shape == (1, 4, 4, 3)
+    assert tf.image.rgb_to_grayscale(picture.astype("float32")).shape == (2, 2, 1)
+    np.testing.assert_array_equal(tf.image.flip_left_right(picture).numpy(), picture[:, ::-1])
+    np.testing.assert_array_equal(tf.image.flip_up_down(picture).numpy(), picture[::-1])
+    back = tf.image.convert_image_dtype(tf.image.convert_image_dtype(picture, tf.float32), tf.uint8)
+    np.testing.assert_array_equal(back.numpy(), picture)

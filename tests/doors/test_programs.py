@@ -52,7 +52,7 @@ def test_p1_architecture_learns_real_digits():
     model = programs.convolutional_network(models, layers)
     model.compile(optimizer="rmsprop", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x[:1000, :, :, None] / 255.0, y[:1000], epochs=3, verbose=0)
-    assert model.evaluate(x_test[:500, :, :, None] / 255.0, y_test[:500], verbose=0)[1] > 0.85
+    assert model.evaluate(x_test[:500, :, :, None] / 255.0, y_test[:500], verbose=0)[1] > 0.8
 
 
 @pytest.mark.parametrize("program", [programs.p2, programs.p4])

@@ -14,8 +14,10 @@ Example:
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import corten
 from corten import Tensor as Tensor, keras as keras
@@ -24,23 +26,27 @@ from corten.autograd import (
     custom_gradient as custom_gradient,
     stop_gradient as stop_gradient,
 )
-from corten.tf import (
-    config as config,
-    data as data,
-    linalg as linalg,
-    math as math,
-    nn as nn,
-    random as random,
-)
 from corten.tf.dtypes import DTYPE_NAMES
 from corten.tf.functions import *  # noqa: F403 - the door opens on all of them
 from corten.tf.variables import (
+    TensorSpec as TensorSpec,
     Variable as Variable,
     constant as constant,
     convert_to_tensor as convert_to_tensor,
     function as function,
     is_tensor as is_tensor,
 )
+
+if TYPE_CHECKING:
+    from corten.tf import (
+        config as config,
+        data as data,
+        image as image,
+        linalg as linalg,
+        math as math,
+        nn as nn,
+        random as random,
+    )
 
 # `corten.tf.keras` is the module `corten.keras`; without this entry Python would look for a file.
 sys.modules[f"{__name__}.keras"] = keras
@@ -50,13 +56,38 @@ __version__ = f"2.16.0+corten.{corten.__version__}"
 
 newaxis = None
 
+_MODULES = frozenset({"config", "data", "image", "linalg", "math", "nn", "random"})
+# `tf.losses` is `tf.keras.losses`, and so on.
+_OF_KERAS = frozenset({"initializers", "losses", "metrics", "optimizers"})
+
 
 def executing_eagerly() -> bool:
     """Gives True: everything runs eagerly."""
     return True
 
 
+def device(device_name: Any) -> Any:
+    """Does nothing: `with tf.device("/CPU:0"):` is where everything runs.
+
+    Raises:
+        ValueError: A device Corten does not have.
+    """
+    text = str(getattr(device_name, "name", device_name) or "CPU").upper()
+    if "CPU" not in text:
+        raise ValueError(f"tf.device: there is no device {device_name!r}; Corten computes on the CPU")
+    return contextlib.nullcontext()
+
+
+def name_scope(name: str) -> Any:
+    """Puts `name` in front of the names of variables made inside."""
+    return corten.name_scope(name)
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _OF_KERAS:
+        return getattr(keras, name)
     if name in DTYPE_NAMES:
         return DTYPE_NAMES[name]
     from corten.identifiers import suggestion

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,21 @@ class Variable(CortenVariable):
         """Subtracts from the value and gives the variable."""
         super().assign_sub(value)
         return self
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Shape and dtype of a tensor, as `Dataset.from_generator` is told in TensorFlow.
+
+    Attributes:
+        shape: The shape, None for unknown sizes.
+        dtype: The dtype.
+        name: A name.
+    """
+
+    shape: Any
+    dtype: Any = "float32"
+    name: str | None = None
 
 
 def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from corten import _core, tree
+from corten._state import state as call_state
 from corten.training.adapters import standardize, unpack
 from corten.training.adapters.conversion import flatten, to_tensors
 from corten.training.adapters.weights import check_class_weight
@@ -59,13 +60,22 @@ class Steps(Compilation):
     def predict_step(self, data: Any) -> Any:
         """Gives the outputs of one batch. May be overridden."""
         x, _, _ = unpack(data)
-        return self(x, training=False)  # type: ignore[operator]
+        return self._forward(x, False)
+
+    def _forward(self, x: Any, training: bool) -> Any:
+        """Calls the model. The flag goes by way of the call state, which costs less than an argument."""
+        before = call_state.training
+        call_state.training = training
+        try:
+            return self(x)  # type: ignore[operator]
+        finally:
+            call_state.training = before
 
     def _learn(self, x: Any, y: Any, sample_weight: Any) -> Any:
         """Forward, loss, gradients and update; gives the outputs. The one home of the training step."""
         state = self._training_state
         assert state is not None
-        y_pred = self(x, training=True)  # type: ignore[operator]
+        y_pred = self._forward(x, True)
         loss = self._loss_of(x, y, y_pred, sample_weight, True)
         state.tracker.update_state(loss, batch_size_of(x))
         optimizer = self.optimizer
@@ -83,7 +93,7 @@ class Steps(Compilation):
 
     def _judge(self, x: Any, y: Any, sample_weight: Any) -> Any:
         """Forward and loss; gives the outputs."""
-        y_pred = self(x, training=False)  # type: ignore[operator]
+        y_pred = self._forward(x, False)
         state = self._training_state
         assert state is not None
         if state.loss is not None or self._overrides("compute_loss"):

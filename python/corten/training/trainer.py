@@ -369,7 +369,7 @@ class Trainer(Steps):
             # One small batch, the case of an application: straight through the model.
             before = _core.set_grad_enabled(False)
             try:
-                outputs = self(to_tensor(x, "x"), training=False)  # type: ignore[operator]
+                outputs = self._forward(to_tensor(x, "x"), False)
             finally:
                 _core.set_grad_enabled(before)
             if type(outputs) is Tensor:
