@@ -382,6 +382,7 @@ pub(crate) unsafe fn copy_row<T: Copy>(source: *const T, step: isize, target: *m
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_ptr_alignment)]
 mod tests {
     use corten_core::DType;
 

@@ -13,7 +13,7 @@ use crate::{
 /// Bytes of strided copying worth one chunk.
 const GRAIN_BYTES: usize = 128 * 1024;
 /// Side of a tile in bytes of the wider direction: one cache line at a time, several lines deep.
-const TILE_BYTES: usize = 128;
+const TILE_BYTES: usize = 256;
 
 /// A pointer that chunks write through at disjoint places.
 #[derive(Clone, Copy)]

@@ -49,9 +49,15 @@ macro_rules! float {
             $t,
             |a, b| a + b,
             |a, b| a * b,
-            // NaN wins from either side.
-            |a, b| if b > a || b.is_nan() { b } else { a },
-            |a, b| if b < a || b.is_nan() { b } else { a },
+            // NaN wins from either side; two selections become vector code.
+            |a, b| {
+                let larger = if a > b { a } else { b };
+                if a.is_nan() { a } else { larger }
+            },
+            |a, b| {
+                let smaller = if a < b { a } else { b };
+                if a.is_nan() { a } else { smaller }
+            },
             0.0, 1.0, <$t>::NEG_INFINITY, <$t>::INFINITY
         );
         impl Number for $t {

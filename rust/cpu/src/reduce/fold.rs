@@ -84,13 +84,16 @@ struct FindRows<'a, T, O> {
 /// The first element for which the test holds, looked for in blocks without branches.
 #[inline(always)]
 fn find<T: Copy>(row: &[T], test: impl Fn(T) -> bool) -> usize {
-    let (blocks, rest) = row.as_chunks::<32>();
-    for (at, block) in blocks.iter().enumerate() {
-        if block.iter().fold(false, |found, &x| found | test(x)) {
-            return at * 32 + block.iter().position(|&x| test(x)).unwrap_or(0);
+    for (at, block) in row.chunks(256).enumerate() {
+        let mut first = u32::MAX;
+        for (i, &x) in block.iter().enumerate() {
+            first = first.min(if test(x) { i as u32 } else { u32::MAX });
+        }
+        if first != u32::MAX {
+            return at * 256 + first as usize;
         }
     }
-    blocks.len() * 32 + rest.iter().position(|&x| test(x)).unwrap_or(0)
+    0
 }
 
 impl<T: Number, O: Operation<T>> Routine for FindRows<'_, T, O> {
