@@ -316,6 +316,14 @@ def test_checkpoint_into_a_folder_that_is_the_file(tmp_path):
     fails(regressor(), OSError, "it is a folder", X, Y, callbacks=[callbacks.ModelCheckpoint(tmp_path)])
 
 
+@pytest.mark.parametrize(
+    ("name", "weights_only"), [("best.keras", False), ("best.h5", False), ("best.ckpt", True)]
+)
+def test_checkpoint_in_a_format_that_cannot_be_written(tmp_path, name, weights_only):
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / name, save_weights_only=weights_only)
+    fails(regressor(), ValueError, "corten|safetensors", X, Y, callbacks=[checkpoint])
+
+
 def test_checkpoint_with_a_value_that_does_not_exist(tmp_path):
     checkpoint = callbacks.ModelCheckpoint(tmp_path / "{val_acc:.2f}.corten")
     with pytest.raises(KeyError, match="available are epoch, loss"):

@@ -46,11 +46,7 @@ def save_model(
         True
     """
     path = _path(filepath)
-    if path.suffix in _FOREIGN or path.suffix in {".safetensors", ".npz"}:
-        raise ValueError(
-            f"save: a model is saved as `.corten`; got {path.name!r}. Use "
-            f"`model.save({path.stem + '.corten'!r})`, or `save_weights` for the weights alone."
-        )
+    check_file_name(path)
     _refuse_overwrite(path, overwrite)
     from corten.saving.serialization import serialize_keras_object
 
@@ -176,6 +172,26 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **_: An
 
 
 # ---- files -------------------------------------------------------------------------------------
+
+
+def check_file_name(filepath: Any, weights_only: bool = False) -> None:
+    """Check that a file name has the ending of a format that can be written.
+
+    Args:
+        filepath: The path.
+        weights_only: Whether the weights alone are to be saved.
+
+    Raises:
+        ValueError: It has the ending of another format.
+    """
+    path = _path(filepath)
+    if weights_only:
+        _weights_format(path)
+    elif path.suffix in _FOREIGN or path.suffix in {".safetensors", ".npz"}:
+        raise ValueError(
+            f"save: a model is saved as `.corten`; got {path.name!r}. Use "
+            f"`model.save({path.stem + '.corten'!r})`, or `save_weights` for the weights alone."
+        )
 
 
 def _path(filepath: Any) -> Path:
