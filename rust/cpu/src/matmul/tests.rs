@@ -11,7 +11,7 @@ fn values(len: usize, seed: usize) -> Vec<f64> {
 
 fn buffer<T: Element>(values: &[f64]) -> Buffer {
     let values: Vec<T> = values.iter().map(|&value| T::from_f64(value)).collect();
-    Buffer::from_slice(&values).unwrap()
+    Buffer::from_slice(&values).expect("no error")
 }
 
 fn read(x: &Buffer, layout: &Layout, dtype: DType) -> Vec<f64> {
@@ -54,8 +54,8 @@ fn check<T: Element>(a: &Layout, b: &Layout, a_len: usize, b_len: usize, toleran
     let size = Size { rows: a.shape()[rank - 2], columns: b.shape()[rank - 1], depth: a.shape()[rank - 1] };
     let batch = a.shape()[..rank - 2].iter().product();
     let expected = reference(&read(&x, a, T::DTYPE), &read(&y, b, T::DTYPE), batch, size);
-    let got =
-        matmul(In { buffer: &x, layout: a, dtype: T::DTYPE }, In { buffer: &y, layout: b, dtype: T::DTYPE }).unwrap();
+    let got = matmul(In { buffer: &x, layout: a, dtype: T::DTYPE }, In { buffer: &y, layout: b, dtype: T::DTYPE })
+        .expect("no error");
     let got: Vec<f64> = got.as_slice::<T>().iter().map(|value| value.to_f64()).collect();
     assert_eq!(got.len(), expected.len());
     for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
@@ -139,7 +139,7 @@ fn integers_wrap() {
         In { buffer: &a, layout: &Layout::contiguous(&[1, 2]), dtype: DType::U8 },
         In { buffer: &b, layout: &Layout::contiguous(&[2, 1]), dtype: DType::U8 },
     )
-    .unwrap();
+    .expect("no error");
     assert_eq!(got.as_slice::<u8>(), &[(200u32 * 3 + 200).to_le_bytes()[0]]);
     for (a, a_len) in layouts(60, 40) {
         for (b, b_len) in layouts(40, 50) {
@@ -159,7 +159,7 @@ fn nan_times_zero_is_nan() {
             In { buffer: &a, layout: &Layout::contiguous(&[m, k]), dtype: DType::F32 },
             In { buffer: &b, layout: &Layout::contiguous(&[k, n]), dtype: DType::F32 },
         )
-        .unwrap();
+        .expect("no error");
         let got = got.as_slice::<f32>();
         assert!(got[..n].iter().all(|value| value.is_nan()) && got[n..].iter().all(|value| *value == 0.0));
     }

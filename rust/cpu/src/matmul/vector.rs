@@ -16,6 +16,8 @@ use crate::{
 const ITEMS: usize = 256;
 /// Partial sums of a dot product, added up in order at the end.
 const SUMS: usize = 32;
+/// Items whose sums stay in registers.
+const BLOCK: usize = 64;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 64 << 10;
 
@@ -45,19 +47,28 @@ vectorized! {
 }
 
 vectorized! {
-    /// `out += sum of factor * column`, four at a time.
-    fn add_scaled<T: Real, S: Widen<T>>(out: &mut [T], columns: [&[S]; 4], factors: &[T; 4]) {
-        let [a, b, c, d] = columns.map(|column| &column[..out.len()]);
-        for (i, to) in out.iter_mut().enumerate() {
-            let first = a[i].widen() * factors[0] + b[i].widen() * factors[1];
-            *to = *to + (first + (c[i].widen() * factors[2] + d[i].widen() * factors[3]));
+    /// `out[i] = sum over k of matrix(first + i, k) * vector[k]` for adjacent items: sums of a block of
+    /// items stay in registers over the whole depth.
+    fn sum_columns<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first: usize, vector: &[T]) {
+        let (blocks, tail) = out.as_chunks_mut::<BLOCK>();
+        let mut from = first;
+        for block in blocks {
+            let mut sums = [T::ZERO; BLOCK];
+            for (k, factor) in vector.iter().enumerate() {
+                let Some(column) = matrix.column(k, &(from..from + BLOCK)) else { return };
+                for (sum, value) in sums.iter_mut().zip(column) {
+                    *sum = *sum + value.widen() * *factor;
+                }
+            }
+            *block = sums;
+            from += BLOCK;
         }
-    }
-
-    /// `out += factor * column`
-    fn add_one_scaled<T: Real, S: Widen<T>>(out: &mut [T], column: &[S], factor: T) {
-        for (to, from) in out.iter_mut().zip(column) {
-            *to = *to + from.widen() * factor;
+        tail.fill(T::ZERO);
+        for (k, factor) in vector.iter().enumerate() {
+            let Some(column) = matrix.column(k, &(from..from + tail.len())) else { return };
+            for (sum, value) in tail.iter_mut().zip(column) {
+                *sum = *sum + value.widen() * *factor;
+            }
         }
     }
 }
@@ -90,15 +101,7 @@ pub(crate) fn multiply<T: Real, S: Widen<T>>(
                 *to = matrix.row(item, &(0..depth)).map_or(T::ZERO, |row| dot(row, right));
             }
         } else {
-            out.fill(T::ZERO);
-            let column = |k: usize| matrix.column(k, &mine).unwrap_or(&[]);
-            let (fours, rest) = right.as_chunks::<4>();
-            for (index, factors) in fours.iter().enumerate() {
-                add_scaled(out, std::array::from_fn(|i| column(4 * index + i)), factors);
-            }
-            for (i, factor) in rest.iter().enumerate() {
-                add_one_scaled(out, column(4 * fours.len() + i), *factor);
-            }
+            sum_columns(out, matrix, mine.start, right);
         }
     };
     let tasks = items.div_ceil(ITEMS);
