@@ -42,7 +42,7 @@ CASES = [
     (lambda: ops.max_pool(IMAGE, (2, 2, 2)), ValueError, "pool_size"),
     (lambda: ops.average_pool(IMAGE, 0), ValueError, "positive"),
     (lambda: ops.batch_normalization(M, [0.0], [1.0], 1), ValueError, "axis 1"),
-    (lambda: ops.layer_normalization(M, gamma=[1.0]), ValueError, "gamma"),
+    (lambda: ops.layer_normalization(M, gamma=[1.0] * 4), ValueError, "gamma"),
     (lambda: ops.group_normalization(M, groups=2), ValueError, "groups"),
     (lambda: ops.categorical_crossentropy([1, 2], M), ValueError, "sparse_categorical_crossentropy"),
     (
@@ -73,6 +73,11 @@ CASES = [
     (lambda: random.normal((2,), seed="x"), ValueError, "SeedGenerator"),
     (lambda: random.SeedGenerator(1.5), ValueError, "integer"),
 ]
+
+
+def test_softmax_of_one_class_warns():
+    with pytest.warns(UserWarning, match="sigmoid"):
+        ops.softmax(ops.ones((2, 1)))
 
 
 @pytest.mark.parametrize(("call", "error", "message"), CASES)

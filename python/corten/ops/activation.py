@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -477,6 +478,15 @@ def _as_axes(name: str, axis: int | Sequence[int] | None, rank: int) -> tuple[in
     return axes_of(name, axis, rank)
 
 
+def _warn_of_ones(x: Tensor, axis: int) -> None:
+    warnings.warn(
+        f"softmax: axis {axis} of the shape {x.shape} has size 1, so every result is 1. "
+        f"For two classes with one output use sigmoid",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
 def _over_axes(kernel: Any, x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """Applies a one-axis kernel over several axes at once, merged at the end."""
     if len(axes) == 1:
@@ -506,7 +516,11 @@ def softmax(x: TensorLike, axis: int | Sequence[int] | None = -1) -> Tensor:
     """
     x = as_float(x)
     if axis == -1 and x.ndim:
+        if x.shape[-1] == 1:
+            _warn_of_ones(x, axis)
         return _core.softmax(x, x.ndim - 1)
+    if isinstance(axis, int) and -x.ndim <= axis < x.ndim and x.shape[axis] == 1:
+        _warn_of_ones(x, axis)
     return _over_axes(_core.softmax, x, _as_axes("softmax", axis, x.ndim))
 
 

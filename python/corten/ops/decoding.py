@@ -6,6 +6,7 @@ import numpy as np
 
 from corten import _core
 from corten.ops._common import Tensor, as_tensor
+from corten.symbolic import meta_tensor
 
 
 def greedy_search(logits: Tensor, lengths: Tensor, merge_repeated: bool, blank: int) -> tuple[Tensor, Tensor]:
@@ -31,6 +32,9 @@ def beam_search(
     logits: Tensor, lengths: Tensor, beam_width: int, top_paths: int, blank: int
 ) -> tuple[Tensor, Tensor]:
     """Gives the label sequences with the largest sum over alignments, by prefix beam search."""
+    if logits.device == "meta":
+        batch, steps, _ = logits.shape
+        return meta_tensor((top_paths, batch, steps), "int32"), meta_tensor((batch, top_paths), "float32")
     logs = _core.log_softmax(logits, 2).detach().numpy().astype(np.float64)
     batch, steps, _ = logs.shape
     labels = np.full((top_paths, batch, steps), -1, np.int32)

@@ -391,7 +391,7 @@ def extract_patches(
         (1, 2, 2, 12)
     """
     x = as_tensor(images)
-    if x.ndim == 5:
+    if x.ndim == 5 or (not hasattr(size, "__index__") and len(tuple(size)) == 3):
         return extract_patches_3d(x, size, strides, dilation_rate, padding, data_format)
     x, last, batched = images_of("extract_patches", x, data_format)
     return restored(_patches("extract_patches", x, size, strides, dilation_rate, padding), last, batched)

@@ -67,6 +67,18 @@ def _last_axes(name: str, axis: int | Sequence[int], rank: int) -> tuple[tuple[i
     return axes, axes == tuple(range(rank - len(axes), rank))
 
 
+def _broadcasts(value: TensorLike | None, x: Tensor, axes: tuple[int, ...]) -> bool:
+    """Whether a scale or offset is not one number per normalized cell, but fits the whole tensor."""
+    if value is None:
+        return False
+    shape = as_tensor(value).shape
+    if math.prod(shape) == math.prod(x.shape[i] for i in axes):
+        return False
+    return len(shape) <= x.ndim and all(
+        n in (1, m) for n, m in zip(reversed(shape), reversed(x.shape), strict=False)
+    )
+
+
 def _vector(name: str, what: str, value: TensorLike, x: Tensor, axes: tuple[int, ...]) -> Tensor:
     shape = tuple(x.shape[i] for i in axes)
     value = as_tensor(value, x.dtype)
@@ -114,6 +126,10 @@ def layer_normalization(
         return rms_normalization(x, gamma, axis, epsilon)
     small = default_epsilon() if epsilon is None else epsilon
     axes, at_end = _last_axes(name, axis, x.ndim)
+    if _broadcasts(gamma, x, axes) or _broadcasts(beta, x, axes):
+        plain = layer_normalization(x, None, None, axes, small)
+        plain = plain if gamma is None else _core.binary("multiply", plain, as_tensor(gamma, x.dtype))
+        return plain if beta is None else _core.binary("add", plain, as_tensor(beta, x.dtype))
     scale = None if gamma is None else _vector(name, "gamma", gamma, x, axes)
     offset = None if beta is None else _vector(name, "beta", beta, x, axes)
     if at_end:
@@ -153,6 +169,9 @@ def rms_normalization(
     x = as_float(x)
     small = default_epsilon() if epsilon is None else epsilon
     axes, at_end = _last_axes("rms_normalization", axis, x.ndim)
+    if _broadcasts(scale, x, axes):
+        plain = rms_normalization(x, None, axes, small)
+        return _core.binary("multiply", plain, as_tensor(scale, x.dtype))
     factor = None if scale is None else _vector("rms_normalization", "scale", scale, x, axes)
     if at_end:
         return _core.rms_norm(x, factor, len(axes), small)

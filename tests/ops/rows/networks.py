@@ -254,6 +254,10 @@ row("layer_normalization", [X, F(4), F(4)], lambda x, g, b: normal(x, -1, 1e-3) 
 row("layer_normalization", [X], lambda x: normal(x, (1, 2), 1e-3), axis=(1, 2), epsilon=1e-3)
 row("layer_normalization", [X, F(3)], lambda x, g: normal(x, 1, 1e-3) * g[:, None], axis=1, epsilon=1e-3)
 row("rms_normalization", [X, F(4)], lambda x, s: normal(x, -1, 1e-3, False) * s, epsilon=1e-3)
+row("rms_normalization", [X, F(3, 4)], lambda x, s: normal(x, -1, 1e-3, False) * s, epsilon=1e-3)
+row(
+    "layer_normalization", [X, F(2, 3, 1), F(3, 4)], lambda x, g, b: normal(x, -1, 1e-3) * g + b, epsilon=1e-3
+)
 row("rms_normalization", [X], lambda x: normal(x, 1, 1e-3, False), axis=1, epsilon=1e-3)
 
 
