@@ -360,3 +360,8 @@ def test_unknown_keyword():
 def test_predict_with_wrong_features_names_the_model():
     fails(regressor(), ValueError, "7", np.ones((2, 7)), method="predict")
     fails(regressor(), ValueError, r"\(None, 3\)", np.ones((200, 7)), method="predict")
+
+
+def test_a_data_set_without_batch_says_so():
+    samples = corten.data.Dataset.from_tensor_slices((X, Y[:, 0]))
+    fails(regressor(), ValueError, r"Add `\.batch\(32\)`", samples)

@@ -48,6 +48,14 @@ def _can_print(text: str) -> bool:
     return True
 
 
+def _columns() -> int:
+    """Width of the terminal; wide where it is not known."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 500
+    except (AttributeError, OSError, ValueError):
+        return 500
+
+
 def write(text: str) -> None:
     """Writes to standard output; a missing, closed or narrow output never stops the training."""
     stream = sys.stdout
@@ -181,6 +189,9 @@ class Progbar:
         self._last_draw = now
         if self._rewrites:
             line = self.line(finalize, now)
+            if not finalize:
+                # A line that wraps could not be rewritten; the last one is shown in full.
+                line = line[: _columns() - 1]
             padding = " " * max(self._last_length - len(line), 0)
             self._last_length = len(line)
             write(f"\r{line}{padding}" + ("\n" if finalize else ""))

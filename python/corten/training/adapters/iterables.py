@@ -26,7 +26,8 @@ def standardize(batch: Any, class_weight: dict[int, float] | None = None) -> Bat
     sizes = {leaf.shape[0] if leaf.shape else 0 for _, leaf in leaves}
     if len(sizes) > 1:
         listed = ", ".join(f"{name} has shape {tuple(leaf.shape)}" for name, leaf in leaves)
-        raise ValueError(f"All parts of a batch must have the same number of samples: {listed}")
+        hint = "" if all(leaf.shape for _, leaf in leaves) else " Are these single samples? Add `.batch(32)`."
+        raise ValueError(f"All parts of a batch must have the same number of samples: {listed}.{hint}")
     if class_weight is not None:
         of_class = class_weights_of(y, class_weight)
         weight = of_class if weight is None else weight * of_class
