@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -516,3 +518,28 @@ def test_damaged_safetensors_never_allocate_more_than_they_hold(entries, data):
     except ValueError:
         return
     assert sum(array.nbytes for array in loaded.values()) <= len(encoded)
+
+
+def test_a_fresh_process_predicts_the_same_bits(tmp_path):
+    model = Sequential(
+        [
+            Input((8, 8, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(16, 8, 8, 1)).astype("float32")
+    model.fit(x, np.arange(16) % 3, verbose=0)
+    model.save(tmp_path / "m.corten")
+    np.save(tmp_path / "x.npy", x)
+    code = (
+        "import sys, numpy, corten; model = corten.models.load_model('m.corten'); "
+        "sys.stdout.write(model.predict(numpy.load('x.npy'), verbose=0).tobytes().hex())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == model.predict(x, verbose=0).tobytes().hex()
