@@ -65,14 +65,27 @@ def as_index(x: TensorLike) -> Tensor:
     return x if x.dtype in ("int32", "int64") else _core.cast(x, "int64" if x.dtype == "uint32" else "int32")
 
 
+def _agree(values: tuple[TensorLike, ...]) -> bool:
+    """Whether all are tensors of one dtype: the common case, which needs no promotion."""
+    first = values[0]
+    if type(first) is not Tensor:
+        return False
+    dtype = first.dtype
+    return all(type(value) is Tensor and value.dtype == dtype for value in values)
+
+
 def promoted(*values: TensorLike) -> list[Tensor]:
     """Gives all values as tensors of their common dtype; Python numbers adapt to the others."""
+    if _agree(values):
+        return list(values)
     dtype = _core.result_type(*values)
     return [as_tensor(value, dtype) for value in values]
 
 
 def promoted_float(*values: TensorLike) -> list[Tensor]:
     """As `promoted`; integers become the default float."""
+    if _agree(values) and values[0].dtype in FLOATS:
+        return list(values)
     dtype = _core.result_type(*values)
     if dtype not in FLOATS:
         dtype = floatx()

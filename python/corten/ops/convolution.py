@@ -6,6 +6,7 @@ resolved here.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from corten import _core
@@ -70,6 +71,27 @@ def _check_strides(name: str, strides: Sequence[int], dilation: Sequence[int]) -
             raise ValueError(f"{name}: {what} must be positive; got {tuple(values)}")
 
 
+def _plan(
+    name: str,
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: int | Sequence[int],
+    padding: str,
+    dilation_rate: int | Sequence[int],
+) -> tuple[tuple[int, ...], list[Pair], tuple[int, ...]]:
+    """Gives strides, explicit padding and dilation, one per spatial axis."""
+    count = len(sizes)
+    steps = per_axis(name, "strides", strides, count)
+    dilation = per_axis(name, "dilation_rate", dilation_rate, count)
+    _check_strides(name, steps, dilation)
+    windows = [(size - 1) * by + 1 for size, by in zip(kernel, dilation, strict=True)]
+    return steps, padding_of(name, padding, sizes, windows, steps), dilation
+
+
+# A network convolves the same few shapes over and over; nobody changes the lists given here.
+_cached_plan = functools.lru_cache(maxsize=512)(_plan)
+
+
 def _convolve(
     name: str,
     x: Tensor,
@@ -79,14 +101,12 @@ def _convolve(
     dilation_rate: int | Sequence[int],
     groups: int,
 ) -> Tensor:
-    count = x.ndim - 2
-    steps, dilation = (
-        per_axis(name, "strides", strides, count),
-        per_axis(name, "dilation_rate", dilation_rate, count),
-    )
-    _check_strides(name, steps, dilation)
-    windows = [(size - 1) * by + 1 for size, by in zip(w.shape, dilation, strict=False)]
-    pairs = padding_of(name, padding, x.shape[1:-1], windows, steps)
+    sizes, kernel = x.shape[1:-1], w.shape[:-2]
+    try:
+        steps, pairs, dilation = _cached_plan(name, sizes, kernel, strides, padding, dilation_rate)
+    except TypeError:
+        # Lists cannot be keys.
+        steps, pairs, dilation = _plan(name, sizes, kernel, strides, padding, dilation_rate)
     return _core.conv(x, w, steps, pairs, dilation, groups)
 
 

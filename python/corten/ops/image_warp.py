@@ -208,6 +208,9 @@ def affine_transform(
     """
     order = _check("affine_transform", fill_mode, interpolation)
     x, last, batched = images_of("affine_transform", as_tensor(images), data_format)
+    if x.device == "meta":
+        # The result has the shape of the images; the places would be real numbers, and many.
+        return restored(x, last, batched)
     numbers = as_tensor(transform, "float32")
     if numbers.ndim == 1:
         numbers = _core.expand_dims(numbers, 0)
@@ -247,6 +250,8 @@ def perspective_transform(
     """
     order = _check("perspective_transform", "constant", interpolation)
     x, last, batched = images_of("perspective_transform", as_tensor(images), data_format)
+    if x.device == "meta":
+        return restored(x, last, batched)
     start, end = as_tensor(start_points, "float64"), as_tensor(end_points, "float64")
     for points in (start, end):
         if points.shape[-2:] != (4, 2) or points.ndim not in (2, 3):
@@ -304,6 +309,8 @@ def elastic_transform(
 
     order = _check("elastic_transform", fill_mode, interpolation)
     x, last, batched = images_of("elastic_transform", as_tensor(images), data_format)
+    if x.device == "meta":
+        return restored(x, last, batched)
     batch, height, width, _ = x.shape
     noise = random.uniform((batch, height, width, 2), -1.0, 1.0, dtype="float32", seed=seed)
     window = int(6 * sigma) | 1
