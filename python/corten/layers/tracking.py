@@ -296,9 +296,7 @@ def _stateful_leaves(container: Any, inside: tuple[int, ...] = ()) -> Iterator[A
         if isinstance(value, _CONTAINERS):
             if id(value) not in inside and value is not container:  # Containers may hold themselves.
                 yield from _stateful_leaves(value, (*inside, id(container)))
-        elif (
-            isinstance(value, (Variable, Tracking)) or _is_seed_generator(value) or _is_metric(value)
-        ):
+        elif isinstance(value, (Variable, Tracking)) or _is_seed_generator(value) or _is_metric(value):
             yield value
 
 

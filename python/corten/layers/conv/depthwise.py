@@ -33,7 +33,9 @@ class BaseDepthwiseConv(WeightOptions, ConvolutionGeometry):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._set_geometry(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set_geometry(
+            kernel_size, strides, padding, data_format, dilation_rate, allow_dilated_strides=True
+        )
         self.depth_multiplier = positive_value(type(self).__name__, "depth_multiplier", depth_multiplier)
         self.activation = activations.get(activation)
         self.use_bias = use_bias

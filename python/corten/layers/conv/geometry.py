@@ -41,6 +41,7 @@ class ConvolutionGeometry(Layer):
         dilation_rate: Any,
         *,
         allow_causal: bool = False,
+        allow_dilated_strides: bool = False,
     ) -> None:
         layer = type(self).__name__
         rank = self.rank
@@ -49,7 +50,7 @@ class ConvolutionGeometry(Layer):
         self.padding = padding_mode(layer, padding, allow_causal=allow_causal)
         self.data_format = data_format_or_default(layer, data_format)
         self.dilation_rate = integer_tuple(layer, "dilation_rate", dilation_rate, rank)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1 and not allow_dilated_strides:
             raise ValueError(
                 f"{layer}: `strides > 1` not supported in conjunction with `dilation_rate > 1`. "
                 f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}. Set one of "

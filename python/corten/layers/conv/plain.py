@@ -7,6 +7,7 @@ from typing import Any
 
 from corten import activations, ops, regularizers
 from corten.layers.conv.geometry import ConvolutionGeometry, positive_value
+from corten.layers.core import reject_reserved
 from corten.layers.weight_options import WeightOptions, bias_and_activation
 
 
@@ -31,16 +32,13 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        lora_rank: int | None = None,
-        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         layer = type(self).__name__
-        if lora_rank is not None or lora_alpha is not None:
-            raise NotImplementedError(
-                f"{layer}: `lora_rank` and `lora_alpha` are not implemented; pass None."
-            )
+        reject_reserved(
+            layer, lora_rank=kwargs.pop("lora_rank", None), lora_alpha=kwargs.pop("lora_alpha", None)
+        )
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._set_geometry(
             kernel_size, strides, padding, data_format, dilation_rate, allow_causal=self.rank == 1
         )

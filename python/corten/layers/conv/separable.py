@@ -40,7 +40,13 @@ class BaseSeparableConv(WeightOptions, ConvolutionGeometry):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         layer = type(self).__name__
         self._set_geometry(
-            kernel_size, strides, padding, data_format, dilation_rate, allow_causal=self.rank == 1
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            allow_causal=self.rank == 1,
+            allow_dilated_strides=True,
         )
         self.depth_multiplier = positive_value(layer, "depth_multiplier", depth_multiplier)
         self.filters = positive_value(layer, "filters", filters)

@@ -143,3 +143,17 @@ class Conv3DTranspose(BaseConvTranspose):
     """
 
     rank = 3
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        output_padding: int | Sequence[int] | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        # Keras gives this class, and only this one, the two arguments in this order.
+        super().__init__(filters, kernel_size, strides, padding, output_padding, data_format, *args, **kwargs)
