@@ -485,3 +485,47 @@ def test_data_frames():
     city = np.array(["Rome"] * 64, dtype=object)
     with pytest.raises(TypeError, match="'Rome' in column 'city'"):
         model.fit(Frame(age=x[:, 0].astype(object), city=city), y, verbose=0)
+
+
+def test_flat_arrays_lists_and_dicts_for_one_input():
+    x = np.linspace(0, 1, 20).astype("float32")
+    model = corten.Sequential([corten.Input((1,), name="a"), layers.Dense(1)])
+    model.compile(corten.optimizers.SGD(0.5), "mse", metrics=["mae"])
+    history = model.fit(x, 3 * x + 1, epochs=80, verbose=0)
+    assert history.history["loss"][-1] < 1e-3
+    expected = model.predict(x[:, None])
+    for form in (x, [x], {"a": x}, (x,)):
+        np.testing.assert_array_equal(model.predict(form), expected)
+    assert model.evaluate([x], [3 * x + 1], verbose=0) == model.evaluate(x, 3 * x + 1, verbose=0)
+
+
+def test_functions_as_loss_and_metric():
+    def error(y_true, y_pred):
+        return corten.ops.mean(corten.ops.abs(y_true - y_pred), axis=-1)
+
+    x, y = linear_data()
+    model = corten.Sequential([corten.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", loss=error, metrics=[error, "mae"])
+    logs = model.fit(x, y, epochs=1, verbose=0).history
+    assert set(logs) == {"loss", "error", "mae"}
+    assert logs["error"][0] == pytest.approx(logs["mae"][0], rel=1e-5)
+
+
+def test_no_epochs_and_bool_labels():
+    x, y = linear_data()
+    model = corten.Sequential([corten.Input((3,)), layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy", corten.metrics.AUC(name="auc")])
+    assert model.fit(x, y > 0, epochs=0, verbose=0).history == {}
+    assert set(model.fit(x, y > 0, verbose=0).history) == {"loss", "accuracy", "auc"}
+
+
+def test_a_compiled_model_is_copied_and_pickled_with_its_training():
+    import copy
+    import pickle
+
+    x, y = linear_data()
+    model = linear_model(metrics=["mae"], optimizer="adam")
+    model.fit(x, y, epochs=1, verbose=0)
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+        assert twin.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)

@@ -188,6 +188,10 @@ class Sequential(Model):
         if self._functional is not None:
             if not isinstance(stack[0], InputLayer):
                 return self._functional.call(inputs, training=training, mask=mask)
+            if tree.is_nested(x):
+                # One tensor may come in a list, or in a dict by the input's name.
+                leaves = tree.flatten(x)
+                x = leaves[0] if len(leaves) == 1 else x
             if not tree.is_nested(x):
                 x = _fit(x, stack[0].output, self.name)
         if mask is not None:
