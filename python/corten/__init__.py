@@ -70,7 +70,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Functional", "GradientTape", "Initializer", "Input",
     "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
-    "Sequential", "ShapeError", "Tensor", "Variable", "activations", "autograd", "callbacks",
+    "Sequential", "ShapeError", "Tensor", "Variable", "activations", "autograd", "backend", "callbacks",
     "config", "constraints", "custom_gradient", "data", "datasets", "dtype_policies", "grad",
     "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
     "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "random",
@@ -81,7 +81,7 @@ __all__ = [
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(
     {
-        "activations", "autograd", "callbacks", "config", "constraints", "data", "datasets",
+        "activations", "autograd", "backend", "callbacks", "config", "constraints", "data", "datasets",
         "dtype_policies", "initializers", "keras", "layers", "losses", "memory", "metrics",
         "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "random",
         "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "utils",

@@ -8,6 +8,7 @@ result. So no layer and no function writes its shape rule a second time.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -390,7 +391,20 @@ def hide_probes(shape: tuple[int, ...]) -> tuple[int | None, ...]:
     return tuple(None if size == probe else size for size in shape)
 
 
-def _run_probe(function: Callable[..., Any], args: Any, kwargs: Any, probe: int) -> Any:
+def _known_sizes(leaves: list[Any]) -> dict[int, int]:
+    """Return the sizes, by axis counted from the right, on which all tensors that know one agree."""
+    sizes: dict[int, set[int]] = {}
+    for leaf in leaves:
+        shape = getattr(leaf, "shape", None)
+        for offset, size in enumerate(reversed(shape or ())):
+            if size is not None and size != 1:
+                sizes.setdefault(offset, set()).add(size)
+    return {offset: next(iter(found)) for offset, found in sizes.items() if len(found) == 1}
+
+
+def _run_probe(
+    function: Callable[..., Any], args: Any, kwargs: Any, probe: int, known: dict[int, int] | None = None
+) -> Any:
     made: dict[int, _core.Tensor] = {}
 
     def substitute(leaf: Any) -> Any:
@@ -399,6 +413,12 @@ def _run_probe(function: Callable[..., Any], args: Any, kwargs: Any, probe: int)
         tensor = made.get(id(leaf))
         if tensor is None:
             shape = tuple(probe if size is None else size for size in leaf.shape)
+            if known:
+                last = len(shape) - 1
+                shape = tuple(
+                    known.get(last - axis, probe) if size is None else size
+                    for axis, size in enumerate(leaf.shape)
+                )
             tensor = made[id(leaf)] = meta_tensor(shape, leaf.dtype)
         return tensor
 
@@ -408,6 +428,11 @@ def _run_probe(function: Callable[..., Any], args: Any, kwargs: Any, probe: int)
     recording = _core.set_grad_enabled(False)
     try:
         return function(*args, **kwargs)
+    except Exception as error:
+        # Nobody asked for a size of 2003: it is unknown, so the message says None.
+        if len(error.args) == 1 and isinstance(error.args[0], str):
+            error.args = (re.sub(rf"\b{probe}\b", "None", error.args[0]),)
+        raise
     finally:
         _core.set_grad_enabled(recording)
         state.probing = previous
@@ -434,8 +459,19 @@ def output_spec(function: Callable[..., Any], args: Any = (), kwargs: Any = None
     if not unknown:
         first = _run_probe(function, args, kwargs, PROBES[0])
         return tree.map_structure(lambda leaf: _as_symbolic(leaf, None), first)
-    first = _run_probe(function, args, kwargs, PROBES[0])
-    second = _run_probe(function, args, kwargs, PROBES[1])
+    known = None
+    try:
+        first = _run_probe(function, args, kwargs, PROBES[0])
+    except _core.ShapeError as error:
+        # An unknown size meets a known one: they must be equal, so run on with the known one.
+        known = _known_sizes(tree.flatten((args, kwargs)))
+        if not known:
+            raise
+        try:
+            first = _run_probe(function, args, kwargs, PROBES[0], known)
+        except Exception:
+            raise error from None
+    second = _run_probe(function, args, kwargs, PROBES[1], known)
     try:
         return tree.map_structure(_as_symbolic, first, second)
     except (ValueError, TypeError) as error:

@@ -543,3 +543,18 @@ def test_a_fresh_process_predicts_the_same_bits(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout == model.predict(x, verbose=0).tobytes().hex()
+
+
+def test_configurations_of_this_process_need_no_registration():
+    class Cell(layers.Layer):
+        def call(self, x):
+            return x * 2
+
+    def double(x):
+        return x * 2
+
+    wrapper = layers.TimeDistributed(Cell())
+    again = type(wrapper).from_config(wrapper.get_config())
+    assert type(again.layer) is Cell
+    config = corten.saving.serialize_keras_object(double)
+    assert corten.saving.deserialize_keras_object(config) is double

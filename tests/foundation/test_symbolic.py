@@ -113,3 +113,17 @@ def test_attributes():
     assert KerasTensor((2, 3)).size == 6
     with pytest.raises(ValueError, match="dtype"):
         KerasTensor((2,), "flot32")
+
+
+def test_unknown_sizes_that_meet_known_ones():
+    x, y = KerasTensor((None, 3)), KerasTensor((8, 3))
+    assert (x + y).shape == (8, 3)
+    assert (x * np.ones((8, 3), "float32")).shape == (8, 3)
+    with pytest.raises(ValueError, match="broadcast"):
+        KerasTensor((None, 3)) + KerasTensor((8, 4))
+
+
+def test_messages_do_not_show_stand_in_sizes():
+    with pytest.raises(ValueError, match=r"None") as caught:
+        corten.layers.Add()([corten.Input((3,)), corten.Input((4,))])
+    assert "2003" not in str(caught.value) + "".join(caught.value.__notes__)

@@ -372,7 +372,7 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
 
     def _with_note(self, error: Exception, args: tuple[Any, ...]) -> Exception:
         """Add which layer failed, on which input, to an error on its way up."""
-        shapes = tree.map_structure(lambda x: getattr(x, "shape", type(x).__name__), list(args))
+        shapes = [tree.map_structure(_shape_or_type, arg) for arg in args]
         shown = shapes[0] if len(shapes) == 1 else tuple(shapes)
         name = self.__dict__.get("_name", "?")
         note = f"layer {name!r} ({self.__class__.__name__}), input shape {shown}"
@@ -387,3 +387,8 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
 
 Layer._call_signature = CallSignature(Layer.call)
 Layer._build_signature = BuildSignature(Layer.build)
+
+
+def _shape_or_type(leaf: Any) -> Any:
+    shape = build_shape(leaf)
+    return type(leaf).__name__ if shape is None else shape

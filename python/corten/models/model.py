@@ -375,6 +375,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         >>> corten.models.model_from_json(model.to_json()).count_params()
         3
     """
-    from corten.saving import deserialize_keras_object
+    from corten.saving.serialization import deserialize_keras_object, only_registered
 
-    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+    with only_registered():
+        return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)

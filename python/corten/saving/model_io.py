@@ -86,7 +86,7 @@ def load_model(
         >>> corten.saving.load_model(path).output_shape
         (None, 1)
     """
-    from corten.saving.serialization import deserialize_keras_object
+    from corten.saving.serialization import deserialize_keras_object, only_registered
 
     path = _existing(filepath)
     if path.suffix in _FOREIGN:
@@ -104,7 +104,7 @@ def load_model(
     if not isinstance(config, dict):
         raise ValueError(f"{path}: is damaged: its configuration is no object.")
     compile_config = config.pop("compile_config", None)
-    with CustomObjectScope(custom_objects or {}):
+    with CustomObjectScope(custom_objects or {}), only_registered():
         model = deserialize_keras_object(config)
         if compile and compile_config and hasattr(model, "compile_from_config"):
             model.compile_from_config(compile_config)

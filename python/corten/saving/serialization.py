@@ -6,10 +6,13 @@ public names of a fixed list of Corten's own modules: nothing a file says is eve
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import importlib
 import inspect
+import threading
 import types
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,6 +37,34 @@ _MODULES = (
 )  # fmt: skip
 # The folders of Keras's modules that correspond to ours.
 _ALIASES = {name.split(".", 1)[1]: name for name in _MODULES}
+
+
+# Classes and functions of the user's that were written in this process, by module and name. They let
+# `from_config(get_config())` work without registration; files never reach them (`only_registered`).
+_written: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()
+
+
+class _Strictness(threading.local):
+    only_registered = False
+
+
+_strictness = _Strictness()
+
+
+@contextlib.contextmanager
+def only_registered() -> Iterator[None]:
+    """Context for configurations from files: only registered and own names are found."""
+    previous = _strictness.only_registered
+    _strictness.only_registered = True
+    try:
+        yield
+    finally:
+        _strictness.only_registered = previous
+
+
+def _remember(obj: Any, module: str) -> None:
+    if not module.startswith("corten."):
+        _written[module, obj.__name__] = obj
 
 
 def serialize_keras_object(obj: Any) -> Any:
@@ -101,6 +132,7 @@ def serialize_keras_object(obj: Any) -> Any:
             pass
         return {"class_name": "__typespec__", **_names(obj), "config": get_registered_name(obj)}
     if inspect.isfunction(obj) or inspect.isbuiltin(obj) or _is_wrapped_function(obj):
+        _remember(obj, _public_module(obj))
         return {
             "module": _public_module(obj),
             "class_name": "function",
@@ -148,6 +180,7 @@ def _names(cls: Any) -> dict[str, Any]:
     registered = get_registered_name(cls)
     module = _public_module(cls)
     own = module.startswith("corten.") and registered == cls.__name__
+    _remember(cls, module)
     return {"module": module, "class_name": cls.__name__, "registered_name": None if own else registered}
 
 
@@ -277,9 +310,15 @@ def _find(config: dict[str, Any]) -> Any:
         if found is not None:
             return found
     module = config.get("module")
+    if isinstance(module, str) and not _strictness.only_registered:
+        found = _written.get((module, name))
+        if found is not None:
+            return found
     found = _find_own(name, module if isinstance(module, str) else None, is_function)
     if found is not None:
         return found
+    import difflib
+
     known = [*_own_names()] if not is_function else []
     close = difflib.get_close_matches(name, known, 1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
