@@ -95,7 +95,7 @@ def test_embedding():
     assert layer.embeddings.value.grad.numpy()[:, 0].tolist() == [0.0, 1.0, 2.0, 0.0, 0.0]
     with pytest.raises(ValueError, match="`input_dim` must be a positive integer"):
         layers.Embedding(0, 3)
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"below input_dim=5.*largest id plus one"):
         layer(np.array([7]))
 
 

@@ -75,7 +75,14 @@ class Embedding(WeightOptions, Layer):
 
     def call(self, inputs: Any) -> Any:
         ids = inputs if "int" in str(inputs.dtype) else ops.cast(inputs, "int32")
-        return ops.cast(ops.take(self.embeddings, ids, axis=0), self.compute_dtype)
+        try:
+            vectors = ops.take(self.embeddings, ids, axis=0)
+        except IndexError as error:
+            raise IndexError(
+                f"Embedding: ids must be below input_dim={self.input_dim}; {error}. Set `input_dim` to the "
+                "largest id plus one."
+            ) from None
+        return ops.cast(vectors, self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
