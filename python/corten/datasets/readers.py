@@ -103,7 +103,8 @@ def _plain_dtype(text: Any, *flags: Any) -> np.dtype:
     name = text.decode("ascii") if isinstance(text, bytes) else text
     if not isinstance(name, str) or name.strip("<>|=")[:1] not in {"i", "u", "f", "b", "O", "S", "U"}:
         raise ValueError(f"a pickled array has the dtype {name!r}; refused")
-    return np.dtype(name)
+    # A copy: what follows in the file sets its state, and the shared ones must stay as they are.
+    return np.dtype(name, copy=True)
 
 
 def read_cifar_batch(path: Path, label_key: str) -> tuple[np.ndarray, np.ndarray]:

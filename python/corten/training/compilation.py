@@ -98,7 +98,7 @@ class Compilation:
                 outputs. 'accuracy' chooses its kind by shape.
             weighted_metrics: The same, for metrics that take the sample weights.
             run_eagerly: Accepted for Keras's sake; everything runs eagerly.
-            steps_per_execution: Accepted for Keras's sake; no effect.
+            steps_per_execution: Batches of training between two calls of the batch hooks.
             jit_compile: Accepted for Keras's sake; no effect.
             auto_scale_loss: Scale losses when the dtype policy is 'mixed_float16'.
 
