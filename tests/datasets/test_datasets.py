@@ -23,6 +23,9 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("CORTEN_HOME", str(tmp_path / "corten"))
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.delenv("CORTEN_DATASET_MIRROR", raising=False)
+    folders = [tmp_path / "corten" / "datasets", tmp_path / "user" / ".keras" / "datasets"]
+    monkeypatch.setattr(locate_module, "local_folders", lambda: folders)
+    monkeypatch.setattr("corten.datasets.cifar10.local_folders", lambda: folders)
 
     def no_network(url, target, **kwargs):
         if url.startswith("file://"):
@@ -185,6 +188,24 @@ def test_mirror(home, tmp_path, monkeypatch, kind):
         config.set_dataset_mirror(None)
     assert x_train.shape == (6, 28, 28)
     assert (home / "mnist.npz").exists()
+
+
+def test_a_file_packed_anew_is_known_by_its_content(home, monkeypatch):
+    arrays = small_split()
+    write_idx(home / "fashion-mnist", arrays)
+    sources = []
+    for path in sorted((home / "fashion-mnist").iterdir()):
+        content = hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+        sources.append(
+            locate_module.Source(path.name, "https://x.invalid", "0" * 32, "fashion-mnist", content)
+        )
+    test_images, test_labels, train_images, train_labels = sources
+    monkeypatch.setattr(
+        datasets.fashion_mnist, "_SOURCES", (train_images, train_labels, test_images, test_labels)
+    )
+    (x_train, y_train), _ = datasets.fashion_mnist.load_data()
+    np.testing.assert_array_equal(x_train, arrays["x_train"])
+    np.testing.assert_array_equal(y_train, arrays["y_train"])
 
 
 def texts():

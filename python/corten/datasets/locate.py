@@ -20,17 +20,42 @@ class Source:
         url: Its well-known address.
         digest: SHA-256 (or MD5) of its content.
         folder: Folder below the data folder in which it is kept.
+        content_digest: SHA-256 of what a gzip file holds. Distributions pack it anew, which changes
+            the file but not the content.
     """
 
     file: str
     url: str
     digest: str
     folder: str = ""
+    content_digest: str = ""
+
+    def matches(self, path: Path) -> bool:
+        """Whether a file is this one."""
+        if hash_matches(path, self.digest):
+            return True
+        if not self.content_digest:
+            return False
+        import gzip
+        import hashlib
+
+        digest = hashlib.sha256()
+        try:
+            with gzip.open(path, "rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except (OSError, EOFError):
+            return False
+        return digest.hexdigest() == self.content_digest
 
 
 def local_folders() -> list[Path]:
-    """The folders that are searched: Corten's own first, then Keras's."""
-    return [home_folder() / "datasets", Path("~/.keras/datasets").expanduser()]
+    """The folders that are searched: Corten's own, Keras's, and that of Debian's data packages."""
+    return [
+        home_folder() / "datasets",
+        Path("~/.keras/datasets").expanduser(),
+        Path("/usr/share/datasets"),
+    ]
 
 
 def find_local(name: str, folder: str = "") -> Path | None:
@@ -63,7 +88,7 @@ def locate(source: Source, dataset: str) -> Path:
     """
     found = find_local(source.file, source.folder)
     if found is not None:
-        if hash_matches(found, source.digest):
+        if source.matches(found):
             return found
         raise ValueError(
             f"corten.datasets.{dataset}: {str(found)!r} does not have the checksum {source.digest}; it is "
@@ -84,7 +109,7 @@ def locate(source: Source, dataset: str) -> Path:
         except (OSError, ValueError) as error:
             problems.append(f"{address}: {error}")
             continue
-        if hash_matches(target, source.digest):
+        if source.matches(target):
             return target
         target.unlink(missing_ok=True)
         problems.append(f"{address}: the checksum is wrong, the file was removed")
