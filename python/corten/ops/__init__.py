@@ -178,6 +178,11 @@ from corten.ops.exponential import (
     sqrt as sqrt,
     square as square,
 )
+from corten.ops.extension import (
+    pad as pad,
+    repeat as repeat,
+    tile as tile,
+)
 from corten.ops.fourier import (
     fft as fft,
     fft2 as fft2,
@@ -213,6 +218,20 @@ from corten.ops.indexing import (
     unravel_index as unravel_index,
     where as where,
 )
+from corten.ops.joining import (
+    append as append,
+    array_split as array_split,
+    concatenate as concatenate,
+    dsplit as dsplit,
+    dstack as dstack,
+    hsplit as hsplit,
+    hstack as hstack,
+    split as split,
+    stack as stack,
+    unstack as unstack,
+    vsplit as vsplit,
+    vstack as vstack,
+)
 from corten.ops.linalg import (
     cholesky as cholesky,
     cholesky_inverse as cholesky_inverse,
@@ -233,35 +252,20 @@ from corten.ops.linalg import (
     svd as svd,
 )
 from corten.ops.manipulation import (
-    append as append,
-    array_split as array_split,
     broadcast_to as broadcast_to,
-    concatenate as concatenate,
     copy as copy,
-    dsplit as dsplit,
-    dstack as dstack,
     expand_dims as expand_dims,
     flip as flip,
     fliplr as fliplr,
     flipud as flipud,
-    hsplit as hsplit,
-    hstack as hstack,
     moveaxis as moveaxis,
-    pad as pad,
     ravel as ravel,
-    repeat as repeat,
     reshape as reshape,
     roll as roll,
     rot90 as rot90,
-    split as split,
     squeeze as squeeze,
-    stack as stack,
     swapaxes as swapaxes,
-    tile as tile,
     transpose as transpose,
-    unstack as unstack,
-    vsplit as vsplit,
-    vstack as vstack,
 )
 from corten.ops.math import (
     cdist as cdist,

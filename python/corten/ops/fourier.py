@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
-from corten.ops import creation, manipulation
+from corten.ops import creation, extension, manipulation
 from corten.ops._common import Tensor, TensorLike, as_float, as_tensor
 from corten.ops.dispatch import op
 from corten.ops.math import extract_sequences
@@ -292,7 +292,7 @@ def stft(
         raise ValueError(f"stft: Input should have rank >= 1; got shape {x.shape}")
     if center:
         around = fft_length // 2
-        x = manipulation.pad(x, [(0, 0)] * (x.ndim - 1) + [(around, around)], mode="reflect")
+        x = extension.pad(x, [(0, 0)] * (x.ndim - 1) + [(around, around)], mode="reflect")
     pieces = extract_sequences(x, fft_length, sequence_stride)
     weights = _window(window, sequence_length, fft_length, x.dtype)
     return rfft(_core.binary("multiply", pieces, weights), fft_length)

@@ -88,9 +88,9 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
     """
     x, last, batched = images_of("sobel_edges", as_float(images), data_format)
     # Mirrored without the edge pixel, so that no slope appears at the border.
-    from corten.ops import manipulation
+    from corten.ops import extension
 
-    x = manipulation.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
+    x = extension.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
     slope, smooth = np.array([-1.0, 0.0, 1.0]), np.array([1.0, 2.0, 1.0])
     edges = [_filtered(x, slope, smooth, False), _filtered(x, smooth, slope, False)]
     return _core.stack([restored(edge, last, batched) for edge in edges], -1)

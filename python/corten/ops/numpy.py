@@ -98,6 +98,11 @@ from corten.ops.exponential import (
     sqrt as sqrt,
     square as square,
 )
+from corten.ops.extension import (
+    pad as pad,
+    repeat as repeat,
+    tile as tile,
+)
 from corten.ops.indexing import (
     clip as clip,
     diag as diag,
@@ -114,38 +119,37 @@ from corten.ops.indexing import (
     unravel_index as unravel_index,
     where as where,
 )
+from corten.ops.joining import (
+    append as append,
+    array_split as array_split,
+    concatenate as concatenate,
+    dsplit as dsplit,
+    dstack as dstack,
+    hsplit as hsplit,
+    hstack as hstack,
+    split as split,
+    stack as stack,
+    vsplit as vsplit,
+    vstack as vstack,
+)
 from corten.ops.linalg import (
     slogdet as slogdet,
 )
 from corten.ops.manipulation import (
-    append as append,
-    array_split as array_split,
     broadcast_to as broadcast_to,
-    concatenate as concatenate,
     copy as copy,
-    dsplit as dsplit,
-    dstack as dstack,
     expand_dims as expand_dims,
     flip as flip,
     fliplr as fliplr,
     flipud as flipud,
-    hsplit as hsplit,
-    hstack as hstack,
     moveaxis as moveaxis,
-    pad as pad,
     ravel as ravel,
-    repeat as repeat,
     reshape as reshape,
     roll as roll,
     rot90 as rot90,
-    split as split,
     squeeze as squeeze,
-    stack as stack,
     swapaxes as swapaxes,
-    tile as tile,
     transpose as transpose,
-    vsplit as vsplit,
-    vstack as vstack,
 )
 from corten.ops.math import (
     diff as diff,
