@@ -10,32 +10,17 @@ from corten.ops.activation import (
     celu as celu,
     elu as elu,
     gelu as gelu,
-    glu as glu,
-    hard_shrink as hard_shrink,
-    hard_sigmoid as hard_sigmoid,
-    hard_silu as hard_silu,
-    hard_swish as hard_swish,
-    hard_tanh as hard_tanh,
     leaky_relu as leaky_relu,
     log_sigmoid as log_sigmoid,
-    log_softmax as log_softmax,
     mish as mish,
     relu as relu,
-    relu6 as relu6,
     selu as selu,
     sigmoid as sigmoid,
     silu as silu,
-    soft_shrink as soft_shrink,
-    softmax as softmax,
     softplus as softplus,
     softsign as softsign,
-    sparse_plus as sparse_plus,
-    sparse_sigmoid as sparse_sigmoid,
-    sparsemax as sparsemax,
     squareplus as squareplus,
     swish as swish,
-    tanh_shrink as tanh_shrink,
-    threshold as threshold,
 )
 from corten.ops.arithmetic import (
     add as add,
@@ -65,6 +50,12 @@ from corten.ops.arithmetic import (
 )
 from corten.ops.attention import (
     dot_product_attention as dot_product_attention,
+)
+from corten.ops.averages import (
+    average as average,
+    logsumexp as logsumexp,
+    moments as moments,
+    trapezoid as trapezoid,
 )
 from corten.ops.comparison import (
     allclose as allclose,
@@ -120,22 +111,12 @@ from corten.ops.core import (
     view as view,
 )
 from corten.ops.creation import (
-    arange as arange,
-    bartlett as bartlett,
-    blackman as blackman,
     empty as empty,
     empty_like as empty_like,
     eye as eye,
     full as full,
     full_like as full_like,
-    geomspace as geomspace,
-    hamming as hamming,
-    hanning as hanning,
     identity as identity,
-    kaiser as kaiser,
-    linspace as linspace,
-    logspace as logspace,
-    meshgrid as meshgrid,
     ones as ones,
     ones_like as ones_like,
     tri as tri,
@@ -151,6 +132,14 @@ from corten.ops.crossentropy import (
     one_hot as one_hot,
     psnr as psnr,
     sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+)
+from corten.ops.diagonals import (
+    diag as diag,
+    diagflat as diagflat,
+    diagonal as diagonal,
+    trace as trace,
+    tril as tril,
+    triu as triu,
 )
 from corten.ops.exponential import (
     abs as abs,
@@ -200,9 +189,6 @@ from corten.ops.fused import (
 )
 from corten.ops.indexing import (
     clip as clip,
-    diag as diag,
-    diagflat as diagflat,
-    diagonal as diagonal,
     get_item as get_item,
     nonzero as nonzero,
     scatter as scatter,
@@ -212,9 +198,6 @@ from corten.ops.indexing import (
     slice_update as slice_update,
     take as take,
     take_along_axis as take_along_axis,
-    trace as trace,
-    tril as tril,
-    triu as triu,
     unravel_index as unravel_index,
     where as where,
 )
@@ -276,6 +259,19 @@ from corten.ops.math import (
     segment_prod as segment_prod,
     segment_sum as segment_sum,
 )
+from corten.ops.missing import (
+    nanargmax as nanargmax,
+    nanargmin as nanargmin,
+    nancumprod as nancumprod,
+    nancumsum as nancumsum,
+    nanmax as nanmax,
+    nanmean as nanmean,
+    nanmin as nanmin,
+    nanprod as nanprod,
+    nanstd as nanstd,
+    nansum as nansum,
+    nanvar as nanvar,
+)
 from corten.ops.normalization import (
     batch_normalization as batch_normalization,
     group_normalization as group_normalization,
@@ -292,11 +288,30 @@ from corten.ops.patches import (
 from corten.ops.patterns import (
     rearrange as rearrange,
 )
+from corten.ops.piecewise import (
+    hard_shrink as hard_shrink,
+    hard_sigmoid as hard_sigmoid,
+    hard_silu as hard_silu,
+    hard_swish as hard_swish,
+    hard_tanh as hard_tanh,
+    relu6 as relu6,
+    soft_shrink as soft_shrink,
+    sparse_plus as sparse_plus,
+    sparse_sigmoid as sparse_sigmoid,
+    tanh_shrink as tanh_shrink,
+    threshold as threshold,
+)
 from corten.ops.pooling import (
     adaptive_average_pool as adaptive_average_pool,
     adaptive_max_pool as adaptive_max_pool,
     average_pool as average_pool,
     max_pool as max_pool,
+)
+from corten.ops.probability import (
+    glu as glu,
+    log_softmax as log_softmax,
+    softmax as softmax,
+    sparsemax as sparsemax,
 )
 from corten.ops.products import (
     cross as cross,
@@ -310,6 +325,13 @@ from corten.ops.products import (
     vander as vander,
     vdot as vdot,
 )
+from corten.ops.ranges import (
+    arange as arange,
+    geomspace as geomspace,
+    linspace as linspace,
+    logspace as logspace,
+    meshgrid as meshgrid,
+)
 from corten.ops.reduction import (
     all as all,
     amax as amax,
@@ -317,20 +339,16 @@ from corten.ops.reduction import (
     any as any,
     argmax as argmax,
     argmin as argmin,
-    average as average,
     count_nonzero as count_nonzero,
     cumprod as cumprod,
     cumsum as cumsum,
-    logsumexp as logsumexp,
     max as max,
     mean as mean,
     min as min,
-    moments as moments,
     prod as prod,
     ptp as ptp,
     std as std,
     sum as sum,
-    trapezoid as trapezoid,
     var as var,
 )
 from corten.ops.rounding import (
@@ -370,20 +388,9 @@ from corten.ops.statistics import (
     corrcoef as corrcoef,
     correlate as correlate,
     median as median,
-    nanargmax as nanargmax,
-    nanargmin as nanargmin,
-    nancumprod as nancumprod,
-    nancumsum as nancumsum,
-    nanmax as nanmax,
-    nanmean as nanmean,
     nanmedian as nanmedian,
-    nanmin as nanmin,
     nanpercentile as nanpercentile,
-    nanprod as nanprod,
     nanquantile as nanquantile,
-    nanstd as nanstd,
-    nansum as nansum,
-    nanvar as nanvar,
     percentile as percentile,
     quantile as quantile,
 )
@@ -404,4 +411,11 @@ from corten.ops.trigonometric import (
     sinh as sinh,
     tan as tan,
     tanh as tanh,
+)
+from corten.ops.windows import (
+    bartlett as bartlett,
+    blackman as blackman,
+    hamming as hamming,
+    hanning as hanning,
+    kaiser as kaiser,
 )

@@ -4,35 +4,23 @@ from corten.ops.activation import (
     celu as celu,
     elu as elu,
     gelu as gelu,
-    glu as glu,
-    hard_shrink as hard_shrink,
-    hard_sigmoid as hard_sigmoid,
-    hard_silu as hard_silu,
-    hard_swish as hard_swish,
-    hard_tanh as hard_tanh,
     leaky_relu as leaky_relu,
     log_sigmoid as log_sigmoid,
-    log_softmax as log_softmax,
     mish as mish,
     relu as relu,
-    relu6 as relu6,
     selu as selu,
     sigmoid as sigmoid,
     silu as silu,
-    soft_shrink as soft_shrink,
-    softmax as softmax,
     softplus as softplus,
     softsign as softsign,
-    sparse_plus as sparse_plus,
-    sparse_sigmoid as sparse_sigmoid,
-    sparsemax as sparsemax,
     squareplus as squareplus,
     swish as swish,
-    tanh_shrink as tanh_shrink,
-    threshold as threshold,
 )
 from corten.ops.attention import (
     dot_product_attention as dot_product_attention,
+)
+from corten.ops.averages import (
+    moments as moments,
 )
 from corten.ops.convolution import (
     conv as conv,
@@ -63,12 +51,28 @@ from corten.ops.patches import (
     space_to_depth as space_to_depth,
     unfold as unfold,
 )
+from corten.ops.piecewise import (
+    hard_shrink as hard_shrink,
+    hard_sigmoid as hard_sigmoid,
+    hard_silu as hard_silu,
+    hard_swish as hard_swish,
+    hard_tanh as hard_tanh,
+    relu6 as relu6,
+    soft_shrink as soft_shrink,
+    sparse_plus as sparse_plus,
+    sparse_sigmoid as sparse_sigmoid,
+    tanh_shrink as tanh_shrink,
+    threshold as threshold,
+)
 from corten.ops.pooling import (
     adaptive_average_pool as adaptive_average_pool,
     adaptive_max_pool as adaptive_max_pool,
     average_pool as average_pool,
     max_pool as max_pool,
 )
-from corten.ops.reduction import (
-    moments as moments,
+from corten.ops.probability import (
+    glu as glu,
+    log_softmax as log_softmax,
+    softmax as softmax,
+    sparsemax as sparsemax,
 )

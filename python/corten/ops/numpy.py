@@ -26,6 +26,10 @@ from corten.ops.arithmetic import (
     subtract as subtract,
     true_divide as true_divide,
 )
+from corten.ops.averages import (
+    average as average,
+    trapezoid as trapezoid,
+)
 from corten.ops.comparison import (
     allclose as allclose,
     bitwise_and as bitwise_and,
@@ -57,27 +61,25 @@ from corten.ops.core import (
     view as view,
 )
 from corten.ops.creation import (
-    arange as arange,
-    bartlett as bartlett,
-    blackman as blackman,
     empty as empty,
     empty_like as empty_like,
     eye as eye,
     full as full,
     full_like as full_like,
-    geomspace as geomspace,
-    hamming as hamming,
-    hanning as hanning,
     identity as identity,
-    kaiser as kaiser,
-    linspace as linspace,
-    logspace as logspace,
-    meshgrid as meshgrid,
     ones as ones,
     ones_like as ones_like,
     tri as tri,
     zeros as zeros,
     zeros_like as zeros_like,
+)
+from corten.ops.diagonals import (
+    diag as diag,
+    diagflat as diagflat,
+    diagonal as diagonal,
+    trace as trace,
+    tril as tril,
+    triu as triu,
 )
 from corten.ops.exponential import (
     abs as abs,
@@ -105,17 +107,11 @@ from corten.ops.extension import (
 )
 from corten.ops.indexing import (
     clip as clip,
-    diag as diag,
-    diagflat as diagflat,
-    diagonal as diagonal,
     get_item as get_item,
     nonzero as nonzero,
     select as select,
     take as take,
     take_along_axis as take_along_axis,
-    trace as trace,
-    tril as tril,
-    triu as triu,
     unravel_index as unravel_index,
     where as where,
 )
@@ -154,6 +150,19 @@ from corten.ops.manipulation import (
 from corten.ops.math import (
     diff as diff,
 )
+from corten.ops.missing import (
+    nanargmax as nanargmax,
+    nanargmin as nanargmin,
+    nancumprod as nancumprod,
+    nancumsum as nancumsum,
+    nanmax as nanmax,
+    nanmean as nanmean,
+    nanmin as nanmin,
+    nanprod as nanprod,
+    nanstd as nanstd,
+    nansum as nansum,
+    nanvar as nanvar,
+)
 from corten.ops.products import (
     cross as cross,
     dot as dot,
@@ -166,6 +175,13 @@ from corten.ops.products import (
     vander as vander,
     vdot as vdot,
 )
+from corten.ops.ranges import (
+    arange as arange,
+    geomspace as geomspace,
+    linspace as linspace,
+    logspace as logspace,
+    meshgrid as meshgrid,
+)
 from corten.ops.reduction import (
     all as all,
     amax as amax,
@@ -173,7 +189,6 @@ from corten.ops.reduction import (
     any as any,
     argmax as argmax,
     argmin as argmin,
-    average as average,
     count_nonzero as count_nonzero,
     cumprod as cumprod,
     cumsum as cumsum,
@@ -184,7 +199,6 @@ from corten.ops.reduction import (
     ptp as ptp,
     std as std,
     sum as sum,
-    trapezoid as trapezoid,
     var as var,
 )
 from corten.ops.rounding import (
@@ -222,20 +236,9 @@ from corten.ops.statistics import (
     corrcoef as corrcoef,
     correlate as correlate,
     median as median,
-    nanargmax as nanargmax,
-    nanargmin as nanargmin,
-    nancumprod as nancumprod,
-    nancumsum as nancumsum,
-    nanmax as nanmax,
-    nanmean as nanmean,
     nanmedian as nanmedian,
-    nanmin as nanmin,
     nanpercentile as nanpercentile,
-    nanprod as nanprod,
     nanquantile as nanquantile,
-    nanstd as nanstd,
-    nansum as nansum,
-    nanvar as nanvar,
     percentile as percentile,
     quantile as quantile,
 )
@@ -256,4 +259,11 @@ from corten.ops.trigonometric import (
     sinh as sinh,
     tan as tan,
     tanh as tanh,
+)
+from corten.ops.windows import (
+    bartlett as bartlett,
+    blackman as blackman,
+    hamming as hamming,
+    hanning as hanning,
+    kaiser as kaiser,
 )
