@@ -104,7 +104,7 @@ class FunctionOperation:
 
 
 # The modules whose public functions a saved model may name. Nothing else is ever looked up.
-_FUNCTION_MODULES = ("corten.ops", "corten.random", "corten.activations", "corten.symbolic")
+_FUNCTION_MODULES = ("corten.ops", "corten.ops.image", "corten.random", "corten.activations", "corten.symbolic")
 
 
 def public_function_name(function: Callable[..., Any]) -> str:
@@ -121,7 +121,7 @@ def public_function_name(function: Callable[..., Any]) -> str:
             return f"{module_name}.{name}"
     raise ValueError(
         f"Cannot serialize the call of {name!r} in a functional model: it is not a public function "
-        f"of {', '.join(_FUNCTION_MODULES[:3])}. Wrap it in a Layer."
+        f"of {', '.join(_FUNCTION_MODULES[:4])}. Wrap it in a Layer."
     )
 
 

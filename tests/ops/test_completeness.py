@@ -226,3 +226,15 @@ def test_creation():
         for count in (0, 1, 7):
             np.testing.assert_allclose(getattr(ops, name)(count).numpy(), getattr(np, name)(count), atol=1e-6)
     np.testing.assert_allclose(ops.kaiser(7, 8.6).numpy(), np.kaiser(7, 8.6), atol=1e-6)
+
+
+def test_recorded_ops_survive_saving(tmp_path):
+    inputs = corten.Input((8, 8, 3))
+    x = ops.image.resize(inputs, (4, 4))
+    x = ops.concatenate([x, ops.relu(x - 0.5)], -1)
+    x = corten.layers.Dense(2)(ops.reshape(x, (-1, 96)))
+    model = corten.Model(inputs, ops.softmax(x))
+    model.save(tmp_path / "model.corten")
+    images = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
+    again = corten.models.load_model(tmp_path / "model.corten")
+    assert (model.predict(images, verbose=0) == again.predict(images, verbose=0)).all()
