@@ -104,7 +104,13 @@ class FunctionOperation:
 
 
 # The modules whose public functions a saved model may name. Nothing else is ever looked up.
-_FUNCTION_MODULES = ("corten.ops", "corten.ops.image", "corten.random", "corten.activations", "corten.symbolic")
+_FUNCTION_MODULES = (
+    "corten.ops",
+    "corten.ops.image",
+    "corten.random",
+    "corten.activations",
+    "corten.symbolic",
+)
 
 
 def public_function_name(function: Callable[..., Any]) -> str:
