@@ -563,3 +563,20 @@ def test_weights_are_not_created_in_call():
 
     with pytest.raises(ValueError, match="cannot add new elements of state"):
         Bad()(ONES)
+
+
+def test_losses_added_now_and_then_do_not_pile_up():
+    class Sometimes(Layer):
+        def call(self, x, training=None):
+            if training:
+                self.add_loss(ops.sum(x))
+            return x
+
+    layer = Sometimes()
+    layer(ONES)
+    layer(ONES)
+    for _ in range(3):
+        layer(ONES, training=True)
+        assert len(layer.losses) == 1
+    layer(ONES)
+    assert layer.losses == []

@@ -1,5 +1,8 @@
 """Sequential, functional and subclassed models."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -291,11 +294,11 @@ def test_clone_and_config(index):
     clone = clone_model(model)
     with corten.saving.custom_object_scope({"Net": Net}):
         again = model_from_json(model.to_json())
-    for copy in (clone, again):
-        copy(ONES)
-        assert not weights_equal(copy, model)
-        copy.set_weights(model.get_weights())
-        for a, b in zip(corten.tree.flatten(copy(ONES)), corten.tree.flatten(expected), strict=True):
+    for twin in (clone, again):
+        twin(ONES)
+        assert not weights_equal(twin, model)
+        twin.set_weights(model.get_weights())
+        for a, b in zip(corten.tree.flatten(twin(ONES)), corten.tree.flatten(expected), strict=True):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
@@ -399,3 +402,27 @@ def test_clones_of_compiled_models_are_compiled():
     clone = clone_model(model)
     assert clone.compiled
     assert clone.optimizer is not model.optimizer
+
+
+@pytest.mark.parametrize("index", range(4), ids=["functional", "sequential", "subclassed", "nested"])
+@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_are_independent(index, copy_of):
+    _, model = list(model_kinds())[index]
+    expected = [leaf.numpy() for leaf in corten.tree.flatten(model(ONES))]
+    clone = copy_of(model)
+    for weight in clone.trainable_variables:
+        weight.assign(weight * 0 + 0.5)
+    for before, now in zip(expected, corten.tree.flatten(model(ONES)), strict=True):
+        np.testing.assert_array_equal(before, now.numpy())
+    assert not weights_equal(model, clone)
+
+
+def test_compiled_models_can_be_pickled():
+    model = Sequential([Input((4,)), layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    model.train_on_batch(ONES, ONES[:, :1])
+    again = pickle.loads(pickle.dumps(model))
+    for _ in range(2):
+        model.train_on_batch(ONES, ONES[:, :1])
+        again.train_on_batch(ONES, ONES[:, :1])
+    assert weights_equal(model, again)

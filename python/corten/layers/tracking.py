@@ -239,7 +239,9 @@ class Tracking:
             loss: A scalar tensor, or a list of them, computed in `call`.
         """
         Seen.losses = True
+        # From now on every call takes the long way, which clears what the last one added.
         self.__dict__["_fast"] = False
+        self.__dict__["_general_only"] = True
         if state.probing:
             return
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
