@@ -8,21 +8,25 @@ import numpy as np
 
 from corten import _core
 from corten.training.adapters import (
-    ArrayAdapter,
     DataAdapter,
     EpochIterator,
     choose_adapter,
     is_array_data,
-    split_arrays,
     unpack,
 )
 from corten.training.adapters.conversion import to_tensor
 from corten.training.adapters.epochs import check_steps
+from corten.training.arguments import (
+    check_count,
+    check_validation_freq,
+    concatenate,
+    is_due,
+    split_off_validation,
+)
 from corten.training.history import plain_logs
 from corten.training.preparation import prepare, targets_of
 from corten.training.progress import resolve_verbose
 from corten.training.steps import Steps, map_outputs, warn_without_variables
-from corten.utils.py_dataset import PyDataset
 
 Tensor = _core.Tensor
 
@@ -92,13 +96,13 @@ class Trainer(Steps):
         state = self._check_compiled("fit")
         if self.optimizer is None and not self._overrides("train_step"):
             raise ValueError("fit: the model was compiled without an optimizer")
-        epochs = _count(epochs, "epochs", 0)
-        initial_epoch = _count(initial_epoch, "initial_epoch", 0)
+        epochs = check_count(epochs, "epochs", 0)
+        initial_epoch = check_count(initial_epoch, "initial_epoch", 0)
         steps_per_epoch = check_steps(steps_per_epoch, "steps_per_epoch", "fit")
         validation_steps = check_steps(validation_steps, "validation_steps", "fit")
-        validation_freq = _check_validation_freq(validation_freq)
+        validation_freq = check_validation_freq(validation_freq)
         verbose = resolve_verbose(verbose, "fit")
-        x, y, sample_weight, validation_data = _split_off_validation(
+        x, y, sample_weight, validation_data = split_off_validation(
             x, y, sample_weight, validation_split, validation_data
         )
         adapter = choose_adapter(
@@ -199,7 +203,7 @@ class Trainer(Steps):
         callback_list.params["steps_done"] = step + 1
         logs = self._current_logs()
         iterator.adapter.on_epoch_end()
-        if validation is not None and _is_due(epoch, validation_freq):
+        if validation is not None and is_due(epoch, validation_freq):
             variables, layer_losses = state.variables, state.has_layer_losses
             for name, value in self._evaluate_epochs(validation, callback_list).items():
                 logs[f"val_{name}"] = value
@@ -416,66 +420,4 @@ class Trainer(Steps):
             adapter.on_epoch_end()
         finally:
             _core.set_grad_enabled(before)
-        return _concatenate(collected)
-
-
-def _concatenate(parts: list[Any]) -> Any:
-    """Joins the outputs of the batches, keeping their structure."""
-    first = parts[0]
-    if isinstance(first, dict):
-        return {key: _concatenate([part[key] for part in parts]) for key in first}
-    if isinstance(first, list | tuple):
-        joined = [_concatenate([part[index] for part in parts]) for index in range(len(first))]
-        return joined if isinstance(first, list) else tuple(joined)
-    if len(parts) == 1:
-        return first
-    if any(part.ndim == 0 for part in parts):
-        return np.stack(parts)
-    return np.concatenate(parts, axis=0)
-
-
-def _count(value: Any, name: str, smallest: int) -> int:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < smallest:
-        raise ValueError(f"fit: {name} must be a whole number of at least {smallest}; got {value!r}")
-    return int(value)
-
-
-def _check_validation_freq(validation_freq: Any) -> Any:
-    """Gives the frequency as a whole number or the set of epochs, counted from 1."""
-    if isinstance(validation_freq, int | np.integer) and not isinstance(validation_freq, bool):
-        if validation_freq >= 1:
-            return int(validation_freq)
-    elif isinstance(validation_freq, list | tuple | set | range | np.ndarray):
-        return {int(epoch) for epoch in validation_freq}
-    raise ValueError(
-        "fit: validation_freq must be a whole number of at least 1 or a list of epochs; got "
-        f"{validation_freq!r}"
-    )
-
-
-def _is_due(epoch: int, validation_freq: Any) -> bool:
-    """Whether to validate after this epoch (counted from 0)."""
-    if isinstance(validation_freq, int):
-        return (epoch + 1) % validation_freq == 0
-    return epoch + 1 in validation_freq
-
-
-def _split_off_validation(
-    x: Any, y: Any, sample_weight: Any, validation_split: Any, validation_data: Any
-) -> tuple[Any, Any, Any, Any]:
-    """Applies `validation_split`; data given as `validation_data` comes first, as in Keras."""
-    if not validation_split:
-        return x, y, sample_weight, validation_data
-    if not is_array_data(x) or isinstance(x, PyDataset):
-        raise ValueError(
-            f"fit: validation_split works with arrays; x is a {type(x).__name__}. Pass validation_data "
-            "instead."
-        )
-    train, held_out = split_arrays(x, y, sample_weight, validation_split)
-    if validation_data is not None:
-        return x, y, sample_weight, validation_data
-    return train[0], train[1], train[2], held_out
-
-
-__all__ = ["ArrayAdapter", "Trainer"]
+        return concatenate(collected)
