@@ -36,7 +36,14 @@ if TYPE_CHECKING:
         tree,
         utils,
     )  # fmt: skip
-    from corten._core import ShapeError, Tensor, num_threads, set_num_threads, tensor
+    from corten._core import (
+        ShapeError,
+        Tensor,
+        from_dlpack,
+        num_threads,
+        set_num_threads,
+        tensor,
+    )
     from corten.autograd import (
         GradientTape,
         custom_gradient,
@@ -71,7 +78,8 @@ __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Functional", "GradientTape", "Initializer", "Input",
     "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
     "Sequential", "ShapeError", "Tensor", "Variable", "activations", "autograd", "backend", "callbacks",
-    "config", "constraints", "custom_gradient", "data", "datasets", "dtype_policies", "grad",
+    "config", "constraints", "custom_gradient", "data", "datasets", "dtype_policies",
+    "from_dlpack", "grad",
     "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
     "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "random",
     "regularizers", "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient",
@@ -90,7 +98,7 @@ _MODULES = frozenset(
 )  # fmt: skip
 _NAMES = {
     "Tensor": "_core", "ShapeError": "_core", "tensor": "_core", "num_threads": "_core",
-    "set_num_threads": "_core",
+    "set_num_threads": "_core", "from_dlpack": "_core",
     "GradientTape": "autograd", "custom_gradient": "autograd", "grad": "autograd",
     "hessian": "autograd", "hvp": "autograd", "jacobian": "autograd", "jvp": "autograd",
     "no_grad": "autograd", "remat": "autograd", "stop_gradient": "autograd",

@@ -100,3 +100,16 @@ pub(crate) fn set(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>, value: &Bo
     let value = convert::tensor(value)?;
     funnel::run(py, x.len(), || ops::index_update(x, &indices, &value, ScatterMode::Set))
 }
+
+/// The element that `x.item(...)` names: the only one, the one at a flat index, or at one index per axis.
+pub(crate) fn element(py: Python<'_>, x: &Tensor, index: &Bound<'_, PyTuple>) -> PyResult<Tensor> {
+    match index.len() {
+        0 => Ok(x.clone()),
+        1 if !index.get_item(0)?.is_instance_of::<PyTuple>() => {
+            let flat = ops::reshape(x, &[x.len()]).map_err(error::to_python)?;
+            get(py, &flat, index.as_any())
+        }
+        1 => get(py, x, &index.get_item(0)?),
+        _ => get(py, x, index.as_any()),
+    }
+}

@@ -16,6 +16,8 @@ mod functions;
 mod funnel;
 mod indexing;
 mod optimizer;
+mod reductions;
+mod rows;
 mod tensor;
 
 /// The engine of Corten.
@@ -55,5 +57,7 @@ mod _core {
     #[pymodule_export]
     use crate::optimizer::optimizer_step;
     #[pymodule_export]
-    use crate::tensor::{PyTensor, rebuild};
+    use crate::rows::rebuild;
+    #[pymodule_export]
+    use crate::tensor::PyTensor;
 }

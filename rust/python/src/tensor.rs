@@ -1,6 +1,6 @@
 //! The class `Tensor`: thin methods over the engine.
 
-use corten_tensor::core::{ArgReduceOp, BinaryOp, CompareOp, DType, Error, Layout, ReduceOp, ScanOp, UnaryOp};
+use corten_tensor::core::{ArgReduceOp, BinaryOp, CompareOp, Error, ReduceOp, ScanOp, UnaryOp};
 use corten_tensor::ops::{self, Arg};
 use corten_tensor::{Device, Tensor, autograd};
 use pyo3::IntoPyObjectExt;
@@ -9,7 +9,9 @@ use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 
-use crate::convert::{self, Array, Axes, Ints, Operand, Type};
+use crate::convert::{self, Array, Axes, Operand, Type};
+use crate::reductions::{reduce, reduce_in, refuse_out, scan, variance};
+use crate::rows::Rows;
 use crate::{dlpack, error, export, funnel, indexing};
 
 /// A multi-dimensional array of one dtype.
@@ -45,17 +47,6 @@ pub(crate) fn arg_len(arg: &Arg) -> usize {
         Arg::Tensor(tensor) => tensor.len(),
         Arg::Scalar(_) => 0,
     }
-}
-
-/// Reduces over some axes, all if `None`.
-pub(crate) fn reduce(py: Python<'_>, op: ReduceOp, x: &Tensor, axis: &Axes, keepdims: bool) -> PyResult<PyTensor> {
-    let axes = ops::axes_or_all(op.name(), convert::axes(axis.as_ref()), x.rank()).map_err(error::to_python)?;
-    on_one(py, x, |x| ops::reduce(op, x, &axes, keepdims))
-}
-
-pub(crate) fn variance(py: Python<'_>, x: &Tensor, axis: &Axes, keepdims: bool, ddof: f64) -> PyResult<Tensor> {
-    let axes = ops::axes_or_all("var", convert::axes(axis.as_ref()), x.rank()).map_err(error::to_python)?;
-    funnel::run(py, x.len(), || ops::var(x, &axes, keepdims, ddof))
 }
 
 /// `reshape(2, 3)`, `reshape((2, 3))` and `reshape([2, 3])` say the same.
@@ -132,6 +123,12 @@ impl PyTensor {
     #[getter]
     fn nbytes(&self) -> usize {
         self.inner.len() * self.inner.dtype().size()
+    }
+
+    /// Bytes of one element.
+    #[getter]
+    fn itemsize(&self) -> usize {
+        self.inner.dtype().size()
     }
 
     /// `"cpu"`, or `"meta"` for a tensor of shape and dtype only.
@@ -241,9 +238,10 @@ impl PyTensor {
         1000.0
     }
 
-    /// The single element as a Python number.
-    fn item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        export::item(py, &self.inner)
+    /// The single element as a Python number, or the one at a flat index or at one index per axis.
+    #[pyo3(signature = (*index))]
+    fn item<'py>(&self, py: Python<'py>, index: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        export::item(py, &indexing::element(py, &self.inner, index)?)
     }
 
     /// Nested lists of Python numbers.
@@ -332,6 +330,12 @@ impl PyTensor {
         ops::transpose(&self.inner, axes.as_deref()).map(Self::from).map_err(error::to_python)
     }
 
+    /// The tensor with two axes exchanged.
+    #[pyo3(name = "swapaxes")]
+    fn swap_axes(&self, axis1: isize, axis2: isize) -> PyResult<Self> {
+        ops::swap_axes(&self.inner, axis1, axis2).map(Self::from).map_err(error::to_python)
+    }
+
     /// All elements along one axis.
     fn flatten(&self, py: Python<'_>) -> PyResult<Self> {
         on_one(py, &self.inner, |x| ops::reshape(x, &[x.len()]))
@@ -351,79 +355,165 @@ impl PyTensor {
     // Reductions
 
     /// Sum over all or the given axes.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn sum(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
-        reduce(py, ReduceOp::Sum, &self.inner, &axis, keepdims)
+    #[pyo3(signature = (axis=None, keepdims=false, *, dtype=None, out=None))]
+    fn sum(
+        &self,
+        py: Python<'_>,
+        axis: Axes,
+        keepdims: bool,
+        dtype: Option<Type>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        refuse_out(out)?;
+        reduce_in(py, &self.inner, dtype, |x| Ok(reduce(py, ReduceOp::Sum, x, &axis, keepdims)?.inner))
     }
 
     /// Mean over all or the given axes.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn mean(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
-        reduce(py, ReduceOp::Mean, &self.inner, &axis, keepdims)
+    #[pyo3(signature = (axis=None, keepdims=false, *, dtype=None, out=None))]
+    fn mean(
+        &self,
+        py: Python<'_>,
+        axis: Axes,
+        keepdims: bool,
+        dtype: Option<Type>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        refuse_out(out)?;
+        reduce_in(py, &self.inner, dtype, |x| Ok(reduce(py, ReduceOp::Mean, x, &axis, keepdims)?.inner))
     }
 
     /// Largest element over all or the given axes.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn max(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+    #[pyo3(signature = (axis=None, keepdims=false, *, out=None))]
+    fn max(&self, py: Python<'_>, axis: Axes, keepdims: bool, out: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        refuse_out(out)?;
         reduce(py, ReduceOp::Max, &self.inner, &axis, keepdims)
     }
 
     /// Smallest element over all or the given axes.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn min(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+    #[pyo3(signature = (axis=None, keepdims=false, *, out=None))]
+    fn min(&self, py: Python<'_>, axis: Axes, keepdims: bool, out: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        refuse_out(out)?;
         reduce(py, ReduceOp::Min, &self.inner, &axis, keepdims)
     }
 
     /// Product over all or the given axes.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn prod(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
-        reduce(py, ReduceOp::Prod, &self.inner, &axis, keepdims)
+    #[pyo3(signature = (axis=None, keepdims=false, *, dtype=None, out=None))]
+    fn prod(
+        &self,
+        py: Python<'_>,
+        axis: Axes,
+        keepdims: bool,
+        dtype: Option<Type>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        refuse_out(out)?;
+        reduce_in(py, &self.inner, dtype, |x| Ok(reduce(py, ReduceOp::Prod, x, &axis, keepdims)?.inner))
     }
 
     /// Whether any element over all or the given axes is true.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn any(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+    #[pyo3(signature = (axis=None, keepdims=false, *, out=None))]
+    fn any(&self, py: Python<'_>, axis: Axes, keepdims: bool, out: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        refuse_out(out)?;
         reduce(py, ReduceOp::Any, &self.inner, &axis, keepdims)
     }
 
     /// Whether all elements over all or the given axes are true.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn all(&self, py: Python<'_>, axis: Axes, keepdims: bool) -> PyResult<Self> {
+    #[pyo3(signature = (axis=None, keepdims=false, *, out=None))]
+    fn all(&self, py: Python<'_>, axis: Axes, keepdims: bool, out: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        refuse_out(out)?;
         reduce(py, ReduceOp::All, &self.inner, &axis, keepdims)
     }
 
     /// Variance over all or the given axes; divides by `n - ddof`.
-    #[pyo3(signature = (axis=None, keepdims=false, ddof=0.0))]
-    fn var(&self, py: Python<'_>, axis: Axes, keepdims: bool, ddof: f64) -> PyResult<Self> {
-        variance(py, &self.inner, &axis, keepdims, ddof).map(Self::from)
+    #[pyo3(signature = (axis=None, keepdims=false, ddof=0.0, *, dtype=None, out=None))]
+    fn var(
+        &self,
+        py: Python<'_>,
+        axis: Axes,
+        keepdims: bool,
+        ddof: f64,
+        dtype: Option<Type>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        refuse_out(out)?;
+        reduce_in(py, &self.inner, dtype, |x| variance(py, x, &axis, keepdims, ddof))
     }
 
     /// Standard deviation over all or the given axes; divides by `n - ddof`.
-    #[pyo3(signature = (axis=None, keepdims=false, ddof=0.0))]
-    fn std(&self, py: Python<'_>, axis: Axes, keepdims: bool, ddof: f64) -> PyResult<Self> {
-        let variance = variance(py, &self.inner, &axis, keepdims, ddof)?;
+    #[pyo3(signature = (axis=None, keepdims=false, ddof=0.0, *, dtype=None, out=None))]
+    fn std(
+        &self,
+        py: Python<'_>,
+        axis: Axes,
+        keepdims: bool,
+        ddof: f64,
+        dtype: Option<Type>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let variance = self.var(py, axis, keepdims, ddof, dtype, out)?.inner;
         on_one(py, &variance, |x| ops::unary(UnaryOp::Sqrt, x))
     }
 
     /// int32 index of the first largest element, of the flattened tensor if `axis` is None.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn argmax(&self, py: Python<'_>, axis: Option<isize>, keepdims: bool) -> PyResult<Self> {
+    #[pyo3(signature = (axis=None, keepdims=false, *, out=None))]
+    fn argmax(
+        &self,
+        py: Python<'_>,
+        axis: Option<isize>,
+        keepdims: bool,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        refuse_out(out)?;
         on_one(py, &self.inner, |x| ops::arg_reduce(ArgReduceOp::Max, x, axis, keepdims))
     }
 
     /// int32 index of the first smallest element, of the flattened tensor if `axis` is None.
-    #[pyo3(signature = (axis=None, keepdims=false))]
-    fn argmin(&self, py: Python<'_>, axis: Option<isize>, keepdims: bool) -> PyResult<Self> {
+    #[pyo3(signature = (axis=None, keepdims=false, *, out=None))]
+    fn argmin(
+        &self,
+        py: Python<'_>,
+        axis: Option<isize>,
+        keepdims: bool,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        refuse_out(out)?;
         on_one(py, &self.inner, |x| ops::arg_reduce(ArgReduceOp::Min, x, axis, keepdims))
     }
 
     /// Running sum along an axis, of the flattened tensor if `axis` is None.
-    #[pyo3(signature = (axis=None))]
-    fn cumsum(&self, py: Python<'_>, axis: Option<isize>) -> PyResult<Self> {
-        on_one(py, &self.inner, |x| match axis {
-            Some(axis) => ops::scan(ScanOp::Sum, x, axis, false),
-            None => ops::scan(ScanOp::Sum, &ops::reshape(x, &[x.len()])?, 0, false),
+    #[pyo3(signature = (axis=None, *, dtype=None, out=None))]
+    fn cumsum(
+        &self,
+        py: Python<'_>,
+        axis: Option<isize>,
+        dtype: Option<Type>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        refuse_out(out)?;
+        reduce_in(py, &self.inner, dtype, |x| Ok(scan(py, ScanOp::Sum, x, axis)?.inner))
+    }
+
+    /// Running product along an axis, of the flattened tensor if `axis` is None.
+    #[pyo3(signature = (axis=None, *, dtype=None, out=None))]
+    fn cumprod(
+        &self,
+        py: Python<'_>,
+        axis: Option<isize>,
+        dtype: Option<Type>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        refuse_out(out)?;
+        reduce_in(py, &self.inner, dtype, |x| Ok(scan(py, ScanOp::Prod, x, axis)?.inner))
+    }
+
+    /// int32 places of the elements in ascending order along an axis, of the flattened tensor if `axis` is None.
+    #[pyo3(signature = (axis=Some(-1)))]
+    fn argsort(&self, py: Python<'_>, axis: Option<isize>) -> PyResult<Self> {
+        funnel::run(py, self.inner.len().saturating_mul(20), || match axis {
+            Some(axis) => ops::sort(&self.inner, axis, false),
+            None => ops::sort(&ops::reshape(&self.inner, &[self.inner.len()])?, 0, false),
         })
+        .map(|(_, places)| places.into())
     }
 
     /// Values limited to `[min, max]`; either may be None.
@@ -505,6 +595,14 @@ impl PyTensor {
     }
     fn __rmod__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.operate(py, BinaryOp::Mod, other, true)
+    }
+    fn __divmod__<'py>(
+        &self,
+        py: Python<'py>,
+        other: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let quotient = self.operate(py, BinaryOp::FloorDiv, other, false)?;
+        Ok((quotient, self.operate(py, BinaryOp::Mod, other, false)?))
     }
     fn __pow__<'py>(
         &self,
@@ -685,60 +783,4 @@ fn product<'py>(
     let (a, b) = if reflected { (&other, mine) } else { (mine, &other) };
     let result = funnel::run(py, funnel::product_cost(a, b), || ops::matmul(a, b))?;
     PyTensor::from(result).into_bound_py_any(py)
-}
-
-/// The rows of a tensor, one after the other.
-#[pyclass(name = "Rows", module = "corten._core")]
-pub(crate) struct Rows {
-    tensor: Tensor,
-    next: usize,
-    len: usize,
-}
-
-#[pymethods]
-impl Rows {
-    const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&mut self) -> PyResult<Option<PyTensor>> {
-        if self.next == self.len {
-            return Ok(None);
-        }
-        let at = self.next as i64;
-        self.next += 1;
-        ops::index(&self.tensor, &[ops::Index::At(at)]).map(|row| Some(row.into())).map_err(error::to_python)
-    }
-
-    fn __len__(&self) -> usize {
-        self.len - self.next
-    }
-}
-
-/// Restores a pickled tensor. Not for use by hand.
-#[pyfunction]
-#[pyo3(name = "_rebuild")]
-pub(crate) fn rebuild(
-    values: Option<&Bound<'_, PyBytes>>,
-    shape: Ints,
-    dtype: Type,
-    requires_grad: bool,
-) -> PyResult<PyTensor> {
-    let shape = shape.sizes("shape")?;
-    let dtype = dtype.0;
-    let len = corten_tensor::core::checked_len("unpickle", &shape).map_err(error::to_python)?;
-    let tensor = match values {
-        None => Tensor::meta(&shape, dtype),
-        Some(values) => {
-            let bytes = values.as_bytes();
-            let truth_values = dtype != DType::Bool || bytes.iter().all(|&byte| byte < 2);
-            if bytes.len() != len * dtype.size() || !truth_values {
-                return Err(PyValueError::new_err("unpickle: the bytes are no tensor of this shape and dtype"));
-            }
-            let mut buffer = corten_tensor::cpu::Buffer::for_elements(dtype, len).map_err(error::to_python)?;
-            buffer.as_mut_bytes().copy_from_slice(bytes);
-            Tensor::from_buffer(buffer, Layout::contiguous(&shape), dtype)
-        }
-    };
-    Ok(PyTensor::from(if requires_grad { watched(&tensor)? } else { tensor }))
 }

@@ -5,8 +5,8 @@ use corten_tensor::ops;
 use pyo3::prelude::*;
 
 use crate::convert::{self, Array, Axes};
-use crate::tensor::{self, PyTensor, on_one};
-use crate::{error, funnel};
+use crate::tensor::{PyTensor, on_one};
+use crate::{error, funnel, reductions};
 
 /// Reduces over axes.
 ///
@@ -23,7 +23,7 @@ use crate::{error, funnel};
 pub(crate) fn reduce(py: Python<'_>, name: &str, x: Array, axis: Axes, keepdims: bool) -> PyResult<PyTensor> {
     let op = ReduceOp::from_name(name)
         .ok_or_else(|| convert::unknown("reduce", name, ReduceOp::ALL.iter().map(|op| op.name())))?;
-    tensor::reduce(py, op, &x.0, &axis, keepdims)
+    reductions::reduce(py, op, &x.0, &axis, keepdims)
 }
 
 /// Index of the first extreme element.
@@ -81,7 +81,7 @@ pub(crate) fn scan(py: Python<'_>, name: &str, x: Array, axis: isize, reverse: b
 #[pyfunction]
 #[pyo3(signature = (x, axis=None, keepdims=false, ddof=0.0))]
 pub(crate) fn var(py: Python<'_>, x: Array, axis: Axes, keepdims: bool, ddof: f64) -> PyResult<PyTensor> {
-    tensor::variance(py, &x.0, &axis, keepdims, ddof).map(Into::into)
+    reductions::variance(py, &x.0, &axis, keepdims, ddof).map(Into::into)
 }
 
 /// `log(sum(exp(x)))` over axes without overflow.

@@ -46,6 +46,13 @@ pub fn permute(x: &Tensor, axes: &[usize]) -> Result<Tensor> {
     run_one(Op::Permute(Dims::from_slice(axes)), &[x])
 }
 
+/// Two axes exchanged.
+pub fn swap_axes(x: &Tensor, first: isize, second: isize) -> Result<Tensor> {
+    let mut axes: Dims = (0..x.rank()).collect();
+    axes.swap(resolve_axis("swapaxes", first, x.rank())?, resolve_axis("swapaxes", second, x.rank())?);
+    permute(x, &axes)
+}
+
 /// The last two axes exchanged.
 pub fn matrix_transpose(x: &Tensor) -> Result<Tensor> {
     let rank = x.rank();
