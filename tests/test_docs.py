@@ -17,7 +17,9 @@ def test_examples_run(page, tmp_path, monkeypatch, capsys):
     threads = corten.num_threads()
     names = {"__name__": "example"}
     try:
-        for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)):
+        for number, block in enumerate(
+            re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        ):
             exec(compile(block, f"{page.name}, block {number}", "exec"), names)
     finally:
         corten.set_num_threads(threads)

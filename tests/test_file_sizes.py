@@ -14,7 +14,9 @@ EXCEPTIONS: dict[str, str] = {
 
 def sources() -> list[Path]:
     folders = ("rust", "python", "tests", "benches", "examples", "scripts")
-    found = (p for folder in folders for suffix in ("*.rs", "*.py", "*.pyi") for p in (ROOT / folder).rglob(suffix))
+    found = (
+        p for folder in folders for suffix in ("*.rs", "*.py", "*.pyi") for p in (ROOT / folder).rglob(suffix)
+    )
     return sorted(found)
 
 

@@ -457,7 +457,7 @@ def hvp(fn: Callable[..., Any], primals: Any, tangents: Any) -> Any:
 
     Args:
         fn: A function with a scalar result.
-        primals: A tuple or list of arguments.
+        primals: A tuple or list of arguments; a single tensor may stand alone.
         tangents: The vector: a tensor per argument, of its form.
 
     Returns:
@@ -469,6 +469,8 @@ def hvp(fn: Callable[..., Any], primals: Any, tangents: Any) -> Any:
         >>> corten.hvp(lambda x: (x**3).sum(), (x,), (v,)).tolist()
         [6.0, 12.0]
     """
+    if not isinstance(primals, (tuple, list)):
+        primals, tangents = (primals,), (tangents,)
     primals, tangents = tuple(primals), tuple(tangents)
     gradient = grad(fn, tuple(range(len(primals))))
     directions = [_as_tensor(leaf) for leaf in tree.flatten(list(tangents))]

@@ -225,7 +225,7 @@ class Variable:
                 f"Variable.assign: the shapes must match; variable {self._path!r} has shape "
                 f"{self._shape}, got a value of shape {value.shape}."
             )
-        if value.device == "meta" and self._value.device != "meta":
+        if (state.probing or value.device == "meta") and self._value.device != "meta":
             # Shape inference runs layers for their shapes only; their state must not move.
             return self
         if value.dtype != self._dtype:

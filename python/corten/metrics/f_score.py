@@ -87,6 +87,8 @@ class FBetaScore(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = as_dtype(y_true, self._dtype), as_dtype(y_pred, self._dtype)
+        if len(y_true.shape) == 1 and len(y_pred.shape) == 2 and y_pred.shape[-1] == 1:
+            y_true = ops.expand_dims(y_true, -1)  # Labels of one sigmoid unit, as they are usually kept.
         if not self._built:
             self._build(y_true.shape, y_pred.shape)
         if self.threshold is None:

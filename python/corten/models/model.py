@@ -225,16 +225,18 @@ class Model(Trainer, Layer):
 
         save_weights(self, filepath, overwrite=overwrite)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **_: Any) -> None:
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Load weights that `save_weights` or `save` wrote. On failure the model is as it was.
 
         Args:
             filepath: The path.
             skip_mismatch: Whether layers whose weights do not fit are left alone, with a warning.
+            by_name: Whether layers take the weights of the layer of their name, wherever it was;
+                layers without one are left alone. Otherwise the place in the model counts.
         """
         from corten.saving import load_weights
 
-        load_weights(self, filepath, skip_mismatch=skip_mismatch)
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name)
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the architecture as JSON; `model_from_json` reads it.

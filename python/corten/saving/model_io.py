@@ -53,7 +53,7 @@ def save_model(
     config = serialize_keras_object(model)
     members = {
         "config.json": json.dumps(config, allow_nan=True).encode(),
-        "weights.safetensors": safetensors.dump(_weights_of(model)),
+        "weights.safetensors": safetensors.dump(_weights_of(model), _names_of(model)),
     }
     optimizer = getattr(model, "optimizer", None)
     if include_optimizer and optimizer is not None and getattr(optimizer, "built", False):
@@ -131,7 +131,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) ->
     suffix = _weights_format(path)
     weights = _weights_of(model)
     if suffix == ".safetensors":
-        data = safetensors.dump(weights)
+        data = safetensors.dump(weights, _names_of(model))
     else:
         plain = {
             name: value.to_float32() if isinstance(value, safetensors.Bfloat16) else value
@@ -148,13 +148,15 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) ->
     files.write_atomically(path, lambda file: file.write(data))
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **_: Any) -> None:
+def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """Load weights into a built model; if anything does not fit, the model stays as it was.
 
     Args:
         model: The model.
         filepath: A file that `save_weights` or `save_model` wrote.
         skip_mismatch: Whether layers whose weights do not fit are left alone, with a warning.
+        by_name: Whether layers take the weights of the layer of their name, wherever it was;
+            layers without one are left alone. Otherwise the place in the model counts.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -165,10 +167,17 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **_: An
         members = files.read_archive(path)
         if "weights.safetensors" not in members:
             raise ValueError(f"{path}: is damaged: it has no weights.safetensors.")
-        arrays = safetensors.parse(members["weights.safetensors"], f"{path}: weights")
+        data: bytes | None = members["weights.safetensors"]
     else:
-        arrays = _read_weights(path)
-    _assign(model, arrays, str(path), skip_mismatch)
+        data = path.read_bytes() if _weights_format(path) == ".safetensors" else None
+    arrays = _read_weights(path) if data is None else safetensors.parse(data, f"{path}: weights")
+    if not by_name:
+        _assign(model, arrays, str(path), skip_mismatch)
+        return
+    if data is None:
+        raise ValueError(f"{path}: holds no layer names; `by_name=True` needs `.safetensors` or `.corten`.")
+    arrays = _by_name(model, arrays, safetensors.metadata(data), str(path))
+    _assign(model, arrays, str(path), skip_mismatch, partial=True)
 
 
 # ---- files -------------------------------------------------------------------------------------
@@ -224,8 +233,6 @@ def _weights_format(path: Path) -> str:
 
 def _read_weights(path: Path) -> dict[str, Any]:
     suffix = _weights_format(path)
-    if suffix == ".safetensors":
-        return dict(safetensors.parse(path.read_bytes(), str(path)))
     try:
         if suffix == ".npz":
             return _read_npz(path)
@@ -375,6 +382,37 @@ def _weights_of(model: Any) -> dict[str, Any]:
     }
 
 
+def _names_of(model: Any) -> dict[str, str]:
+    """The name of the layer at each place, for loading by name."""
+    names = {prefix: layer.name for prefix, layer in _named_layers(model) if hasattr(layer, "name")}
+    return {"layer_names": json.dumps(names)}
+
+
+def _by_name(model: Any, arrays: dict[str, Any], metadata: dict[str, str], source: str) -> dict[str, Any]:
+    """The arrays of layers the model has by name, under their places in the model."""
+    try:
+        names = json.loads(metadata["layer_names"])
+        sources = [(str(name), str(prefix)) for prefix, name in names.items()]
+    except (KeyError, ValueError, AttributeError):
+        raise ValueError(f"{source}: holds no layer names; save it anew, or load it by place.") from None
+    places: dict[str, list[str]] = {}
+    for name, prefix in sources:
+        places.setdefault(name, []).append(prefix)
+    found: dict[str, Any] = {}
+    for prefix, layer in _named_layers(model):
+        there = places.get(getattr(layer, "name", ""), []) if prefix else []
+        if len(there) > 1:
+            raise ValueError(f"{source}: has several layers named {layer.name!r}; load it by place.")
+        for begin in there:
+            begin += "vars/"
+            own = {name: value for name, value in arrays.items() if name.startswith(begin)}
+            found.update({f"{prefix}vars/{name[len(begin) :]}": value for name, value in own.items()})
+    if not found:
+        given = ", ".join(sorted(places)[:8])
+        raise ValueError(f"{source}: no layer of the model has a name of the file's layers ({given}).")
+    return found
+
+
 def _assign_own(holder: Any, store: dict[str, Any], source: str) -> None:
     """Give a layer, optimizer or seed generator its own variables from arrays."""
     variables = list(
@@ -400,8 +438,10 @@ def _assign_own(holder: Any, store: dict[str, Any], source: str) -> None:
         variable.assign(store[str(index)])
 
 
-def _assign(model: Any, arrays: dict[str, Any], source: str, skip_mismatch: bool = False) -> None:
-    """Assign all weights, or none."""
+def _assign(
+    model: Any, arrays: dict[str, Any], source: str, skip_mismatch: bool = False, partial: bool = False
+) -> None:
+    """Assign all weights (if `partial`, of the layers that have some in `arrays`), or none."""
     stores: dict[str, dict[str, Any]] = {}
     for name, array in arrays.items():
         if name.startswith(_TRAINING_STATE):
@@ -414,7 +454,8 @@ def _assign(model: Any, arrays: dict[str, Any], source: str, skip_mismatch: bool
     saved = [(variable, variable._value) for variable in variables]
     try:
         for prefix, layer in _named_layers(model):
-            _assign_layer(layer, prefix, stores, source, skip_mismatch)
+            if not partial or prefix in stores:
+                _assign_layer(layer, prefix, stores, source, skip_mismatch)
         if stores and not skip_mismatch:
             raise ValueError(_left_over(model, stores, source))
     except BaseException:

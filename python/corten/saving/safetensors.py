@@ -135,6 +135,24 @@ def parse(data: bytes | memoryview, source: str = "data") -> dict[str, np.ndarra
     return arrays
 
 
+def metadata(data: bytes | memoryview, source: str = "data") -> dict[str, str]:
+    """Return the strings stored in the header of safetensors data.
+
+    Args:
+        data: The bytes.
+        source: What to call them in messages.
+
+    Example:
+        >>> from corten.saving import safetensors
+        >>> safetensors.metadata(safetensors.dump({}, {"made_by": "me"}))
+        {'made_by': 'me'}
+    """
+    stored = _header(memoryview(data), source)[0].get("__metadata__", {})
+    if not isinstance(stored, dict):
+        return {}
+    return {key: value for key, value in stored.items() if isinstance(value, str)}
+
+
 def _header(view: memoryview, source: str) -> tuple[dict[str, Any], memoryview]:
     if len(view) < 8:
         raise ValueError(f"{source}: not a safetensors file (only {len(view)} bytes); truncated?")

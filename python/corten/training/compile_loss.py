@@ -52,6 +52,18 @@ def _resolve_configs(loss: Any) -> Any:
     return loss
 
 
+def _loss_weight(weight: Any) -> Any:
+    """A factor of a loss as a number, unless it is none or a variable."""
+    if weight is None or hasattr(weight, "shape"):
+        return weight
+    if isinstance(weight, (int, float)):
+        return float(weight)
+    raise ValueError(
+        f"compile: loss_weights must be numbers, one per output; got {weight!r}. Metrics are given by "
+        "keyword: compile(optimizer, loss, metrics=[...])"
+    )
+
+
 class CompileLoss:
     """Computes the loss that `compile` described.
 
@@ -110,8 +122,7 @@ class CompileLoss:
         if not any(self._used):
             raise ValueError("compile: loss names no output of the model; give at least one loss")
         self._weights = [
-            weight if weight is None or hasattr(weight, "shape") else float(weight)
-            for weight in layout.align_choices(self._loss_weights, "loss_weights")
+            _loss_weight(weight) for weight in layout.align_choices(self._loss_weights, "loss_weights")
         ]
         self._layout = layout
         used = [index for index, taken in enumerate(self._used) if taken]

@@ -12,6 +12,7 @@ from corten.training.adapters import standardize, unpack
 from corten.training.adapters.conversion import flatten, to_tensors
 from corten.training.adapters.weights import check_class_weight
 from corten.training.compilation import Compilation
+from corten.utils.data_tuples import pack_x_y_sample_weight
 
 Tensor = _core.Tensor
 
@@ -124,7 +125,7 @@ class Steps(Compilation):
         if self._overrides("train_step") or self._overrides("compute_metrics"):
 
             def custom_step(batch: Any) -> None:
-                state.step_logs = self.train_step(_as_user_sees(batch))
+                state.step_logs = self.train_step(as_user_sees(batch))
 
             return custom_step
 
@@ -142,7 +143,7 @@ class Steps(Compilation):
         if self._overrides("test_step") or self._overrides("compute_metrics"):
 
             def custom_step(batch: Any) -> None:
-                state.step_logs = self.test_step(_as_user_sees(batch))
+                state.step_logs = self.test_step(as_user_sees(batch))
 
             return custom_step
 
@@ -186,7 +187,7 @@ class Steps(Compilation):
         self.reset_metrics()
         before = _core.set_grad_enabled(True)
         try:
-            logs = self.train_step(_as_user_sees(batch))
+            logs = self.train_step(as_user_sees(batch))
         finally:
             _core.set_grad_enabled(before)
         return self._batch_result(logs, return_dict)
@@ -201,7 +202,7 @@ class Steps(Compilation):
         self.reset_metrics()
         before = _core.set_grad_enabled(False)
         try:
-            logs = self.test_step(_as_user_sees(batch))
+            logs = self.test_step(as_user_sees(batch))
         finally:
             _core.set_grad_enabled(before)
         return self._batch_result(logs, return_dict)
@@ -210,7 +211,7 @@ class Steps(Compilation):
         """Gives the outputs of one batch as NumPy arrays."""
         before = _core.set_grad_enabled(False)
         try:
-            outputs = self.predict_step((to_tensors(x, "x"),))
+            outputs = self.predict_step(as_user_sees((to_tensors(x, "x"), None, None)))
         finally:
             _core.set_grad_enabled(before)
         return map_outputs(lambda leaf: leaf.numpy(), outputs)
@@ -243,12 +244,9 @@ def _accepts_training(compute_loss: Any) -> bool:
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
-def _as_user_sees(batch: Any) -> Any:
-    """Gives a batch in the form users' own steps expect: no trailing Nones."""
-    x, y, sample_weight = batch
-    if sample_weight is not None:
-        return x, y, sample_weight
-    return (x, y) if y is not None else (x,)
+def as_user_sees(batch: Any) -> Any:
+    """Gives a batch in the form users' own steps expect: no trailing Nones, `x` alone bare."""
+    return pack_x_y_sample_weight(*batch)
 
 
 def map_outputs(function: Any, outputs: Any) -> Any:

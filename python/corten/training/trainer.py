@@ -26,7 +26,7 @@ from corten.training.arguments import (
 from corten.training.history import plain_logs
 from corten.training.preparation import prepare, targets_of
 from corten.training.progress import resolve_verbose
-from corten.training.steps import Steps, map_outputs, warn_without_variables
+from corten.training.steps import Steps, as_user_sees, map_outputs, warn_without_variables
 
 Tensor = _core.Tensor
 
@@ -411,7 +411,7 @@ class Trainer(Steps):
             callbacks.on_predict_begin()
             for step, batch in enumerate(iterator.epoch()):
                 callbacks.on_predict_batch_begin(step)
-                outputs = self.predict_step((batch[0],))
+                outputs = self.predict_step(as_user_sees((batch[0], None, None)))
                 collected.append(map_outputs(lambda leaf: leaf.numpy(), outputs))
                 callbacks.on_predict_batch_end(step, {"outputs": outputs})
                 if self.stop_predicting:

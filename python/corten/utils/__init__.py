@@ -28,6 +28,7 @@ _HOMES = {
     "get_registered_name": "corten.saving",
     "get_registered_object": "corten.saving",
     "normalize": "corten.utils.numerical",
+    "pack_x_y_sample_weight": "corten.utils.data_tuples",
     "pad_sequences": "corten.utils.sequence_utils",
     "register_keras_serializable": "corten.saving",
     "serialize_keras_object": "corten.saving",
@@ -35,6 +36,7 @@ _HOMES = {
     "split_dataset": "corten.utils.splitting",
     "to_categorical": "corten.utils.numerical",
     "train_test_split": "corten.utils.splitting",
+    "unpack_x_y_sample_weight": "corten.utils.data_tuples",
 }
 
 __all__ = sorted(_HOMES)
