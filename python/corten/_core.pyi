@@ -35,6 +35,7 @@ class Tensor:
         """
     def __bool__(self, /) -> bool: ...
     def __contains__(self, value: ArrayLike, /) -> bool: ...
+    def __divmod__(self, other: object, /) -> tuple[Any, Any]: ...
     def __dlpack__(
         self,
         /,
@@ -106,21 +107,29 @@ class Tensor:
     def __sub__(self, other: object, /) -> Tensor: ...
     def __truediv__(self, other: object, /) -> Tensor: ...
     def __xor__(self, other: object, /) -> Tensor: ...
-    def all(self, /, axis: Any | None = None, keepdims: bool = False) -> Tensor:
+    def all(self, /, axis: Any | None = None, keepdims: bool = False, *, out: Any | None = None) -> Tensor:
         """
         Whether all elements over all or the given axes are true.
         """
-    def any(self, /, axis: Any | None = None, keepdims: bool = False) -> Tensor:
+    def any(self, /, axis: Any | None = None, keepdims: bool = False, *, out: Any | None = None) -> Tensor:
         """
         Whether any element over all or the given axes is true.
         """
-    def argmax(self, /, axis: SupportsIndex | None = None, keepdims: bool = False) -> Tensor:
+    def argmax(
+        self, /, axis: SupportsIndex | None = None, keepdims: bool = False, *, out: Any | None = None
+    ) -> Tensor:
         """
         int32 index of the first largest element, of the flattened tensor if `axis` is None.
         """
-    def argmin(self, /, axis: SupportsIndex | None = None, keepdims: bool = False) -> Tensor:
+    def argmin(
+        self, /, axis: SupportsIndex | None = None, keepdims: bool = False, *, out: Any | None = None
+    ) -> Tensor:
         """
         int32 index of the first smallest element, of the flattened tensor if `axis` is None.
+        """
+    def argsort(self, /, axis: SupportsIndex | None = ...) -> Tensor:
+        """
+        int32 places of the elements in ascending order along an axis, of the flattened tensor if `axis` is None.
         """
     def astype(self, /, dtype: str) -> Tensor:
         """
@@ -141,7 +150,15 @@ class Tensor:
         """
         A row-major copy.
         """
-    def cumsum(self, /, axis: SupportsIndex | None = None) -> Tensor:
+    def cumprod(
+        self, /, axis: SupportsIndex | None = None, *, dtype: str | None = None, out: Any | None = None
+    ) -> Tensor:
+        """
+        Running product along an axis, of the flattened tensor if `axis` is None.
+        """
+    def cumsum(
+        self, /, axis: SupportsIndex | None = None, *, dtype: str | None = None, out: Any | None = None
+    ) -> Tensor:
         """
         Running sum along an axis, of the flattened tensor if `axis` is None.
         """
@@ -179,24 +196,37 @@ class Tensor:
         """
         Whether no recorded operation made this tensor.
         """
-    def item(self, /) -> Any:
+    def item(self, /, *index) -> Any:
         """
-        The single element as a Python number.
+        The single element as a Python number, or the one at a flat index or at one index per axis.
+        """
+    @property
+    def itemsize(self, /) -> int:
+        """
+        Bytes of one element.
         """
     @property
     def mT(self, /) -> Tensor:
         """
         The tensor with its last two axes exchanged.
         """
-    def max(self, /, axis: Any | None = None, keepdims: bool = False) -> Tensor:
+    def max(self, /, axis: Any | None = None, keepdims: bool = False, *, out: Any | None = None) -> Tensor:
         """
         Largest element over all or the given axes.
         """
-    def mean(self, /, axis: Any | None = None, keepdims: bool = False) -> Tensor:
+    def mean(
+        self,
+        /,
+        axis: Any | None = None,
+        keepdims: bool = False,
+        *,
+        dtype: str | None = None,
+        out: Any | None = None,
+    ) -> Tensor:
         """
         Mean over all or the given axes.
         """
-    def min(self, /, axis: Any | None = None, keepdims: bool = False) -> Tensor:
+    def min(self, /, axis: Any | None = None, keepdims: bool = False, *, out: Any | None = None) -> Tensor:
         """
         Smallest element over all or the given axes.
         """
@@ -215,7 +245,15 @@ class Tensor:
         A NumPy array with a copy of the values. bfloat16 gives `ml_dtypes.bfloat16` where that package
         is installed, else float32.
         """
-    def prod(self, /, axis: Any | None = None, keepdims: bool = False) -> Tensor:
+    def prod(
+        self,
+        /,
+        axis: Any | None = None,
+        keepdims: bool = False,
+        *,
+        dtype: str | None = None,
+        out: Any | None = None,
+    ) -> Tensor:
         """
         Product over all or the given axes.
         """
@@ -253,14 +291,33 @@ class Tensor:
         Without axes of length 1: the given ones, or all.
         """
     def std(
-        self, /, axis: Any | None = None, keepdims: bool = False, ddof: SupportsFloat | SupportsIndex = 0.0
+        self,
+        /,
+        axis: Any | None = None,
+        keepdims: bool = False,
+        ddof: SupportsFloat | SupportsIndex = 0.0,
+        *,
+        dtype: str | None = None,
+        out: Any | None = None,
     ) -> Tensor:
         """
         Standard deviation over all or the given axes; divides by `n - ddof`.
         """
-    def sum(self, /, axis: Any | None = None, keepdims: bool = False) -> Tensor:
+    def sum(
+        self,
+        /,
+        axis: Any | None = None,
+        keepdims: bool = False,
+        *,
+        dtype: str | None = None,
+        out: Any | None = None,
+    ) -> Tensor:
         """
         Sum over all or the given axes.
+        """
+    def swapaxes(self, /, axis1: SupportsIndex, axis2: SupportsIndex) -> Tensor:
+        """
+        The tensor with two axes exchanged.
         """
     def to(self, /, device: str) -> Tensor:
         """
@@ -275,7 +332,14 @@ class Tensor:
         Axes in another order; reversed if none are given.
         """
     def var(
-        self, /, axis: Any | None = None, keepdims: bool = False, ddof: SupportsFloat | SupportsIndex = 0.0
+        self,
+        /,
+        axis: Any | None = None,
+        keepdims: bool = False,
+        ddof: SupportsFloat | SupportsIndex = 0.0,
+        *,
+        dtype: str | None = None,
+        out: Any | None = None,
     ) -> Tensor:
         """
         Variance over all or the given axes; divides by `n - ddof`.

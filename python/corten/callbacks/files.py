@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -23,6 +24,10 @@ def check_writable(path: str | os.PathLike[str], who: str) -> Path:
             reason = f"no permission to write in {folder}"
         elif target.exists() and not os.access(target, os.W_OK):
             reason = "the file is read-only"
+        else:
+            # Permissions do not tell everything: file systems may be full, read-only or no place for files.
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except OSError as error:
         reason = error.strerror or str(error)
     if reason:

@@ -36,4 +36,13 @@ def convert_input(value: Any, dtype: str | None) -> Any:
     return value
 
 
+def is_numbers(value: Any) -> bool:
+    """Whether a (nested) list holds plain numbers, so that it stands for one array."""
+    while value.__class__ in (list, tuple):
+        if not value:
+            return False
+        value = value[0]
+    return value.__class__ in (int, float, bool)
+
+
 _PYTHON_VALUES = frozenset({bool, int, float, str, type(None), bytes})

@@ -75,14 +75,20 @@ class Embedding(WeightOptions, Layer):
 
     def call(self, inputs: Any) -> Any:
         ids = inputs if "int" in str(inputs.dtype) else ops.cast(inputs, "int32")
+        # Indexing counts negative numbers from the end; ids have no end to count from.
+        if ids.device == "cpu" and ids.size and int(ops.min(ids)) < 0:
+            raise self._id_error(ids)
         try:
-            vectors = ops.take(self.embeddings, ids, axis=0)
-        except IndexError as error:
-            raise IndexError(
-                f"Embedding: ids must be below input_dim={self.input_dim}; {error}. Set `input_dim` to the "
-                "largest id plus one."
-            ) from None
-        return ops.cast(vectors, self.compute_dtype)
+            return ops.cast(ops.take(self.embeddings, ids, axis=0), self.compute_dtype)
+        except IndexError:
+            raise self._id_error(ids) from None
+
+    def _id_error(self, ids: Any) -> IndexError:
+        return IndexError(
+            f"{type(self).__name__} {self.name!r}: ids must be 0 to {self.input_dim - 1} (input_dim="
+            f"{self.input_dim}); got ids from {int(ops.min(ids))} to {int(ops.max(ids))}. Raise input_dim or "
+            "check how the ids are made."
+        )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None

@@ -129,6 +129,13 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
             )
 
 
+def takes_one_tensor(input_spec: Any) -> bool:
+    """Whether a layer with this `input_spec` is known to take a single tensor."""
+    if isinstance(input_spec, (list, tuple)):
+        return len(input_spec) == 1
+    return isinstance(input_spec, InputSpec)
+
+
 def _describe(flat: list[Any]) -> list[Any]:
     return [getattr(value, "shape", type(value).__name__) for value in flat]
 

@@ -14,8 +14,8 @@ from corten._state import Seen, autocast_scope, get_mask, state
 from corten.config import is_float_dtype
 from corten.layers.building import batch_shape, build_shape, managed_build, unknown_arguments
 from corten.layers.call_signature import BuildSignature, CallSignature
-from corten.layers.conversion import FLOATS, convert_input
-from corten.layers.input_spec import InputSpec, assert_input_compatibility
+from corten.layers.conversion import FLOATS, convert_input, is_numbers
+from corten.layers.input_spec import InputSpec, assert_input_compatibility, takes_one_tensor
 from corten.layers.masks import Masks
 from corten.layers.naming_and_dtypes import Named, forgot_super
 from corten.layers.persistence import Persistence
@@ -260,6 +260,8 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
             args = (convert_input(args[0], cast),)
         else:
             convert = functools.partial(convert_input, dtype=cast)
+            if args and is_numbers(args[0]) and takes_one_tensor(self.input_spec):
+                args = (np.asarray(args[0]), *args[1:])
             args = tuple(tree.map_structure(convert, arg) for arg in args)
             kwargs = {name: tree.map_structure(convert, value) for name, value in kwargs.items()}
             if len(args) > 1:
@@ -269,6 +271,8 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
                 return self._symbolic_call(args, kwargs)
             kwargs = self._complete_arguments(args, kwargs)
             if not self.built:
+                if isinstance(self.input_spec, InputSpec):
+                    self._check_one_tensor(args, kwargs)
                 self._build_in_scope(args, kwargs)
             if not single or attributes.get("_checked_shape") != args[0].shape:
                 self._check_input(args, kwargs, single)
@@ -314,6 +318,13 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
             assert_input_compatibility(spec, named.get(first), self.name)
         if single:
             self.__dict__["_checked_shape"] = args[0].shape
+
+    def _check_one_tensor(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Refuse text, None and several tensors before `build` stumbles over them."""
+        given = self._call_signature.named(args, kwargs).get(self._call_signature.first)
+        leaves = tree.flatten(given)
+        if len(leaves) != 1 or not getattr(leaves[0], "shape", ()):
+            assert_input_compatibility(self.input_spec, given, self.name)
 
     def _run_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], mixed: str | None) -> Any:
         outermost = state.entry is None

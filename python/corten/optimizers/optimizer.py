@@ -74,7 +74,8 @@ class Optimizer(OptimizerState):
                 stacklevel=3,
             )
         if kwargs:
-            raise ValueError(f"{type(self).__name__}: Argument(s) not recognized: {', '.join(kwargs)}.")
+            hint = " The step size is given as `learning_rate`." if "lr" in kwargs else ""
+            raise ValueError(f"{type(self).__name__}: Argument(s) not recognized: {', '.join(kwargs)}.{hint}")
         limits = (clipnorm, clipvalue, global_clipnorm)
         if sum(limit is not None for limit in limits) > 1:
             raise ValueError(

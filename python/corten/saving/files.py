@@ -32,12 +32,18 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """
     import tempfile
 
+    path = Path(os.path.realpath(path))  # A link stays; what it leads to is replaced.
     folder = path.parent
     if not folder.is_dir():
         raise FileNotFoundError(f"Cannot write {str(path)!r}: the folder {str(folder)!r} does not exist.")
     if path.is_dir():
         raise IsADirectoryError(f"Cannot write {str(path)!r}: it is a folder.")
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=folder)
+    if path.exists() and not path.is_file():
+        raise OSError(f"Cannot write {str(path)!r}: it is no regular file.")
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=folder)
+    except OSError as error:
+        raise type(error)(error.errno, f"Cannot write {str(path)!r}: {error.strerror}") from None
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)

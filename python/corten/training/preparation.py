@@ -19,7 +19,7 @@ class _Spec:
         self.dtype = dtype
 
 
-def prepare(model: Any, batch: Batch, targets: Any, caller: str) -> None:
+def prepare(model: Any, batch: Batch, targets: Any, caller: str, validation: Any = None) -> None:
     """Builds the model and its losses and metrics from the first batch, and checks the data.
 
     Args:
@@ -27,11 +27,12 @@ def prepare(model: Any, batch: Batch, targets: Any, caller: str) -> None:
         batch: The first batch.
         targets: All targets at hand, to check label ranges; those of the batch if there are no more.
         caller: Method named by messages.
+        validation: The adapter of the validation data, whose targets must do as well.
 
     Raises:
         ValueError: The data does not go with the model or the loss. No weight was changed.
     """
-    x, y, _ = batch
+    x, y, sample_weight = batch
     check_inputs(model, x, caller)
     own_step = model._overrides("train_step")
     try:
@@ -46,24 +47,42 @@ def prepare(model: Any, batch: Batch, targets: Any, caller: str) -> None:
     own_loss = own_step or model._overrides("compute_loss")
     if state.loss is not None and not own_loss:
         state.loss.build(target_specs, outputs)
-        layout = state.loss.layout
-        names = layout.names
-        of_output = state.loss.align_targets(targets)
-        for index, (loss, output) in enumerate(
-            zip(state.loss.output_losses, layout.predictions(outputs), strict=True)
-        ):
-            name = (
-                "y"
-                if len(names) == 1
-                else f"y[{names[index]!r}]"
-                if isinstance(targets, dict)
-                else f"y[{index}]"
+        _check_all_targets(state.loss, targets, outputs, caller)
+        _check_weights(state.loss, sample_weight, outputs, caller)
+        first = None if validation is None else validation.first_batch()
+        if first is not None and not model._overrides("test_step"):
+            _check_all_targets(
+                state.loss, targets_of(validation, first), outputs, f"{caller} (validation_data)"
             )
-            check_targets(loss, of_output[index], output.shape, name=name, caller=caller)
-        if layout.is_single:
+        if state.loss.layout.is_single:
             warn_about_last_activation(model, state.loss.output_losses[0], caller)
     if state.metrics is not None and not state.metrics.built and not own_step:
         state.metrics.build(target_specs, outputs)
+
+
+def _check_all_targets(loss: Any, targets: Any, outputs: Any, caller: str) -> None:
+    layout = loss.layout
+    names = layout.names
+    of_output = loss.align_targets(targets)
+    pairs = zip(loss.output_losses, layout.predictions(outputs), strict=True)
+    for index, (function, output) in enumerate(pairs):
+        place = repr(names[index]) if isinstance(targets, dict) else str(index)
+        name = "y" if len(names) == 1 else f"y[{place}]"
+        check_targets(function, of_output[index], output.shape, name=name, caller=caller)
+
+
+def _check_weights(loss: Any, sample_weight: Any, outputs: Any, caller: str) -> None:
+    """One weight per value of the loss, which has the output's shape without its last axis."""
+    if not loss.layout.is_single or not hasattr(sample_weight, "shape"):
+        return
+    given, wanted = tuple(sample_weight.shape), tuple(outputs.shape[:-1])
+    trimmed = given[:-1] if len(given) > 1 and given[-1] == 1 else given
+    if len(trimmed) > max(len(wanted), 1):
+        unit, shape = ("sample", "(None,)") if len(wanted) < 2 else ("position", str(wanted))
+        raise ValueError(
+            f"{caller}: sample_weight has shape {(None, *given[1:])}, but the loss has one value per {unit}: "
+            f"pass weights of shape {shape}"
+        )
 
 
 def output_specs(model: Any, x: Any) -> Any:

@@ -124,7 +124,8 @@ class Trainer(Steps):
         first = adapter.first_batch()
         if first is None:
             raise ValueError(f"fit: x ({type(x).__name__}) gives no batches")
-        prepare(self, first, targets_of(adapter, first), "fit")
+        checked = None if validation is None else validation.adapter
+        prepare(self, first, targets_of(adapter, first), "fit", checked)
         variables = self._begin_training()
         callback_list = CallbackList(
             callbacks,

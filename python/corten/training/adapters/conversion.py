@@ -114,6 +114,10 @@ def _numbers_from_objects(value: np.ndarray, name: str, columns: list[str] | Non
         bad = next(index for index in range(value.shape[1]) if not _is_numeric_column(value[:, index]))
         found = next(item for item in value[:, bad] if not isinstance(item, Number))
         column = f" in column {columns[bad]!r}" if columns else f" in column {bad}"
+    if value.dtype.kind == "c":
+        raise TypeError(
+            f"{name} must hold numbers; got dtype {value.dtype}, which is complex. Take `.real`, `.imag` or `np.abs`."
+        )
     raise TypeError(
         f"{name} must hold numbers; got dtype {value.dtype} with the value {found!r}{column}. "
         "Turn categories into numbers first, for example with `np.unique(column, return_inverse=True)[1]`."
