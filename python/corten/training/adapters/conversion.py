@@ -116,7 +116,7 @@ def _numbers_from_objects(value: np.ndarray, name: str, columns: list[str] | Non
         column = f" in column {columns[bad]!r}" if columns else f" in column {bad}"
     if value.dtype.kind == "c":
         raise TypeError(
-            f"{name} must hold numbers; got dtype {value.dtype}, which is complex. Take `.real`, `.imag` or `np.abs`."
+            f"{name} must hold numbers; got dtype {value.dtype}, which is complex. Take `.real` or `np.abs`."
         )
     raise TypeError(
         f"{name} must hold numbers; got dtype {value.dtype} with the value {found!r}{column}. "
