@@ -17,7 +17,9 @@ const ITEMS: usize = 256;
 /// Partial sums of a dot product, added up in order at the end.
 const SUMS: usize = 32;
 /// Items whose sums stay in registers.
-const BLOCK: usize = 64;
+const BLOCK: usize = 128;
+/// Items from which rows of memory are so long that they are read in order rather than in blocks.
+const WIDE: usize = 2048;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 64 << 10;
 
@@ -47,29 +49,54 @@ vectorized! {
 }
 
 vectorized! {
-    /// `out[i] = sum over k of matrix(first + i, k) * vector[k]` for adjacent items: sums of a block of
-    /// items stay in registers over the whole depth.
-    fn sum_columns<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first: usize, vector: &[T]) {
-        let (blocks, tail) = out.as_chunks_mut::<BLOCK>();
-        let mut from = first;
-        for block in blocks {
-            let mut sums = [T::ZERO; BLOCK];
-            for (k, factor) in vector.iter().enumerate() {
-                let Some(column) = matrix.column(k, &(from..from + BLOCK)) else { return };
-                for (sum, value) in sums.iter_mut().zip(column) {
-                    *sum = *sum + value.widen() * *factor;
-                }
-            }
-            *block = sums;
-            from += BLOCK;
-        }
-        tail.fill(T::ZERO);
+    /// `out[i] = sum over k of matrix(first + i, k) * vector[k]` for a block of adjacent items, whose sums
+    /// stay in registers over the whole depth.
+    fn sum_block<T: Real, S: Widen<T>>(out: &mut [T; BLOCK], matrix: &Matrix<'_, S>, first: usize, vector: &[T]) {
+        let mut sums = [T::ZERO; BLOCK];
         for (k, factor) in vector.iter().enumerate() {
-            let Some(column) = matrix.column(k, &(from..from + tail.len())) else { return };
-            for (sum, value) in tail.iter_mut().zip(column) {
+            let Some(column) = matrix.column(k, &(first..first + BLOCK)) else { return };
+            for (sum, value) in sums.iter_mut().zip(column) {
                 *sum = *sum + value.widen() * *factor;
             }
         }
+        *out = sums;
+    }
+
+    /// The same for any number of items, four steps of the depth at a time: long pieces of memory are read
+    /// in order.
+    fn sum_columns<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first: usize, vector: &[T]) {
+        out.fill(T::ZERO);
+        let items = first..first + out.len();
+        let (fours, rest) = vector.as_chunks::<4>();
+        for (step, [v0, v1, v2, v3]) in fours.iter().enumerate() {
+            let column = |i: usize| matrix.column(step * 4 + i, &items);
+            let (Some(c0), Some(c1), Some(c2), Some(c3)) = (column(0), column(1), column(2), column(3)) else { return };
+            for ((((sum, a), b), c), d) in out.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
+                let (left, right) = (a.widen() * *v0 + b.widen() * *v1, c.widen() * *v2 + d.widen() * *v3);
+                *sum = *sum + (left + right);
+            }
+        }
+        for (k, factor) in rest.iter().enumerate() {
+            let Some(column) = matrix.column(fours.len() * 4 + k, &items) else { return };
+            for (sum, value) in out.iter_mut().zip(column) {
+                *sum = *sum + value.widen() * *factor;
+            }
+        }
+    }
+}
+
+/// Blocks while they fit, then what remains.
+fn sum_items<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first: usize, vector: &[T]) {
+    if out.len() > ITEMS {
+        return sum_columns(out, matrix, first, vector);
+    }
+    let (blocks, tail) = out.as_chunks_mut::<BLOCK>();
+    let whole = blocks.len() * BLOCK;
+    for (number, block) in blocks.iter_mut().enumerate() {
+        sum_block(block, matrix, first + number * BLOCK, vector);
+    }
+    if !tail.is_empty() {
+        sum_columns(tail, matrix, first + whole, vector);
     }
 }
 
@@ -91,9 +118,10 @@ pub(crate) fn multiply<T: Real, S: Widen<T>>(
         *to = vector(k).widen();
     }
     let right = &right[..];
+    let width = if items >= WIDE { WIDE / 2 } else { ITEMS };
     let pieces = DisjointMut::new(out);
     let run = |task: usize| {
-        let mine: Range<usize> = task * ITEMS..((task + 1) * ITEMS).min(items);
+        let mine: Range<usize> = task * width..((task + 1) * width).min(items);
         // SAFETY: every task has its own range.
         let out = unsafe { pieces.range(mine.clone()) };
         if matrix.depth_adjacent() {
@@ -101,10 +129,10 @@ pub(crate) fn multiply<T: Real, S: Widen<T>>(
                 *to = matrix.row(item, &(0..depth)).map_or(T::ZERO, |row| dot(row, right));
             }
         } else {
-            sum_columns(out, matrix, mine.start, right);
+            sum_items(out, matrix, mine.start, right);
         }
     };
-    let tasks = items.div_ceil(ITEMS);
+    let tasks = items.div_ceil(width);
     if on_all_threads && tasks > 1 && items * depth >= PARALLEL {
         parallel::for_chunks(tasks, &run);
     } else {
