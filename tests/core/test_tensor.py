@@ -83,6 +83,14 @@ def test_bad_keys(key, error, message):
         _core.tensor(ARRAY)[key]
 
 
+def test_setitem_with_itself():
+    x = _core.tensor([2, 0, 1])
+    x[x] = x
+    assert x.tolist() == [0, 1, 2]
+    x[:] = x
+    assert x.tolist() == [0, 1, 2]
+
+
 def test_setitem_broadcasts_and_refuses():
     x = _core.tensor(np.zeros((2, 3), "float32"))
     x[:, 1] = [1, 2]

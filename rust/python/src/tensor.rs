@@ -710,8 +710,16 @@ impl PyTensor {
         indexing::get(py, &self.inner, key).map(Self::from)
     }
 
-    fn __setitem__(&mut self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.inner = indexing::set(py, &self.inner, key, value)?;
+    fn __setitem__(
+        slf: &Bound<'_, Self>,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        // Key and value may be this very tensor: it is borrowed for writing only once all is computed.
+        let before = slf.try_borrow()?.inner.clone();
+        let after = indexing::set(py, &before, key, value)?;
+        slf.try_borrow_mut()?.inner = after;
         Ok(())
     }
 
