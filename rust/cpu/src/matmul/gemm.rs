@@ -20,7 +20,7 @@ const PACKED: usize = 2 << 20;
 /// Columns of `b` packed at a time.
 const COLUMNS: usize = 4096;
 /// Multiplications below which one thread is faster than two.
-const PARALLEL: usize = 128 << 10;
+const PARALLEL: usize = 512 << 10;
 /// Tasks worth having, so that a slow thread does not hold up the others.
 const TASKS: usize = 8;
 /// Depth above which a small result is summed in parts.

@@ -22,7 +22,7 @@ macro_rules! wrapping {
 }
 wrapping!(u8 u16 u32 u64 i8 i16 i32 i64);
 
-const PARALLEL: usize = 64 << 10;
+const PARALLEL: usize = 256 << 10;
 
 /// `a` has the rows of the result as items, `b` its columns.
 pub(crate) fn multiply<T: Wrapping>(
