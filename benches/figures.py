@@ -1,6 +1,8 @@
 """Measures what Corten promises: size, start, overhead, repeatability, memory.
 
-    python benches/figures.py [NAME ...]      names: wheel import eager predict fit linear_regression bits soak
+    python benches/figures.py [NAME ...]
+
+Names: wheel import eager predict fit linear_regression bits soak.
 
 Each line says what was measured, the median and the spread. Run nothing beside it.
 """
@@ -31,6 +33,7 @@ def in_a_process(code: str, **environment: str) -> str:
 
 
 def spread(values: list[float]) -> str:
+    """Median, extremes and number of runs."""
     values = sorted(values)
     return (
         f"median {statistics.median(values):.3g}, {values[0]:.3g} to {values[-1]:.3g} over {len(values)} runs"
@@ -93,6 +96,7 @@ def eager() -> None:
 
 
 def small_model() -> object:
+    """A network of three dense layers on 16 numbers."""
     import corten
     from corten import layers
 
@@ -170,8 +174,9 @@ def digest(model, x, y, loss):
 rng = np.random.default_rng(1)
 corten.utils.set_random_seed(7)
 labels = rng.integers(0, 10, 320)
-cnn = corten.Sequential([corten.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2),
-    layers.Conv2D(64, 3, activation="relu"), layers.BatchNormalization(), layers.MaxPooling2D(2), layers.Flatten(),
+cnn = corten.Sequential([corten.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"),
+    layers.MaxPooling2D(2), layers.Conv2D(64, 3, activation="relu"), layers.BatchNormalization(),
+    layers.MaxPooling2D(2), layers.Flatten(),
     layers.Dense(64, activation="relu"), layers.Dense(10, activation="softmax")])
 lstm = corten.Sequential([corten.Input((32, 16)), layers.LSTM(64), layers.Dense(10, activation="softmax")])
 mlp = corten.Sequential([corten.Input((64,)), layers.Dense(256, activation="relu"), layers.Dropout(0.5),
@@ -227,6 +232,7 @@ FIGURES = {
 
 
 def main() -> None:
+    """Measures what the command line names, or everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(FIGURES))
     for name in parser.parse_args().names or FIGURES:

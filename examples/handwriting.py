@@ -1,4 +1,4 @@
-"""Trains a convolutional network on handwritten digits, saves it, loads it in a fresh process, draws pictures.
+"""Trains a network on handwritten digits, saves it, loads it in a fresh process, draws pictures.
 
 Run with ``make demo``, or ``python examples/handwriting.py [--epochs N] [--output FOLDER]``.
 The network is Conv32-Pool-Conv64-Pool-Conv64-Flatten-Dense64-Dense10; the data are 5,000 real MNIST images
@@ -127,7 +127,9 @@ def main() -> None:
     history = model.fit(training, epochs=arguments.epochs, validation_data=(x_test, y_test))
     seconds = time.perf_counter() - start
     loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
-    print(f"\nTrained in {seconds:.1f} s. {len(x_test)} held-out images: loss {loss:.4f}, accuracy {accuracy:.2%}")
+    print(
+        f"\nTrained in {seconds:.1f} s. {len(x_test)} held-out images: loss {loss:.4f}, accuracy {accuracy:.2%}"
+    )
 
     saved = arguments.output / "handwriting.corten"
     model.save(saved)

@@ -37,7 +37,7 @@ def tool(name: str) -> str:
 def generate() -> str:
     """Builds the module and gives the text of its stub file."""
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--profile", "dev", "--features", "stubs", "--out", folder]
+        options = ["--profile", "stubs", "--features", "stubs", "--out", folder]
         build = [tool("maturin"), "generate-stubs", *options]
         result = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
         if result.returncode:
@@ -50,6 +50,9 @@ def generate() -> str:
         text = re.sub(rf"(def __{name}__\(.*\)) -> Any: \.\.\.", r"\1 -> Tensor: ...", text)
     text = text.replace("def __int__(self, /) -> Any:", "def __int__(self, /) -> int:")
     text = text.replace("def __index__(self, /) -> Any:", "def __index__(self, /) -> int:")
+    text = re.sub(r"(?m)^( *def .*\*[a-z]+)(?=[,)])", r"\1: Any", text)
+    # Python 3.11 has the type but no name for it.
+    text = text.replace("from types import CapsuleType\n", "").replace("CapsuleType", "Any")
     # Comparison with anything is allowed by Python and gives a tensor, which `object` does not declare.
     for name in ("eq", "ne"):
         text = re.sub(rf"(def __{name}__\(.*: \.\.\.)", r"\1  # type: ignore[override]", text)

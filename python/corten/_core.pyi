@@ -5,7 +5,6 @@ The engine of Corten.
 
 from _typeshed import Incomplete, SupportsGetItem
 from numpy.typing import ArrayLike
-from types import CapsuleType
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 @final
@@ -44,7 +43,7 @@ class Tensor:
         max_version: tuple[SupportsIndex, SupportsIndex] | None = None,
         dl_device: tuple[SupportsIndex, SupportsIndex] | None = None,
         copy: bool | None = None,
-    ) -> CapsuleType:
+    ) -> Any:
         """
         The memory for another library (DLPack), marked read only where the protocol can say so.
         """
@@ -196,7 +195,7 @@ class Tensor:
         """
         Whether no recorded operation made this tensor.
         """
-    def item(self, /, *index) -> Any:
+    def item(self, /, *index: Any) -> Any:
         """
         The single element as a Python number, or the one at a flat index or at one index per axis.
         """
@@ -268,7 +267,7 @@ class Tensor:
         """
     @requires_grad.setter
     def requires_grad(self, /, value: bool) -> None: ...
-    def reshape(self, /, *shape) -> Tensor:
+    def reshape(self, /, *shape: Any) -> Tensor:
         """
         The same elements under another shape; one length may be -1.
         """
@@ -327,7 +326,7 @@ class Tensor:
         """
         Nested lists of Python numbers.
         """
-    def transpose(self, /, *axes) -> Tensor:
+    def transpose(self, /, *axes: Any) -> Tensor:
         """
         Axes in another order; reversed if none are given.
         """
@@ -681,7 +680,7 @@ def eigh(a: ArrayLike) -> tuple[Tensor, Tensor]:
         Eigenvalues in ascending order, and eigenvectors in columns.
     """
 
-def einsum(equation: str, *operands) -> Tensor:
+def einsum(equation: str, *operands: Any) -> Tensor:
     """
     Einstein's summation.
 
@@ -1105,7 +1104,7 @@ def reshape(x: ArrayLike, shape: Any) -> Tensor:
         A tensor, sharing memory where strides allow.
     """
 
-def result_type(*args) -> str:
+def result_type(*args: Any) -> str:
     """
     The dtype in which operands meet.
 

@@ -86,8 +86,8 @@ class Embedding(WeightOptions, Layer):
     def _id_error(self, ids: Any) -> IndexError:
         return IndexError(
             f"{type(self).__name__} {self.name!r}: ids must be 0 to {self.input_dim - 1}, below input_dim="
-            f"{self.input_dim}; got ids from {int(ops.min(ids))} to {int(ops.max(ids))}. Set `input_dim` to the "
-            "largest id plus one, or check how the ids are made."
+            f"{self.input_dim}; got ids from {int(ops.min(ids))} to {int(ops.max(ids))}. Set `input_dim` to "
+            "the largest id plus one, or check how the ids are made."
         )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
