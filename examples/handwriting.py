@@ -127,9 +127,8 @@ def main() -> None:
     history = model.fit(training, epochs=arguments.epochs, validation_data=(x_test, y_test))
     seconds = time.perf_counter() - start
     loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
-    print(
-        f"\nTrained in {seconds:.1f} s. {len(x_test)} held-out images: loss {loss:.4f}, accuracy {accuracy:.2%}"
-    )
+    print(f"\nTrained in {seconds:.1f} s.")
+    print(f"{len(x_test)} held-out images: loss {loss:.4f}, accuracy {accuracy:.2%}")
 
     saved = arguments.output / "handwriting.corten"
     model.save(saved)
