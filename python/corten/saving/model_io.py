@@ -275,7 +275,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
 def _h5py() -> Any:
     try:
-        import h5py  # type: ignore[import-untyped]
+        import h5py
     except ImportError:
         raise ImportError(
             "Reading and writing `.weights.h5` needs h5py: `pip install h5py`. The "
