@@ -79,7 +79,7 @@ def test_saving_over_something_that_is_no_file(model, tmp_path):
 
 @pytest.mark.parametrize("bad", [11, -1])
 def test_embedding_ids_out_of_range(bad):
-    with pytest.raises(IndexError, match=f"Embedding 'words': ids must be 0 to 9 .* from {bad} to {bad}"):
+    with pytest.raises(IndexError, match=f"Embedding 'words': ids must be 0 to 9, .* from {bad} to {bad}"):
         layers.Embedding(10, 3, name="words")(np.array([[bad]]))
 
 
