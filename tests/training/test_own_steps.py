@@ -80,3 +80,36 @@ def test_f1_score_takes_flat_labels_of_one_unit():
     metric = corten.metrics.F1Score(threshold=0.5)
     metric.update_state(np.array([0, 1, 1]), np.array([[0.1], [0.9], [0.2]]))
     np.testing.assert_allclose(np.asarray(metric.result()), [2 / 3], rtol=1e-5)
+
+
+def test_a_sequential_output_goes_by_the_name_of_its_layer():
+    model = corten.Sequential([layers.Dense(1, name="price")])
+    model.compile("sgd", {"price": "mse"}, metrics={"price": "mae"})
+    history = model.fit(X, {"price": X[:, :1]}, verbose=0).history
+    assert set(history) == {"loss", "mae"}
+
+
+def test_a_validation_without_data_is_no_perfect_one():
+    model = corten.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    once = ((X, X[:, :1]) for _ in range(2))
+    with pytest.warns(UserWarning, match="ran out of data"):
+        history = model.fit(X, X[:, :1], validation_data=once, epochs=2, verbose=0).history
+    assert np.isfinite(history["val_loss"][0])
+    assert np.isnan(history["val_loss"][1])
+
+
+def test_predict_of_one_sample_says_how_to_make_it_a_batch():
+    model = corten.Sequential([corten.Input((5,)), layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"predict: .*add it: `x = x"):
+        model.predict(X[0], verbose=0)
+
+
+@pytest.mark.parametrize(
+    "predicted",
+    [[0, 1, 1], np.array([0.0, 1.0, 1.0]), [[0.2], [0.7], [0.9]], [[0.9, 0.1], [0.3, 0.7], [0, 1]]],
+)
+def test_confusion_matrix_of_every_form_of_prediction(predicted):
+    metric = corten.metrics.ConfusionMatrix(num_classes=2)
+    metric.update_state([0, 1, 0], predicted)
+    assert np.asarray(metric.result()).tolist() == [[1, 1], [0, 1]]

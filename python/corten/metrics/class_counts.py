@@ -107,7 +107,9 @@ class ConfusionMatrix(_ClassCounts):
         dtype: Dtype of the counts; float to count fractional weights.
         ignore_class: Targets of this class are left out.
         sparse_y_true: Whether targets are class numbers rather than one-hot.
-        sparse_y_pred: Whether predictions are class numbers; `False` takes the largest probability.
+        sparse_y_pred: Whether predictions are class numbers; `False` takes the largest probability,
+            or of a single unit whether it is above one half. One-dimensional predictions of whole
+            numbers are class numbers in any case.
         axis: The axis of the classes where one-hot.
 
     Example:
@@ -136,7 +138,19 @@ class ConfusionMatrix(_ClassCounts):
             # `(n, 1)` label columns are common in files.
             if len(y_true.shape) == rank and y_true.shape[self.axis] == 1:
                 y_true = ops.squeeze(y_true, self.axis)
+        if not self.sparse_y_pred:
+            y_pred = self._scores(as_dtype(y_pred, None))
         super().update_state(y_true, y_pred, sample_weight)
+
+    def _scores(self, y_pred: Any) -> Any:
+        """Scores per class, also where there are class numbers or the probability of one of two classes."""
+        flat = len(y_pred.shape) == 1
+        if not flat and y_pred.shape[self.axis] != 1:
+            return y_pred
+        classes = y_pred if flat else ops.squeeze(y_pred, self.axis)
+        if config.is_float_dtype(y_pred.dtype) and self.num_classes == 2:
+            classes = ops.greater(classes, 0.5)
+        return ops.one_hot(ops.cast(classes, "int32"), self.num_classes, axis=self.axis)
 
     def result(self) -> Any:
         return self.total_cm._value

@@ -269,6 +269,12 @@ class Sequential(Model):
         return self._graph_of("input shape").input_shape
 
     @property
+    def output_names(self) -> list[str]:
+        """The name of the last layer, by which `loss={...}` and `metrics={...}` know the output."""
+        functional = self.__dict__.get("_functional")
+        return functional.output_names if functional is not None else [x.name for x in self._stack[-1:]]
+
+    @property
     def output_shape(self) -> Any:
         """The shape of the output."""
         return self._graph_of("output shape").output_shape

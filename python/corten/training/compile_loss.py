@@ -6,7 +6,7 @@ from typing import Any
 
 from corten import _core, losses
 from corten.training.loss_tracker import LossTracker
-from corten.training.outputs import OutputLayout, is_binary_or_sparse
+from corten.training.outputs import OutputLayout, only_entry, is_binary_or_sparse
 
 Tensor = _core.Tensor
 _AUTOMATIC = frozenset({"crossentropy", "ce"})
@@ -142,8 +142,7 @@ class CompileLoss:
         """Gives the loss of one batch."""
         single = self._single
         if single is not None:
-            if type(y_true) in (list, tuple) and len(y_true) == 1:
-                y_true = y_true[0]
+            y_true, sample_weight = only_entry(y_true), only_entry(sample_weight)
             return single(y_true, y_pred, sample_weight)
         if self._layout is None:
             self.build(y_true, y_pred)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import _core, metrics
-from corten.training.outputs import OutputLayout, is_binary_or_sparse
+from corten.training.outputs import OutputLayout, only_entry, is_binary_or_sparse
 
 Tensor = _core.Tensor
 _ACCURACY = frozenset({"accuracy", "acc"})
@@ -141,8 +141,7 @@ class CompileMetrics:
             self.build(y_true, y_pred)
         layout = self._layout
         if self._single is not None:
-            if type(y_true) in (list, tuple) and len(y_true) == 1:
-                y_true = y_true[0]
+            y_true, sample_weight = only_entry(y_true), only_entry(sample_weight)
             for metric, takes_weights, _ in self._single:
                 if takes_weights and sample_weight is not None:
                     metric.update_state(y_true, y_pred, sample_weight)

@@ -8,6 +8,13 @@ from typing import Any
 from corten.identifiers import suggestion
 
 
+def only_entry(value: Any) -> Any:
+    """What a list, tuple or dict of one entry holds; anything else as it is."""
+    if type(value) in (list, tuple, dict) and len(value) == 1:
+        return next(iter(value.values())) if type(value) is dict else value[0]
+    return value
+
+
 class OutputLayout:
     """How the outputs of a model are arranged.
 

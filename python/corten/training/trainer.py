@@ -330,6 +330,9 @@ class Trainer(Steps):
                     break
             iterator.adapter.on_epoch_end()
             logs = self._current_logs()
+            if step < 0:
+                # Without data there is no result, and 0 would pass for a perfect loss.
+                logs = dict.fromkeys(logs, float("nan"))
             if "do_validation" not in callback_list.params:
                 callback_list.params["steps_done"] = step + 1
             callback_list.on_test_end(logs)
@@ -375,6 +378,11 @@ class Trainer(Steps):
             before = _core.set_grad_enabled(False)
             try:
                 outputs = self._forward(to_tensor(x, "x"), False)
+            except ValueError:
+                from corten.training.input_checks import check_inputs
+
+                check_inputs(self, x, "predict")  # Says more about the mistakes it knows.
+                raise
             finally:
                 _core.set_grad_enabled(before)
             if type(outputs) is Tensor:
