@@ -6,7 +6,7 @@ from typing import Any
 
 from corten import _core, losses
 from corten.training.loss_tracker import LossTracker
-from corten.training.outputs import OutputLayout, only_entry, is_binary_or_sparse
+from corten.training.outputs import OutputLayout, is_binary_or_sparse, only_entry
 
 Tensor = _core.Tensor
 _AUTOMATIC = frozenset({"crossentropy", "ce"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import _core, metrics
-from corten.training.outputs import OutputLayout, only_entry, is_binary_or_sparse
+from corten.training.outputs import OutputLayout, is_binary_or_sparse, only_entry
 
 Tensor = _core.Tensor
 _ACCURACY = frozenset({"accuracy", "acc"})
