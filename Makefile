@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: help demo test test-rust test-python check lint types stubs bench wheel clean
+.PHONY: help demo test test-rust test-python check lint stubs bench wheel clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -24,7 +24,7 @@ $(BIN)/python: | tools
 	@$(PYTHON) -m venv $(VENV) || { echo "The Python venv module is missing: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
 
 # Everything the wheel is made of.
-SOURCES := $(shell find rust python -name '*.rs' -o -name 'Cargo.toml' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
+SOURCES := $(shell find rust python -name '*.rs' -o -name 'Cargo.toml' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz' -o -name '*.txt' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
 
 $(VENV)/.tools: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check numpy $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["dev"], sep=" ")')
@@ -53,22 +53,20 @@ wheel: tools dist/.built ## Builds the wheel into dist/
 test: tools lint test-rust test-python ## Builds and runs every test
 
 test-rust: tools
-	cargo test --workspace --locked --release --exclude corten-python
+	cargo test --workspace --locked --exclude corten-python
 
 test-python: $(VENV)/.installed $(VENV)/.tools
 	$(BIN)/python scripts/generate_stubs.py --check
 	$(BIN)/python -m pytest
 
-check: tools lint types ## Formatters, linters, type checker
+check: lint ## Formatters, linters, type checker
 
 lint: tools $(VENV)/.tools
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked --release -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-types: lint
 
 stubs: $(VENV)/.installed ## Writes python/corten/_core.pyi from the built module
 	$(BIN)/python scripts/generate_stubs.py
