@@ -20,6 +20,46 @@ def weights_equal(a, b):
 # ---- Sequential --------------------------------------------------------------------------------
 
 
+def test_sequential_built_from_data_takes_other_lengths(tmp_path):
+    model = Sequential([layers.Embedding(10, 4), layers.LSTM(5), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    target = np.zeros((8, 1), "float32")
+    model.fit(np.ones((8, 6), "int32"), target, verbose=0)
+    model.save(tmp_path / "m.corten")
+    again = corten.models.load_model(tmp_path / "m.corten")
+    clone = Sequential.from_config(model.get_config())
+    for known in (model, again, clone, clone_model(model)):
+        assert known.input_shape == (None, 6)
+        for length in (3, 9):
+            assert known(np.ones((8, length), "int32")).shape == (8, 1)
+    for known in (model, again):
+        x = np.ones((8, 3), "int32")
+        assert known.predict(x, verbose=0).shape == (8, 1)
+        known.evaluate(x, target, verbose=0)
+        known.fit(x, target, verbose=0)
+    model.add(layers.Dense(2))
+    assert model(np.ones((8, 4), "int32")).shape == (8, 2)
+    images = Sequential([layers.Conv2D(2, 3), layers.GlobalMaxPooling2D(), layers.Dense(1)])
+    images(np.ones((1, 8, 8, 3), "float32"))
+    assert images.predict(np.ones((2, 5, 12, 3), "float32"), verbose=0).shape == (2, 1)
+    with pytest.raises(ValueError, match=r"expected shape=\(None, None, None, 3\), found"):
+        images(np.ones((1, 8, 8, 4), "float32"))
+
+
+def test_sequential_built_from_data_keeps_the_sizes_layers_need():
+    flat = Sequential([layers.Flatten(), layers.Dense(1)])
+    flat(np.ones((2, 4, 3), "float32"))
+    with pytest.raises(ValueError, match=r"expected shape=\(None, 4, 3\)"):
+        flat(np.ones((2, 5, 3), "float32"))
+    dense = Sequential([layers.Dense(1)])
+    dense(ONES)
+    with pytest.raises(ValueError, match="have 5 features and the model wants 4"):
+        dense.predict(np.ones((2, 5), "float32"), verbose=0)
+    declared = Sequential([Input((6,)), layers.Embedding(10, 4), layers.GlobalMaxPooling1D()])
+    with pytest.raises(ValueError, match="expected shape"):
+        declared(np.ones((2, 3), "int32"))
+
+
 def test_sequential_with_a_known_input():
     model = Sequential([Input((4,)), layers.Dense(3), layers.Dense(2)])
     assert model.built

@@ -82,6 +82,8 @@ def _clone_sequential(model: Any, input_tensors: Any, clone: Any) -> Any:
         else:
             copies.append(clone(layer))
     result = model.__class__(copies, name=model.name)
+    if input_tensors is None and model.__dict__.get("_free_axes"):
+        result._leave_free(model._free_axes)
     result.trainable = model.trainable
     return result
 

@@ -7,6 +7,7 @@ from typing import Any
 from corten import tree
 from corten._state import state
 from corten.layers.input_layer import InputLayer
+from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
 from corten.layers.shape_inference import is_default
 from corten.models.functional import Functional, _fit
@@ -164,6 +165,8 @@ class Sequential(Model):
         functional = Functional(inputs, x, name=self.name)
         self.__dict__["_functional"] = functional
         self.built = True
+        if self.__dict__.get("_free_axes") is not None and isinstance(self._stack[0], InputLayer):
+            self._leave_free(self._axes_layers_leave_free())
 
     def _maybe_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not args:
@@ -180,6 +183,39 @@ class Sequential(Model):
         )
         self.build(shapes)
         self.built = True
+        if self._functional is not None and isinstance(self._stack[0], InputLayer):
+            self._leave_free(self._axes_layers_leave_free())
+
+    def _axes_layers_leave_free(self) -> list[int]:
+        """Return the axes of the input whose size the layers do not fix.
+
+        The shape was only guessed from the first data, and the layers alone know what they take:
+        each axis is tried without values at other sizes.
+        """
+        guessed = self._stack[0].batch_shape
+        dtype = self._stack[0].dtype
+        free = []
+        for axis, size in enumerate(guessed[1:], start=1):
+            for other in (2 * size, 2 * size + 1, size // 2) if size else ():
+                shape = (*guessed[:axis], other, *guessed[axis + 1 :])
+                try:
+                    self.compute_output_spec(KerasTensor(shape, dtype))
+                except Exception:
+                    continue
+                free.append(axis)
+                break
+        return free
+
+    def _leave_free(self, axes: list[int]) -> None:
+        """Accept any size of these axes of the input, whose shape was guessed."""
+        functional = self._functional
+        self.__dict__["_free_axes"] = tuple(axes)
+        if functional is None or not axes:
+            return
+        sizes = self._stack[0].batch_shape
+        shape = [None if i == 0 or i in axes else size for i, size in enumerate(sizes)]
+        spec = InputSpec(shape=shape, allow_last_axis_squeeze=True, optional=True)
+        functional.__dict__["_input_specs"] = [spec]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Send the inputs through the layers."""
@@ -303,6 +339,8 @@ class Sequential(Model):
         config["layers"] = [serialize_keras_object(layer) for layer in self._stack]
         if self.__dict__.get("_functional") is not None:
             config["build_input_shape"] = self.input_shape
+        if self.__dict__.get("_free_axes"):
+            config["free_axes"] = list(self.__dict__["_free_axes"])
         return config
 
     @classmethod
@@ -318,6 +356,8 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if model._functional is None and shape and model._stack:
             model.build(tuple(shape) if tree.is_shape(shape) else shape)
+        if model._functional is not None and config.get("free_axes"):
+            model._leave_free(config["free_axes"])
         if config.get("trainable") is False:
             model.trainable = False
         return model

@@ -68,7 +68,12 @@ def declared_inputs(model: Any) -> list[tuple[str, Shape]]:
     names = getattr(model, "input_names", None) or [
         getattr(tensor, "name", None) or f"input_{index}" for index, tensor in enumerate(tensors)
     ]
-    return [(str(name), tuple(tensor.shape)) for name, tensor in zip(names, tensors, strict=False)]
+    # A Sequential that took its shape from the first data leaves free what its layers leave free.
+    free = vars(model).get("_free_axes") or () if hasattr(model, "__dict__") else ()
+    return [
+        (str(name), tuple(None if axis in free else size for axis, size in enumerate(tensor.shape)))
+        for name, tensor in zip(names, tensors, strict=False)
+    ]
 
 
 def _fits(got: Shape, wanted: Shape) -> bool:
