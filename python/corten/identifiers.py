@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -48,6 +49,18 @@ def suggestion(name: str, choices: Iterable[str]) -> str:
         return ""
     best = min(near, key=lambda known: _edits(typed, known))
     return f" Did you mean '{by_lower[best]}'?"
+
+
+def no_attribute(module: str, name: str) -> AttributeError:
+    """Gives the error for a name that a module does not have.
+
+    Example:
+        >>> str(no_attribute("corten.layers", "Dens"))
+        "module 'corten.layers' has no attribute 'Dens'. Did you mean 'Dense'?"
+    """
+    known = [] if name.startswith("_") else [key for key in vars(sys.modules[module]) if key[0] != "_"]
+    hint = suggestion(name, known)
+    return AttributeError(f"module {module!r} has no attribute {name!r}{'.' if hint else ''}{hint}")
 
 
 class Table:

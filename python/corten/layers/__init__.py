@@ -316,3 +316,9 @@ __all__ = [
     "serialize",
     "subtract",
 ]
+
+
+def __getattr__(name: str) -> object:
+    from corten.identifiers import no_attribute
+
+    raise no_attribute(__name__, name)

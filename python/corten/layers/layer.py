@@ -322,6 +322,11 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
     def _check_one_tensor(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Refuse text, None and several tensors before `build` stumbles over them."""
         given = self._call_signature.named(args, kwargs).get(self._call_signature.first)
+        if isinstance(given, dict):
+            raise ValueError(
+                f'Layer "{self.name}" takes one tensor; it received a dict with keys {list(given)}: '
+                "pass one of its values."
+            )
         leaves = tree.flatten(given)
         if len(leaves) != 1 or not getattr(leaves[0], "shape", ()):
             assert_input_compatibility(self.input_spec, given, self.name)

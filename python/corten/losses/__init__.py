@@ -63,6 +63,14 @@ from corten.losses.segmentation import Dice, Tversky, dice, tversky
 # Keras's name for a loss made of a function.
 LossFunctionWrapper = FunctionLoss
 
+# The short names of `keras.losses`.
+bce = BCE = binary_crossentropy
+kld = KLD = kl_divergence
+mae = MAE = mean_absolute_error
+mse = MSE = mean_squared_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+
 _CLASSES = (
     BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
     CategoricalGeneralizedCrossEntropy, CategoricalHinge, Circle, CosineSimilarity, CTC, Dice,
@@ -154,3 +162,9 @@ __all__ = [
     "reduce_weighted_values", "serialize", "sparse_categorical_crossentropy", "squared_hinge",
     "squeeze_or_expand_to_same_rank", "tversky",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    from corten.identifiers import no_attribute
+
+    raise no_attribute(__name__, name)

@@ -89,6 +89,14 @@ from corten.metrics.regression import (
     cosine_similarity,
 )
 
+# The short names of `keras.metrics`.
+bce = BCE = binary_crossentropy
+kld = KLD = kl_divergence
+mae = MAE = mean_absolute_error
+mse = MSE = mean_squared_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+
 _CLASSES = (
     AUC, Accuracy, BinaryAccuracy, BinaryCrossentropy, BinaryIoU, CategoricalAccuracy,
     CategoricalCrossentropy, CategoricalHinge, ConcordanceCorrelation, ConfusionMatrix, CosineSimilarity,
@@ -202,3 +210,9 @@ __all__ = [
     "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
     "top_k_categorical_accuracy",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    from corten.identifiers import no_attribute
+
+    raise no_attribute(__name__, name)

@@ -50,6 +50,12 @@ class Model(Trainer, Layer):
             _make_functional(type(self))
             Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
             return
+        if type(self) is Model and (args or "inputs" in kwargs or "outputs" in kwargs):
+            missing = "inputs" if "outputs" in kwargs else "outputs"
+            raise TypeError(
+                f"Model: `{missing}` are missing; a functional model is made by "
+                "`Model(inputs=x, outputs=y)` from `Input()` and what layers made of it."
+            )
         if args:
             raise TypeError(
                 f"{type(self).__name__}: a model takes `inputs` and `outputs` (symbolic tensors "

@@ -419,3 +419,9 @@ from corten.ops.windows import (
     hanning as hanning,
     kaiser as kaiser,
 )
+
+
+def __getattr__(name: str) -> object:
+    from corten.identifiers import no_attribute
+
+    raise no_attribute(__name__, name)

@@ -41,10 +41,21 @@ def _converted(x: Any, dtype: str | None) -> Tensor:
             return _core.stack(promoted(*x), 0)
         if dtype is not None:
             # Through NumPy's float64 and int64, so that a wide dtype is not rounded to a narrow one.
-            return _core.tensor(np.asarray(x))
+            values = np.asarray(x)
+            if values.dtype.kind == "i" and values.size and "int" in dtype:
+                _check_range(values, dtype)
+            return _core.tensor(values)
     elif dtype is not None and type(x) in (int, float, bool):
         return _core.full((), x, dtype)
     return _core.tensor(x)
+
+
+def _check_range(values: Any, dtype: str) -> None:
+    """Refuses Python integers that the integer dtype does not hold, as NumPy does."""
+    limits = np.iinfo(dtype)
+    for value in (int(values.min()), int(values.max())):
+        if not limits.min <= value <= limits.max:
+            raise OverflowError(f"Python integer {value} out of bounds for {dtype}")
 
 
 def as_float(x: TensorLike) -> Tensor:

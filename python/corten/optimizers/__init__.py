@@ -88,3 +88,9 @@ __all__ = [
     "LossScaleOptimizer", "MultiOptimizer", "Muon", "Nadam", "Optimizer", "OptimizerMap", "RMSprop",
     "ScheduleFreeAdamW", "deserialize", "get", "schedules", "serialize",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    from corten.identifiers import no_attribute
+
+    raise no_attribute(__name__, name)

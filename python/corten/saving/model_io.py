@@ -196,7 +196,14 @@ def check_file_name(filepath: Any, weights_only: bool = False) -> None:
     path = _path(filepath)
     if weights_only:
         _weights_format(path)
-    elif path.suffix in _FOREIGN or path.suffix in {".safetensors", ".npz"}:
+        return
+    if path.stem.endswith(".weights"):
+        raise ValueError(
+            f"save: {path.name!r} is a name for the weights alone: use `model.save_weights({path.name!r})`, "
+            f"or `model.save({path.stem.removesuffix('.weights') + '.corten'!r})` for the whole model."
+        )
+    # Letters: 'model-0.25' is a name without an ending.
+    if path.suffix != ".corten" and path.suffix[1:2].isalpha():
         raise ValueError(
             f"save: a model is saved as `.corten`; got {path.name!r}. Use "
             f"`model.save({path.stem + '.corten'!r})`, or `save_weights` for the weights alone."

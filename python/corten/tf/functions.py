@@ -230,6 +230,42 @@ def pad(
     return ops.pad(tensor, paddings, mode=kind)
 
 
+def norm(
+    tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Any:
+    """Gives the norm of a tensor (of all its values without `axis`)."""
+    if axis is None:
+        result = ops.norm(ops.reshape(tensor, (-1,)), None if ord in ("euclidean", "fro") else ord)
+        return ops.reshape(result, (1,) * int(ops.ndim(tensor))) if keepdims else result
+    order = None if ord == "euclidean" else ord
+    return ops.norm(tensor, order, axis=axis, keepdims=keepdims)
+
+
+def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: str | None = None) -> Any:
+    """Sorts along an axis."""
+    result = ops.sort(values, axis=axis)
+    return ops.flip(result, axis=axis) if _descending(direction) else result
+
+
+def argsort(
+    values: Any, axis: int = -1, direction: str = "ASCENDING", stable: bool = False, name: str | None = None
+) -> Any:
+    """Gives the positions that sort along an axis."""
+    result = ops.argsort(values, axis=axis)
+    return ops.flip(result, axis=axis) if _descending(direction) else result
+
+
+def _descending(direction: str) -> bool:
+    if direction not in ("ASCENDING", "DESCENDING"):
+        raise ValueError(f"direction is 'ASCENDING' or 'DESCENDING'; got {direction!r}")
+    return direction == "DESCENDING"
+
+
+def map_fn(fn: Any, elems: Any, **_: Any) -> Any:
+    """Calls a function on each element along the first axis and stacks what it returns."""
+    return ops.map(fn, elems)
+
+
 def group(*inputs: Any, **_: Any) -> None:
     """Does nothing: everything has been computed already."""
 

@@ -166,7 +166,8 @@ def warn_if_not_finite(array: Any, name: str, columns: list[str] | None = None) 
     count = int(bad.sum())
     if count == 0:
         return
-    kinds = "NaN" if np.isnan(values).any() else "infinite"
+    missing = int(np.isnan(values).sum())
+    kinds = "NaN" if missing == count else "NaN or infinite" if missing else "infinite"
     first_row = int(np.argwhere(bad)[0][0]) if values.ndim else 0
     where = f"first in row {first_row}"
     if values.ndim == 2:
