@@ -75,6 +75,22 @@ impl Geometry {
         self.taps() == 1 && self.strides == [1; 3] && self.before == [0; 3] && self.input == self.output
     }
 
+    /// Whether some position reads outside of the image.
+    pub(crate) fn is_padded(&self) -> bool {
+        !self.reading().is_inside()
+    }
+
+    /// The same convolution of an image that has its padding, and how large that is.
+    pub(crate) fn with_padding(&self) -> Self {
+        let input = std::array::from_fn(|axis| {
+            let read = (self.output[axis].max(1) - 1) * self.strides[axis]
+                + (self.kernel[axis].max(1) - 1) * self.dilation[axis]
+                + 1;
+            read.max(self.before[axis] + self.input[axis])
+        });
+        Self { input, before: [0; 3], ..*self }
+    }
+
     /// Whether every group has one input channel of several.
     pub(crate) fn is_depthwise(&self) -> bool {
         self.channels_in == 1 && self.groups > 1
@@ -83,17 +99,12 @@ impl Geometry {
     /// Where output positions read the input: position `p` and tap `k` meet at
     /// `p * stride + k * dilation - before`.
     pub(crate) fn reading(&self) -> Grid {
-        Grid {
-            batch: self.batch,
-            positions: self.output,
-            image: self.input,
-            steps: self.strides,
-            origins: std::array::from_fn(|axis| {
-                (0..self.kernel[axis])
-                    .map(|tap| (tap * self.dilation[axis]) as isize - self.before[axis] as isize)
-                    .collect()
-            }),
-        }
+        let origins = std::array::from_fn(|axis| {
+            (0..self.kernel[axis])
+                .map(|tap| (tap * self.dilation[axis]) as isize - self.before[axis] as isize)
+                .collect()
+        });
+        Grid::new(self.batch, self.output, self.input, self.strides, origins)
     }
 
     /// Where input positions are read from, for each residue of the position by the strides: the
@@ -120,15 +131,13 @@ impl Geometry {
                     phases.push(Phase {
                         first,
                         taps: std::array::from_fn(|axis| axes[axis].iter().map(|(tap, _)| *tap).collect()),
-                        grid: Grid {
-                            batch: self.batch,
-                            positions: std::array::from_fn(|axis| {
-                                (self.input[axis] - first[axis]).div_ceil(self.strides[axis])
-                            }),
-                            image: self.output,
-                            steps: [1; 3],
-                            origins: std::array::from_fn(|axis| axes[axis].iter().map(|(_, o)| *o).collect()),
-                        },
+                        grid: Grid::new(
+                            self.batch,
+                            std::array::from_fn(|axis| (self.input[axis] - first[axis]).div_ceil(self.strides[axis])),
+                            self.output,
+                            [1; 3],
+                            std::array::from_fn(|axis| axes[axis].iter().map(|(_, o)| *o).collect()),
+                        ),
                     });
                 }
             }
@@ -146,6 +155,8 @@ pub(crate) struct Grid {
     /// Position `p` reads at `p * step + origin`, for each origin.
     pub(crate) steps: [usize; 3],
     pub(crate) origins: [Vec<isize>; 3],
+    /// The least and the greatest origin.
+    reach: [(isize, isize); 3],
 }
 
 /// The input positions `first + q * stride`, and what reaches them.
@@ -169,6 +180,21 @@ pub(crate) struct Run {
 type PerPosition<'a> = dyn FnMut(usize, &[(usize, usize)]) + 'a;
 
 impl Grid {
+    fn new(
+        batch: usize,
+        positions: [usize; 3],
+        image: [usize; 3],
+        steps: [usize; 3],
+        origins: [Vec<isize>; 3],
+    ) -> Self {
+        let reach = std::array::from_fn(|axis| {
+            let ends = |origin: &isize| (*origin, *origin);
+            let widen = |a: (isize, isize), b: (isize, isize)| (a.0.min(b.0), a.1.max(b.1));
+            origins[axis].iter().map(ends).reduce(widen).unwrap_or((0, 0))
+        });
+        Self { batch, positions, image, steps, origins, reach }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.batch * self.positions.iter().product::<usize>()
     }
@@ -188,6 +214,34 @@ impl Grid {
         let [a, b, c] = self.positions;
         let row = index / c;
         (row / b / a, [row / b % a, row % b, index % c])
+    }
+
+    /// Goes on to the next position.
+    #[inline]
+    pub(crate) fn advance(&self, image: &mut usize, at: &mut [usize; 3]) {
+        for axis in (0..3).rev() {
+            at[axis] += 1;
+            if at[axis] < self.positions[axis] {
+                return;
+            }
+            at[axis] = 0;
+        }
+        *image += 1;
+    }
+
+    /// Whether all taps of the position, given as what it reads at with an origin of zero, read inside the image.
+    #[inline]
+    pub(crate) fn reads_inside(&self, at: [isize; 3]) -> bool {
+        (0..3).all(|axis| {
+            let (least, most) = self.reach[axis];
+            at[axis] + least >= 0 && at[axis] + most < self.image[axis] as isize
+        })
+    }
+
+    /// Whether all positions read inside the image with all taps.
+    pub(crate) fn is_inside(&self) -> bool {
+        let last = |axis: usize| (self.positions[axis].max(1) - 1) * self.steps[axis];
+        self.reads_inside([0; 3]) && self.reads_inside(std::array::from_fn(|axis| last(axis) as isize))
     }
 
     /// Cuts positions into runs.

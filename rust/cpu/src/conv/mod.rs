@@ -21,7 +21,11 @@ use crate::{
     dense::Dense,
     matmul::{Matrix, Output, Real, Size, Widen, gemm},
     memory::Buffer,
+    parallel::{self, DisjointMut},
 };
+
+/// Channels below which an image is copied with its padding rather than read tap by tap.
+const FEW_CHANNELS: usize = 16;
 
 pub(crate) fn conv(spec: &ConvSpec, x: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
     let geometry = Geometry::new(spec, x.layout.shape(), w.layout.shape(), out);
@@ -87,10 +91,10 @@ fn run<T: Real, S: Widen<T> + Element>(
     let mut result = Buffer::for_elements(S::DTYPE, len)?;
     let (a, b) = (Dense::<S>::new(a)?, Dense::<S>::new(b)?);
     if T::DTYPE == S::DTYPE {
-        compute::<T, S>(pass, geometry, a.slice(), b.slice(), result.as_mut_slice::<T>());
+        compute::<T, S>(pass, geometry, a.slice(), b.slice(), result.as_mut_slice::<T>())?;
     } else {
         let mut sums = Buffer::for_elements(T::DTYPE, len)?;
-        compute::<T, S>(pass, geometry, a.slice(), b.slice(), sums.as_mut_slice::<T>());
+        compute::<T, S>(pass, geometry, a.slice(), b.slice(), sums.as_mut_slice::<T>())?;
         for (to, sum) in result.as_mut_slice::<S>().iter_mut().zip(sums.as_slice::<T>()) {
             *to = S::narrow(*sum);
         }
@@ -98,9 +102,21 @@ fn run<T: Real, S: Widen<T> + Element>(
     Ok(result)
 }
 
-fn compute<T: Real, S: Widen<T>>(pass: Pass, geometry: &Geometry, a: &[S], b: &[S], out: &mut [T]) {
+fn compute<T: Real, S: Widen<T>>(pass: Pass, geometry: &Geometry, a: &[S], b: &[S], out: &mut [T]) -> Result<()> {
     if out.is_empty() {
-        return;
+        return Ok(());
+    }
+    // Few channels are read several taps at a time, and the weights' gradient whole rows at a time, so the image
+    // needs its padding there.
+    let wants_padding = match pass {
+        Pass::Forward => geometry.channels_in * geometry.groups < FEW_CHANNELS,
+        Pass::Weight => true,
+        Pass::Input => false,
+    };
+    if wants_padding && !geometry.is_depthwise() && T::DTYPE == S::DTYPE && geometry.is_padded() {
+        let padded = geometry.with_padding();
+        let image = padded_image(geometry, &padded, a)?;
+        return compute::<T, S>(pass, &padded, image.as_slice::<S>(), b, out);
     }
     match (pass, geometry.is_depthwise()) {
         (Pass::Forward, false) => forward(geometry, a, b, out),
@@ -110,6 +126,35 @@ fn compute<T: Real, S: Widen<T>>(pass: Pass, geometry: &Geometry, a: &[S], b: &[
         (Pass::Input, true) => depthwise::grad_input(geometry, a, b, out),
         (Pass::Weight, true) => depthwise::grad_weight(geometry, a, b, out),
     }
+    Ok(())
+}
+
+/// A copy of the images with zeros around each.
+fn padded_image<S: Element>(geometry: &Geometry, padded: &Geometry, x: &[S]) -> Result<Buffer> {
+    let cell = geometry.channels_in * geometry.groups;
+    let [depth, height, length] = padded.input;
+    let mut result = Buffer::for_elements(S::DTYPE, padded.input_positions() * cell)?;
+    let rows = DisjointMut::new(result.as_mut_slice::<S>());
+    let (row, inner) = (length * cell, geometry.input[2] * cell);
+    let inside = |at: usize, axis: usize| at.checked_sub(geometry.before[axis]).filter(|&at| at < geometry.input[axis]);
+    parallel::for_ranges(geometry.batch * depth * height, (parallel::GRAIN_CHEAP / row.max(1)).max(1), |range| {
+        for index in range {
+            // SAFETY: every row has its own range.
+            let to = unsafe { rows.range(index * row..(index + 1) * row) };
+            let (image, a, b) = (index / height / depth, index / height % depth, index % height);
+            let (Some(a), Some(b)) = (inside(a, 0), inside(b, 1)) else {
+                to.fill(S::ZERO);
+                continue;
+            };
+            let from = ((image * geometry.input[0] + a) * geometry.input[1] + b) * inner;
+            let (before, rest) = to.split_at_mut(geometry.before[2] * cell);
+            let (middle, after) = rest.split_at_mut(inner);
+            before.fill(S::ZERO);
+            middle.copy_from_slice(&x[from..from + inner]);
+            after.fill(S::ZERO);
+        }
+    });
+    Ok(result)
 }
 
 fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T]) {
@@ -125,7 +170,7 @@ fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T]) {
             let rows = Matrix::new(x, first_channel, (size.rows, all_in as isize), (g.channels_in, 1));
             gemm(size, &rows, &weights, &out, true);
         } else {
-            let rows = PatchRows { image: x, grid: &grid, cell: all_in, first_channel, channels: g.channels_in };
+            let rows = PatchRows::new(x, &grid, all_in, first_channel, g.channels_in);
             gemm(size, &rows, &weights, &out, true);
         }
     }
@@ -173,7 +218,7 @@ fn grad_input<T: Real, S: Widen<T>>(g: &Geometry, dy: &[S], w: &[S], dx: &mut [T
                 let rows = Matrix::new(dy, first_channel, (size.rows, all_out as isize), (g.channels_out, 1));
                 gemm(size, &rows, &weights, &out, true);
             } else {
-                let rows = PatchRows { image: dy, grid, cell: all_out, first_channel, channels: g.channels_out };
+                let rows = PatchRows::new(dy, grid, all_out, first_channel, g.channels_out);
                 gemm(size, &rows, &weights, &out, true);
             }
         }

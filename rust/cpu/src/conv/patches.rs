@@ -2,20 +2,86 @@
 
 use std::ops::Range;
 
+use corten_core::Element;
+
 use super::geometry::Grid;
-use crate::matmul::{Matrix, Panels, Real, WIDEST, Widen};
+use crate::matmul::{MOST_ROWS, Matrix, Panels, Real, Rows, Segments, WIDEST, Widen};
 
 /// Channels below which packing goes by positions rather than by channels.
 const FEW_CHANNELS: usize = 8;
 
 /// Rows: one per position of the grid; depth: (tap, channel).
 pub(crate) struct PatchRows<'a, S> {
-    pub(crate) image: &'a [S],
-    pub(crate) grid: &'a Grid,
+    image: &'a [S],
+    grid: &'a Grid,
     /// Elements from one cell of the image to the next, and the first channel of the group.
-    pub(crate) cell: usize,
-    pub(crate) first_channel: usize,
-    pub(crate) channels: usize,
+    cell: usize,
+    first_channel: usize,
+    channels: usize,
+    /// How many taps in a row lie side by side: one segment.
+    merged: usize,
+    /// The first tap of each segment, by axis.
+    taps: Vec<[isize; 3]>,
+    /// Where the first tap of each segment lies, seen from the cell of the position, in elements.
+    offsets: Vec<isize>,
+    /// What taps outside of the image read.
+    zeros: Vec<S>,
+}
+
+impl<'a, S: Element> PatchRows<'a, S> {
+    pub(crate) fn new(image: &'a [S], grid: &'a Grid, cell: usize, first_channel: usize, channels: usize) -> Self {
+        let [a, b, c] = &grid.origins;
+        let is_adjacent = c.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let merged = if cell == channels && is_adjacent && grid.is_inside() { c.len() } else { 1 };
+        let mut taps = Vec::with_capacity(grid.taps());
+        for &a in a {
+            for &b in b {
+                taps.extend(c.iter().step_by(merged.max(1)).map(|&c| [a, b, c]));
+            }
+        }
+        let [_, height, length] = grid.image.map(|size| size as isize);
+        let offsets = taps.iter().map(|[a, b, c]| ((a * height + b) * length + c) * cell as isize).collect();
+        let zeros = vec![S::ZERO; if grid.is_inside() { 0 } else { channels }];
+        Self { image, grid, cell, first_channel, channels, merged, taps, offsets, zeros }
+    }
+}
+
+// SAFETY: a pointer is one to the zeros, as many as a segment has elements, or one into the image to a cell that
+// was checked to lie inside, for the channels of one group; where segments span several taps, all positions read
+// inside the image only.
+unsafe impl<T: Real, S: Widen<T>> Rows<T> for PatchRows<'_, S> {
+    fn segments(&self) -> Segments {
+        Segments { count: self.taps.len(), depth: self.channels * self.merged, step: 1 }
+    }
+
+    fn place(&self, rows: Range<usize>, segments: Range<usize>, out: &mut [*const T]) {
+        let (grid, count) = (self.grid, rows.len());
+        assert!(T::DTYPE == S::DTYPE && rows.end <= grid.len() && out.len() >= count * segments.len());
+        let [depth, height, length] = grid.image.map(|size| size as isize);
+        let (taps, offsets) = (&self.taps[segments.clone()], &self.offsets[segments]);
+        let (mut image, mut at) = grid.position(rows.start);
+        for row in 0..count {
+            let [a, b, c]: [isize; 3] = std::array::from_fn(|axis| (at[axis] * grid.steps[axis]) as isize);
+            let cell = ((image as isize * depth + a) * height + b) * length + c;
+            let start = cell * self.cell as isize + self.first_channel as isize;
+            let base = self.image.as_ptr().wrapping_offset(start);
+            let to = out[row..].iter_mut().step_by(count);
+            if grid.reads_inside([a, b, c]) {
+                for (to, &offset) in to.zip(offsets) {
+                    *to = base.wrapping_offset(offset).cast();
+                }
+            } else {
+                for ((to, &offset), tap) in to.zip(offsets).zip(taps) {
+                    let [a, b, c] = [a + tap[0], b + tap[1], c + tap[2]];
+                    // A negative coordinate is a huge unsigned one.
+                    let is_inside =
+                        (a as usize) < grid.image[0] && (b as usize) < grid.image[1] && (c as usize) < grid.image[2];
+                    *to = if is_inside { base.wrapping_offset(offset) } else { self.zeros.as_ptr() }.cast();
+                }
+            }
+            grid.advance(&mut image, &mut at);
+        }
+    }
 }
 
 /// The parts of a range of (tap, channel): tap, channels.
@@ -39,6 +105,10 @@ impl<T: Real, S: Widen<T>> Panels<T> for PatchRows<'_, S> {
         } else {
             self.pack_by_channels(items, depth, width, out);
         }
+    }
+
+    fn rows(&self) -> Option<&dyn Rows<T>> {
+        (T::DTYPE == S::DTYPE && self.channels > 0 && !self.taps.is_empty()).then_some(self as &dyn Rows<T>)
     }
 }
 
@@ -118,7 +188,43 @@ pub(crate) struct PatchColumns<'a, S> {
     pub(crate) channels: usize,
 }
 
+// SAFETY: `rows` gives only grids that read inside the image everywhere, whose segments are positions side by side.
+unsafe impl<T: Real, S: Widen<T>> Rows<T> for PatchColumns<'_, S> {
+    fn segments(&self) -> Segments {
+        let [a, b, c] = self.grid.positions;
+        Segments { count: self.grid.batch * a * b, depth: c, step: (self.grid.steps[2] * self.cell) as isize }
+    }
+
+    fn place(&self, rows: Range<usize>, segments: Range<usize>, out: &mut [*const T]) {
+        let (grid, count) = (self.grid, rows.len());
+        assert!(T::DTYPE == S::DTYPE && grid.is_inside() && rows.end <= grid.taps() * self.channels);
+        let [_, height, length] = grid.image;
+        let mut offsets = [0isize; MOST_ROWS];
+        for (to, item) in offsets.iter_mut().zip(rows) {
+            let tap = grid.tap(item / self.channels);
+            let [a, b, c]: [isize; 3] = std::array::from_fn(|axis| grid.origins[axis][tap[axis]]);
+            let cell = (a * height as isize + b) * length as isize + c;
+            *to = cell * self.cell as isize + (self.first_channel + item % self.channels) as isize;
+        }
+        let [_, per_plane, per_row] = grid.positions;
+        for (segment, to) in segments.zip(out.chunks_exact_mut(count)) {
+            let (image, [a, b, _]) = grid.position(segment * per_row);
+            debug_assert!(b < per_plane);
+            let cell = ((image * grid.image[0] + a * grid.steps[0]) * height + b * grid.steps[1]) * length;
+            let base = self.image.as_ptr().wrapping_add(cell * self.cell);
+            for (to, &offset) in to.iter_mut().zip(&offsets) {
+                *to = base.wrapping_offset(offset).cast();
+            }
+        }
+    }
+}
+
 impl<T: Real, S: Widen<T>> Panels<T> for PatchColumns<'_, S> {
+    fn rows(&self) -> Option<&dyn Rows<T>> {
+        let is_readable = T::DTYPE == S::DTYPE && self.grid.is_inside() && self.grid.len() > 0;
+        is_readable.then_some(self as &dyn Rows<T>)
+    }
+
     fn pack(&self, items: Range<usize>, depth: Range<usize>, width: usize, out: &mut [T]) {
         let (grid, step) = (self.grid, self.grid.steps[2] * self.cell);
         let out = &mut out[..depth.len() * width];

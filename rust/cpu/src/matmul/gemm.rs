@@ -1,33 +1,41 @@
-//! The blocked product: panels of `b` are packed once for all, blocks of `a` per task, and tasks
-//! are tiles of the result. How the work is cut depends on shapes alone, and the depth of one
-//! result element is always summed in the same order, so the bits do not depend on threads.
+//! The blocked product. The left operand is read where it lies, if it can be; the right one too, or
+//! it is packed into panels once for all. Tasks are blocks of rows by some panels. How the work is cut
+//! depends on shapes alone, and the depth of one result element is always summed in the same order, so
+//! the bits do not depend on threads.
 
 use std::ops::Range;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{
-    kernel::{Job, Kernel, Real},
-    pack::Panels,
+    kernel::{Job, Kernel, MOST_ROWS, Real},
+    pack::{Columns, Panels, Rows},
     scratch::Scratch,
 };
 use crate::parallel::{self, DisjointMut};
 
-/// Depth of one pass: a panel of `b` this deep stays in the first-level cache.
-const DEPTH: usize = 320;
-/// Rows of a block of `a`, which stays in the second-level cache.
-const ROWS: usize = 240;
+/// Depth of one pass: a panel of `b` this deep stays in the second-level cache.
+const DEPTH: usize = 1024;
+/// Rows of a task: a block of `a` this high and deep stays there too.
+pub(super) const ROWS: usize = 96;
 /// Elements of `b` packed at a time.
-const PACKED: usize = 2 << 20;
+const PACKED: usize = 4 << 20;
 /// Columns of `b` packed at a time.
 const COLUMNS: usize = 4096;
+/// Rows from which packing `b` pays, as every block of rows reads it again.
+const PACKING_ROWS: usize = 192;
+/// The same where rows of `b` lie so that they fall on the same places of a cache.
+const PACKING_ROWS_ALIASED: usize = 48;
+/// Bytes between rows that do.
+const ALIASED: usize = 2048;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 512 << 10;
+/// Multiplications a task should have.
+const TASK: usize = 256 << 10;
 /// Tasks worth having, so that a slow thread does not hold up the others.
 const TASKS: usize = 8;
 /// Depth above which a small result is summed in parts.
 const DEEP: usize = 2048;
-/// A result this small is summed in parts too where its sums are far deeper than it is wide: a part
-/// of both operands fits into a cache, all of them do not.
-const SMALL: usize = 64 << 10;
 /// Parts a deep sum is cut into at most.
 const PARTS: usize = 16;
 
@@ -55,8 +63,10 @@ pub(crate) struct Output<'a, T> {
     data: *mut T,
     len: usize,
     start: RowStart<'a>,
-    pub(crate) accumulate: bool,
-    pub(crate) finish: Option<Finish<'a, T>>,
+    accumulate: bool,
+    bias: Option<&'a [T]>,
+    relu: bool,
+    finish: Option<Finish<'a, T>>,
 }
 
 // SAFETY: tasks write disjoint tiles of the exclusive borrow the pointer was made of.
@@ -72,6 +82,8 @@ impl<'a, T: Real> Output<'a, T> {
             len: data.len(),
             start: RowStart::Stride(stride),
             accumulate: false,
+            bias: None,
+            relu: false,
             finish: None,
         }
     }
@@ -81,13 +93,25 @@ impl<'a, T: Real> Output<'a, T> {
     /// # Safety
     /// Rows must not overlap. (That they lie inside is checked.)
     pub(crate) unsafe fn mapped(data: &'a mut [T], map: &'a (dyn Fn(usize) -> usize + Sync)) -> Self {
-        Self { data: data.as_mut_ptr(), len: data.len(), start: RowStart::Map(map), accumulate: false, finish: None }
+        Self { start: RowStart::Map(map), ..Self::strided(data, 0) }
     }
 
+    /// Whether the product is added to what is there.
     pub(crate) fn accumulate(self, accumulate: bool) -> Self {
         Self { accumulate, ..self }
     }
 
+    /// What is added to every row: as many elements as the result has columns.
+    pub(crate) fn bias(self, bias: Option<&'a [T]>) -> Self {
+        Self { bias, ..self }
+    }
+
+    /// Whether what is negative becomes zero at the end.
+    pub(crate) fn relu(self, relu: bool) -> Self {
+        Self { relu, ..self }
+    }
+
+    /// What is done to every piece of a row at the very end.
     pub(crate) fn finish(self, finish: Finish<'a, T>) -> Self {
         Self { finish: Some(finish), ..self }
     }
@@ -111,7 +135,35 @@ impl<'a, T: Real> Output<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(self.data.add(start), columns.len()) }
     }
 
+    /// The end of a row that did not go through tiles.
+    fn end_row(&self, row: usize, piece: &mut [T]) {
+        for (to, bias) in piece.iter_mut().zip(self.bias.unwrap_or(&[])) {
+            *to = *to + *bias;
+        }
+        if self.relu {
+            for to in piece.iter_mut().filter(|to| **to < T::ZERO) {
+                *to = T::ZERO;
+            }
+        }
+        if let Some(finish) = self.finish {
+            finish(row, 0, piece);
+        }
+    }
+
+    /// Where rows of a tile start.
+    #[inline]
+    fn place(&self, rows: Range<usize>, columns: &Range<usize>) -> [*mut T; MOST_ROWS] {
+        let mut pointers = [self.data; MOST_ROWS];
+        for (to, row) in pointers.iter_mut().zip(rows) {
+            let start = self.row_start(row) + columns.start;
+            assert!(start + columns.len() <= self.len, "a result row reaches outside its buffer");
+            *to = self.data.wrapping_add(start);
+        }
+        pointers
+    }
+
     fn check(&self, size: Size) {
+        assert!(self.bias.is_none_or(|bias| bias.len() == size.columns), "the bias does not fit the result");
         if let RowStart::Stride(stride) = self.start
             && size.rows > 0
             && size.columns > 0
@@ -134,37 +186,45 @@ pub(crate) fn gemm<T: Real>(
     if size.rows == 0 || size.columns == 0 {
         return;
     }
-    let kernel = T::kernel();
     if size.depth == 0 {
-        for row in 0..size.rows {
-            // SAFETY: the only piece alive.
-            let piece = unsafe { out.piece(row, 0..size.columns) };
-            if !out.accumulate {
-                piece.fill(T::ZERO);
-            }
-            if let Some(finish) = out.finish {
-                finish(row, 0, piece);
-            }
-        }
+        without_depth(size, out);
         return;
     }
+    let kernel = T::kernel();
     let work = size.rows.saturating_mul(size.columns).saturating_mul(size.depth);
     let on_all_threads = on_all_threads && work >= PARALLEL;
-    // The tile size differs between instruction sets, and with it, where sums are cut: results
-    // are only promised to be equal on one instruction set.
-    let tiles = size.rows.div_ceil(kernel.rows) * size.columns.div_ceil(kernel.columns);
-    let is_lopsided = size.rows * size.columns <= SMALL && size.depth >= 8 * size.rows.max(size.columns);
-    if size.depth >= DEEP && work >= PARALLEL && (tiles < TASKS || is_lopsided) {
-        in_parts(size, a, b, out, on_all_threads);
+    let left = Left { rows: a.rows(), panels: a };
+    let tasks = size.rows.div_ceil(ROWS) * size.columns.div_ceil(kernel.columns());
+    if size.depth >= DEEP && work >= PARALLEL && tasks < TASKS {
+        in_parts(&kernel, size, &left, b, out, on_all_threads);
     } else {
-        blocked(&kernel, size, 0..size.depth, a, b, out, on_all_threads);
+        blocked(&kernel, size, 0..size.depth, &left, b, out, on_all_threads);
+    }
+}
+
+/// The result of sums without terms.
+fn without_depth<T: Real>(size: Size, out: &Output<'_, T>) {
+    for row in 0..size.rows {
+        // SAFETY: the only piece alive.
+        let piece = unsafe { out.piece(row, 0..size.columns) };
+        if !out.accumulate {
+            piece.fill(T::ZERO);
+        }
+        out.end_row(row, piece);
     }
 }
 
 /// A small result of a deep sum: parts of the depth side by side, added up in order.
-fn in_parts<T: Real>(size: Size, a: &dyn Panels<T>, b: &dyn Panels<T>, out: &Output<'_, T>, on_all_threads: bool) {
-    let kernel = T::kernel();
-    let part = size.depth.div_ceil(PARTS).max(DEEP / 2);
+fn in_parts<T: Real>(
+    kernel: &Kernel<T>,
+    size: Size,
+    a: &Left<'_, T>,
+    b: &dyn Panels<T>,
+    out: &Output<'_, T>,
+    on_all_threads: bool,
+) {
+    let unit = a.unit();
+    let part = size.depth.div_ceil(PARTS).max(DEEP / 2).div_ceil(unit) * unit;
     let parts = size.depth.div_ceil(part);
     let len = size.rows * size.columns;
     let mut sums = Scratch::<T>::new(parts * len);
@@ -173,15 +233,11 @@ fn in_parts<T: Real>(size: Size, a: &dyn Panels<T>, b: &dyn Panels<T>, out: &Out
         let depth = index * part..((index + 1) * part).min(size.depth);
         // SAFETY: every index has its own range.
         let piece = unsafe { pieces.range(index * len..(index + 1) * len) };
-        blocked(&kernel, size, depth, a, b, &Output::strided(piece, size.columns), false);
+        blocked(kernel, size, depth, a, b, &Output::strided(piece, size.columns), false);
     };
-    if on_all_threads {
-        parallel::for_chunks(parts, &run);
-    } else {
-        (0..parts).for_each(run);
-    }
+    for_each(on_all_threads, parts, &run);
     let sums = &sums[..];
-    for_each(on_all_threads && len >= SMALL / 4, size.rows, &|row| {
+    for_each(on_all_threads && parts * len >= PARALLEL / 8, size.rows, &|row| {
         // SAFETY: every row is its own piece.
         let piece = unsafe { out.piece(row, 0..size.columns) };
         for part in 0..parts {
@@ -194,9 +250,7 @@ fn in_parts<T: Real>(size: Size, a: &dyn Panels<T>, b: &dyn Panels<T>, out: &Out
                 }
             }
         }
-        if let Some(finish) = out.finish {
-            finish(row, 0, piece);
-        }
+        out.end_row(row, piece);
     });
 }
 
@@ -215,7 +269,55 @@ fn for_each(on_all_threads: bool, count: usize, task: &(dyn Fn(usize) + Sync)) {
     }
 }
 
-/// Packs a block of `b`: panel after panel, each with its steps of depth one after the other.
+/// `range` in pieces of `len`.
+fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(len.max(1)).map(move |start| start..(start + len).min(end))
+}
+
+/// `range` in as few pieces of at most `most` as there must be, as equal as they can be.
+fn equal(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let (len, count) = (range.len(), range.len().div_ceil(most));
+    (0..count).map(move |i| range.start + i * len / count..range.start + (i + 1) * len / count)
+}
+
+/// The left operand: read where it lies, or packed by the tasks.
+struct Left<'a, T> {
+    rows: Option<&'a dyn Rows<T>>,
+    panels: &'a dyn Panels<T>,
+}
+
+impl<T: Real> Left<'_, T> {
+    /// What the depth may be cut into multiples of.
+    fn unit(&self) -> usize {
+        self.rows.map_or(1, |rows| if rows.segments().count > 1 { rows.segments().depth } else { 1 })
+    }
+}
+
+/// Rows of the left operand for one task and one pass of depth: where they lie, or step after step, the rows of
+/// the task side by side in each.
+enum Source<'a, T> {
+    InPlace(&'a dyn Rows<T>),
+    Packed(&'a [T]),
+}
+
+/// The right operand: where it lies, or panel after panel, each with its steps of depth one after the other.
+#[derive(Clone, Copy)]
+enum Right<'a, T> {
+    InPlace(Columns<T>),
+    Packed(&'a [T]),
+}
+
+/// Elements from one step of depth to the next in a packed panel of so many columns.
+fn panel_width<T>(kernel: &Kernel<T>, columns: usize) -> usize {
+    columns.next_multiple_of(kernel.lanes)
+}
+
+/// Elements of a packed operand.
+fn packed_len<T>(kernel: &Kernel<T>, columns: usize, depth: usize) -> usize {
+    panel_width(kernel, columns) * depth
+}
+
 fn pack_right<T: Real>(
     kernel: &Kernel<T>,
     b: &dyn Panels<T>,
@@ -224,13 +326,15 @@ fn pack_right<T: Real>(
     packed: &mut [T],
     on_all_threads: bool,
 ) {
-    let panel_len = depth.len() * kernel.columns;
+    let panel_len = depth.len() * kernel.columns();
     let pieces = DisjointMut::new(packed);
-    for_each(on_all_threads, columns.len().div_ceil(kernel.columns), &|panel| {
+    for_each(on_all_threads, columns.len().div_ceil(kernel.columns()), &|panel| {
+        let first = columns.start + panel * kernel.columns();
+        let span = first..(first + kernel.columns()).min(columns.end);
+        let width = panel_width(kernel, span.len());
         // SAFETY: every panel has its own range.
-        let piece = unsafe { pieces.range(panel * panel_len..(panel + 1) * panel_len) };
-        let first = columns.start + panel * kernel.columns;
-        b.pack(first..(first + kernel.columns).min(columns.end), depth.clone(), kernel.columns, piece);
+        let piece = unsafe { pieces.range(panel * panel_len..panel * panel_len + width * depth.len()) };
+        b.pack(span, depth.clone(), width, piece);
     });
 }
 
@@ -244,7 +348,7 @@ pub(crate) struct Packed<T> {
 impl<T: Real> Packed<T> {
     pub(crate) fn new(b: &dyn Panels<T>, columns: usize, depth: usize) -> Self {
         let kernel = T::kernel();
-        let mut data = Scratch::new(columns.div_ceil(kernel.columns) * kernel.columns * depth);
+        let mut data = Scratch::new(packed_len(&kernel, columns, depth));
         pack_right(&kernel, b, &(0..columns), &(0..depth), &mut data, columns * depth >= PARALLEL);
         Self { data, columns, depth }
     }
@@ -253,185 +357,208 @@ impl<T: Real> Packed<T> {
     pub(crate) fn multiply(&self, rows: usize, a: &dyn Panels<T>, out: &Output<'_, T>, on_all_threads: bool) {
         let size = Size { rows, columns: self.columns, depth: self.depth };
         out.check(size);
-        if rows == 0 || self.columns == 0 || self.depth == 0 {
-            gemm(size, a, &Nothing, out, false);
+        if rows == 0 || self.columns == 0 {
+            return;
+        }
+        if self.depth == 0 {
+            without_depth(size, out);
             return;
         }
         let kernel = T::kernel();
-        let on_all_threads = on_all_threads && rows * self.columns * self.depth >= PARALLEL;
+        let left = Left { rows: a.rows(), panels: a };
         let block = Block {
             kernel: &kernel,
             rows,
             columns: 0..self.columns,
             depth: 0..self.depth,
-            step: even(self.depth, DEPTH, 1),
-            right: &self.data,
+            right: Right::Packed(&self.data),
+            is_first: true,
+            is_last: true,
         };
-        block.multiply(a, out, out.accumulate, out.finish, on_all_threads);
+        block.multiply(&left, out, on_all_threads && rows * self.columns * self.depth >= PARALLEL);
     }
 }
 
-/// The right operand of a product without elements.
-struct Nothing;
-
-impl<T> Panels<T> for Nothing {
-    fn pack(&self, _: Range<usize>, _: Range<usize>, _: usize, _: &mut [T]) {}
+/// Whether the right operand is read where it lies.
+fn in_place<T>(kernel: &Kernel<T>, rows: usize, depth: usize, columns: &Columns<T>) -> bool {
+    let step = columns.step.unsigned_abs();
+    let is_aliased = depth > 64 && (step * size_of::<T>()).is_multiple_of(ALIASED);
+    step <= kernel.columns() || rows < if is_aliased { PACKING_ROWS_ALIASED } else { PACKING_ROWS }
 }
 
 fn blocked<T: Real>(
     kernel: &Kernel<T>,
     size: Size,
     depth: Range<usize>,
-    a: &dyn Panels<T>,
+    a: &Left<'_, T>,
     b: &dyn Panels<T>,
     out: &Output<'_, T>,
     on_all_threads: bool,
 ) {
-    let step = even(depth.len(), DEPTH, 1);
-    let most_columns = even(size.columns, COLUMNS, kernel.columns);
+    if let Some(columns) = b.columns()
+        && in_place(kernel, size.rows, depth.len(), &columns)
+    {
+        let right = Right::InPlace(columns);
+        let columns = 0..size.columns;
+        let block = Block { kernel, rows: size.rows, columns, depth, right, is_first: true, is_last: true };
+        block.multiply(a, out, on_all_threads);
+        return;
+    }
+    let unit = a.unit();
+    let most_columns = even(size.columns, COLUMNS, kernel.columns());
     // As many steps of depth at a time as the packed `b` has room for.
-    let most_depth = ((PACKED / most_columns / step).max(1) * step).min(depth.len());
-    let mut packed = Scratch::<T>::new(most_columns * most_depth);
+    let most_depth = even(depth.len(), (PACKED / most_columns).max(unit), unit).min(depth.len());
+    let mut packed = Scratch::<T>::new(packed_len(kernel, most_columns.min(size.columns), most_depth));
     for columns in blocks(0..size.columns, most_columns) {
-        for block in blocks(depth.clone(), most_depth) {
-            pack_right(kernel, b, &columns, &block, &mut packed, on_all_threads);
-            let accumulate = out.accumulate || block.start > depth.start;
-            let finish = if block.end == depth.end { out.finish } else { None };
-            let columns = columns.clone();
-            Block { kernel, rows: size.rows, columns, depth: block, step, right: &packed }.multiply(
-                a,
-                out,
-                accumulate,
-                finish,
-                on_all_threads,
-            );
+        for part in blocks(depth.clone(), most_depth) {
+            pack_right(kernel, b, &columns, &part, &mut packed, on_all_threads);
+            let block = Block {
+                kernel,
+                rows: size.rows,
+                columns: columns.clone(),
+                right: Right::Packed(&packed),
+                is_first: part.start == depth.start,
+                is_last: part.end == depth.end,
+                depth: part,
+            };
+            block.multiply(a, out, on_all_threads);
         }
     }
 }
 
-/// A packed block of `b` that all rows of `a` are multiplied with.
+/// Some columns and some depth of a product, for all rows.
 struct Block<'a, T> {
     kernel: &'a Kernel<T>,
     rows: usize,
     columns: Range<usize>,
     depth: Range<usize>,
-    /// Depth of one pass.
-    step: usize,
-    right: &'a [T],
+    right: Right<'a, T>,
+    /// Whether the depth of the block begins and ends that of the product.
+    is_first: bool,
+    is_last: bool,
 }
 
 impl<T: Real> Block<'_, T> {
-    fn multiply(
-        &self,
-        a: &dyn Panels<T>,
-        out: &Output<'_, T>,
-        accumulate: bool,
-        finish: Option<Finish<'_, T>>,
-        on_all_threads: bool,
-    ) {
-        let kernel = self.kernel;
-        // Tasks: blocks of rows, cut by columns too where rows alone give too few.
-        let task_rows = even(self.rows, ROWS.min(self.rows.div_ceil(TASKS).max(kernel.rows)), kernel.rows);
-        let row_tasks = self.rows.div_ceil(task_rows);
-        let panels = self.columns.len().div_ceil(kernel.columns);
-        let task_panels = panels.div_ceil(TASKS.div_ceil(row_tasks).min(panels));
-        let column_tasks = panels.div_ceil(task_panels);
-        let panel_len = self.depth.len() * kernel.columns;
-        for_each(on_all_threads, row_tasks * column_tasks, &|task| {
-            let (row_task, column_task) = (task / column_tasks, task % column_tasks);
-            let rows = row_task * task_rows..((row_task + 1) * task_rows).min(self.rows);
-            let mine = column_task * task_panels..((column_task + 1) * task_panels).min(panels);
-            let row_panels = rows.len().div_ceil(kernel.rows);
-            let mut left = Scratch::<T>::new(row_panels * kernel.rows * self.step.min(self.depth.len()));
-            for part in blocks(self.depth.clone(), self.step) {
-                let left_len = part.len() * kernel.rows;
-                for (index, piece) in left.chunks_exact_mut(left_len).take(row_panels).enumerate() {
-                    let first = rows.start + index * kernel.rows;
-                    a.pack(first..(first + kernel.rows).min(rows.end), part.clone(), kernel.rows, piece);
-                }
-                let pass = Pass {
-                    kernel,
-                    depth: part.len(),
-                    accumulate: accumulate || part.start > self.depth.start,
-                    finish: if part.end == self.depth.end { finish } else { None },
-                };
-                for panel in mine.clone() {
-                    let from = panel * panel_len + (part.start - self.depth.start) * kernel.columns;
-                    let right = &self.right[from..from + part.len() * kernel.columns];
-                    let first = self.columns.start + panel * kernel.columns;
-                    let span = first..(first + kernel.columns).min(self.columns.end);
-                    for (index, left) in left.chunks_exact(left_len).take(row_panels).enumerate() {
-                        let first = rows.start + index * kernel.rows;
-                        pass.tile(left, right, out, first..(first + kernel.rows).min(rows.end), span.clone());
-                    }
-                }
-            }
+    fn multiply(&self, a: &Left<'_, T>, out: &Output<'_, T>, on_all_threads: bool) {
+        let Self { kernel, rows, depth, .. } = self;
+        let height = even(*rows, ROWS, 1);
+        let row_blocks = rows.div_ceil(height);
+        let panels = self.columns.len().div_ceil(kernel.columns());
+        let per_panel = height * kernel.columns().min(self.columns.len()) * depth.len();
+        // Each task packs its rows anew where they must be packed: then few groups of panels.
+        let group = if a.rows.is_some() {
+            (TASK / per_panel.max(1)).clamp(1, panels)
+        } else {
+            panels.div_ceil(TASKS.div_ceil(row_blocks).min(panels))
+        };
+        let groups = panels.div_ceil(group);
+        for_each(on_all_threads, row_blocks * groups, &|task| {
+            let rows = equal(0..*rows, height).nth(task / groups).unwrap_or(0..0);
+            let first = task % groups * group;
+            self.task(a, out, rows, first..(first + group).min(panels));
         });
     }
-}
 
-/// `range` in pieces of `len`.
-fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = range.end;
-    range.step_by(len.max(1)).map(move |start| start..(start + len).min(end))
-}
-
-/// What the tiles of one pass over some depth share.
-struct Pass<'a, T> {
-    kernel: &'a Kernel<T>,
-    depth: usize,
-    accumulate: bool,
-    finish: Option<Finish<'a, T>>,
-}
-
-impl<T: Real> Pass<'_, T> {
-    #[inline]
-    fn tile(&self, left: &[T], right: &[T], out: &Output<'_, T>, rows: Range<usize>, columns: Range<usize>) {
-        let kernel = self.kernel;
-        assert!(left.len() == self.depth * kernel.rows && right.len() == self.depth * kernel.columns);
-        let vectors = columns.len().div_ceil(kernel.lanes);
-        let job = Job {
-            depth: self.depth,
-            a: left.as_ptr(),
-            b: right.as_ptr(),
-            c: out.data,
-            row_stride: 0,
-            accumulate: self.accumulate,
+    /// Some rows by some panels, over the whole depth of the block.
+    fn task(&self, a: &Left<'_, T>, out: &Output<'_, T>, rows: Range<usize>, panels: Range<usize>) {
+        let step = even(self.depth.len(), DEPTH.max(a.unit()), a.unit());
+        let most = rows.len().min(MOST_ROWS);
+        let table_len = match a.rows.map(Rows::segments) {
+            Some(segments) if segments.count > 1 => most * step.div_ceil(segments.depth),
+            _ => most,
         };
-        if let RowStart::Stride(stride) = out.start
-            && columns.len().is_multiple_of(kernel.lanes)
-        {
-            // SAFETY: the panels were just checked, the rows by `Output::check`; tasks have their
-            // own tiles.
-            unsafe {
-                let corner = out.data.add(rows.start * stride + columns.start);
-                kernel.run(rows.len(), vectors, &Job { c: corner, row_stride: stride, ..job });
-            }
-        } else {
-            // An edge, or rows anywhere: through a tile on the stack.
-            let mut tile = [T::ZERO; 12 * 32];
-            assert!(kernel.rows * kernel.columns <= tile.len());
-            // SAFETY: the panels were just checked, the tile is large enough.
-            unsafe {
-                let job = Job { c: tile.as_mut_ptr(), row_stride: kernel.columns, accumulate: false, ..job };
-                kernel.run(rows.len(), vectors, &job);
-            }
-            for (row, from) in rows.clone().zip(tile.chunks_exact(kernel.columns)) {
-                // SAFETY: tasks have their own tiles, and this is the only piece of this one alive.
-                let to = unsafe { out.piece(row, columns.clone()) };
-                if self.accumulate {
-                    for (to, from) in to.iter_mut().zip(from) {
-                        *to = *to + *from;
-                    }
-                } else {
-                    to.copy_from_slice(&from[..columns.len()]);
+        let mut table: SmallVec<[*const T; 128]> = smallvec![std::ptr::null(); table_len];
+        let mut packed = a.rows.is_none().then(|| Scratch::<T>::new(rows.len() * step));
+        for part in blocks(self.depth.clone(), step) {
+            let source = match (a.rows, packed.as_mut()) {
+                (Some(rows), _) => Source::InPlace(rows),
+                (None, Some(packed)) => {
+                    let packed = &mut packed[..rows.len() * part.len()];
+                    a.panels.pack(rows.clone(), part.clone(), rows.len(), packed);
+                    Source::Packed(packed)
                 }
+                (None, None) => return,
+            };
+            for panel in panels.clone() {
+                let first = self.columns.start + panel * self.kernel.columns();
+                let span = first..(first + self.kernel.columns()).min(self.columns.end);
+                self.panel(&source, out, &rows, &part, (panel, span), &mut table);
             }
         }
-        if let Some(finish) = self.finish {
-            for row in rows {
-                // SAFETY: as above.
-                finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
+    }
+
+    /// Some rows by one panel, over one pass of depth.
+    fn panel(
+        &self,
+        source: &Source<'_, T>,
+        out: &Output<'_, T>,
+        rows: &Range<usize>,
+        part: &Range<usize>,
+        (panel, columns): (usize, Range<usize>),
+        table: &mut [*const T],
+    ) {
+        let kernel = self.kernel;
+        let is_last = self.is_last && part.end == self.depth.end;
+        let (right, right_step) = match self.right {
+            Right::InPlace(all) => {
+                (all.first.wrapping_offset(part.start as isize * all.step).wrapping_add(columns.start), all.step)
+            }
+            Right::Packed(packed) => {
+                let width = panel_width(kernel, columns.len());
+                let from = panel * kernel.columns() * self.depth.len() + (part.start - self.depth.start) * width;
+                let piece = &packed[from..from + part.len() * width];
+                (piece.as_ptr(), width as isize)
+            }
+        };
+        let most = kernel.rows_of(columns.len());
+        let mut job = Job {
+            left: table.as_ptr(),
+            segments: 1,
+            depth: part.len(),
+            left_step: 0,
+            right,
+            right_step,
+            out: std::ptr::null(),
+            columns: columns.len(),
+            accumulate: out.accumulate || !self.is_first || part.start > self.depth.start,
+            bias: out.bias.filter(|_| is_last).map_or(std::ptr::null(), |bias| bias[columns.clone()].as_ptr()),
+            relu: out.relu && is_last,
+        };
+        for tile in equal(rows.clone(), most) {
+            let count = tile.len();
+            match source {
+                Source::InPlace(source) => {
+                    let segments = source.segments();
+                    job.left_step = segments.step;
+                    if segments.count > 1 {
+                        let span = part.start / segments.depth..part.end / segments.depth;
+                        (job.segments, job.depth) = (span.len(), segments.depth);
+                        source.place(tile.clone(), span, table);
+                    } else {
+                        source.place(tile.clone(), 0..1, table);
+                        for pointer in &mut table[..count] {
+                            *pointer = pointer.wrapping_offset(part.start as isize * segments.step);
+                        }
+                    }
+                }
+                Source::Packed(packed) => {
+                    job.left_step = rows.len() as isize;
+                    for (row, pointer) in tile.clone().zip(table.iter_mut()) {
+                        *pointer = packed.as_ptr().wrapping_add(row - rows.start);
+                    }
+                }
+            }
+            job.left = table.as_ptr();
+            let pointers = out.place(tile.clone(), &columns);
+            job.out = pointers.as_ptr();
+            // SAFETY: `Rows` and `Columns` vouch for the operands, packed ones were just cut to size, and
+            // `place` checked the rows of the result, whose tiles belong to one task each.
+            unsafe { kernel.run(count, &job) };
+            if is_last && let Some(finish) = out.finish {
+                for row in tile {
+                    // SAFETY: the tile belongs to this task.
+                    finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The register tile: `rows x (vectors * lanes)` sums of products kept in registers over the whole
-//! depth of two packed panels. Written once over [`Vector`], compiled once per instruction set.
+//! depth. The left operand is read where it lies, through a table of pointers; the right one lies in
+//! rows of adjacent columns. Written once over [`Vector`], compiled once per instruction set.
 
 use corten_core::Element;
 
@@ -9,52 +10,87 @@ use crate::simd::{self, Isa};
 /// What the tile needs of a vector register. Every method needs the instruction set of the type.
 trait Vector: Copy {
     type Lane: Copy;
+    /// Says which of the first lanes take part.
+    type Mask: Copy;
     const LANES: usize;
+    unsafe fn mask(lanes: usize) -> Self::Mask;
     unsafe fn zero() -> Self;
     unsafe fn splat(from: *const Self::Lane) -> Self;
     unsafe fn load(from: *const Self::Lane) -> Self;
+    /// Reads the lanes of the mask only; the others are zero.
+    unsafe fn load_part(from: *const Self::Lane, mask: Self::Mask) -> Self;
     unsafe fn store(self, to: *mut Self::Lane);
+    /// Writes the lanes of the mask only.
+    unsafe fn store_part(self, to: *mut Self::Lane, mask: Self::Mask);
     unsafe fn add(self, other: Self) -> Self;
     /// `self * b + c`
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Zero where negative; NaN stays.
+    unsafe fn relu(self) -> Self;
 }
 
-/// One call of a tile: two panels and the corner of the result.
+/// The most rows any tile has.
+pub(crate) const MOST_ROWS: usize = 12;
+/// The most columns any tile has.
+pub(crate) const MOST_COLUMNS: usize = 64;
+
+/// One call of a tile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job<T> {
+    /// For each segment, where each row of the left operand starts.
+    pub(crate) left: *const *const T,
+    pub(crate) segments: usize,
+    /// Elements of a row in one segment, and the step between them.
     pub(crate) depth: usize,
-    /// `depth` groups of [`Kernel::rows`] values.
-    pub(crate) a: *const T,
-    /// `depth` groups of [`Kernel::columns`] values.
-    pub(crate) b: *const T,
-    pub(crate) c: *mut T,
-    /// Elements from one row of the result to the next.
-    pub(crate) row_stride: usize,
+    pub(crate) left_step: isize,
+    /// The rows of the right operand, one for each element of a row of the left, all segments in order.
+    pub(crate) right: *const T,
+    pub(crate) right_step: isize,
+    /// Where each row of the result starts.
+    pub(crate) out: *const *mut T,
+    pub(crate) columns: usize,
     /// Whether the result is added to what is there.
     pub(crate) accumulate: bool,
+    /// Added to every row at the end, unless null.
+    pub(crate) bias: *const T,
+    /// Whether negative results become zero at the end.
+    pub(crate) relu: bool,
 }
 
-/// A compiled tile and its size.
+/// A compiled tile and its sizes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel<T> {
-    /// Rows of a full tile: the width of panels of `a`.
-    pub(crate) rows: usize,
-    /// Columns of a full tile: the width of panels of `b`.
-    pub(crate) columns: usize,
     pub(crate) lanes: usize,
+    /// The most rows of a tile of 1, 2, ... vectors of columns; zero where there is none.
+    pub(crate) rows: [usize; 4],
     run: unsafe fn(usize, usize, &Job<T>),
 }
 
 impl<T> Kernel<T> {
-    /// Computes the first `rows` rows and `vectors * lanes` columns of a tile.
+    /// Columns of the widest tile: the width of a panel of the right operand.
+    #[inline]
+    pub(crate) fn columns(&self) -> usize {
+        self.lanes * self.rows.iter().filter(|&&rows| rows > 0).count()
+    }
+
+    /// The most rows of a tile of so many columns.
+    #[inline]
+    pub(crate) fn rows_of(&self, columns: usize) -> usize {
+        self.rows[columns.div_ceil(self.lanes).clamp(1, 4) - 1]
+    }
+
+    /// Computes a tile of `rows` rows.
     ///
     /// # Safety
-    /// `a` and `b` must be readable for `depth` full groups, `c` writable (and readable when
-    /// accumulating) for `rows` rows of `vectors * lanes` elements at `row_stride`.
+    /// `rows` is 1 to `rows_of(columns)`. The left table has `segments * rows` pointers, each readable
+    /// for `depth` elements at `left_step`; the right operand has `segments * depth` rows at
+    /// `right_step`, readable for `columns` elements; the result has `rows` pointers, each writable (and
+    /// readable when accumulating) for `columns` elements; a bias has `columns` elements.
     #[inline]
-    pub(crate) unsafe fn run(&self, rows: usize, vectors: usize, job: &Job<T>) {
+    pub(crate) unsafe fn run(&self, rows: usize, job: &Job<T>) {
+        debug_assert!(job.columns > 0 && job.columns <= self.columns() && rows <= self.rows_of(job.columns));
         // SAFETY: passed on; `Real::kernel` only gives kernels whose instruction set is there.
-        unsafe { (self.run)(rows, vectors, job) }
+        unsafe { (self.run)(rows, job.columns.div_ceil(self.lanes), job) }
     }
 }
 
@@ -64,63 +100,142 @@ pub(crate) trait Real: Element + std::ops::Add<Output = Self> + std::ops::Mul<Ou
     fn kernel() -> Kernel<Self>;
 }
 
+/// Vector `j` of a row. (Not a closure: that would be compiled without the instruction set.)
 #[inline(always)]
-unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const A_STEP: usize, const B_STEP: usize>(
+unsafe fn load<V: Vector, const VECTORS: usize, const PART: bool>(from: *const V::Lane, j: usize, mask: V::Mask) -> V {
+    // SAFETY: passed on from the tile.
+    unsafe {
+        let from = from.add(j * V::LANES);
+        if PART && j == VECTORS - 1 { V::load_part(from, mask) } else { V::load(from) }
+    }
+}
+
+/// `UNROLL` steps of the depth share the pointers of the rows. With `PART`, the last vector may be partly
+/// outside the columns.
+// Indices, as nested iterators keep the sums in memory.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const UNROLL: usize, const PART: bool>(
     job: &Job<V::Lane>,
 ) {
     // SAFETY: the caller of `Kernel::run` guarantees the extents; the instruction set is the one
     // of the function this is inlined into.
     unsafe {
+        let last = VECTORS - 1;
+        let mask = V::mask(job.columns - last * V::LANES);
         let mut sums = [[V::zero(); VECTORS]; ROWS];
-        let (mut a, mut b) = (job.a, job.b);
-        for _ in 0..job.depth {
-            let mut right = [V::zero(); VECTORS];
-            for (j, vector) in right.iter_mut().enumerate() {
-                *vector = V::load(b.add(j * V::LANES));
-            }
-            for (i, row) in sums.iter_mut().enumerate() {
-                let left = V::splat(a.add(i));
-                for (sum, vector) in row.iter_mut().zip(right) {
-                    *sum = left.mul_add(vector, *sum);
+        let mut right = job.right;
+        for segment in 0..job.segments {
+            let table = job.left.add(segment * ROWS);
+            let mut at = 0;
+            let mut steps = job.depth;
+            while steps >= UNROLL {
+                let mut vectors = [[V::zero(); VECTORS]; UNROLL];
+                for u in 0..UNROLL {
+                    for j in 0..VECTORS {
+                        vectors[u][j] = load::<V, VECTORS, PART>(right, j, mask);
+                    }
+                    right = right.wrapping_offset(job.right_step);
                 }
+                for i in 0..ROWS {
+                    let mut from = (*table.add(i)).offset(at);
+                    for u in 0..UNROLL {
+                        let factor = V::splat(from);
+                        from = from.wrapping_offset(job.left_step);
+                        for j in 0..VECTORS {
+                            sums[i][j] = factor.mul_add(vectors[u][j], sums[i][j]);
+                        }
+                    }
+                }
+                at += UNROLL as isize * job.left_step;
+                steps -= UNROLL;
             }
-            a = a.add(A_STEP);
-            b = b.add(B_STEP);
+            while UNROLL > 1 && steps > 0 {
+                let mut vectors = [V::zero(); VECTORS];
+                for j in 0..VECTORS {
+                    vectors[j] = load::<V, VECTORS, PART>(right, j, mask);
+                }
+                for i in 0..ROWS {
+                    let factor = V::splat((*table.add(i)).offset(at));
+                    for j in 0..VECTORS {
+                        sums[i][j] = factor.mul_add(vectors[j], sums[i][j]);
+                    }
+                }
+                at += job.left_step;
+                right = right.wrapping_offset(job.right_step);
+                steps -= 1;
+            }
         }
-        for (i, row) in sums.into_iter().enumerate() {
-            let to = job.c.add(i * job.row_stride);
-            for (j, sum) in row.into_iter().enumerate() {
+        let mut bias = [V::zero(); VECTORS];
+        if !job.bias.is_null() {
+            for j in 0..VECTORS {
+                bias[j] = load::<V, VECTORS, PART>(job.bias, j, mask);
+            }
+        }
+        for i in 0..ROWS {
+            let to = *job.out.add(i);
+            for j in 0..VECTORS {
+                let mut sum = sums[i][j];
+                if job.accumulate {
+                    sum = sum.add(load::<V, VECTORS, PART>(to, j, mask));
+                }
+                if !job.bias.is_null() {
+                    sum = sum.add(bias[j]);
+                }
+                if job.relu {
+                    sum = sum.relu();
+                }
                 let to = to.add(j * V::LANES);
-                let sum = if job.accumulate { sum.add(V::load(to)) } else { sum };
-                sum.store(to);
+                if PART && j == last { sum.store_part(to, mask) } else { sum.store(to) }
             }
         }
     }
 }
 
-/// Compiles the tile of one vector type for every number of rows and one or two vectors of columns.
+/// Compiles the tiles of one vector type: for each number of vectors its unrolling and numbers of rows.
+/// `masked` vectors have one copy, as a mask costs them nothing; the others have one with and one without.
 macro_rules! kernel {
-    ($run:ident, $constant:ident, $vector:ty, $lane:ty, [$($row:literal)*], $most:literal $(, $feature:literal)?) => {
+    (@tiles masked, $vector:ty, $job:ident, $vectors:literal, $unroll:literal, $rows:ident, [$($row:literal)*]) => {
+        match $rows {
+            $($row => one::<$row, $vectors, $unroll, true>($job),)*
+            _ => unreachable!("no tile of {} rows", $rows),
+        }
+    };
+    (@tiles plain, $vector:ty, $job:ident, $vectors:literal, $unroll:literal, $rows:ident, [$($row:literal)*]) => {
+        match ($rows, $job.columns == $vectors * <$vector as Vector>::LANES) {
+            $(
+                ($row, true) => one::<$row, $vectors, $unroll, false>($job),
+                ($row, false) => one::<$row, $vectors, $unroll, true>($job),
+            )*
+            _ => unreachable!("no tile of {} rows", $rows),
+        }
+    };
+    (
+        $run:ident, $constant:ident, $vector:ty, $lane:ty, $masks:ident, $most:expr
+        $(, $feature:literal)?; $($vectors:literal x $unroll:literal: $rows:tt)*
+    ) => {
         $(#[target_feature(enable = $feature)])?
         unsafe fn $run(rows: usize, vectors: usize, job: &Job<$lane>) {
-            const LANES: usize = <$vector as Vector>::LANES;
+            // Each tile is a function of its own: together they are too much for the compiler, which then keeps
+            // sums in memory.
+            $(#[target_feature(enable = $feature)])?
+            #[inline(never)]
+            unsafe fn one<const ROWS: usize, const VECTORS: usize, const UNROLL: usize, const PART: bool>(
+                job: &Job<$lane>,
+            ) {
+                // SAFETY: passed on from the caller.
+                unsafe { tile::<$vector, ROWS, VECTORS, UNROLL, PART>(job) }
+            }
             // SAFETY: passed on from the caller.
             unsafe {
-                match (rows, vectors) {
-                    $(
-                        ($row, 1) => tile::<$vector, $row, 1, $most, { 2 * LANES }>(job),
-                        ($row, 2) => tile::<$vector, $row, 2, $most, { 2 * LANES }>(job),
-                    )*
-                    _ => unreachable!("no tile of {rows} rows and {vectors} vectors"),
+                match vectors {
+                    $($vectors => kernel!(@tiles $masks, $vector, job, $vectors, $unroll, rows, $rows),)*
+                    _ => unreachable!("no tile of {vectors} vectors"),
                 }
             }
         }
-        pub(super) const $constant: Kernel<$lane> = Kernel {
-            rows: $most,
-            columns: 2 * <$vector as Vector>::LANES,
-            lanes: <$vector as Vector>::LANES,
-            run: $run,
-        };
+        pub(super) const $constant: Kernel<$lane> =
+            Kernel { lanes: <$vector as Vector>::LANES, rows: $most, run: $run };
     };
 }
 
@@ -133,7 +248,12 @@ macro_rules! portable {
     ($lane:ty, $lanes:literal) => {
         impl Vector for Portable<$lane, $lanes> {
             type Lane = $lane;
+            type Mask = usize;
             const LANES: usize = $lanes;
+            #[inline(always)]
+            unsafe fn mask(lanes: usize) -> usize {
+                lanes
+            }
             #[inline(always)]
             unsafe fn zero() -> Self {
                 Self([0.0; $lanes])
@@ -149,9 +269,21 @@ macro_rules! portable {
                 Self(unsafe { from.cast::<[$lane; $lanes]>().read_unaligned() })
             }
             #[inline(always)]
+            unsafe fn load_part(from: *const $lane, lanes: usize) -> Self {
+                // SAFETY: the first lanes are readable by the contract of the tile.
+                Self(std::array::from_fn(|i| if i < lanes { unsafe { *from.add(i) } } else { 0.0 }))
+            }
+            #[inline(always)]
             unsafe fn store(self, to: *mut $lane) {
                 // SAFETY: writable by the contract of the tile.
                 unsafe { to.cast::<[$lane; $lanes]>().write_unaligned(self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_part(self, to: *mut $lane, lanes: usize) {
+                for (i, value) in self.0.into_iter().enumerate().take(lanes) {
+                    // SAFETY: the first lanes are writable by the contract of the tile.
+                    unsafe { *to.add(i) = value }
+                }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
@@ -161,113 +293,20 @@ macro_rules! portable {
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] * b.0[i] + c.0[i]))
             }
+            #[inline(always)]
+            unsafe fn relu(self) -> Self {
+                Self(self.0.map(|x| if x <= 0.0 { 0.0 } else { x }))
+            }
         }
     };
 }
 portable!(f32, 4);
 portable!(f64, 2);
-kernel!(portable_f32, PORTABLE_F32, Portable<f32, 4>, f32, [1 2 3 4], 4);
-kernel!(portable_f64, PORTABLE_F64, Portable<f64, 2>, f64, [1 2 3 4], 4);
+kernel!(portable_f32, PORTABLE_F32, Portable<f32, 4>, f32, plain, [4, 4, 0, 0]; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
+kernel!(portable_f64, PORTABLE_F64, Portable<f64, 2>, f64, plain, [4, 4, 0, 0]; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::{
-        __m256, __m256d, __m512, __m512d, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd, _mm256_fmadd_ps,
-        _mm256_loadu_pd, _mm256_loadu_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_setzero_pd, _mm256_setzero_ps,
-        _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps,
-        _mm512_loadu_pd, _mm512_loadu_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_setzero_pd, _mm512_setzero_ps,
-        _mm512_storeu_pd, _mm512_storeu_ps,
-    };
-
-    use super::{Job, Kernel, Vector, tile};
-
-    macro_rules! vector {
-        ($vector:ty, $lane:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
-            impl Vector for $vector {
-                type Lane = $lane;
-                const LANES: usize = $lanes;
-                #[inline(always)]
-                unsafe fn zero() -> Self {
-                    // SAFETY: the instruction set is there by the contract of `Vector`.
-                    unsafe { $zero() }
-                }
-                #[inline(always)]
-                unsafe fn splat(from: *const $lane) -> Self {
-                    // SAFETY: as above, and the pointer is readable by the contract of the tile.
-                    unsafe { $splat(*from) }
-                }
-                #[inline(always)]
-                unsafe fn load(from: *const $lane) -> Self {
-                    // SAFETY: as for `splat`.
-                    unsafe { $load(from) }
-                }
-                #[inline(always)]
-                unsafe fn store(self, to: *mut $lane) {
-                    // SAFETY: as for `splat`, writable.
-                    unsafe { $store(to, self) }
-                }
-                #[inline(always)]
-                unsafe fn add(self, other: Self) -> Self {
-                    // SAFETY: the instruction set is there by the contract of `Vector`.
-                    unsafe { $add(self, other) }
-                }
-                #[inline(always)]
-                unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-                    // SAFETY: the instruction set is there by the contract of `Vector`.
-                    unsafe { $fma(self, b, c) }
-                }
-            }
-        };
-    }
-    vector!(
-        __m256,
-        f32,
-        8,
-        _mm256_setzero_ps,
-        _mm256_set1_ps,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_add_ps,
-        _mm256_fmadd_ps
-    );
-    vector!(
-        __m256d,
-        f64,
-        4,
-        _mm256_setzero_pd,
-        _mm256_set1_pd,
-        _mm256_loadu_pd,
-        _mm256_storeu_pd,
-        _mm256_add_pd,
-        _mm256_fmadd_pd
-    );
-    vector!(
-        __m512,
-        f32,
-        16,
-        _mm512_setzero_ps,
-        _mm512_set1_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_add_ps,
-        _mm512_fmadd_ps
-    );
-    vector!(
-        __m512d,
-        f64,
-        8,
-        _mm512_setzero_pd,
-        _mm512_set1_pd,
-        _mm512_loadu_pd,
-        _mm512_storeu_pd,
-        _mm512_add_pd,
-        _mm512_fmadd_pd
-    );
-    kernel!(avx2_f32, AVX2_F32, __m256, f32, [1 2 3 4 5 6], 6, "avx2,fma");
-    kernel!(avx2_f64, AVX2_F64, __m256d, f64, [1 2 3 4 5 6], 6, "avx2,fma");
-    kernel!(avx512_f32, AVX512_F32, __m512, f32, [1 2 3 4 5 6 7 8 9 10 11 12], 12, "avx512f");
-    kernel!(avx512_f64, AVX512_F64, __m512d, f64, [1 2 3 4 5 6 7 8 9 10 11 12], 12, "avx512f");
-}
+mod x86;
 
 impl Real for f32 {
     fn kernel() -> Kernel<Self> {

@@ -16,8 +16,8 @@ use corten_core::{
 
 pub(crate) use self::{
     gemm::{Output, Packed, Size, gemm},
-    kernel::Real,
-    pack::{Matrix, Panels, WIDEST, Widen},
+    kernel::{MOST_ROWS, Real},
+    pack::{Matrix, Panels, Rows, Segments, WIDEST, Widen},
     scratch::Scratch,
 };
 use crate::{

@@ -4,19 +4,67 @@
 
 use std::ops::Range;
 
-use corten_core::half::{bf16, f16};
+use corten_core::{
+    Element,
+    half::{bf16, f16},
+};
 
-use super::kernel::Real;
+use super::{
+    gemm::ROWS,
+    kernel::{MOST_COLUMNS, Real},
+};
 
 /// An operand of a product: items (rows of `a`, columns of `b`) by depth.
 pub(crate) trait Panels<T>: Sync {
     /// Writes `out[step * width + item]` for `items` and `depth`; items up to `width` that are not
     /// there are zero.
     fn pack(&self, items: Range<usize>, depth: Range<usize>, width: usize, out: &mut [T]);
+
+    /// The items where they lie, if tiles can read them there as rows of the left operand.
+    fn rows(&self) -> Option<&dyn Rows<T>> {
+        None
+    }
+
+    /// The items where they lie, if they lie side by side: columns of the right operand.
+    fn columns(&self) -> Option<Columns<T>> {
+        None
+    }
 }
 
+/// Rows of a left operand, read in place. Their depth is `segments` pieces of equal length; the elements of a
+/// piece lie `step` apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segments {
+    pub(crate) count: usize,
+    pub(crate) depth: usize,
+    pub(crate) step: isize,
+}
+
+/// See [`Segments`].
+///
+/// # Safety
+/// Every pointer that `place` writes must be readable for `depth` elements at `step` while `self` lives.
+pub(crate) unsafe trait Rows<T>: Sync {
+    fn segments(&self) -> Segments;
+    /// Writes where the rows start in each of the segments: `rows.len()` pointers for each.
+    fn place(&self, rows: Range<usize>, segments: Range<usize>, out: &mut [*const T]);
+}
+
+/// Adjacent columns of a right operand: `first` is the one of the first column and step of depth, and `step`
+/// leads from one step of depth to the next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Columns<T> {
+    pub(crate) first: *const T,
+    pub(crate) step: isize,
+}
+
+// SAFETY: only read through, by tiles that are handed the operand it was made of.
+unsafe impl<T: Sync> Sync for Columns<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Send for Columns<T> {}
+
 /// An element that is computed with as a `T`.
-pub(crate) trait Widen<T: Real>: Copy + Send + Sync + 'static {
+pub(crate) trait Widen<T: Real>: Element {
     fn widen(self) -> T;
     fn narrow(value: T) -> Self;
 
@@ -135,8 +183,8 @@ impl Widen<Self> for f32 {
     }
 }
 
-/// The widest panel of any kernel.
-pub(crate) const WIDEST: usize = 32;
+/// The widest panel: of columns, or of the rows of a task.
+pub(crate) const WIDEST: usize = if ROWS > MOST_COLUMNS { ROWS } else { MOST_COLUMNS };
 
 /// A matrix somewhere in a slice, with any strides.
 #[derive(Clone, Copy, Debug)]
@@ -201,7 +249,35 @@ impl<'a, S: Copy> Matrix<'a, S> {
     }
 }
 
+// SAFETY: `Matrix::new` checked that every element lies inside the slice; `place` is asserted to stay inside the
+// matrix, and `rows` only gives matrices whose elements are `T`.
+unsafe impl<T: Real, S: Widen<T>> Rows<T> for Matrix<'_, S> {
+    fn segments(&self) -> Segments {
+        Segments { count: 1, depth: self.depth, step: self.depth_stride }
+    }
+
+    #[inline]
+    fn place(&self, rows: Range<usize>, _: Range<usize>, out: &mut [*const T]) {
+        assert!(rows.end <= self.items && T::DTYPE == S::DTYPE);
+        let start = self.offset as isize + rows.start as isize * self.item_stride;
+        let mut pointer = self.data.as_ptr().cast::<T>().wrapping_offset(start);
+        for to in &mut out[..rows.len()] {
+            *to = pointer;
+            pointer = pointer.wrapping_offset(self.item_stride);
+        }
+    }
+}
+
 impl<T: Real, S: Widen<T>> Panels<T> for Matrix<'_, S> {
+    fn rows(&self) -> Option<&dyn Rows<T>> {
+        (T::DTYPE == S::DTYPE && self.items > 0 && self.depth > 0).then_some(self as &dyn Rows<T>)
+    }
+
+    fn columns(&self) -> Option<Columns<T>> {
+        (T::DTYPE == S::DTYPE && self.items_adjacent() && self.depth > 0)
+            .then(|| Columns { first: self.data[self.offset..].as_ptr().cast(), step: self.depth_stride })
+    }
+
     fn pack(&self, items: Range<usize>, depth: Range<usize>, width: usize, out: &mut [T]) {
         let count = items.len();
         assert!(items.end <= self.items && depth.end <= self.depth && count <= width && width <= WIDEST);

@@ -1,0 +1,105 @@
+//! Matrix products and convolutions without Python: `cargo bench -p corten-cpu --bench products [PREFIX ...]`.
+//! Prints the fastest and the median time and the arithmetic of the fastest in GFLOP/s.
+
+#![allow(clippy::print_stdout)]
+
+use std::time::Instant;
+
+use corten_core::{Backend as _, ConvSpec, DType, Layout, View};
+use corten_cpu::{Buffer, Cpu};
+
+fn filled(len: usize) -> Buffer {
+    let values: Vec<f32> = (0..len).map(|i| (i * 7919 % 1013) as f32 / 1013.0 - 0.5).collect();
+    Buffer::from_slice(&values).expect("memory")
+}
+
+fn measure(name: &str, operations: f64, wanted: &[String], mut run: impl FnMut()) {
+    if !wanted.is_empty() && !wanted.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+        return;
+    }
+    let mut times = Vec::new();
+    let begin = Instant::now();
+    while times.len() < 5 || (begin.elapsed().as_millis() < 300 && times.len() < 3000) {
+        let start = Instant::now();
+        run();
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    let (fastest, median) = (times[0], times[times.len() / 2]);
+    println!(
+        "{name:44} {:9.1} us, median {:9.1} us, {:6.1} GFLOP/s",
+        fastest * 1e6,
+        median * 1e6,
+        operations / fastest / 1e9
+    );
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let dtype = DType::F32;
+    for (rows, depth, columns) in [
+        (64, 64, 64),
+        (128, 784, 256),
+        (784, 128, 256),
+        (128, 128, 256),
+        (256, 256, 256),
+        (97, 1023, 511),
+        (1024, 384, 384),
+        (1024, 384, 1536),
+        (1024, 1536, 384),
+        (384, 1024, 1536),
+        (1536, 1024, 384),
+        (1024, 1024, 1024),
+        (2048, 2048, 2048),
+        (1, 4096, 4096),
+        (1, 784, 256),
+    ] {
+        let operations = 2.0 * (rows * depth * columns) as f64;
+        let (a, b) = (filled(rows * depth), filled(depth * columns));
+        let plain = |r: usize, c: usize| Layout::contiguous(&[r, c]);
+        let turned = |r: usize, c: usize| Layout::contiguous(&[c, r]).permute(&[1, 0]);
+        for (kind, left, right) in [
+            ("nn", plain(rows, depth), plain(depth, columns)),
+            ("tn", turned(rows, depth), plain(depth, columns)),
+            ("nt", plain(rows, depth), turned(depth, columns)),
+        ] {
+            let (left, right) = (View { buffer: &a, layout: &left, dtype }, View { buffer: &b, layout: &right, dtype });
+            measure(&format!("matmul_{kind}_{rows}x{depth}x{columns}"), operations, &wanted, || {
+                drop(Cpu.matmul(left, right).expect("a product"));
+            });
+        }
+    }
+    for (n, size, channels, out, kernel, stride) in [
+        (32, 28, 1, 32, 3, 1),
+        (32, 13, 32, 64, 3, 1),
+        (32, 5, 64, 64, 3, 1),
+        (16, 34, 64, 64, 3, 1),
+        (16, 18, 128, 128, 3, 1),
+        (8, 56, 64, 256, 1, 1),
+        (4, 230, 3, 64, 7, 2),
+    ] {
+        let spatial = (size - kernel) / stride + 1;
+        let operations = 2.0 * (n * spatial * spatial * out * kernel * kernel * channels) as f64;
+        let spec = ConvSpec {
+            strides: [stride; 2].as_slice().into(),
+            padding: [(0, 0); 2].as_slice().into(),
+            dilation: [1; 2].as_slice().into(),
+            groups: 1,
+        };
+        let (x_shape, w_shape) = ([n, size, size, channels], [kernel, kernel, channels, out]);
+        let y_shape = [n, spatial, spatial, out];
+        let [x, w, y] = [&x_shape, &w_shape, &y_shape].map(|shape| filled(shape.iter().product()));
+        let layouts = [&x_shape, &w_shape, &y_shape].map(|shape| Layout::contiguous(shape));
+        let view = |buffer, i: usize| View { buffer, layout: &layouts[i], dtype };
+        let name = format!("{n}x{size}x{size}x{channels}_{out}_k{kernel}s{stride}");
+        measure(&format!("conv_{name}"), operations, &wanted, || {
+            drop(Cpu.conv(&spec, view(&x, 0), view(&w, 1), &y_shape).expect("a convolution"));
+        });
+        measure(&format!("conv_grad_input_{name}"), operations, &wanted, || {
+            drop(Cpu.conv_grad_input(&spec, view(&y, 2), view(&w, 1), &x_shape).expect("a gradient"));
+        });
+        measure(&format!("conv_grad_weight_{name}"), operations, &wanted, || {
+            drop(Cpu.conv_grad_weight(&spec, view(&x, 0), view(&y, 2), &w_shape).expect("a gradient"));
+        });
+    }
+}
