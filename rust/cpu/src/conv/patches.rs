@@ -24,15 +24,17 @@ pub(crate) struct PatchRows<'a, S> {
     taps: Vec<[isize; 3]>,
     /// Where the first tap of each segment lies, seen from the cell of the position, in elements.
     offsets: Vec<isize>,
-    /// What taps outside of the image read.
+    /// What taps outside of the image read, if any do.
     zeros: Vec<S>,
+    is_inside: bool,
 }
 
 impl<'a, S: Element> PatchRows<'a, S> {
     pub(crate) fn new(image: &'a [S], grid: &'a Grid, cell: usize, first_channel: usize, channels: usize) -> Self {
         let [a, b, c] = &grid.origins;
         let is_adjacent = c.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        let merged = if cell == channels && is_adjacent && grid.is_inside() { c.len() } else { 1 };
+        let is_inside = grid.is_inside();
+        let merged = if cell == channels && is_adjacent && is_inside { c.len() } else { 1 };
         let mut taps = Vec::with_capacity(grid.taps());
         for &a in a {
             for &b in b {
@@ -41,8 +43,8 @@ impl<'a, S: Element> PatchRows<'a, S> {
         }
         let [_, height, length] = grid.image.map(|size| size as isize);
         let offsets = taps.iter().map(|[a, b, c]| ((a * height + b) * length + c) * cell as isize).collect();
-        let zeros = vec![S::ZERO; if grid.is_inside() { 0 } else { channels }];
-        Self { image, grid, cell, first_channel, channels, merged, taps, offsets, zeros }
+        let zeros = vec![S::ZERO; if is_inside { 0 } else { channels }];
+        Self { image, grid, cell, first_channel, channels, merged, taps, offsets, zeros, is_inside }
     }
 }
 
@@ -60,6 +62,27 @@ unsafe impl<T: Real, S: Widen<T>> Rows<T> for PatchRows<'_, S> {
         let [depth, height, length] = grid.image.map(|size| size as isize);
         let (taps, offsets) = (&self.taps[segments.clone()], &self.offsets[segments]);
         let (mut image, mut at) = grid.position(rows.start);
+        if self.is_inside {
+            let step = (grid.steps[2] * self.cell) as isize;
+            let mut row = 0;
+            while row < count {
+                let [a, b, c]: [isize; 3] = std::array::from_fn(|axis| (at[axis] * grid.steps[axis]) as isize);
+                let cell = ((image as isize * depth + a) * height + b) * length + c;
+                let base = self.image.as_ptr().wrapping_offset(cell * self.cell as isize + self.first_channel as isize);
+                let run = (grid.positions[2] - at[2]).min(count - row);
+                for (to, &offset) in out.chunks_exact_mut(count).zip(offsets) {
+                    let mut pointer = base.wrapping_offset(offset);
+                    for to in &mut to[row..row + run] {
+                        *to = pointer.cast();
+                        pointer = pointer.wrapping_offset(step);
+                    }
+                }
+                row += run;
+                at[2] += run - 1;
+                grid.advance(&mut image, &mut at);
+            }
+            return;
+        }
         for row in 0..count {
             let [a, b, c]: [isize; 3] = std::array::from_fn(|axis| (at[axis] * grid.steps[axis]) as isize);
             let cell = ((image as isize * depth + a) * height + b) * length + c;

@@ -28,6 +28,12 @@ const PACKING_ROWS: usize = 192;
 const PACKING_ROWS_ALIASED: usize = 48;
 /// Bytes between rows that do.
 const ALIASED: usize = 2048;
+/// Bytes of `b` that stay in the second-level cache however they lie.
+const CACHED: usize = 512 << 10;
+/// Bytes between steps of the depth of `a` from which its rows are packed.
+const FAR: usize = 1024;
+/// Columns from which that pays.
+const FAR_COLUMNS: usize = 96;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 512 << 10;
 /// Multiplications a task should have.
@@ -152,12 +158,23 @@ impl<'a, T: Real> Output<'a, T> {
 
     /// Where rows of a tile start.
     #[inline]
-    fn place(&self, rows: Range<usize>, columns: &Range<usize>) -> [*mut T; MOST_ROWS] {
+    fn place(&self, rows: &Range<usize>, columns: &Range<usize>) -> [*mut T; MOST_ROWS] {
         let mut pointers = [self.data; MOST_ROWS];
-        for (to, row) in pointers.iter_mut().zip(rows) {
-            let start = self.row_start(row) + columns.start;
-            assert!(start + columns.len() <= self.len, "a result row reaches outside its buffer");
-            *to = self.data.wrapping_add(start);
+        match self.start {
+            RowStart::Stride(stride) => {
+                assert!((rows.end - 1) * stride + columns.end <= self.len, "a result row reaches outside its buffer");
+                let first = self.data.wrapping_add(rows.start * stride + columns.start);
+                for (i, to) in pointers.iter_mut().enumerate().take(rows.len()) {
+                    *to = first.wrapping_add(i * stride);
+                }
+            }
+            RowStart::Map(map) => {
+                for (to, row) in pointers.iter_mut().zip(rows.clone()) {
+                    let start = map(row) + columns.start;
+                    assert!(start + columns.len() <= self.len, "a result row reaches outside its buffer");
+                    *to = self.data.wrapping_add(start);
+                }
+            }
         }
         pointers
     }
@@ -193,7 +210,7 @@ pub(crate) fn gemm<T: Real>(
     let kernel = T::kernel();
     let work = size.rows.saturating_mul(size.columns).saturating_mul(size.depth);
     let on_all_threads = on_all_threads && work >= PARALLEL;
-    let left = Left { rows: a.rows(), panels: a };
+    let left = Left::new(a, size);
     let tasks = size.rows.div_ceil(ROWS) * size.columns.div_ceil(kernel.columns());
     if size.depth >= DEEP && work >= PARALLEL && tasks < TASKS {
         in_parts(&kernel, size, &left, b, out, on_all_threads);
@@ -287,7 +304,17 @@ struct Left<'a, T> {
     panels: &'a dyn Panels<T>,
 }
 
-impl<T: Real> Left<'_, T> {
+impl<'a, T: Real> Left<'a, T> {
+    fn new(panels: &'a dyn Panels<T>, size: Size) -> Self {
+        let rows = panels.rows().filter(|rows| {
+            let segments = rows.segments();
+            let bytes = segments.step.unsigned_abs() * size_of::<T>();
+            let is_far = segments.count == 1 && bytes >= FAR && size.depth > 64;
+            !(is_far && size.columns >= FAR_COLUMNS)
+        });
+        Self { rows, panels }
+    }
+
     /// What the depth may be cut into multiples of.
     fn unit(&self) -> usize {
         self.rows.map_or(1, |rows| if rows.segments().count > 1 { rows.segments().depth } else { 1 })
@@ -308,33 +335,34 @@ enum Right<'a, T> {
     Packed(&'a [T]),
 }
 
-/// Elements from one step of depth to the next in a packed panel of so many columns.
+/// How wide the panels of a product are: as few as there must be, as equal as whole vectors allow.
 fn panel_width<T>(kernel: &Kernel<T>, columns: usize) -> usize {
-    columns.next_multiple_of(kernel.lanes)
+    let panels = columns.div_ceil(kernel.columns()).max(1);
+    columns.div_ceil(panels).next_multiple_of(kernel.lanes)
 }
 
-/// Elements of a packed operand.
-fn packed_len<T>(kernel: &Kernel<T>, columns: usize, depth: usize) -> usize {
-    panel_width(kernel, columns) * depth
+/// Elements from one step of depth to the next in a packed panel of so many columns.
+fn packed_width<T>(kernel: &Kernel<T>, columns: usize) -> usize {
+    columns.next_multiple_of(kernel.lanes)
 }
 
 fn pack_right<T: Real>(
     kernel: &Kernel<T>,
+    width: usize,
     b: &dyn Panels<T>,
     columns: &Range<usize>,
     depth: &Range<usize>,
     packed: &mut [T],
     on_all_threads: bool,
 ) {
-    let panel_len = depth.len() * kernel.columns();
     let pieces = DisjointMut::new(packed);
-    for_each(on_all_threads, columns.len().div_ceil(kernel.columns()), &|panel| {
-        let first = columns.start + panel * kernel.columns();
-        let span = first..(first + kernel.columns()).min(columns.end);
-        let width = panel_width(kernel, span.len());
+    for_each(on_all_threads, columns.len().div_ceil(width), &|panel| {
+        let first = columns.start + panel * width;
+        let span = first..(first + width).min(columns.end);
+        let (start, packed_width) = (panel * width * depth.len(), packed_width(kernel, span.len()));
         // SAFETY: every panel has its own range.
-        let piece = unsafe { pieces.range(panel * panel_len..panel * panel_len + width * depth.len()) };
-        b.pack(span, depth.clone(), width, piece);
+        let piece = unsafe { pieces.range(start..start + packed_width * depth.len()) };
+        b.pack(span, depth.clone(), packed_width, piece);
     });
 }
 
@@ -348,8 +376,9 @@ pub(crate) struct Packed<T> {
 impl<T: Real> Packed<T> {
     pub(crate) fn new(b: &dyn Panels<T>, columns: usize, depth: usize) -> Self {
         let kernel = T::kernel();
-        let mut data = Scratch::new(packed_len(&kernel, columns, depth));
-        pack_right(&kernel, b, &(0..columns), &(0..depth), &mut data, columns * depth >= PARALLEL);
+        let mut data = Scratch::new(packed_width(&kernel, columns) * depth);
+        let width = panel_width(&kernel, columns);
+        pack_right(&kernel, width, b, &(0..columns), &(0..depth), &mut data, columns * depth >= PARALLEL);
         Self { data, columns, depth }
     }
 
@@ -365,9 +394,9 @@ impl<T: Real> Packed<T> {
             return;
         }
         let kernel = T::kernel();
-        let left = Left { rows: a.rows(), panels: a };
         let block = Block {
             kernel: &kernel,
+            width: panel_width(&kernel, self.columns),
             rows,
             columns: 0..self.columns,
             depth: 0..self.depth,
@@ -375,15 +404,16 @@ impl<T: Real> Packed<T> {
             is_first: true,
             is_last: true,
         };
-        block.multiply(&left, out, on_all_threads && rows * self.columns * self.depth >= PARALLEL);
+        block.multiply(&Left::new(a, size), out, on_all_threads && rows * self.columns * self.depth >= PARALLEL);
     }
 }
 
 /// Whether the right operand is read where it lies.
-fn in_place<T>(kernel: &Kernel<T>, rows: usize, depth: usize, columns: &Columns<T>) -> bool {
+fn is_read_in_place<T>(kernel: &Kernel<T>, size: Size, depth: usize, columns: &Columns<T>) -> bool {
     let step = columns.step.unsigned_abs();
     let is_aliased = depth > 64 && (step * size_of::<T>()).is_multiple_of(ALIASED);
-    step <= kernel.columns() || rows < if is_aliased { PACKING_ROWS_ALIASED } else { PACKING_ROWS }
+    let is_cached = !is_aliased && size.columns * depth * size_of::<T>() <= CACHED;
+    step <= kernel.columns() || is_cached || size.rows < if is_aliased { PACKING_ROWS_ALIASED } else { PACKING_ROWS }
 }
 
 fn blocked<T: Real>(
@@ -395,25 +425,27 @@ fn blocked<T: Real>(
     out: &Output<'_, T>,
     on_all_threads: bool,
 ) {
+    let width = panel_width(kernel, size.columns);
     if let Some(columns) = b.columns()
-        && in_place(kernel, size.rows, depth.len(), &columns)
+        && is_read_in_place(kernel, size, depth.len(), &columns)
     {
         let right = Right::InPlace(columns);
         let columns = 0..size.columns;
-        let block = Block { kernel, rows: size.rows, columns, depth, right, is_first: true, is_last: true };
+        let block = Block { kernel, width, rows: size.rows, columns, depth, right, is_first: true, is_last: true };
         block.multiply(a, out, on_all_threads);
         return;
     }
     let unit = a.unit();
-    let most_columns = even(size.columns, COLUMNS, kernel.columns());
+    let most_columns = even(size.columns, COLUMNS, width);
     // As many steps of depth at a time as the packed `b` has room for.
     let most_depth = even(depth.len(), (PACKED / most_columns).max(unit), unit).min(depth.len());
-    let mut packed = Scratch::<T>::new(packed_len(kernel, most_columns.min(size.columns), most_depth));
+    let mut packed = Scratch::<T>::new(packed_width(kernel, most_columns) * most_depth);
     for columns in blocks(0..size.columns, most_columns) {
         for part in blocks(depth.clone(), most_depth) {
-            pack_right(kernel, b, &columns, &part, &mut packed, on_all_threads);
+            pack_right(kernel, width, b, &columns, &part, &mut packed, on_all_threads);
             let block = Block {
                 kernel,
+                width,
                 rows: size.rows,
                 columns: columns.clone(),
                 right: Right::Packed(&packed),
@@ -429,6 +461,8 @@ fn blocked<T: Real>(
 /// Some columns and some depth of a product, for all rows.
 struct Block<'a, T> {
     kernel: &'a Kernel<T>,
+    /// Columns of a panel.
+    width: usize,
     rows: usize,
     columns: Range<usize>,
     depth: Range<usize>,
@@ -440,27 +474,28 @@ struct Block<'a, T> {
 
 impl<T: Real> Block<'_, T> {
     fn multiply(&self, a: &Left<'_, T>, out: &Output<'_, T>, on_all_threads: bool) {
-        let Self { kernel, rows, depth, .. } = self;
-        let height = even(*rows, ROWS, 1);
-        let row_blocks = rows.div_ceil(height);
-        let panels = self.columns.len().div_ceil(kernel.columns());
-        let per_panel = height * kernel.columns().min(self.columns.len()) * depth.len();
-        // Each task packs its rows anew where they must be packed: then few groups of panels.
+        let height = even(self.rows, ROWS, 1);
+        let row_blocks = self.rows.div_ceil(height);
+        let panels = self.columns.len().div_ceil(self.width);
+        let per_panel = height * self.width * self.depth.len();
+        // The panels of a task are read again by each of its tiles: they should stay in the cache.
+        let cached = (CACHED / size_of::<T>() / (self.width * self.depth.len().min(DEPTH))).max(1);
         let group = if a.rows.is_some() {
-            (TASK / per_panel.max(1)).clamp(1, panels)
+            (TASK / per_panel.max(1)).max(1).max(cached.min(panels.div_ceil(TASKS.div_ceil(row_blocks))))
         } else {
-            panels.div_ceil(TASKS.div_ceil(row_blocks).min(panels))
+            // Each task packs its rows anew: few groups.
+            panels.div_ceil(TASKS.div_ceil(row_blocks))
         };
         let groups = panels.div_ceil(group);
-        for_each(on_all_threads, row_blocks * groups, &|task| {
-            let rows = equal(0..*rows, height).nth(task / groups).unwrap_or(0..0);
+        let row_blocks: SmallVec<[Range<usize>; 64]> = equal(0..self.rows, height).collect();
+        for_each(on_all_threads, row_blocks.len() * groups, &|task| {
             let first = task % groups * group;
-            self.task(a, out, rows, first..(first + group).min(panels));
+            self.task(a, out, &row_blocks[task / groups], first..(first + group).min(panels));
         });
     }
 
     /// Some rows by some panels, over the whole depth of the block.
-    fn task(&self, a: &Left<'_, T>, out: &Output<'_, T>, rows: Range<usize>, panels: Range<usize>) {
+    fn task(&self, a: &Left<'_, T>, out: &Output<'_, T>, rows: &Range<usize>, panels: Range<usize>) {
         let step = even(self.depth.len(), DEPTH.max(a.unit()), a.unit());
         let most = rows.len().min(MOST_ROWS);
         let table_len = match a.rows.map(Rows::segments) {
@@ -469,6 +504,7 @@ impl<T: Real> Block<'_, T> {
         };
         let mut table: SmallVec<[*const T; 128]> = smallvec![std::ptr::null(); table_len];
         let mut packed = a.rows.is_none().then(|| Scratch::<T>::new(rows.len() * step));
+        let cached = (CACHED / size_of::<T>() / (self.width * step)).max(1);
         for part in blocks(self.depth.clone(), step) {
             let source = match (a.rows, packed.as_mut()) {
                 (Some(rows), _) => Source::InPlace(rows),
@@ -479,86 +515,110 @@ impl<T: Real> Block<'_, T> {
                 }
                 (None, None) => return,
             };
-            for panel in panels.clone() {
-                let first = self.columns.start + panel * self.kernel.columns();
-                let span = first..(first + self.kernel.columns()).min(self.columns.end);
-                self.panel(&source, out, &rows, &part, (panel, span), &mut table);
+            for group in blocks(panels.clone(), cached) {
+                self.pass(&source, out, rows, &part, &group, &mut table);
             }
         }
     }
 
-    /// Some rows by one panel, over one pass of depth.
-    fn panel(
+    /// Some rows by some panels, over one pass of depth.
+    fn pass(
         &self,
         source: &Source<'_, T>,
         out: &Output<'_, T>,
         rows: &Range<usize>,
         part: &Range<usize>,
-        (panel, columns): (usize, Range<usize>),
+        panels: &Range<usize>,
         table: &mut [*const T],
     ) {
         let kernel = self.kernel;
         let is_last = self.is_last && part.end == self.depth.end;
-        let (right, right_step) = match self.right {
-            Right::InPlace(all) => {
-                (all.first.wrapping_offset(part.start as isize * all.step).wrapping_add(columns.start), all.step)
-            }
-            Right::Packed(packed) => {
-                let width = panel_width(kernel, columns.len());
-                let from = panel * kernel.columns() * self.depth.len() + (part.start - self.depth.start) * width;
-                let piece = &packed[from..from + part.len() * width];
-                (piece.as_ptr(), width as isize)
-            }
-        };
-        let most = kernel.rows_of(columns.len());
         let mut job = Job {
             left: table.as_ptr(),
             segments: 1,
             depth: part.len(),
             left_step: 0,
-            right,
-            right_step,
+            right: std::ptr::null(),
+            right_step: 0,
             out: std::ptr::null(),
-            columns: columns.len(),
+            columns: 0,
             accumulate: out.accumulate || !self.is_first || part.start > self.depth.start,
-            bias: out.bias.filter(|_| is_last).map_or(std::ptr::null(), |bias| bias[columns.clone()].as_ptr()),
+            bias: std::ptr::null(),
             relu: out.relu && is_last,
         };
-        for tile in equal(rows.clone(), most) {
-            let count = tile.len();
-            match source {
-                Source::InPlace(source) => {
-                    let segments = source.segments();
-                    job.left_step = segments.step;
-                    if segments.count > 1 {
-                        let span = part.start / segments.depth..part.end / segments.depth;
-                        (job.segments, job.depth) = (span.len(), segments.depth);
-                        source.place(tile.clone(), span, table);
-                    } else {
-                        source.place(tile.clone(), 0..1, table);
-                        for pointer in &mut table[..count] {
-                            *pointer = pointer.wrapping_offset(part.start as isize * segments.step);
-                        }
-                    }
+        for tile in equal(rows.clone(), kernel.rows_of(self.width)) {
+            (job.segments, job.depth, job.left_step) = source.place(&tile, rows, part, table);
+            job.left = table.as_ptr();
+            for panel in panels.clone() {
+                let first = self.columns.start + panel * self.width;
+                let columns = first..(first + self.width).min(self.columns.end);
+                (job.right, job.right_step) = self.right(panel, &columns, part);
+                job.columns = columns.len();
+                if let Some(bias) = out.bias.filter(|_| is_last) {
+                    job.bias = bias[columns.clone()].as_ptr();
                 }
-                Source::Packed(packed) => {
-                    job.left_step = rows.len() as isize;
-                    for (row, pointer) in tile.clone().zip(table.iter_mut()) {
-                        *pointer = packed.as_ptr().wrapping_add(row - rows.start);
+                let pointers = out.place(&tile, &columns);
+                job.out = pointers.as_ptr();
+                // SAFETY: `Rows` and `Columns` vouch for the operands, packed ones were just cut to size, and
+                // `place` checked the rows of the result, whose tiles belong to one task each.
+                unsafe { kernel.run(tile.len(), &job) };
+                if is_last && let Some(finish) = out.finish {
+                    for row in tile.clone() {
+                        // SAFETY: the tile belongs to this task.
+                        finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
                     }
                 }
             }
-            job.left = table.as_ptr();
-            let pointers = out.place(tile.clone(), &columns);
-            job.out = pointers.as_ptr();
-            // SAFETY: `Rows` and `Columns` vouch for the operands, packed ones were just cut to size, and
-            // `place` checked the rows of the result, whose tiles belong to one task each.
-            unsafe { kernel.run(count, &job) };
-            if is_last && let Some(finish) = out.finish {
-                for row in tile {
-                    // SAFETY: the tile belongs to this task.
-                    finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
+        }
+    }
+
+    /// Where a panel starts at a depth, and its step.
+    #[inline]
+    fn right(&self, panel: usize, columns: &Range<usize>, part: &Range<usize>) -> (*const T, isize) {
+        match self.right {
+            Right::InPlace(all) => {
+                let first = all.first.wrapping_offset(part.start as isize * all.step);
+                (first.wrapping_add(columns.start), all.step)
+            }
+            Right::Packed(packed) => {
+                let width = packed_width(self.kernel, columns.len());
+                let from = panel * self.width * self.depth.len() + (part.start - self.depth.start) * width;
+                (packed[from..from + part.len() * width].as_ptr(), width as isize)
+            }
+        }
+    }
+}
+
+impl<T: Real> Source<'_, T> {
+    /// Writes where the rows of a tile start; gives segments, their depth and the step of their elements.
+    #[inline]
+    fn place(
+        &self,
+        tile: &Range<usize>,
+        rows: &Range<usize>,
+        part: &Range<usize>,
+        table: &mut [*const T],
+    ) -> (usize, usize, isize) {
+        match self {
+            Source::InPlace(source) => {
+                let segments = source.segments();
+                if segments.count > 1 {
+                    let span = part.start / segments.depth..part.end / segments.depth;
+                    let count = span.len();
+                    source.place(tile.clone(), span, table);
+                    return (count, segments.depth, segments.step);
                 }
+                source.place(tile.clone(), 0..1, table);
+                for pointer in &mut table[..tile.len()] {
+                    *pointer = pointer.wrapping_offset(part.start as isize * segments.step);
+                }
+                (1, part.len(), segments.step)
+            }
+            Source::Packed(packed) => {
+                for (row, pointer) in tile.clone().zip(table.iter_mut()) {
+                    *pointer = packed.as_ptr().wrapping_add(row - rows.start);
+                }
+                (1, part.len(), rows.len() as isize)
             }
         }
     }
