@@ -53,7 +53,7 @@ impl<'a, S: Element> PatchRows<'a, S> {
 // inside the image only.
 unsafe impl<T: Real, S: Widen<T>> Rows<T> for PatchRows<'_, S> {
     fn segments(&self) -> Segments {
-        Segments { count: self.taps.len(), depth: self.channels * self.merged, step: 1, is_aliased: false }
+        Segments { count: self.taps.len(), depth: self.channels * self.merged, step: 1 }
     }
 
     fn place(&self, rows: Range<usize>, segments: Range<usize>, out: &mut [*const T]) {
@@ -215,8 +215,7 @@ pub(crate) struct PatchColumns<'a, S> {
 unsafe impl<T: Real, S: Widen<T>> Rows<T> for PatchColumns<'_, S> {
     fn segments(&self) -> Segments {
         let [a, b, c] = self.grid.positions;
-        let step = (self.grid.steps[2] * self.cell) as isize;
-        Segments { count: self.grid.batch * a * b, depth: c, step, is_aliased: false }
+        Segments { count: self.grid.batch * a * b, depth: c, step: (self.grid.steps[2] * self.cell) as isize }
     }
 
     fn place(&self, rows: Range<usize>, segments: Range<usize>, out: &mut [*const T]) {

@@ -9,19 +9,15 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{
     kernel::{Job, Kernel, MOST_ROWS, Real},
-    pack::{Columns, Panels, Rows, Segments},
+    pack::{Columns, Panels, Rows},
     scratch::Scratch,
 };
 use crate::parallel::{self, DisjointMut};
 
-/// Depth of one pass.
-const DEPTH: usize = 512;
-/// Rows of a task where all of `b` stays in the second-level cache, and of a packed piece of `a`.
+/// Depth of one pass: a panel of `b` this deep stays in the second-level cache.
+const DEPTH: usize = 1024;
+/// Rows of a task: a block of `a` this high and deep stays there too.
 pub(super) const ROWS: usize = 96;
-/// Bytes of `a` a task reads again and again where `b` does not stay there: fewer tasks read more of `b` each.
-const LEFT_CACHED: usize = 1 << 20;
-/// Elements of `a` packed at a time.
-const LEFT_PACKED: usize = 4 << 20;
 /// Elements of `b` packed at a time.
 const PACKED: usize = 4 << 20;
 /// Columns of `b` packed at a time.
@@ -31,10 +27,10 @@ const PACKING_ROWS: usize = 192;
 /// The same where rows of `b` lie so that they fall on the same places of a cache.
 const PACKING_ROWS_ALIASED: usize = 48;
 /// Bytes between rows that do.
-pub(super) const ALIASED: usize = 2048;
+const ALIASED: usize = 2048;
 /// Bytes of `b` that stay in the second-level cache however they lie.
 const CACHED: usize = 512 << 10;
-/// Bytes between steps of the depth of `a` from which its rows are packed, as they are where they are aliased.
+/// Bytes between steps of the depth of `a` from which its rows are packed.
 const FAR: usize = 1024;
 /// Columns from which that pays.
 const FAR_COLUMNS: usize = 96;
@@ -296,6 +292,12 @@ fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>>
     range.step_by(len.max(1)).map(move |start| start..(start + len).min(end))
 }
 
+/// `range` in as few pieces of at most `most` as there must be, as equal as they can be.
+fn equal(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let (len, count) = (range.len(), range.len().div_ceil(most));
+    (0..count).map(move |i| range.start + i * len / count..range.start + (i + 1) * len / count)
+}
+
 /// The left operand: read where it lies, or packed by the tasks.
 struct Left<'a, T> {
     rows: Option<&'a dyn Rows<T>>,
@@ -307,8 +309,8 @@ impl<'a, T: Real> Left<'a, T> {
         let rows = panels.rows().filter(|rows| {
             let segments = rows.segments();
             let bytes = segments.step.unsigned_abs() * size_of::<T>();
-            let is_far = segments.count == 1 && bytes >= FAR || segments.is_aliased;
-            !(is_far && size.depth > 64 && size.columns >= FAR_COLUMNS)
+            let is_far = segments.count == 1 && bytes >= FAR && size.depth > 64;
+            !(is_far && size.columns >= FAR_COLUMNS)
         });
         Self { rows, panels }
     }
@@ -319,38 +321,11 @@ impl<'a, T: Real> Left<'a, T> {
     }
 }
 
-/// The left operand packed: pieces of [`ROWS`] rows, each step after step with the rows side by side.
-struct PackedRows<'a, T> {
-    data: &'a [T],
-    depth: usize,
-}
-
-// SAFETY: a piece has `ROWS` elements for each step of the depth, so that is what can be read from each of its rows
-// on; the rows are asserted to lie in one piece, which indexing finds inside the data.
-unsafe impl<T: Real> Rows<T> for PackedRows<'_, T> {
-    fn segments(&self) -> Segments {
-        Segments { count: 1, depth: self.depth, step: ROWS as isize, is_aliased: false }
-    }
-
-    fn place(&self, rows: Range<usize>, _: Range<usize>, out: &mut [*const T]) {
-        let (piece, first) = (rows.start / ROWS, rows.start % ROWS);
-        assert!(first + rows.len() <= ROWS, "rows of two pieces");
-        let piece = &self.data[piece * ROWS * self.depth..(piece + 1) * ROWS * self.depth];
-        for (i, to) in out.iter_mut().enumerate().take(rows.len()) {
-            *to = piece.as_ptr().wrapping_add(first + i);
-        }
-    }
-}
-
-/// Packs a left operand for [`PackedRows`].
-fn pack_left<T: Real>(a: &dyn Panels<T>, rows: usize, depth: &Range<usize>, packed: &mut [T], on_all_threads: bool) {
-    let pieces = DisjointMut::new(packed);
-    for_each(on_all_threads, rows.div_ceil(ROWS), &|piece| {
-        let len = ROWS * depth.len();
-        // SAFETY: every piece has its own range.
-        let to = unsafe { pieces.range(piece * len..(piece + 1) * len) };
-        a.pack(piece * ROWS..((piece + 1) * ROWS).min(rows), depth.clone(), ROWS, to);
-    });
+/// Rows of the left operand for one task and one pass of depth: where they lie, or step after step, the rows of
+/// the task side by side in each.
+enum Source<'a, T> {
+    InPlace(&'a dyn Rows<T>),
+    Packed(&'a [T]),
 }
 
 /// The right operand: where it lies, or panel after panel, each with its steps of depth one after the other.
@@ -419,16 +394,6 @@ impl<T: Real> Packed<T> {
             return;
         }
         let kernel = T::kernel();
-        let on_all_threads = on_all_threads && rows * self.columns * self.depth >= PARALLEL;
-        let mut packed = None;
-        let left = match a.rows() {
-            Some(rows) => rows,
-            None => {
-                let packed = packed.insert(Scratch::<T>::new(rows.next_multiple_of(ROWS) * self.depth));
-                pack_left(a, rows, &(0..self.depth), packed, on_all_threads);
-                &PackedRows { data: packed, depth: self.depth } as &dyn Rows<T>
-            }
-        };
         let block = Block {
             kernel: &kernel,
             width: panel_width(&kernel, self.columns),
@@ -439,7 +404,7 @@ impl<T: Real> Packed<T> {
             is_first: true,
             is_last: true,
         };
-        block.multiply(left, 0..self.depth, out, on_all_threads);
+        block.multiply(&Left::new(a, size), out, on_all_threads && rows * self.columns * self.depth >= PARALLEL);
     }
 }
 
@@ -461,49 +426,34 @@ fn blocked<T: Real>(
     on_all_threads: bool,
 ) {
     let width = panel_width(kernel, size.columns);
-    let in_place = b.columns().filter(|columns| is_read_in_place(kernel, size, depth.len(), columns));
+    if let Some(columns) = b.columns()
+        && is_read_in_place(kernel, size, depth.len(), &columns)
+    {
+        let right = Right::InPlace(columns);
+        let columns = 0..size.columns;
+        let block = Block { kernel, width, rows: size.rows, columns, depth, right, is_first: true, is_last: true };
+        block.multiply(a, out, on_all_threads);
+        return;
+    }
     let unit = a.unit();
-    // As many columns and steps of depth at a time as there is room for in what is packed.
-    let (mut most_columns, mut most_depth) = (size.columns, depth.len());
-    if in_place.is_none() {
-        most_columns = even(size.columns, COLUMNS, width).min(size.columns);
-        most_depth = even(depth.len(), (PACKED / most_columns).max(unit), unit).min(depth.len());
-    }
-    if a.rows.is_none() {
-        most_depth = even(depth.len(), (LEFT_PACKED / size.rows).clamp(DEPTH, most_depth.max(DEPTH)), unit);
-        most_depth = most_depth.min(depth.len());
-    }
-    let right_len = if in_place.is_none() { packed_width(kernel, most_columns) * most_depth } else { 0 };
-    let left_len = if a.rows.is_none() { size.rows.next_multiple_of(ROWS) * most_depth } else { 0 };
-    let (mut right_packed, mut left_packed) = (Scratch::<T>::new(right_len), Scratch::<T>::new(left_len));
-    for part in blocks(depth.clone(), most_depth) {
-        if a.rows.is_none() {
-            pack_left(a.panels, size.rows, &part, &mut left_packed, on_all_threads);
-        }
-        let packed_rows = PackedRows { data: &left_packed, depth: part.len() };
-        let (left, left_depth) = match a.rows {
-            Some(rows) => (rows, part.clone()),
-            None => (&packed_rows as &dyn Rows<T>, 0..part.len()),
-        };
-        for columns in blocks(0..size.columns, most_columns) {
-            let right = match in_place {
-                Some(columns) => Right::InPlace(columns),
-                None => {
-                    pack_right(kernel, width, b, &columns, &part, &mut right_packed, on_all_threads);
-                    Right::Packed(&right_packed)
-                }
-            };
+    let most_columns = even(size.columns, COLUMNS, width);
+    // As many steps of depth at a time as the packed `b` has room for.
+    let most_depth = even(depth.len(), (PACKED / most_columns).max(unit), unit).min(depth.len());
+    let mut packed = Scratch::<T>::new(packed_width(kernel, most_columns) * most_depth);
+    for columns in blocks(0..size.columns, most_columns) {
+        for part in blocks(depth.clone(), most_depth) {
+            pack_right(kernel, width, b, &columns, &part, &mut packed, on_all_threads);
             let block = Block {
                 kernel,
                 width,
                 rows: size.rows,
-                columns,
-                right,
+                columns: columns.clone(),
+                right: Right::Packed(&packed),
                 is_first: part.start == depth.start,
                 is_last: part.end == depth.end,
-                depth: part.clone(),
+                depth: part,
             };
-            block.multiply(left, left_depth.clone(), out, on_all_threads);
+            block.multiply(a, out, on_all_threads);
         }
     }
 }
@@ -523,87 +473,68 @@ struct Block<'a, T> {
 }
 
 impl<T: Real> Block<'_, T> {
-    /// `depth` says which part of `a` the block's depth is.
-    fn multiply(&self, a: &dyn Rows<T>, depth: Range<usize>, out: &Output<'_, T>, on_all_threads: bool) {
-        let segments = a.segments();
-        let unit = if segments.count > 1 { segments.depth } else { 1 };
-        let step = even(depth.len(), DEPTH.max(unit), unit);
-        let panels = self.columns.len().div_ceil(self.width);
-        // Where all panels stay in the cache, rows come first: each tile meets all panels in turn. Else panels do:
-        // each meets all tiles of a high block.
-        let is_wide = self.columns.len() * step * size_of::<T>() > CACHED;
-        let height = if is_wide {
-            even(self.rows, (LEFT_CACHED / size_of::<T>() / step).max(ROWS), ROWS)
-        } else {
-            even(self.rows, ROWS, self.kernel.rows)
-        };
+    fn multiply(&self, a: &Left<'_, T>, out: &Output<'_, T>, on_all_threads: bool) {
+        let height = even(self.rows, ROWS, 1);
         let row_blocks = self.rows.div_ceil(height);
-        let least = TASK.div_ceil(height.min(self.rows) * self.width * depth.len());
-        let group = panels.div_ceil(TASKS.div_ceil(row_blocks)).max(least).min(panels);
-        let plan = Plan { first_depth: depth.start, step, is_wide };
-        for_each(on_all_threads, row_blocks * panels.div_ceil(group), &|task| {
-            let (block, first) = (task % row_blocks, task / row_blocks * group);
-            let rows = block * height..((block + 1) * height).min(self.rows);
-            self.task(&plan, a, out, &rows, &(first..(first + group).min(panels)));
+        let panels = self.columns.len().div_ceil(self.width);
+        let per_panel = height * self.width * self.depth.len();
+        // The panels of a task are read again by each of its tiles: they should stay in the cache.
+        let cached = (CACHED / size_of::<T>() / (self.width * self.depth.len().min(DEPTH))).max(1);
+        let group = if a.rows.is_some() {
+            (TASK / per_panel.max(1)).max(1).max(cached.min(panels.div_ceil(TASKS.div_ceil(row_blocks))))
+        } else {
+            // Each task packs its rows anew: few groups.
+            panels.div_ceil(TASKS.div_ceil(row_blocks))
+        };
+        let groups = panels.div_ceil(group);
+        let row_blocks: SmallVec<[Range<usize>; 64]> = equal(0..self.rows, height).collect();
+        for_each(on_all_threads, row_blocks.len() * groups, &|task| {
+            let first = task % groups * group;
+            self.task(a, out, &row_blocks[task / groups], first..(first + group).min(panels));
         });
     }
 
     /// Some rows by some panels, over the whole depth of the block.
-    fn task(&self, plan: &Plan, a: &dyn Rows<T>, out: &Output<'_, T>, rows: &Range<usize>, panels: &Range<usize>) {
-        let segments = a.segments();
-        let segments_per_step = if segments.count > 1 { plan.step.div_ceil(segments.depth) } else { 1 };
-        let most = rows.len().min(self.kernel.rows);
-        let mut table: SmallVec<[*const T; 128]> = smallvec![std::ptr::null(); most * segments_per_step];
-        let tiles = || blocks(rows.clone(), self.kernel.rows);
-        for part in blocks(self.depth.clone(), plan.step) {
-            let mut pass = Pass::new(self, plan, out, &part);
-            if plan.is_wide {
-                for panel in panels.clone() {
-                    for tile in tiles() {
-                        pass.place(a, &segments, &tile, &mut table);
-                        pass.multiply(out, &tile, panel);
-                    }
+    fn task(&self, a: &Left<'_, T>, out: &Output<'_, T>, rows: &Range<usize>, panels: Range<usize>) {
+        let step = even(self.depth.len(), DEPTH.max(a.unit()), a.unit());
+        let most = rows.len().min(MOST_ROWS);
+        let table_len = match a.rows.map(Rows::segments) {
+            Some(segments) if segments.count > 1 => most * step.div_ceil(segments.depth),
+            _ => most,
+        };
+        let mut table: SmallVec<[*const T; 128]> = smallvec![std::ptr::null(); table_len];
+        let mut packed = a.rows.is_none().then(|| Scratch::<T>::new(rows.len() * step));
+        let cached = (CACHED / size_of::<T>() / (self.width * step)).max(1);
+        for part in blocks(self.depth.clone(), step) {
+            let source = match (a.rows, packed.as_mut()) {
+                (Some(rows), _) => Source::InPlace(rows),
+                (None, Some(packed)) => {
+                    let packed = &mut packed[..rows.len() * part.len()];
+                    a.panels.pack(rows.clone(), part.clone(), rows.len(), packed);
+                    Source::Packed(packed)
                 }
-            } else {
-                for tile in tiles() {
-                    pass.place(a, &segments, &tile, &mut table);
-                    for panel in panels.clone() {
-                        pass.multiply(out, &tile, panel);
-                    }
-                }
+                (None, None) => return,
+            };
+            for group in blocks(panels.clone(), cached) {
+                self.pass(&source, out, rows, &part, &group, &mut table);
             }
         }
     }
-}
 
-/// How the tasks of a block go about it.
-struct Plan {
-    /// Where the left operand's depth starts.
-    first_depth: usize,
-    /// Depth of one pass.
-    step: usize,
-    /// Whether panels come before rows.
-    is_wide: bool,
-}
-
-/// One pass over some depth.
-struct Pass<'a, T> {
-    block: &'a Block<'a, T>,
-    job: Job<T>,
-    /// The depth of the pass, in the left operand.
-    left: Range<usize>,
-    /// The depth of the pass, in the product.
-    part: Range<usize>,
-    is_last: bool,
-}
-
-impl<'a, T: Real> Pass<'a, T> {
-    fn new(block: &'a Block<'a, T>, plan: &Plan, out: &Output<'_, T>, part: &Range<usize>) -> Self {
-        let is_last = block.is_last && part.end == block.depth.end;
-        let start = part.start - block.depth.start;
-        let left = plan.first_depth + start..plan.first_depth + start + part.len();
-        let job = Job {
-            left: std::ptr::null(),
+    /// Some rows by some panels, over one pass of depth.
+    fn pass(
+        &self,
+        source: &Source<'_, T>,
+        out: &Output<'_, T>,
+        rows: &Range<usize>,
+        part: &Range<usize>,
+        panels: &Range<usize>,
+        table: &mut [*const T],
+    ) {
+        let kernel = self.kernel;
+        let is_last = self.is_last && part.end == self.depth.end;
+        let mut job = Job {
+            left: table.as_ptr(),
             segments: 1,
             depth: part.len(),
             left_step: 0,
@@ -611,63 +542,83 @@ impl<'a, T: Real> Pass<'a, T> {
             right_step: 0,
             out: std::ptr::null(),
             columns: 0,
-            accumulate: out.accumulate || !block.is_first || start > 0,
+            accumulate: out.accumulate || !self.is_first || part.start > self.depth.start,
             bias: std::ptr::null(),
             relu: out.relu && is_last,
         };
-        Self { block, job, left, part: part.clone(), is_last }
-    }
-
-    /// Writes where the rows of a tile start.
-    #[inline]
-    fn place(&mut self, a: &dyn Rows<T>, segments: &Segments, tile: &Range<usize>, table: &mut [*const T]) {
-        if segments.count > 1 {
-            let span = self.left.start / segments.depth..self.left.end / segments.depth;
-            (self.job.segments, self.job.depth) = (span.len(), segments.depth);
-            a.place(tile.clone(), span, table);
-        } else {
-            a.place(tile.clone(), 0..1, table);
-            for pointer in &mut table[..tile.len()] {
-                *pointer = pointer.wrapping_offset(self.left.start as isize * segments.step);
+        for tile in equal(rows.clone(), kernel.rows_of(self.width)) {
+            (job.segments, job.depth, job.left_step) = source.place(&tile, rows, part, table);
+            job.left = table.as_ptr();
+            for panel in panels.clone() {
+                let first = self.columns.start + panel * self.width;
+                let columns = first..(first + self.width).min(self.columns.end);
+                (job.right, job.right_step) = self.right(panel, &columns, part);
+                job.columns = columns.len();
+                if let Some(bias) = out.bias.filter(|_| is_last) {
+                    job.bias = bias[columns.clone()].as_ptr();
+                }
+                let pointers = out.place(&tile, &columns);
+                job.out = pointers.as_ptr();
+                // SAFETY: `Rows` and `Columns` vouch for the operands, packed ones were just cut to size, and
+                // `place` checked the rows of the result, whose tiles belong to one task each.
+                unsafe { kernel.run(tile.len(), &job) };
+                if is_last && let Some(finish) = out.finish {
+                    for row in tile.clone() {
+                        // SAFETY: the tile belongs to this task.
+                        finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
+                    }
+                }
             }
         }
-        self.job.left_step = segments.step;
-        self.job.left = table.as_ptr();
     }
 
-    /// The placed tile of rows by one panel.
+    /// Where a panel starts at a depth, and its step.
     #[inline]
-    fn multiply(&mut self, out: &Output<'_, T>, tile: &Range<usize>, panel: usize) {
-        let Block { kernel, width, .. } = *self.block;
-        let first = self.block.columns.start + panel * width;
-        let columns = first..(first + width).min(self.block.columns.end);
-        let job = &mut self.job;
-        match self.block.right {
+    fn right(&self, panel: usize, columns: &Range<usize>, part: &Range<usize>) -> (*const T, isize) {
+        match self.right {
             Right::InPlace(all) => {
-                let start = all.first.wrapping_offset(self.part.start as isize * all.step);
-                (job.right, job.right_step) = (start.wrapping_add(columns.start), all.step);
+                let first = all.first.wrapping_offset(part.start as isize * all.step);
+                (first.wrapping_add(columns.start), all.step)
             }
             Right::Packed(packed) => {
-                let packed_width = packed_width(kernel, columns.len());
-                let depth = &self.block.depth;
-                let from = panel * width * depth.len() + (self.part.start - depth.start) * packed_width;
-                let piece = &packed[from..from + self.part.len() * packed_width];
-                (job.right, job.right_step) = (piece.as_ptr(), packed_width as isize);
+                let width = packed_width(self.kernel, columns.len());
+                let from = panel * self.width * self.depth.len() + (part.start - self.depth.start) * width;
+                (packed[from..from + part.len() * width].as_ptr(), width as isize)
             }
         }
-        job.columns = columns.len();
-        if let Some(bias) = out.bias.filter(|_| self.is_last) {
-            job.bias = bias[columns.clone()].as_ptr();
-        }
-        let pointers = out.place(tile, &columns);
-        job.out = pointers.as_ptr();
-        // SAFETY: `Rows` and `Columns` vouch for the operands, packed ones were just cut to size, and `place`
-        // checked the rows of the result, whose tiles belong to one task each.
-        unsafe { kernel.run(tile.len(), job) };
-        if let Some(finish) = out.finish.filter(|_| self.is_last) {
-            for row in tile.clone() {
-                // SAFETY: the tile belongs to this task.
-                finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
+    }
+}
+
+impl<T: Real> Source<'_, T> {
+    /// Writes where the rows of a tile start; gives segments, their depth and the step of their elements.
+    #[inline]
+    fn place(
+        &self,
+        tile: &Range<usize>,
+        rows: &Range<usize>,
+        part: &Range<usize>,
+        table: &mut [*const T],
+    ) -> (usize, usize, isize) {
+        match self {
+            Source::InPlace(source) => {
+                let segments = source.segments();
+                if segments.count > 1 {
+                    let span = part.start / segments.depth..part.end / segments.depth;
+                    let count = span.len();
+                    source.place(tile.clone(), span, table);
+                    return (count, segments.depth, segments.step);
+                }
+                source.place(tile.clone(), 0..1, table);
+                for pointer in &mut table[..tile.len()] {
+                    *pointer = pointer.wrapping_offset(part.start as isize * segments.step);
+                }
+                (1, part.len(), segments.step)
+            }
+            Source::Packed(packed) => {
+                for (row, pointer) in tile.clone().zip(table.iter_mut()) {
+                    *pointer = packed.as_ptr().wrapping_add(row - rows.start);
+                }
+                (1, part.len(), rows.len() as isize)
             }
         }
     }

@@ -34,7 +34,10 @@ trait Vector: Copy {
 /// The most rows any tile has.
 pub(crate) const MOST_ROWS: usize = 12;
 /// The most columns any tile has.
-pub(crate) const MOST_COLUMNS: usize = 32;
+pub(crate) const MOST_COLUMNS: usize = 64;
+
+/// Depth up to which the place of the result is fetched before the sums: after more, it would be gone again.
+const PREFETCHED: usize = 640;
 
 /// One call of a tile.
 #[derive(Clone, Copy, Debug)]
@@ -63,28 +66,34 @@ pub(crate) struct Job<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel<T> {
     pub(crate) lanes: usize,
-    /// The most rows of a tile.
-    pub(crate) rows: usize,
+    /// The most rows of a tile of 1, 2, ... vectors of columns; zero where there is none.
+    pub(crate) rows: [usize; 4],
     run: unsafe fn(usize, usize, &Job<T>),
 }
 
 impl<T> Kernel<T> {
-    /// Columns of the widest tile, two vectors: the width of a panel of the right operand.
+    /// Columns of the widest tile: the width of a panel of the right operand.
     #[inline]
     pub(crate) fn columns(&self) -> usize {
-        2 * self.lanes
+        self.lanes * self.rows.iter().filter(|&&rows| rows > 0).count()
+    }
+
+    /// The most rows of a tile of so many columns.
+    #[inline]
+    pub(crate) fn rows_of(&self, columns: usize) -> usize {
+        self.rows[columns.div_ceil(self.lanes).clamp(1, 4) - 1]
     }
 
     /// Computes a tile of `rows` rows.
     ///
     /// # Safety
-    /// `rows` is 1 to `self.rows`, `columns` 1 to `self.columns()`. The left table has `segments * rows` pointers, each readable
+    /// `rows` is 1 to `rows_of(columns)`. The left table has `segments * rows` pointers, each readable
     /// for `depth` elements at `left_step`; the right operand has `segments * depth` rows at
     /// `right_step`, readable for `columns` elements; the result has `rows` pointers, each writable (and
     /// readable when accumulating) for `columns` elements; a bias has `columns` elements.
     #[inline]
     pub(crate) unsafe fn run(&self, rows: usize, job: &Job<T>) {
-        debug_assert!(job.columns > 0 && job.columns <= self.columns() && rows <= self.rows);
+        debug_assert!(job.columns > 0 && job.columns <= self.columns() && rows <= self.rows_of(job.columns));
         // SAFETY: passed on; `Real::kernel` only gives kernels whose instruction set is there.
         unsafe { (self.run)(rows, job.columns.div_ceil(self.lanes), job) }
     }
@@ -120,9 +129,11 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const UNROLL:
         let last = VECTORS - 1;
         let mask = V::mask(job.columns - last * V::LANES);
         let mut sums = [[V::zero(); VECTORS]; ROWS];
-        for i in 0..ROWS {
-            for j in 0..VECTORS {
-                V::prefetch((*job.out.add(i)).wrapping_add(j * V::LANES));
+        if job.segments * job.depth <= PREFETCHED {
+            for i in 0..ROWS {
+                for j in 0..VECTORS {
+                    V::prefetch((*job.out.add(i)).wrapping_add(j * V::LANES));
+                }
             }
         }
         let mut right = job.right;
@@ -305,8 +316,8 @@ macro_rules! portable {
 }
 portable!(f32, 4);
 portable!(f64, 2);
-kernel!(portable_f32, PORTABLE_F32, Portable<f32, 4>, f32, plain, 4; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
-kernel!(portable_f64, PORTABLE_F64, Portable<f64, 2>, f64, plain, 4; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
+kernel!(portable_f32, PORTABLE_F32, Portable<f32, 4>, f32, plain, [4, 4, 0, 0]; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
+kernel!(portable_f64, PORTABLE_F64, Portable<f64, 2>, f64, plain, [4, 4, 0, 0]; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
 
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -10,7 +10,7 @@ use corten_core::{
 };
 
 use super::{
-    gemm::{ALIASED, ROWS},
+    gemm::ROWS,
     kernel::{MOST_COLUMNS, Real},
 };
 
@@ -38,8 +38,6 @@ pub(crate) struct Segments {
     pub(crate) count: usize,
     pub(crate) depth: usize,
     pub(crate) step: isize,
-    /// Whether rows lie so that they fall on the same places of a cache.
-    pub(crate) is_aliased: bool,
 }
 
 /// See [`Segments`].
@@ -255,8 +253,7 @@ impl<'a, S: Copy> Matrix<'a, S> {
 // matrix, and `rows` only gives matrices whose elements are `T`.
 unsafe impl<T: Real, S: Widen<T>> Rows<T> for Matrix<'_, S> {
     fn segments(&self) -> Segments {
-        let is_aliased = (self.item_stride.unsigned_abs() * size_of::<T>()).is_multiple_of(ALIASED);
-        Segments { count: 1, depth: self.depth, step: self.depth_stride, is_aliased }
+        Segments { count: 1, depth: self.depth, step: self.depth_stride }
     }
 
     #[inline]

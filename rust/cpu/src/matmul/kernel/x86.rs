@@ -1,15 +1,14 @@
 //! Tiles of AVX2 and AVX-512 registers.
 
 use std::arch::x86_64::{
-    _MM_HINT_ET0, _mm_prefetch,
-    __m256, __m256d, __m256i, __m512, __m512d, __mmask8, __mmask16, _mm256_add_pd, _mm256_add_ps, _mm256_cmpgt_epi32,
-    _mm256_cmpgt_epi64, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_maskload_pd,
-    _mm256_maskload_ps, _mm256_maskstore_pd, _mm256_maskstore_ps, _mm256_max_pd, _mm256_max_ps, _mm256_set1_epi32,
-    _mm256_set1_epi64x, _mm256_set1_pd, _mm256_set1_ps, _mm256_setr_epi32, _mm256_setr_epi64x, _mm256_setzero_pd,
-    _mm256_setzero_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd,
-    _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_storeu_pd, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_max_pd, _mm512_max_ps, _mm512_set1_pd, _mm512_set1_ps,
-    _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    __m256, __m256d, __m256i, __m512, __m512d, __mmask8, __mmask16, _MM_HINT_ET0, _mm_prefetch, _mm256_add_pd,
+    _mm256_add_ps, _mm256_cmpgt_epi32, _mm256_cmpgt_epi64, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd,
+    _mm256_loadu_ps, _mm256_maskload_pd, _mm256_maskload_ps, _mm256_maskstore_pd, _mm256_maskstore_ps, _mm256_max_pd,
+    _mm256_max_ps, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_pd, _mm256_set1_ps, _mm256_setr_epi32,
+    _mm256_setr_epi64x, _mm256_setzero_pd, _mm256_setzero_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd,
+    _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_storeu_pd,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_max_pd, _mm512_max_ps, _mm512_set1_pd,
+    _mm512_set1_ps, _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_pd, _mm512_storeu_ps,
 };
 
 use super::{Job, Kernel, Vector, tile};
@@ -149,16 +148,20 @@ vector!(
     _mm512_max_pd,
     _mm512_fmadd_pd
 );
-kernel!(avx2_f32, AVX2_F32, __m256, f32, plain, 6, "avx2,fma"; 1 x 1: [1 2 3 4 5 6] 2 x 1: [1 2 3 4 5 6]);
-kernel!(avx2_f64, AVX2_F64, __m256d, f64, plain, 6, "avx2,fma"; 1 x 1: [1 2 3 4 5 6] 2 x 1: [1 2 3 4 5 6]);
+kernel!(avx2_f32, AVX2_F32, __m256, f32, plain, [6, 6, 0, 0], "avx2,fma"; 1 x 1: [1 2 3 4 5 6] 2 x 1: [1 2 3 4 5 6]);
+kernel!(avx2_f64, AVX2_F64, __m256d, f64, plain, [6, 6, 0, 0], "avx2,fma"; 1 x 1: [1 2 3 4 5 6] 2 x 1: [1 2 3 4 5 6]);
 // 24 registers of sums; pointers are loaded once for two steps where rows are many.
 kernel!(
-    avx512_f32, AVX512_F32, __m512, f32, masked, 12, "avx512f";
+    avx512_f32, AVX512_F32, __m512, f32, masked, [12, 12, 8, 6], "avx512f";
     1 x 4: [1 2 3 4 5 6 7 8 9 10 11 12]
     2 x 2: [1 2 3 4 5 6 7 8 9 10 11 12]
+    3 x 1: [1 2 3 4 5 6 7 8]
+    4 x 1: [1 2 3 4 5 6]
 );
 kernel!(
-    avx512_f64, AVX512_F64, __m512d, f64, masked, 12, "avx512f";
+    avx512_f64, AVX512_F64, __m512d, f64, masked, [12, 12, 8, 6], "avx512f";
     1 x 4: [1 2 3 4 5 6 7 8 9 10 11 12]
     2 x 2: [1 2 3 4 5 6 7 8 9 10 11 12]
+    3 x 1: [1 2 3 4 5 6 7 8]
+    4 x 1: [1 2 3 4 5 6]
 );
