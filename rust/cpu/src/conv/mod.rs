@@ -3,6 +3,7 @@
 
 mod depthwise;
 pub(crate) mod geometry;
+mod input_gradient;
 mod patches;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use corten_core::{
 
 use self::{
     geometry::Geometry,
-    patches::{PatchColumns, PatchRows, TapColumns},
+    patches::{PatchColumns, PatchRows},
 };
 use crate::{
     In,
@@ -120,7 +121,7 @@ fn compute<T: Real, S: Widen<T>>(pass: Pass, geometry: &Geometry, a: &[S], b: &[
     }
     match (pass, geometry.is_depthwise()) {
         (Pass::Forward, false) => forward(geometry, a, b, out),
-        (Pass::Input, false) => grad_input(geometry, a, b, out),
+        (Pass::Input, false) => input_gradient::run(geometry, a, b, out),
         (Pass::Weight, false) => grad_weight(geometry, a, b, out),
         (Pass::Forward, true) => depthwise::forward(geometry, a, b, out),
         (Pass::Input, true) => depthwise::grad_input(geometry, a, b, out),
@@ -172,55 +173,6 @@ fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T]) {
         } else {
             let rows = PatchRows::new(x, &grid, all_in, first_channel, g.channels_in);
             gemm(size, &rows, &weights, &out, true);
-        }
-    }
-}
-
-fn grad_input<T: Real, S: Widen<T>>(g: &Geometry, dy: &[S], w: &[S], dx: &mut [T]) {
-    let (all_in, all_out) = (g.channels_in * g.groups, g.channels_out * g.groups);
-    let phases = g.written();
-    for group in 0..g.groups {
-        let kernel = |tap: usize| {
-            Matrix::new(
-                w,
-                tap * g.channels_in * all_out + group * g.channels_out,
-                (g.channels_in, all_out as isize),
-                (g.channels_out, 1),
-            )
-        };
-        let first_channel = group * g.channels_out;
-        for phase in &phases {
-            let grid = &phase.grid;
-            let mut taps = Vec::with_capacity(grid.taps());
-            for a in &phase.taps[0] {
-                for b in &phase.taps[1] {
-                    for c in &phase.taps[2] {
-                        taps.push(kernel((a * g.kernel[1] + b) * g.kernel[2] + c));
-                    }
-                }
-            }
-            let size = Size { rows: grid.len(), columns: g.channels_in, depth: taps.len() * g.channels_out };
-            let weights = TapColumns { taps, channels: g.channels_out };
-            let start = |row: usize| {
-                let (image, at) = grid.position(row);
-                let cell = (0..3)
-                    .fold(image, |cell, axis| cell * g.input[axis] + phase.first[axis] + at[axis] * g.strides[axis]);
-                cell * all_in
-            };
-            let channels = &mut dx[group * g.channels_in..];
-            let out = if g.strides == [1; 3] {
-                Output::strided(channels, all_in)
-            } else {
-                // SAFETY: positions are distinct cells, and a row is within its cell.
-                unsafe { Output::mapped(channels, &start) }
-            };
-            if g.is_pointwise() {
-                let rows = Matrix::new(dy, first_channel, (size.rows, all_out as isize), (g.channels_out, 1));
-                gemm(size, &rows, &weights, &out, true);
-            } else {
-                let rows = PatchRows::new(dy, grid, all_out, first_channel, g.channels_out);
-                gemm(size, &rows, &weights, &out, true);
-            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use corten_core::Element;
 
 use super::geometry::Grid;
-use crate::matmul::{MOST_ROWS, Matrix, Panels, Real, Rows, Segments, WIDEST, Widen};
+use crate::matmul::{MOST_ROWS, Panels, Real, Rows, Segments, WIDEST, Widen};
 
 /// Channels below which packing goes by positions rather than by channels.
 const FEW_CHANNELS: usize = 8;
@@ -318,23 +318,6 @@ fn copy_groups_of<const LEN: usize, T: Real, S: Widen<T>>(
         let (to, from) = (&mut to[i * width..i * width + LEN], &from[i * step..i * step + LEN]);
         for k in 0..LEN {
             to[k] = from[k].widen();
-        }
-    }
-}
-
-/// Kernels of some taps, one below the other: items are input channels, depth is (tap, output channel).
-pub(crate) struct TapColumns<'a, S> {
-    pub(crate) taps: Vec<Matrix<'a, S>>,
-    pub(crate) channels: usize,
-}
-
-impl<T: Real, S: Widen<T>> Panels<T> for TapColumns<'_, S> {
-    fn pack(&self, items: Range<usize>, depth: Range<usize>, width: usize, out: &mut [T]) {
-        let mut done = 0;
-        for (tap, channels) in segments(depth, self.channels) {
-            let len = channels.len();
-            self.taps[tap].pack(items.clone(), channels, width, &mut out[done * width..(done + len) * width]);
-            done += len;
         }
     }
 }

@@ -215,7 +215,7 @@ impl<'a, T: Float> Problem<'a, T> {
         let one = |keys: Range<usize>| {
             let matrix = head(of, at, &keys, channels_are_items);
             let (columns, depth) = if channels_are_items { (width, keys.len()) } else { (keys.len(), width) };
-            Packed::new(&matrix, columns, depth)
+            Packed::new(&matrix, QUERIES, columns, depth)
         };
         blocks(0..self.keys, KEYS).map(one).collect()
     }

@@ -48,12 +48,17 @@ impl Sizes {
         self.samples * self.steps
     }
 
+    /// Samples of a group.
+    fn group(&self) -> usize {
+        if self.samples < TASKS { self.samples } else { self.samples.div_ceil(TASKS).clamp(1, SAMPLES) }
+    }
+
     /// Calls `run(samples, alone)` for groups of samples; `alone` says that there is one group, whose
     /// products may use all threads.
     fn for_groups(&self, run: impl Fn(Range<usize>, bool) + Sync) {
-        let group = self.samples.div_ceil(TASKS).clamp(1, SAMPLES);
-        let groups = if self.samples < TASKS { 1 } else { self.samples.div_ceil(group) };
-        if groups == 1 {
+        let group = self.group();
+        let groups = self.samples.div_ceil(group.max(1));
+        if groups <= 1 {
             run(0..self.samples, true);
         } else {
             parallel::for_chunks(groups, &|index| {
@@ -68,17 +73,16 @@ fn input_share<T: Float>(sizes: &Sizes, x: &[T], kernel: &[T], bias: &[T], out: 
     let size = Size { rows: sizes.rows(), columns: sizes.wide(), depth: sizes.features };
     let x = Matrix::new(x, 0, (size.rows, size.depth as isize), (size.depth, 1));
     let kernel = Matrix::new(kernel, 0, (size.columns, 1), (size.depth, size.columns as isize));
-    let add_bias = |_: usize, first: usize, row: &mut [T]| add_row(row, &bias[first..first + row.len()]);
-    gemm(size, &x, &kernel, &Output::strided(out, size.columns).finish(&add_bias), true);
+    gemm(size, &x, &kernel, &Output::strided(out, size.columns).bias(Some(bias)), true);
 }
 
 /// The recurrent kernel `(units, wide)`, packed for `h kernel` or, transposed, for `gradient kernel^T`.
 fn pack_recurrent<T: Float>(sizes: &Sizes, kernel: &[T], transposed: bool) -> Packed<T> {
-    let (units, wide) = (sizes.units, sizes.wide());
+    let (units, wide, rows) = (sizes.units, sizes.wide(), sizes.group());
     if transposed {
-        Packed::new(&Matrix::new(kernel, 0, (units, wide as isize), (wide, 1)), units, wide)
+        Packed::new(&Matrix::new(kernel, 0, (units, wide as isize), (wide, 1)), rows, units, wide)
     } else {
-        Packed::new(&Matrix::new(kernel, 0, (wide, 1), (units, wide as isize)), wide, units)
+        Packed::new(&Matrix::new(kernel, 0, (wide, 1), (units, wide as isize)), rows, wide, units)
     }
 }
 
@@ -264,10 +268,9 @@ pub(super) fn gru<T: Float>(inputs: &[In<'_>]) -> Outputs {
         let (hs, gates, terms) =
             unsafe { (all_hs.range(span(units)), all_gates.range(span(wide)), all_terms.range(span(units))) };
         let mut share = Scratch::<T>::new(samples.len() * wide);
-        let add_bias = |_: usize, first: usize, row: &mut [T]| add_row(row, &of_state[first..first + row.len()]);
         for step in 0..sizes.steps {
             let state = previous(&sizes, h0, hs, &samples, step);
-            recurrent.multiply(samples.len(), &state, &Output::strided(&mut share, wide).finish(&add_bias), alone);
+            recurrent.multiply(samples.len(), &state, &Output::strided(&mut share, wide).bias(Some(of_state)), alone);
             for (sample, share) in share.chunks_exact(wide.max(1)).enumerate() {
                 let (before, now) = hs.split_at_mut(at(&sizes, sample, step, units).start);
                 let old = if step == 0 {

@@ -53,26 +53,16 @@ pub(crate) struct Size {
     pub(crate) depth: usize,
 }
 
-/// What is done to a finished piece of a row: (row, first column, elements).
-pub(crate) type Finish<'a, T> = &'a (dyn Fn(usize, usize, &mut [T]) + Sync);
-
-/// Where rows of the result start.
-#[derive(Clone, Copy)]
-enum RowStart<'a> {
-    Stride(usize),
-    Map(&'a (dyn Fn(usize) -> usize + Sync)),
-}
-
 /// Where the result goes: rows of adjacent elements.
 #[derive(Clone, Copy)]
 pub(crate) struct Output<'a, T> {
     data: *mut T,
     len: usize,
-    start: RowStart<'a>,
+    /// Elements from one row to the next.
+    stride: usize,
     accumulate: bool,
     bias: Option<&'a [T]>,
     relu: bool,
-    finish: Option<Finish<'a, T>>,
 }
 
 // SAFETY: tasks write disjoint tiles of the exclusive borrow the pointer was made of.
@@ -83,23 +73,7 @@ unsafe impl<T: Send> Sync for Output<'_, T> {}
 impl<'a, T: Real> Output<'a, T> {
     /// Row `i` starts at `i * stride`.
     pub(crate) fn strided(data: &'a mut [T], stride: usize) -> Self {
-        Self {
-            data: data.as_mut_ptr(),
-            len: data.len(),
-            start: RowStart::Stride(stride),
-            accumulate: false,
-            bias: None,
-            relu: false,
-            finish: None,
-        }
-    }
-
-    /// Row `i` starts at `map(i)`.
-    ///
-    /// # Safety
-    /// Rows must not overlap. (That they lie inside is checked.)
-    pub(crate) unsafe fn mapped(data: &'a mut [T], map: &'a (dyn Fn(usize) -> usize + Sync)) -> Self {
-        Self { start: RowStart::Map(map), ..Self::strided(data, 0) }
+        Self { data: data.as_mut_ptr(), len: data.len(), stride, accumulate: false, bias: None, relu: false }
     }
 
     /// Whether the product is added to what is there.
@@ -117,32 +91,20 @@ impl<'a, T: Real> Output<'a, T> {
         Self { relu, ..self }
     }
 
-    /// What is done to every piece of a row at the very end.
-    pub(crate) fn finish(self, finish: Finish<'a, T>) -> Self {
-        Self { finish: Some(finish), ..self }
-    }
-
-    fn row_start(&self, row: usize) -> usize {
-        match self.start {
-            RowStart::Stride(stride) => row * stride,
-            RowStart::Map(map) => map(row),
-        }
-    }
-
     /// A piece of a row.
     ///
     /// # Safety
     /// No other piece that overlaps may be alive.
     #[allow(clippy::mut_from_ref)]
     unsafe fn piece(&self, row: usize, columns: Range<usize>) -> &mut [T] {
-        let start = self.row_start(row) + columns.start;
+        let start = row * self.stride + columns.start;
         assert!(start + columns.len() <= self.len, "a result row reaches outside its buffer");
         // SAFETY: inside, as just checked; not aliased by the contract.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(start), columns.len()) }
     }
 
     /// The end of a row that did not go through tiles.
-    fn end_row(&self, row: usize, piece: &mut [T]) {
+    fn end_row(&self, piece: &mut [T]) {
         for (to, bias) in piece.iter_mut().zip(self.bias.unwrap_or(&[])) {
             *to = *to + *bias;
         }
@@ -151,42 +113,25 @@ impl<'a, T: Real> Output<'a, T> {
                 *to = T::ZERO;
             }
         }
-        if let Some(finish) = self.finish {
-            finish(row, 0, piece);
-        }
     }
 
     /// Where rows of a tile start.
     #[inline]
     fn place(&self, rows: &Range<usize>, columns: &Range<usize>) -> [*mut T; MOST_ROWS] {
-        let mut pointers = [self.data; MOST_ROWS];
-        match self.start {
-            RowStart::Stride(stride) => {
-                assert!((rows.end - 1) * stride + columns.end <= self.len, "a result row reaches outside its buffer");
-                let first = self.data.wrapping_add(rows.start * stride + columns.start);
-                for (i, to) in pointers.iter_mut().enumerate().take(rows.len()) {
-                    *to = first.wrapping_add(i * stride);
-                }
-            }
-            RowStart::Map(map) => {
-                for (to, row) in pointers.iter_mut().zip(rows.clone()) {
-                    let start = map(row) + columns.start;
-                    assert!(start + columns.len() <= self.len, "a result row reaches outside its buffer");
-                    *to = self.data.wrapping_add(start);
-                }
-            }
+        assert!((rows.end - 1) * self.stride + columns.end <= self.len, "a result row reaches outside its buffer");
+        let first = self.data.wrapping_add(rows.start * self.stride + columns.start);
+        let mut pointers = [first; MOST_ROWS];
+        for (i, to) in pointers.iter_mut().enumerate().take(rows.len()) {
+            *to = first.wrapping_add(i * self.stride);
         }
         pointers
     }
 
     fn check(&self, size: Size) {
         assert!(self.bias.is_none_or(|bias| bias.len() == size.columns), "the bias does not fit the result");
-        if let RowStart::Stride(stride) = self.start
-            && size.rows > 0
-            && size.columns > 0
-        {
-            assert!(size.rows == 1 || stride >= size.columns, "result rows overlap");
-            assert!((size.rows - 1) * stride + size.columns <= self.len, "the result is too short");
+        if size.rows > 0 && size.columns > 0 {
+            assert!(size.rows == 1 || self.stride >= size.columns, "result rows overlap");
+            assert!((size.rows - 1) * self.stride + size.columns <= self.len, "the result is too short");
         }
     }
 }
@@ -227,7 +172,7 @@ fn without_depth<T: Real>(size: Size, out: &Output<'_, T>) {
         if !out.accumulate {
             piece.fill(T::ZERO);
         }
-        out.end_row(row, piece);
+        out.end_row(piece);
     }
 }
 
@@ -267,7 +212,7 @@ fn in_parts<T: Real>(
                 }
             }
         }
-        out.end_row(row, piece);
+        out.end_row(piece);
     });
 }
 
@@ -335,9 +280,12 @@ enum Right<'a, T> {
     Packed(&'a [T]),
 }
 
-/// How wide the panels of a product are: as few as there must be, as equal as whole vectors allow.
-fn panel_width<T>(kernel: &Kernel<T>, columns: usize) -> usize {
-    let panels = columns.div_ceil(kernel.columns()).max(1);
+/// How wide the panels of a product are: as wide as a tile of all rows allows, if there is one, and as equal as whole
+/// vectors allow.
+fn panel_width<T>(kernel: &Kernel<T>, rows: usize, columns: usize) -> usize {
+    let vectors = (1..=4).rev().find(|&vectors| rows <= kernel.rows[vectors - 1]);
+    let most = vectors.map_or(kernel.columns(), |vectors| vectors * kernel.lanes);
+    let panels = columns.div_ceil(most).max(1);
     columns.div_ceil(panels).next_multiple_of(kernel.lanes)
 }
 
@@ -369,17 +317,19 @@ fn pack_right<T: Real>(
 /// A right operand packed once for many products.
 pub(crate) struct Packed<T> {
     data: Scratch<T>,
+    width: usize,
     columns: usize,
     depth: usize,
 }
 
 impl<T: Real> Packed<T> {
-    pub(crate) fn new(b: &dyn Panels<T>, columns: usize, depth: usize) -> Self {
+    /// For products with about so many rows.
+    pub(crate) fn new(b: &dyn Panels<T>, rows: usize, columns: usize, depth: usize) -> Self {
         let kernel = T::kernel();
         let mut data = Scratch::new(packed_width(&kernel, columns) * depth);
-        let width = panel_width(&kernel, columns);
+        let width = panel_width(&kernel, rows, columns);
         pack_right(&kernel, width, b, &(0..columns), &(0..depth), &mut data, columns * depth >= PARALLEL);
-        Self { data, columns, depth }
+        Self { data, width, columns, depth }
     }
 
     /// `out = a b` (or `out += a b`) for `rows` rows.
@@ -396,7 +346,7 @@ impl<T: Real> Packed<T> {
         let kernel = T::kernel();
         let block = Block {
             kernel: &kernel,
-            width: panel_width(&kernel, self.columns),
+            width: self.width,
             rows,
             columns: 0..self.columns,
             depth: 0..self.depth,
@@ -425,7 +375,7 @@ fn blocked<T: Real>(
     out: &Output<'_, T>,
     on_all_threads: bool,
 ) {
-    let width = panel_width(kernel, size.columns);
+    let width = panel_width(kernel, size.rows, size.columns);
     if let Some(columns) = b.columns()
         && is_read_in_place(kernel, size, depth.len(), &columns)
     {
@@ -562,12 +512,6 @@ impl<T: Real> Block<'_, T> {
                 // SAFETY: `Rows` and `Columns` vouch for the operands, packed ones were just cut to size, and
                 // `place` checked the rows of the result, whose tiles belong to one task each.
                 unsafe { kernel.run(tile.len(), &job) };
-                if is_last && let Some(finish) = out.finish {
-                    for row in tile.clone() {
-                        // SAFETY: the tile belongs to this task.
-                        finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
-                    }
-                }
             }
         }
     }

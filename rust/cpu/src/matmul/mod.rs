@@ -16,7 +16,7 @@ use corten_core::{
 
 pub(crate) use self::{
     gemm::{Output, Packed, Size, gemm},
-    kernel::{MOST_ROWS, Real},
+    kernel::{Job, MOST_ROWS, Real},
     pack::{Matrix, Panels, Rows, Segments, WIDEST, Widen},
     scratch::Scratch,
 };
