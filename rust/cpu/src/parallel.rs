@@ -18,8 +18,9 @@ use std::{
 
 use crate::fork;
 
-/// How long an idle worker spins before it sleeps.
-const SPIN: Duration = Duration::from_micros(50);
+/// How long an idle worker spins before it sleeps: longer than the pauses between the ops of a training step, since
+/// waking costs some 70 us.
+const SPIN: Duration = Duration::from_micros(200);
 /// The most chunks [`chunks`] cuts, so that bookkeeping stays small next to the work.
 const MAX_CHUNKS: usize = 128;
 /// Elements of cheap elementwise work (an addition) worth one chunk: some ten microseconds.

@@ -21,7 +21,7 @@ const BLOCK: usize = 128;
 /// Items from which rows of memory are so long that they are read in order rather than in blocks.
 const WIDE: usize = 2048;
 /// Multiplications below which one thread is faster than two.
-const PARALLEL: usize = 256 << 10;
+const PARALLEL: usize = 64 << 10;
 
 vectorized! {
     /// The sum of products, in [`SUMS`] interleaved parts.
