@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::{
     In, copy,
     memory::Buffer,
-    parallel::{self, DisjointMut},
+    parallel::{self, DisjointMut, GRAIN_CHEAP},
     simd::stream::{self, STREAM_FROM, copy_past_cache},
 };
 
@@ -222,7 +222,8 @@ pub(crate) fn map<const N: usize>(
             kernel(bases.map(|base| base.0), out.as_mut_bytes().as_mut_ptr(), len);
             return Ok(out);
         }
-        let streams = len * out_size >= STREAM_FROM;
+        // Dear work hides its stores better where its own loop makes them.
+        let streams = len * out_size >= STREAM_FROM && grain >= GRAIN_CHEAP;
         let target = DisjointMut::new(out.as_mut_bytes());
         parallel::for_ranges(len, grain, |range| {
             // SAFETY: chunks do not overlap.

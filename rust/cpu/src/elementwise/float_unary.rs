@@ -272,11 +272,11 @@ macro_rules! table {
     };
 }
 
-/// The float32 loop of an op.
-pub(super) fn single(op: UnaryOp) -> Loop1 {
+/// The float32 loop of an op; for large results dear ones store past the caches.
+pub(super) fn single(op: UnaryOp, large: bool) -> Loop1 {
     macro_rules! over_registers {
         ($name:ident) => {
-            wide1::<wide::$name, Single<$name>>
+            if large { wide1::<wide::$name, Single<$name>, true> } else { wide1::<wide::$name, Single<$name>, false> }
         };
     }
     table!(op, f32, Single, Sin::single_loop, Cos::single_loop, Tan::single_loop, over_registers)

@@ -8,14 +8,7 @@ use super::{
     norm::sum_rows,
     rows::{for_rows, gradient_with_bias, singles, singles_mut, with_bias},
 };
-use crate::{
-    In,
-    dense::Dense,
-    math::wide,
-    memory::Buffer,
-    parallel::DisjointMut,
-    simd::vectorized,
-};
+use crate::{In, dense::Dense, math::wide, memory::Buffer, parallel::DisjointMut, simd::vectorized};
 
 /// The square root of 2 / pi, and the cubic coefficient of the tanh form of GELU.
 const GELU: (f64, f64) = (0.797_884_560_802_865_4, 0.044_715);

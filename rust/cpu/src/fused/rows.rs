@@ -297,8 +297,7 @@ unsafe fn log_sum_exp<L: Lanes>(x: &[f32]) -> (f32, f32) {
     unsafe {
         let top = largest::<L>(x);
         let level = L::splat(top);
-        let total =
-            sum_of!(L, x.len(), |at, n| first_only(wide::exp_below(load::<L>(x, at, n) - level), n));
+        let total = sum_of!(L, x.len(), |at, n| first_only(wide::exp_below(load::<L>(x, at, n) - level), n));
         (top, crate::math::single::log::<true>(total))
     }
 }

@@ -81,7 +81,7 @@ fn activations() {
 }
 
 /// Runs a function over registers (or its twin) on all numbers, in pieces of many lengths.
-fn over_registers<F: wide::Function>(x: &[f32]) -> Vec<f32> {
+fn over_registers<F: wide::Function, const STREAM: bool>(x: &[f32]) -> Vec<f32> {
     struct Twin;
     impl Map1 for Twin {
         type In = f32;
@@ -95,7 +95,7 @@ fn over_registers<F: wide::Function>(x: &[f32]) -> Vec<f32> {
     while at < x.len() {
         let n = piece.min(x.len() - at);
         // SAFETY: both slices have `n` elements from `at`.
-        unsafe { wide1::<F, Twin>(x[at..].as_ptr().cast(), out[at..].as_mut_ptr().cast(), n) };
+        unsafe { wide1::<F, Twin, STREAM>(x[at..].as_ptr().cast(), out[at..].as_mut_ptr().cast(), n) };
         at += n;
         piece = if piece > 40 { 4096 } else { piece + 1 };
     }
@@ -108,7 +108,10 @@ fn functions_over_registers() {
         let dense = (0..4_000_000u32).map(|i| (i as f32 / 2_000_000.0 - 1.0) * 110.0);
         let x: Vec<f32> = inputs(low, f32::INFINITY).chain(dense).collect();
         let (mut worst, mut at) = (0.0, 0.0);
-        for (got, &x) in over_registers::<F>(&x).into_iter().zip(&x) {
+        let got = over_registers::<F, false>(&x);
+        let streamed = over_registers::<F, true>(&x);
+        assert!(got.iter().zip(&streamed).all(|(a, b)| a.to_bits() == b.to_bits()), "{name}");
+        for (got, &x) in got.into_iter().zip(&x) {
             let error = ulps(got, truth(f64::from(x)));
             if error > worst || error.is_nan() {
                 (worst, at) = (error, x);
@@ -129,7 +132,7 @@ fn functions_over_registers() {
         x / (1.0 + (-2.0 * u).exp())
     });
     let ends = [f32::NEG_INFINITY, f32::INFINITY, -0.0];
-    for got in [over_registers::<wide::Silu>(&ends), over_registers::<wide::Gelu>(&ends)] {
+    for got in [over_registers::<wide::Silu, false>(&ends), over_registers::<wide::Gelu, false>(&ends)] {
         assert_eq!(got, [0.0, f32::INFINITY, 0.0]);
     }
 }

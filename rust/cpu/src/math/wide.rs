@@ -93,14 +93,8 @@ fn exp_bounded<L: Lanes>(x: L) -> L {
 #[inline(always)]
 pub(crate) fn tanh<L: Lanes>(x: L) -> L {
     /// (e^r - 1) / r
-    const SERIES: [f32; 6] = [
-        1.388_886_361_4e-3,
-        8.369_140_327_0e-3,
-        4.166_713_729_5e-2,
-        1.666_650_623_1e-1,
-        4.999_999_701_98e-1,
-        1.0,
-    ];
+    const SERIES: [f32; 6] =
+        [1.388_886_361_4e-3, 8.369_140_327_0e-3, 4.166_713_729_5e-2, 1.666_650_623_1e-1, 4.999_999_701_98e-1, 1.0];
     let doubled = x.abs() + x.abs();
     let (n, r) = reduce_exp(doubled.at_most(x.constant(20.0)));
     let q = polynomial(r, SERIES) * r;
@@ -165,9 +159,9 @@ fn mills<L: Lanes>(y: L, factor: L) -> L {
 fn bell<L: Lanes>(y: L) -> (L, L) {
     let half = y * y.constant(-0.5);
     let high = half * y;
-    let low = half.mul_add(y, y.constant(0.0) - high);
+    let lost = half.mul_from(y, high);
     let (n, r) = reduce_exp(high);
-    let r = r + low;
+    let r = r - lost;
     (polynomial(r, EXP_TAIL) * r, n)
 }
 
@@ -205,14 +199,14 @@ pub(crate) fn gelu_tanh<L: Lanes>(x: L) -> L {
     ];
     let y = x.abs().at_most(x.constant(12.0));
     let square = y * y;
-    let square_low = y.mul_add(y, x.constant(0.0) - square);
+    let square_lost = y.mul_from(y, square);
     let high = square.mul_add(x.constant(C_HIGH), x.constant(K_HIGH));
     let low = square.mul_add(x.constant(C_HIGH), x.constant(K_HIGH) - high)
-        + square_low.mul_add(x.constant(C_HIGH), square.mul_add(x.constant(C_LOW), x.constant(K_LOW)));
+        + square_lost.mul_from(x.constant(C_HIGH), square.mul_add(x.constant(C_LOW), x.constant(K_LOW)));
     // -w = n + r
-    let minus = x.constant(0.0) - y;
-    let n = minus.mul_add(high, x.constant(ROUND)) - x.constant(ROUND);
-    let r = minus.mul_add(low, minus.mul_add(high, x.constant(0.0) - n));
+    let whole = y.mul_add(high, x.constant(ROUND)) - x.constant(ROUND);
+    let n = x.constant(0.0) - whole;
+    let r = y.mul_from(low, y.mul_from(high, whole));
     let p = polynomial(r, SERIES);
     let x = x.at_least(x.constant(-12.0));
     let y = x * (p.times_power(n) + x.constant(1.0)).reciprocal();

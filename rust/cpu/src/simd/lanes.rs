@@ -26,6 +26,11 @@ pub(crate) trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Out
     /// # Safety
     /// `WIDTH` elements must be writable.
     unsafe fn store(self, to: *mut f32);
+    /// As [`Self::store`], past the caches.
+    ///
+    /// # Safety
+    /// As there, and the place must be aligned for a register.
+    unsafe fn stream(self, to: *mut f32);
     /// Writes the first `n < WIDTH` elements.
     ///
     /// # Safety
@@ -115,11 +120,12 @@ mod x86 {
             _mm256_blendv_ps, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps,
             _mm256_fnmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps,
             _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_srai_epi32, _mm256_storeu_ps,
-            _mm256_sub_epi32, _mm256_sub_ps, _mm512_abs_ps, _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_ps,
-            _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps,
-            _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-            _mm512_rcp14_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_scalef_ps, _mm512_set1_epi32,
-            _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps, _mm512_ternarylogic_epi32,
+            _mm256_stream_ps, _mm256_sub_epi32, _mm256_sub_ps, _mm512_abs_ps, _mm512_add_ps, _mm512_castps_si512,
+            _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
+            _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps,
+            _mm512_mul_ps, _mm512_rcp14_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_scalef_ps,
+            _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_sub_ps,
+            _mm512_ternarylogic_epi32,
         },
         ops::{Add, Mul, Sub},
     };
@@ -189,6 +195,11 @@ mod x86 {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: see the trait.
             unsafe { _mm512_storeu_ps(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn stream(self, to: *mut f32) {
+            // SAFETY: see the trait.
+            unsafe { _mm512_stream_ps(to, self.0) }
         }
         #[inline(always)]
         unsafe fn store_part(self, to: *mut f32, n: usize) {
@@ -283,6 +294,11 @@ mod x86 {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: see the trait.
             unsafe { _mm256_storeu_ps(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn stream(self, to: *mut f32) {
+            // SAFETY: see the trait.
+            unsafe { _mm256_stream_ps(to, self.0) }
         }
         #[inline(always)]
         unsafe fn store_part(self, to: *mut f32, n: usize) {

@@ -1,6 +1,9 @@
 //! Stores that go past the caches. A result larger than the caches is not found there by whoever reads
 //! it next; storing it the usual way would first read every line of it from memory.
 
+// Loads here need no alignment, and stores have it: see the functions.
+#![allow(clippy::cast_ptr_alignment)]
+
 /// Results of at least this many bytes are stored so: twice what the second-level caches hold.
 pub(crate) const STREAM_FROM: usize = 8 << 20;
 
