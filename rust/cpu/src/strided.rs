@@ -11,9 +11,12 @@ use smallvec::SmallVec;
 use crate::{
     In, copy,
     memory::Buffer,
-    parallel::{self, DisjointMut},
+    parallel::{self, DisjointMut, GRAIN_CHEAP},
+    simd::stream::{self, STREAM_FROM, copy_past_cache},
 };
 
+/// Bytes of a large result that are made at a time.
+const STREAM_BYTES: usize = BLOCK * 8;
 /// Elements gathered at a time: the operands of one block stay in the first-level cache.
 const BLOCK: usize = 1024;
 /// Rows at least this long are handed to kernels in place rather than gathered.
@@ -219,10 +222,27 @@ pub(crate) fn map<const N: usize>(
             kernel(bases.map(|base| base.0), out.as_mut_bytes().as_mut_ptr(), len);
             return Ok(out);
         }
+        // Dear work hides its stores better where its own loop makes them.
+        let streams = len * out_size >= STREAM_FROM && grain >= GRAIN_CHEAP;
         let target = DisjointMut::new(out.as_mut_bytes());
         parallel::for_ranges(len, grain, |range| {
             // SAFETY: chunks do not overlap.
             let target = unsafe { target.range(range.start * out_size..range.end * out_size) };
+            if streams {
+                // Made in the first-level cache, stored past the others.
+                let mut block = Scratch::new();
+                let step = STREAM_BYTES / out_size;
+                for start in range.clone().step_by(step) {
+                    let n = step.min(range.end - start);
+                    kernel(std::array::from_fn(|k| bases[k].at(start * sizes[k])), block.pointer(), n);
+                    // SAFETY: the kernel wrote `n` elements.
+                    let made = unsafe { std::slice::from_raw_parts(block.pointer(), n * out_size) };
+                    let at = (start - range.start) * out_size;
+                    copy_past_cache(made, &mut target[at..at + n * out_size]);
+                }
+                stream::fence();
+                return;
+            }
             // `Bytes::at` keeps the pointers within the views, whose length is `len`.
             kernel(std::array::from_fn(|k| bases[k].at(range.start * sizes[k])), target.as_mut_ptr(), range.len());
         });

@@ -7,10 +7,10 @@ use half::{bf16, f16};
 
 use crate::{
     In,
-    math::{single as fast, special},
+    math::{single as fast, special, wide},
     memory::Buffer,
     parallel::GRAIN_DEAR,
-    simd::map::{Loop1, Map1, loop1},
+    simd::map::{Loop1, Map1, loop1, wide1},
 };
 
 /// A function with its float32 and its float64 form.
@@ -216,7 +216,7 @@ unsafe fn patch(x: *const u8, out: *mut u8, n: usize, truth: fn(f64) -> f64) {
 
 /// A match on all ops for one float type.
 macro_rules! table {
-    ($op:expr, $t:ty, $wrap:ident, $sin:expr, $cos:expr, $tan:expr) => {
+    ($op:expr, $t:ty, $wrap:ident, $sin:expr, $cos:expr, $tan:expr, $dear:ident) => {
         match $op {
             UnaryOp::Neg => loop1::<$wrap<Neg>>,
             UnaryOp::Abs => loop1::<$wrap<Abs>>,
@@ -225,7 +225,7 @@ macro_rules! table {
             UnaryOp::Sqrt => loop1::<$wrap<Sqrt>>,
             UnaryOp::Rsqrt => loop1::<$wrap<Rsqrt>>,
             UnaryOp::Reciprocal => loop1::<$wrap<Reciprocal>>,
-            UnaryOp::Exp => loop1::<$wrap<Exp>>,
+            UnaryOp::Exp => $dear!(Exp),
             UnaryOp::Exp2 => loop1::<$wrap<Exp2>>,
             UnaryOp::Expm1 => loop1::<$wrap<Expm1>>,
             UnaryOp::Log => loop1::<$wrap<Log>>,
@@ -240,7 +240,7 @@ macro_rules! table {
             UnaryOp::Atan => loop1::<$wrap<Atan>>,
             UnaryOp::Sinh => loop1::<$wrap<Sinh>>,
             UnaryOp::Cosh => loop1::<$wrap<Cosh>>,
-            UnaryOp::Tanh => loop1::<$wrap<Tanh>>,
+            UnaryOp::Tanh => $dear!(Tanh),
             UnaryOp::Asinh => loop1::<$wrap<Asinh>>,
             UnaryOp::Acosh => loop1::<$wrap<Acosh>>,
             UnaryOp::Atanh => loop1::<$wrap<Atanh>>,
@@ -256,12 +256,12 @@ macro_rules! table {
             UnaryOp::Ceil => loop1::<$wrap<Ceil>>,
             UnaryOp::Round => loop1::<$wrap<Round>>,
             UnaryOp::Trunc => loop1::<$wrap<Trunc>>,
-            UnaryOp::Sigmoid => loop1::<$wrap<Sigmoid>>,
+            UnaryOp::Sigmoid => $dear!(Sigmoid),
             UnaryOp::Softplus => loop1::<$wrap<Softplus>>,
             UnaryOp::Relu => loop1::<$wrap<Relu>>,
-            UnaryOp::Silu => loop1::<$wrap<Silu>>,
-            UnaryOp::Gelu => loop1::<$wrap<Gelu>>,
-            UnaryOp::GeluTanh => loop1::<$wrap<GeluTanh>>,
+            UnaryOp::Silu => $dear!(Silu),
+            UnaryOp::Gelu => $dear!(Gelu),
+            UnaryOp::GeluTanh => $dear!(GeluTanh),
             // Inference refuses it for floats.
             UnaryOp::Not => loop1::<$wrap<Neg>>,
             UnaryOp::IsNan => loop1::<($t, PhantomData<IsNan>)>,
@@ -272,14 +272,24 @@ macro_rules! table {
     };
 }
 
-/// The float32 loop of an op.
-pub(super) fn single(op: UnaryOp) -> Loop1 {
-    table!(op, f32, Single, Sin::single_loop, Cos::single_loop, Tan::single_loop)
+/// The float32 loop of an op; for large results dear ones store past the caches.
+pub(super) fn single(op: UnaryOp, large: bool) -> Loop1 {
+    macro_rules! over_registers {
+        ($name:ident) => {
+            if large { wide1::<wide::$name, Single<$name>, true> } else { wide1::<wide::$name, Single<$name>, false> }
+        };
+    }
+    table!(op, f32, Single, Sin::single_loop, Cos::single_loop, Tan::single_loop, over_registers)
 }
 
 /// The float64 loop of an op.
 pub(super) fn double(op: UnaryOp) -> Loop1 {
-    table!(op, f64, Double, loop1::<Double<Sin>>, loop1::<Double<Cos>>, loop1::<Double<Tan>>)
+    macro_rules! plain {
+        ($name:ident) => {
+            loop1::<Double<$name>>
+        };
+    }
+    table!(op, f64, Double, loop1::<Double<Sin>>, loop1::<Double<Cos>>, loop1::<Double<Tan>>, plain)
 }
 
 /// Derivatives of digamma, whose order is known at run time only.

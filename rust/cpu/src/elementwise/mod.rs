@@ -23,6 +23,7 @@ use crate::{
     simd::{
         convert::Half,
         map::{Loop1, Loop2},
+        stream::STREAM_FROM,
     },
     strided,
 };
@@ -41,10 +42,10 @@ pub(crate) fn unary(op: UnaryOp, x: In<'_>) -> Result<Buffer> {
     let out_size = if op.is_predicate() { 1 } else { x.dtype.size() };
     let grain = if op.is_float_valued() { GRAIN_DEAR } else { GRAIN_CHEAP };
     match x.dtype {
-        DType::F32 => run1(x, out_size, grain, float_unary::single(op)),
+        DType::F32 => run1(x, out_size, grain, float_unary::single(op, x.layout.len() * 4 >= STREAM_FROM)),
         DType::F64 => run1(x, out_size, grain, float_unary::double(op)),
-        DType::F16 => half1::<f16>(x, op.is_predicate(), grain, float_unary::single(op)),
-        DType::BF16 => half1::<bf16>(x, op.is_predicate(), grain, float_unary::single(op)),
+        DType::F16 => half1::<f16>(x, op.is_predicate(), grain, float_unary::single(op, false)),
+        DType::BF16 => half1::<bf16>(x, op.is_predicate(), grain, float_unary::single(op, false)),
         DType::Bool
         | DType::U8
         | DType::U16

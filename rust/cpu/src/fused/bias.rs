@@ -6,14 +6,9 @@ use super::{
     CHEAP, Gradient, Gradients, Outputs,
     math::{Float, add_row},
     norm::sum_rows,
+    rows::{for_rows, gradient_with_bias, singles, singles_mut, with_bias},
 };
-use crate::{
-    In,
-    dense::Dense,
-    memory::Buffer,
-    parallel::{self, DisjointMut},
-    simd::vectorized,
-};
+use crate::{In, dense::Dense, math::wide, memory::Buffer, parallel::DisjointMut, simd::vectorized};
 
 /// The square root of 2 / pi, and the cubic coefficient of the tanh form of GELU.
 const GELU: (f64, f64) = (0.797_884_560_802_865_4, 0.044_715);
@@ -130,18 +125,44 @@ fn passes<T: Float>(activation: Activation) -> (Forward<T>, Backward<T>) {
     }
 }
 
+/// The float32 kernel over registers where the activation has one; gives whether it had.
+fn forward_over_registers<T: Float>(activation: Activation, x: &[T], bias: &[T], out: &mut [T]) -> bool {
+    let (Some(x), Some(bias), Some(out)) = (singles(x), singles(bias), singles_mut(out)) else { return false };
+    match activation {
+        Activation::Linear | Activation::Relu => false,
+        Activation::Sigmoid => with_bias::<wide::Sigmoid>(x, bias, out),
+        Activation::Tanh => with_bias::<wide::Tanh>(x, bias, out),
+        Activation::Silu => with_bias::<wide::Silu>(x, bias, out),
+        Activation::Gelu => with_bias::<wide::Gelu>(x, bias, out),
+        Activation::GeluTanh => with_bias::<wide::GeluTanh>(x, bias, out),
+    }
+}
+
+/// As above for the gradient.
+fn gradient_over_registers<T: Float>(activation: Activation, x: &[T], bias: &[T], dy: &[T], out: &mut [T]) -> bool {
+    let (Some(x), Some(bias), Some(dy), Some(out)) = (singles(x), singles(bias), singles(dy), singles_mut(out)) else {
+        return false;
+    };
+    match activation {
+        Activation::Linear | Activation::Relu => false,
+        Activation::Sigmoid => gradient_with_bias::<wide::SigmoidSlope>(x, bias, dy, out),
+        Activation::Tanh => gradient_with_bias::<wide::TanhSlope>(x, bias, dy, out),
+        Activation::Silu => gradient_with_bias::<wide::SiluSlope>(x, bias, dy, out),
+        Activation::Gelu => gradient_with_bias::<wide::GeluSlope>(x, bias, dy, out),
+        Activation::GeluTanh => gradient_with_bias::<wide::GeluTanhSlope>(x, bias, dy, out),
+    }
+}
+
 pub(super) fn forward<T: Float>(inputs: &[In<'_>], activation: Activation) -> Outputs {
     let (pass, _) = passes::<T>(activation);
     let (x, bias) = (Dense::<T>::new(inputs[0])?, Dense::<T>::new(inputs[1])?);
     let (x, bias) = (x.slice(), bias.slice());
     let len = bias.len();
     let mut result = Buffer::for_elements(T::DTYPE, x.len())?;
-    let out = DisjointMut::new(result.as_mut_slice::<T>());
-    parallel::for_ranges(x.len() / len.max(1), (2 * CHEAP / len.max(1)).max(1), |rows| {
-        for row in rows {
-            let range = row * len..(row + 1) * len;
-            // SAFETY: every row has its own range.
-            pass(&x[range.clone()], bias, unsafe { out.range(range) });
+    for_rows(result.as_mut_slice::<T>(), len, 2 * CHEAP, |row, out| {
+        let x = &x[row * len..(row + 1) * len];
+        if !forward_over_registers(activation, x, bias, out) {
+            pass(x, bias, out);
         }
     });
     Ok(Some(vec![result]))
@@ -160,7 +181,10 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, activation: Activation) -> G
             let range = row * len..(row + 1) * len;
             // SAFETY: every row has its own range.
             let out = unsafe { out.range(range.clone()) };
-            pass(&x[range.clone()], bias, &dy[range], out);
+            let (x, dy) = (&x[range.clone()], &dy[range]);
+            if !gradient_over_registers(activation, x, bias, dy, out) {
+                pass(x, bias, dy, out);
+            }
             add_row(sums, out);
         }
     });

@@ -5,6 +5,7 @@ use corten_core::{DType, Error, Result, Tuple};
 use super::{
     DEAR, Gradient, Gradients, Outputs,
     math::{Float, largest, sum_of},
+    rows::{self, singles, singles_mut},
     softmax::log_sum_exp,
 };
 use crate::{
@@ -66,6 +67,27 @@ vectorized! {
             *to = (x.sigmoid() - *t) * *g;
         }
     }
+}
+
+/// The float32 kernel over registers where there is one, else the twin.
+fn scaled_softmax_of<T: Float>(x: &[T], g: T, out: &mut [T]) {
+    let factor = g.to_f64() as f32;
+    if let (Some(x), Some(out)) = (singles(x), singles_mut(out))
+        && rows::softmax(x, factor, out)
+    {
+        return;
+    }
+    scaled_softmax_row(x, g, out);
+}
+
+fn sparse_loss<T: Float>(x: &[T], label: usize) -> T {
+    let mut parts = (0.0, 0.0);
+    if let Some(singles) = singles(x)
+        && rows::log_sum_exp_row(singles, &mut parts)
+    {
+        return T::from_f64(f64::from((parts.0 - singles[label]) + parts.1));
+    }
+    sparse_row(x, label)
 }
 
 fn classes(x: In<'_>) -> usize {
@@ -165,7 +187,7 @@ pub(super) fn sparse_cross_entropy<T: Float>(x: In<'_>, y: In<'_>) -> Outputs {
     let labels = labels(y, len)?;
     let x = Dense::<T>::new(x)?;
     let x = x.slice();
-    let result = per_row(labels.len(), len, |row| sparse_row(&x[row * len..(row + 1) * len], labels[row]))?;
+    let result = per_row(labels.len(), len, |row| sparse_loss(&x[row * len..(row + 1) * len], labels[row]))?;
     Ok(Some(vec![result]))
 }
 
@@ -179,7 +201,7 @@ pub(super) fn sparse_cross_entropy_gradient<T: Float>(of: &Gradient<'_>) -> Grad
     let (x, g) = (Dense::<T>::new(of.inputs[0])?, Dense::<T>::new(g)?);
     let (x, g) = (x.slice(), g.slice());
     let dx = rows_of(labels.len(), len, |row, out| {
-        scaled_softmax_row(&x[row * len..(row + 1) * len], g[row], out);
+        scaled_softmax_of(&x[row * len..(row + 1) * len], g[row], out);
         out[labels[row]] = out[labels[row]] - g[row];
     })?;
     Ok(Some(vec![Some(dx), None]))

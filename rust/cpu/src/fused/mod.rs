@@ -10,6 +10,7 @@ mod losses;
 mod math;
 mod norm;
 mod rnn;
+mod rows;
 mod softmax;
 #[cfg(test)]
 mod testing;

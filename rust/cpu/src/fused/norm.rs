@@ -4,11 +4,12 @@
 
 use std::ops::Range;
 
-use corten_core::Result;
+use corten_core::{DType, Result};
 
 use super::{
     CHEAP, Gradient, Gradients, Outputs, PARTS,
     math::{Float, add_row, sum_of},
+    rows::{self, for_rows, singles, singles_mut},
 };
 use crate::{
     In,
@@ -16,7 +17,7 @@ use crate::{
     matmul::Scratch,
     memory::Buffer,
     parallel::{self, DisjointMut},
-    simd::vectorized,
+    simd::{Isa, isa, vectorized},
 };
 
 /// The optional vectors that follow x.
@@ -61,18 +62,6 @@ pub(super) fn sum_rows<T: Float>(
         add_row(&mut total, sums);
     }
     total
-}
-
-/// Runs `row(index, out)` for each row of a result.
-fn for_rows<T: Float>(out: &mut [T], len: usize, row: impl Fn(usize, &mut [T]) + Sync) {
-    let rows = out.len() / len.max(1);
-    let out = DisjointMut::new(out);
-    parallel::for_ranges(rows, (CHEAP / len.max(1)).max(1), |range| {
-        for index in range {
-            // SAFETY: every row has its own range.
-            row(index, unsafe { out.range(index * len..(index + 1) * len) });
-        }
-    });
 }
 
 /// Mean (zero if not `centered`) and one over the deviation of a row.
@@ -160,6 +149,23 @@ vectorized! {
     }
 }
 
+/// The float32 kernel over registers where there is one, else the twin.
+fn normalize<T: Float>(
+    x: &[T],
+    epsilon: f64,
+    centered: bool,
+    scale: Option<&[T]>,
+    offset: Option<&[T]>,
+    out: &mut [T],
+) {
+    if let (Some(x), Some(out)) = (singles(x), singles_mut(out))
+        && rows::normalize(x, epsilon as f32, centered, scale.and_then(singles), offset.and_then(singles), out)
+    {
+        return;
+    }
+    normalize_row(x, T::from_f64(epsilon), centered, scale, offset, out);
+}
+
 fn last_axes(x: In<'_>, axes: usize) -> usize {
     x.layout.shape()[x.layout.rank() - axes..].iter().product()
 }
@@ -178,10 +184,9 @@ pub(super) fn rows<T: Float>(
     let x = x.slice();
     let vectors = Vectors::<T>::new(inputs, scale, offset)?;
     let (scale, offset) = (vectors.scale(), vectors.offset());
-    let epsilon = T::from_f64(epsilon);
     let mut result = Buffer::for_elements(T::DTYPE, x.len())?;
-    for_rows(result.as_mut_slice::<T>(), len, |row, out| {
-        normalize_row(&x[row * len..(row + 1) * len], epsilon, centered, scale, offset, out);
+    for_rows(result.as_mut_slice::<T>(), len, CHEAP, |row, out| {
+        normalize(&x[row * len..(row + 1) * len], epsilon, centered, scale, offset, out);
     });
     Ok(Some(vec![result]))
 }
@@ -208,11 +213,29 @@ pub(super) fn rows_gradient<T: Float>(
     let (x, dy) = (Dense::<T>::new(of.inputs[0])?, Dense::<T>::new(dy)?);
     let (x, dy) = (x.slice(), dy.slice());
     let vectors = Vectors::<T>::new(of.inputs, scale, offset)?;
-    let epsilon = T::from_f64(epsilon);
     let row = |index: usize| index * len..(index + 1) * len;
+    if T::DTYPE == DType::F32 && isa() > Isa::Scalar {
+        // One pass for all three.
+        let mut dx = Buffer::for_elements(T::DTYPE, x.len())?;
+        let out = DisjointMut::new(dx.as_mut_slice::<f32>());
+        let factor = vectors.scale().and_then(singles);
+        let sums = sum_rows::<f32>(x.len() / len.max(1), len, 2 * len, |rows, sums| {
+            let (scale, offset) = sums.split_at_mut(len);
+            for index in rows {
+                // SAFETY: every row has its own range.
+                let out = unsafe { out.range(row(index)) };
+                if let (Some(x), Some(dy)) = (singles(&x[row(index)]), singles(&dy[row(index)])) {
+                    rows::normalize_gradient(x, dy, epsilon as f32, centered, factor, (scale, offset), out);
+                }
+            }
+        });
+        let dx = of.needs[0].then_some(dx);
+        return gradients_of(dx, scale.then_some(&sums[..len]), offset.then_some(&sums[len..]));
+    }
+    let epsilon = T::from_f64(epsilon);
     let dx = if of.needs[0] {
         let mut dx = Buffer::for_elements(T::DTYPE, x.len())?;
-        for_rows(dx.as_mut_slice::<T>(), len, |index, out| {
+        for_rows(dx.as_mut_slice::<T>(), len, CHEAP, |index, out| {
             normalize_gradient_row(&x[row(index)], &dy[row(index)], epsilon, centered, vectors.scale(), out);
         });
         Some(dx)
@@ -265,7 +288,7 @@ pub(super) fn batch<T: Float>(inputs: &[In<'_>], epsilon: f64, scale: bool, offs
     }
     let offset = vectors.offset().map_or_else(|| vec![T::ZERO; len], <[T]>::to_vec);
     let mut y = Buffer::for_elements(T::DTYPE, x.len())?;
-    for_rows(y.as_mut_slice::<T>(), len, |index, out| affine_row(out, &x[row(index)], &mean, &factor, &offset));
+    for_rows(y.as_mut_slice::<T>(), len, CHEAP, |index, out| affine_row(out, &x[row(index)], &mean, &factor, &offset));
     Ok(Some(vec![y, Buffer::from_slice(&mean)?, Buffer::from_slice(&variance)?]))
 }
 
@@ -312,7 +335,7 @@ pub(super) fn batch_gradient<T: Float>(of: &Gradient<'_>, epsilon: f64, scale: b
         }
         let zeros = if grad(0).is_none() { vec![T::ZERO; len] } else { Vec::new() };
         let mut dx = Buffer::for_elements(T::DTYPE, x.len())?;
-        for_rows(dx.as_mut_slice::<T>(), len, |index, out| {
+        for_rows(dx.as_mut_slice::<T>(), len, CHEAP, |index, out| {
             let dy = grad(0).map_or(&zeros[..], |dy| &dy[row(index)]);
             combine_row(out, &x[row(index)], dy, mean, (&a, &b, &c));
         });
@@ -374,7 +397,7 @@ pub(super) fn group<T: Float>(inputs: &[In<'_>], groups: usize, epsilon: f64, sc
     let zeros = vec![T::ZERO; of.len];
     let mut result = Buffer::for_elements(T::DTYPE, x.len())?;
     let size = of.rows * of.len;
-    for_rows(result.as_mut_slice::<T>(), size, |index, out| {
+    for_rows(result.as_mut_slice::<T>(), size, CHEAP, |index, out| {
         let x = &x[index * size..(index + 1) * size];
         let (mean, mut factor) = of.moments(x);
         if let Some(scale) = vectors.scale() {

@@ -3,14 +3,9 @@
 use super::{
     DEAR, Gradient, Gradients, Outputs,
     math::{Float, largest, sum_of},
+    rows::{self, for_rows, singles, singles_mut},
 };
-use crate::{
-    In,
-    dense::Dense,
-    memory::Buffer,
-    parallel::{self, DisjointMut},
-    simd::vectorized,
-};
+use crate::{In, dense::Dense, memory::Buffer, simd::vectorized};
 
 vectorized! {
     fn softmax_row<T: Float>(x: &[T], out: &mut [T]) {
@@ -56,16 +51,33 @@ pub(super) fn log_sum_exp<T: Float>(x: &[T]) -> (T, T) {
     (top, sum_of(x.len(), |i| (x[i] - top).exp()).ln())
 }
 
-/// Calls `row(index, out)` for each row of a result, on all threads.
-fn for_rows<T: Float>(out: &mut [T], len: usize, row: impl Fn(usize, &mut [T]) + Sync) {
-    let rows = out.len() / len.max(1);
-    let out = DisjointMut::new(out);
-    parallel::for_ranges(rows, (DEAR / len.max(1)).max(1), |range| {
-        for index in range {
-            // SAFETY: every row has its own range.
-            row(index, unsafe { out.range(index * len..(index + 1) * len) });
+/// The float32 kernel over registers where there is one, else the twin.
+fn softmax_of<T: Float>(x: &[T], out: &mut [T]) {
+    if let (Some(x), Some(out)) = (singles(x), singles_mut(out))
+        && rows::softmax(x, 1.0, out)
+    {
+        return;
+    }
+    softmax_row(x, out);
+}
+
+fn log_softmax_of<T: Float>(x: &[T], out: &mut [T]) {
+    if let (Some(x), Some(out)) = (singles(x), singles_mut(out))
+        && rows::log_softmax(x, out)
+    {
+        return;
+    }
+    log_softmax_row(x, out);
+}
+
+fn gradient_of<T: Float>(y: &[T], dy: &[T], log: bool, out: &mut [T]) {
+    if let (Some(y), Some(dy), Some(out)) = (singles(y), singles(dy), singles_mut(out)) {
+        let done = if log { rows::log_softmax_gradient(y, dy, out) } else { rows::softmax_gradient(y, dy, out) };
+        if done {
+            return;
         }
-    });
+    }
+    if log { log_softmax_gradient_row(y, dy, out) } else { softmax_gradient_row(y, dy, out) }
 }
 
 pub(super) fn forward<T: Float>(x: In<'_>, axis: usize, log: bool) -> Outputs {
@@ -77,9 +89,9 @@ pub(super) fn forward<T: Float>(x: In<'_>, axis: usize, log: bool) -> Outputs {
     let x = Dense::<T>::new(x)?;
     let x = x.slice();
     let mut result = Buffer::for_elements(T::DTYPE, x.len())?;
-    for_rows(result.as_mut_slice::<T>(), len, |row, out| {
+    for_rows(result.as_mut_slice::<T>(), len, DEAR, |row, out| {
         let x = &x[row * len..(row + 1) * len];
-        if log { log_softmax_row(x, out) } else { softmax_row(x, out) }
+        if log { log_softmax_of(x, out) } else { softmax_of(x, out) }
     });
     Ok(Some(vec![result]))
 }
@@ -95,9 +107,9 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, axis: usize, log: bool) -> G
     let (y, dy) = (Dense::<T>::new(y)?, Dense::<T>::new(dy)?);
     let (y, dy) = (y.slice(), dy.slice());
     let mut result = Buffer::for_elements(T::DTYPE, y.len())?;
-    for_rows(result.as_mut_slice::<T>(), len, |row, out| {
+    for_rows(result.as_mut_slice::<T>(), len, DEAR, |row, out| {
         let (y, dy) = (&y[row * len..(row + 1) * len], &dy[row * len..(row + 1) * len]);
-        if log { log_softmax_gradient_row(y, dy, out) } else { softmax_gradient_row(y, dy, out) }
+        gradient_of(y, dy, log, out);
     });
     Ok(Some(vec![Some(result)]))
 }
@@ -120,7 +132,7 @@ mod tests {
 
     #[test]
     fn softmax_and_its_logarithm() {
-        for len in [1, 2, 7, 31, 33, 70] {
+        for len in [1, 2, 7, 31, 33, 70, 255] {
             let shape = [3, 5, len];
             let case = Case::new(&[&shape]);
             check(&FusedOp::Softmax { axis: 2 }, &case, |inputs| vec![reference(&inputs[0], len, false)]);

@@ -3,6 +3,7 @@
 
 pub(crate) mod single;
 pub(crate) mod special;
+pub(crate) mod wide;
 
 #[cfg(test)]
 mod tests;

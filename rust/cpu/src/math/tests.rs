@@ -1,4 +1,8 @@
-use super::{single, special};
+use super::{single, special, wide};
+use crate::simd::{
+    Isa, isa,
+    map::{Map1, wide1},
+};
 
 /// The distance of `got` from the true value in units in the last place of float32.
 fn ulps(got: f32, truth: f64) -> f64 {
@@ -73,6 +77,63 @@ fn activations() {
     for (low, value) in [(single::silu::<true>(f32::NEG_INFINITY), 0.0), (single::gelu::<true>(f32::NEG_INFINITY), 0.0)]
     {
         assert_eq!(low, value);
+    }
+}
+
+/// Runs a function over registers (or its twin) on all numbers, in pieces of many lengths.
+fn over_registers<F: wide::Function, const STREAM: bool>(x: &[f32]) -> Vec<f32> {
+    struct Twin;
+    impl Map1 for Twin {
+        type In = f32;
+        type Out = f32;
+        fn apply<const FMA: bool>(_: f32) -> f32 {
+            f32::NAN
+        }
+    }
+    let mut out = vec![0.0f32; x.len()];
+    let (mut at, mut piece) = (0, 1);
+    while at < x.len() {
+        let n = piece.min(x.len() - at);
+        // SAFETY: both slices have `n` elements from `at`.
+        unsafe { wide1::<F, Twin, STREAM>(x[at..].as_ptr().cast(), out[at..].as_mut_ptr().cast(), n) };
+        at += n;
+        piece = if piece > 40 { 4096 } else { piece + 1 };
+    }
+    out
+}
+
+#[test]
+fn functions_over_registers() {
+    fn check<F: wide::Function>(name: &str, limit: f64, low: f32, truth: fn(f64) -> f64) {
+        let dense = (0..4_000_000u32).map(|i| (i as f32 / 2_000_000.0 - 1.0) * 110.0);
+        let x: Vec<f32> = inputs(low, f32::INFINITY).chain(dense).collect();
+        let (mut worst, mut at) = (0.0, 0.0);
+        let got = over_registers::<F, false>(&x);
+        let streamed = over_registers::<F, true>(&x);
+        assert!(got.iter().zip(&streamed).all(|(a, b)| a.to_bits() == b.to_bits()), "{name}");
+        for (got, &x) in got.into_iter().zip(&x) {
+            let error = ulps(got, truth(f64::from(x)));
+            if error > worst || error.is_nan() {
+                (worst, at) = (error, x);
+            }
+        }
+        assert!(worst <= limit, "{name}: {worst} ulps at {at:e}");
+    }
+    if isa() == Isa::Scalar {
+        return;
+    }
+    check::<wide::Exp>("exp", 1.5, ALL.0, f64::exp);
+    check::<wide::Tanh>("tanh", 4.0, ALL.0, f64::tanh);
+    check::<wide::Sigmoid>("sigmoid", 4.0, ALL.0, |x| 1.0 / (1.0 + (-x).exp()));
+    check::<wide::Silu>("silu", 4.0, f32::MIN, |x| x / (1.0 + (-x).exp()));
+    check::<wide::Gelu>("gelu", 4.5, f32::MIN, |x| 0.5 * x * special::erfc(-x * std::f64::consts::FRAC_1_SQRT_2));
+    check::<wide::GeluTanh>("gelu_tanh", 4.0, f32::MIN, |x| {
+        let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+        x / (1.0 + (-2.0 * u).exp())
+    });
+    let ends = [f32::NEG_INFINITY, f32::INFINITY, -0.0];
+    for got in [over_registers::<wide::Silu, false>(&ends), over_registers::<wide::Gelu, false>(&ends)] {
+        assert_eq!(got, [0.0, f32::INFINITY, 0.0]);
     }
 }
 

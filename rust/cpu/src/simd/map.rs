@@ -1,6 +1,13 @@
 //! Loops that apply one function to every element, compiled for each instruction set.
 
-use super::{Routine, dispatch};
+use std::marker::PhantomData;
+
+use super::{
+    Routine, dispatch,
+    lanes::{Lanes, WideRoutine, dispatch_wide},
+    stream::fence,
+};
+use crate::math::wide::Function;
 
 /// A function of one element.
 pub(crate) trait Map1 {
@@ -71,6 +78,52 @@ pub(crate) unsafe fn loop2<M: Map2>(a: *const u8, b: *const u8, out: *mut u8, n:
             std::slice::from_raw_parts(b.cast(), n),
             std::slice::from_raw_parts_mut(out.cast(), n),
         ));
+    }
+}
+
+struct RunWide<'a, F: Function, const STREAM: bool>(&'a [f32], &'a mut [f32], PhantomData<F>);
+
+impl<F: Function, const STREAM: bool> WideRoutine for RunWide<'_, F, STREAM> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        let n = self.1.len().min(self.0.len());
+        let whole = n - n % L::WIDTH;
+        let (x, out) = (self.0.as_ptr(), self.1.as_mut_ptr());
+        // SAFETY: the instruction set is there (see the trait); all places are within both slices.
+        unsafe {
+            if STREAM && out.align_offset(64) == 0 {
+                for at in (0..whole).step_by(L::WIDTH) {
+                    F::apply(L::load(x.add(at))).stream(out.add(at));
+                }
+                fence();
+            } else {
+                for at in (0..whole).step_by(L::WIDTH) {
+                    F::apply(L::load(x.add(at))).store(out.add(at));
+                }
+            }
+            if whole < n {
+                F::apply(L::load_part(x.add(whole), n - whole)).store_part(out.add(whole), n - whole);
+            }
+        }
+    }
+}
+
+/// The loop of `F` over registers, or that of its twin `M` where there are none. `STREAM`: the result is
+/// stored past the caches.
+///
+/// # Safety
+/// As for [`Loop1`].
+pub(crate) unsafe fn wide1<F: Function, M: Map1<In = f32, Out = f32>, const STREAM: bool>(
+    x: *const u8,
+    out: *mut u8,
+    n: usize,
+) {
+    // SAFETY: see the function.
+    let (from, to) =
+        unsafe { (std::slice::from_raw_parts(x.cast(), n), std::slice::from_raw_parts_mut(out.cast(), n)) };
+    if let Err(RunWide(from, to, _)) = dispatch_wide(RunWide::<F, STREAM>(from, to, PhantomData)) {
+        dispatch(Run1::<M>(from, to));
     }
 }
 

@@ -3,7 +3,9 @@
 mod vectorized;
 
 pub(crate) mod convert;
+pub(crate) mod lanes;
 pub(crate) mod map;
+pub(crate) mod stream;
 
 use std::sync::OnceLock;
 
