@@ -1,0 +1,42 @@
+"""One workload, as data."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+MILLION = 4096 * 1024  # elements of a "4M" array
+F32 = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A named piece of work, the same for every framework.
+
+    Attributes:
+        name: What tables and `--only` call it.
+        family: The group it belongs to.
+        kind: The method of an adapter that prepares it.
+        sizes: What that method is called with.
+        flops: Arithmetic the definition needs (not what some algorithm spends), or None where it is not the point.
+        bytes: Memory the definition must read and write once, or None.
+        ceiling: What bounds it at best: the machine's multiply-adds, its copies, its reads; None where overhead does.
+        cold: Whether the first call is the measurement.
+    """
+
+    name: str
+    family: str
+    kind: str
+    sizes: dict[str, Any] = field(default_factory=dict)
+    flops: float | None = None
+    bytes: float | None = None
+    ceiling: Literal["fma", "copy", "read"] | None = None
+    cold: bool = False
+
+    @property
+    def amount(self) -> float | None:
+        """Flops or bytes: what a rate is made of."""
+        return self.flops if self.ceiling == "fma" else self.bytes if self.ceiling else None
+
+    @property
+    def unit(self) -> str:
+        """Unit of the rate."""
+        return {"fma": "GFLOP/s", "copy": "GB/s", "read": "GB/s"}.get(self.ceiling or "", "")
