@@ -12,7 +12,7 @@ MEGA = 1e6
 def peak() -> float:
     """Most memory this process has had, MB.
 
-    Where the system says it, that of this program alone: `ru_maxrss` also remembers what was there before `exec`.
+    Where the system says it, that of this program alone: `ru_maxrss` remembers what was there before `exec`.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -34,7 +34,7 @@ def resident() -> float:
 
 
 def page_cost() -> float:
-    """Milliseconds a MB of fresh memory costs when it is first written to: the system finds and clears the pages."""
+    """Milliseconds a MB of fresh memory costs when first written to: the system finds and clears the pages."""
     import numpy as np
 
     fresh = np.empty(32 << 20, np.uint8)

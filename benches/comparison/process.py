@@ -14,7 +14,13 @@ from .adapters import FRAMEWORKS
 
 WORKER = Path(__file__).parents[1] / "worker.py"
 # Settings that make a library slower than it is on this machine are not handed on.
-HELD_BACK = ("OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "CORTEN_ISA")
+HELD_BACK = (
+    "OPENBLAS_CORETYPE",
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_MAX_CPU_ISA",
+    "CORTEN_ISA",
+)
 
 
 def environment(framework: str, threads: int) -> dict[str, str]:
@@ -26,7 +32,7 @@ def environment(framework: str, threads: int) -> dict[str, str]:
 
 
 class Worker:
-    """Starts a framework; `ready` is what it says of itself, with `missing` or `error` where it did not start."""
+    """Starts a framework; `ready` is what it says of itself: `missing` or `error` where it did not start."""
 
     def __init__(self, framework: str, python: str, threads: int, timeout: float) -> None:
         self.framework, self.timeout = framework, timeout

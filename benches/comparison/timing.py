@@ -21,7 +21,7 @@ def timed(call: Callable[[], object], times: int) -> float:
 
 
 def sample(prepared: Prepared, seconds: float) -> dict[str, float]:
-    """Calls until so many seconds are over: at least three times, but for calls that are longer than that together.
+    """Calls until so many seconds are over: at least three times, unless one call alone is longer than that.
 
     Returns:
         Median, fastest and quartiles of the calls, in ms a unit; `calls`: how many were timed.
@@ -32,8 +32,10 @@ def sample(prepared: Prepared, seconds: float) -> dict[str, float]:
     group = max(1, int(SHORTEST / max(min(durations), 1e-9)))
     gc.collect()
     start, durations = time.perf_counter(), []
-    while not durations or (elapsed := time.perf_counter() - start) < seconds or (
-        len(durations) < FEWEST and elapsed < FEWEST * seconds
+    while (
+        not durations
+        or (elapsed := time.perf_counter() - start) < seconds
+        or (len(durations) < FEWEST and elapsed < FEWEST * seconds)
     ):
         durations.append(timed(prepared.call, group))
     return {**summary(durations, prepared.units), "calls": len(durations) * group}

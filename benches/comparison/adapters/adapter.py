@@ -30,7 +30,7 @@ class NotOfferedError(Exception):
 
 
 class Adapter:
-    """A framework. A method named as the `kind` of a workload prepares it; one that is missing is not offered."""
+    """A framework: methods named as the `kind` of a workload prepare it, one that is missing is not offered."""
 
     packages: tuple[str, ...] = ()
 

@@ -16,7 +16,9 @@ class KerasApi(Adapter):
 
     keras: Any
 
-    def sequential(self, shape: tuple[int, ...], layers: list[Any], optimizer: str, loss: str = SPARSE) -> Any:
+    def sequential(
+        self, shape: tuple[int, ...], layers: list[Any], optimizer: str, loss: str = SPARSE
+    ) -> Any:
         """A compiled model."""
         model = self.keras.Sequential([self.keras.Input(shape), *layers])
         model.compile(optimizer=optimizer, loss=loss)

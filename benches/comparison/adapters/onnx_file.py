@@ -1,6 +1,6 @@
 """ONNX models, written byte by byte: ONNX Runtime takes them as bytes, and no exporter is needed.
 
-A protocol-buffer message is a row of fields; a field is its number and kind, then a number or a length and bytes.
+A protocol-buffer message is a row of fields: number and kind, then a number, or a length and so many bytes.
 Field numbers are those of onnx.proto3.
 """
 

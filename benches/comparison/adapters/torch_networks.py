@@ -1,5 +1,6 @@
 """The networks in PyTorch; they end in logits, as its losses want."""
 
+import itertools
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from ..workloads import networks
 def mlp(widths: tuple[int, ...]) -> nn.Module:
     """Dense layers with relu between them."""
     layers: list[nn.Module] = []
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in itertools.pairwise(widths):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 

@@ -1,5 +1,6 @@
 """JAX: everything jitted, parameters donated to the step that replaces them."""
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +20,7 @@ def adam(p: Tree, g: Tree, m: Tree, v: Tree, count: Any, decay: float = 0.0) -> 
     m = jax.tree.map(lambda m, g: m + 0.1 * (g - m), m, g)
     v = jax.tree.map(lambda v, g: v + 0.001 * (g * g - v), v, g)
     rate = 1e-3 * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
-    p = jax.tree.map(
-        lambda p, m, v: p * (1 - 1e-3 * decay) - rate * m / (jnp.sqrt(v) + 1e-7), p, m, v
-    )
+    p = jax.tree.map(lambda p, m, v: p * (1 - 1e-3 * decay) - rate * m / (jnp.sqrt(v) + 1e-7), p, m, v)
     return p, m, v
 
 
@@ -136,7 +135,7 @@ class Jax(Adapter):
 
     def layers(self, widths: tuple[int, ...]) -> list[tuple[Any, Any]]:
         """Parameters of dense layers."""
-        pairs = zip(widths, widths[1:], strict=False)
+        pairs = itertools.pairwise(widths)
         return [(self.array(a, b, scale=0.05), jnp.zeros(b)) for a, b in pairs]
 
     def filters(self) -> Tree:

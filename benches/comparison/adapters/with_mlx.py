@@ -1,5 +1,6 @@
 """MLX on the CPU: compiled functions, evaluated at the end of each call."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -89,7 +90,7 @@ class Mlx(Adapter):
     def mlp(self, widths: tuple[int, ...]) -> nn.Module:
         """Dense layers with relu between them."""
         layers: list[nn.Module] = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in itertools.pairwise(widths):
             layers += [nn.Linear(a, b), nn.ReLU()]
         return nn.Sequential(*layers[:-1])
 

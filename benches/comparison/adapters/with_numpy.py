@@ -1,5 +1,6 @@
 """NumPy: what arrays alone can do, written as a user of NumPy would."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ class NumPy(Adapter):
     ) -> Callable[[], object]:
         if gradients:
             raise NotOfferedError("NumPy has no gradients")
-        n, h, w, channels = images
+        channels = images[-1]
         x, weights = self.normal(*images), self.normal(channels * kernel * kernel, filters)
 
         def run() -> Any:
@@ -92,7 +93,7 @@ class NumPy(Adapter):
 
     def train_mlp(self, batch: int, steps: int, dtype: str) -> Callable[[], object]:
         x, y = self.normal(batch, networks.MLP[0]), self.labels(batch)
-        widths = list(zip(networks.MLP, networks.MLP[1:], strict=False))
+        widths = list(itertools.pairwise(networks.MLP))
         parameters = [self.normal(a, b) * 0.05 for a, b in widths]
         parameters += [np.zeros(b, np.float32) for _, b in widths]
         moments = [[np.zeros_like(p) for p in parameters] for _ in range(2)]
@@ -137,7 +138,7 @@ class NumPy(Adapter):
 
     def infer_mlp(self, batch: int) -> Callable[[], object]:
         x = self.normal(batch, networks.MLP[0])
-        weights = [self.normal(a, b) for a, b in zip(networks.MLP, networks.MLP[1:], strict=False)]
+        weights = [self.normal(a, b) for a, b in itertools.pairwise(networks.MLP)]
         biases = [self.normal(b) for b in networks.MLP[1:]]
 
         def run() -> Any:

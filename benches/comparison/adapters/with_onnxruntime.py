@@ -1,5 +1,6 @@
 """ONNX Runtime: inference of the two networks, from array to array, all graph optimizations on."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ class OnnxRuntime(Adapter):
     def dense(self, source: str, widths: tuple[int, ...]) -> tuple[list[bytes], dict[str, Any]]:
         """Dense layers with relu between them, and softmax into `y`."""
         nodes, constants = [], {}
-        for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (a, b) in enumerate(itertools.pairwise(widths)):
             constants[f"weight{i}"] = self.normal(a, b)
             constants[f"bias{i}"] = self.normal(b)
             nodes.append(onnx_file.node("Gemm", [source, f"weight{i}", f"bias{i}"], f"dense{i}"))

@@ -1,4 +1,4 @@
-"""PyTorch, eager or through torch.compile: channels-last images, fused optimizer, flash attention, autocast."""
+"""PyTorch, eager or through torch.compile: channels-last images, fused optimizers, autocast."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Elementwise functions, reductions, normalizations and a transposing copy, on 4096 x 1024 float32 numbers."""
+"""Elementwise functions, reductions, normalizations and a transposing copy, on 4096 x 1024 numbers."""
 
 from .workload import F32, MILLION, Workload
 

@@ -1,5 +1,6 @@
 """The networks that are trained and asked, and the arithmetic they need for one row."""
 
+import itertools
 from dataclasses import dataclass
 
 MLP = (784, 256, 128, 64, 10)
@@ -12,7 +13,7 @@ LINES, LINE_BATCH = 100, 32  # of the linear regression
 
 @dataclass(frozen=True)
 class Encoder:
-    """A text classifier of the size of MiniLM: post-norm Transformer layers, mean over positions, two classes."""
+    """A text classifier of the size of MiniLM: post-norm Transformer layers, mean over positions, classes."""
 
     vocabulary: int = 30522
     width: int = 384
@@ -28,7 +29,7 @@ ENCODER = Encoder()
 
 def dense_flops(widths: tuple[int, ...], training: bool) -> float:
     """Dense layers in a row: forward, and both gradients, but that of the data."""
-    products = [2.0 * a * b for a, b in zip(widths, widths[1:], strict=False)]
+    products = [2.0 * a * b for a, b in itertools.pairwise(widths)]
     return 3 * sum(products) - products[0] if training else sum(products)
 
 
@@ -46,7 +47,7 @@ def lstm_flops() -> float:
 
 
 def encoder_flops(encoder: Encoder = ENCODER) -> float:
-    """A training step's part for one row: four projections, two products of attention and two layers, each layer."""
+    """A training step's part for one row: in every layer four projections, attention and two dense layers."""
     width, length = encoder.width, encoder.length
     token = 4 * width * width + 2 * width * encoder.hidden + 2 * length * width
     return 3 * 2.0 * (length * encoder.layers * token + width * encoder.classes)

@@ -4,7 +4,9 @@ from . import networks
 from .workload import Workload
 
 
-def step(name: str, network: str, batch: int, flops: float | None, steps: int, dtype: str = "float32") -> Workload:
+def step(
+    name: str, network: str, batch: int, flops: float | None, steps: int, dtype: str = "float32"
+) -> Workload:
     """One step; `steps` is how many of them a call of `fit` makes where steps run inside one."""
     return Workload(
         name,

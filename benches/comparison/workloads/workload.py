@@ -16,9 +16,9 @@ class Workload:
         family: The group it belongs to.
         kind: The method of an adapter that prepares it.
         sizes: What that method is called with.
-        flops: Arithmetic the definition needs (not what some algorithm spends), or None where it is not the point.
+        flops: Arithmetic the definition needs (not what an algorithm spends), or None where it is not the point.
         bytes: Memory the definition must read and write once, or None.
-        ceiling: What bounds it at best: the machine's multiply-adds, its copies, its reads; None where overhead does.
+        ceiling: What bounds it: the machine's multiply-adds, copies or reads; None where overhead does.
         cold: Whether the first call is the measurement.
     """
 
@@ -30,13 +30,3 @@ class Workload:
     bytes: float | None = None
     ceiling: Literal["fma", "copy", "read"] | None = None
     cold: bool = False
-
-    @property
-    def amount(self) -> float | None:
-        """Flops or bytes: what a rate is made of."""
-        return self.flops if self.ceiling == "fma" else self.bytes if self.ceiling else None
-
-    @property
-    def unit(self) -> str:
-        """Unit of the rate."""
-        return {"fma": "GFLOP/s", "copy": "GB/s", "read": "GB/s"}.get(self.ceiling or "", "")
