@@ -18,7 +18,7 @@ from comparison.adapters.adapter import Adapter, NotOfferedError
 def answer(adapter: Adapter, request: dict[str, Any]) -> dict[str, Any]:
     """What a request asks for."""
     if request["do"] == "memory":
-        return {"resident": memory.resident(), "peak": memory.peak(), "page_cost": memory.page_cost()}
+        return {"resident": memory.resident(), "peak": memory.peak()}
     workload = workloads.find(request["workload"])
     if request["do"] == "digest":
         return {"digest": adapter.digest(workload)}  # type: ignore[attr-defined]
@@ -27,7 +27,8 @@ def answer(adapter: Adapter, request: dict[str, Any]) -> dict[str, Any]:
         before = memory.resident()
         cold = timing.first_call(prepared)
         grown = max(0.0, memory.resident() - before)
-        return {"cold": cold["ms"], "grown": grown, **timing.sample(prepared, request["seconds"])}
+        allocation = {"grown": grown, "page_cost": memory.page_cost()}
+        return {"cold": cold["ms"], **allocation, **timing.sample(prepared, request["seconds"])}
     if request["do"] == "soak":
         return soak(prepared, request["steps"])
     return timing.first_call(prepared) if workload.cold else timing.sample(prepared, request["seconds"])

@@ -74,5 +74,5 @@ def draw(document: dict[str, Any], path: Path) -> None:
         loc="left",
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=130, format="png")
     pyplot.close(figure)

@@ -5,13 +5,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from . import chart, machine, results, rounds, table, workloads
+from . import chart, machine, page, results, rounds, table, workloads
 from .adapters import FRAMEWORKS
 
 ROOT = Path(__file__).parents[2]
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 QUICK = {"rounds": 1, "seconds": 0.05}
 THOROUGH = {"rounds": 3, "seconds": 0.4}
 
@@ -81,21 +79,6 @@ def settings(options: argparse.Namespace) -> rounds.Settings:
     )
 
 
-def write_markdown(document: dict[str, Any], path: Path) -> None:
-    """The tables as Markdown: between the marks of a page that has them, or as a page."""
-    text = table.report(document, table.markdown)
-    page = path.read_text(encoding="utf-8") if path.exists() else ""
-    if BEGIN in page and END in page:
-        before, after = page.split(BEGIN)[0], page.split(END)[1]
-        text = f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
-    elif page:
-        raise ValueError(
-            f"--markdown: expected marks {BEGIN} and {END} in {path}, or no such file; got neither"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-
-
 def main(given: Sequence[str] | None = None) -> int:
     """Measures, or reads what was measured; prints and writes what the options say."""
     parser = arguments()
@@ -113,7 +96,7 @@ def main(given: Sequence[str] | None = None) -> int:
             options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         print(table.report(document))
         if options.markdown:
-            write_markdown(document, options.markdown)
+            page.put(options.markdown, "results", table.report(document, table.markdown))
         if options.chart:
             chart.draw(document, options.chart)
     except (OSError, ValueError, ImportError) as error:

@@ -60,7 +60,8 @@ def ceilings(program: Path | None, threads: int) -> dict[str, Any]:
         done = subprocess.run(
             [program, str(threads)], capture_output=True, text=True, timeout=120, check=True
         )
-        return json.loads(done.stdout)
+        measured: dict[str, Any] = json.loads(done.stdout)
+        return measured
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         return {"missing": f"{program}: {error}"}
 

@@ -1,5 +1,6 @@
 """Memory of this process, as the system counts it."""
 
+import mmap
 import os
 import re
 import sys
@@ -34,13 +35,21 @@ def resident() -> float:
 
 
 def page_cost() -> float:
-    """Milliseconds a MB of fresh memory costs when first written to: the system finds and clears the pages."""
+    """Milliseconds a MB of fresh memory costs at its first write: the system finds and clears the pages.
+
+    The least of several: what is allowed for memory should be no more than it must cost.
+    """
     import numpy as np
 
-    fresh = np.empty(32 << 20, np.uint8)
-    times = []
-    for _ in range(2):
-        start = time.perf_counter()
-        fresh.fill(1)
-        times.append(time.perf_counter() - start)
-    return max(0.0, times[0] - times[1]) * 1e3 / (fresh.nbytes / MEGA)
+    costs = []
+    for _ in range(5):
+        with mmap.mmap(-1, 16 << 20) as fresh:
+            array = np.frombuffer(fresh, np.uint8)
+            times = []
+            for value in (1, 2):
+                start = time.perf_counter()
+                array.fill(value)
+                times.append(time.perf_counter() - start)
+            costs.append((times[0] - times[1]) * 1e3 / (array.nbytes / MEGA))
+            del array  # the mapping cannot be closed while it is looked at
+    return max(0.0, min(costs))

@@ -51,7 +51,8 @@ class Worker:
         except OSError as error:
             self.ready: dict[str, Any] = {"missing": f"{python}: {error.strerror}"}
             return
-        threading.Thread(target=self.listen, args=(self.process,), daemon=True).start()
+        self.listener = threading.Thread(target=self.listen, args=(self.process,), daemon=True)
+        self.listener.start()
         self.ready = self.reply()
 
     def listen(self, process: "subprocess.Popen[str]") -> None:
@@ -98,8 +99,7 @@ class Worker:
 
     def close(self) -> None:
         """Lets the process end, or ends it."""
-        if self.process is not None:
-            assert self.process.stdin is not None
+        if self.process is not None and self.process.stdin is not None and self.process.stdout is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
             try:
@@ -107,5 +107,6 @@ class Worker:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-            assert self.process.stdout is not None
+            self.listener.join()
+            self.process.stdout.close()
         self.said.close()

@@ -44,23 +44,22 @@ def told(text: str) -> None:
 class Round:
     """The processes of one round. One that has died is started again for the next workload."""
 
-    def __init__(self, settings: Settings, start: Callable[..., Worker] = Worker) -> None:
-        self.settings, self.start = settings, start
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.workers = {framework: self.started(framework) for framework in settings.frameworks}
+        self.offered = {name: worker.ready.get("offered", []) for name, worker in self.workers.items()}
 
     def started(self, framework: str) -> Worker:
         """A new process."""
         settings = self.settings
-        return self.start(framework, settings.python(framework), settings.threads, settings.timeout)
+        return Worker(framework, settings.python(framework), settings.threads, settings.timeout)
 
     def measure(self, framework: str, workload: Workload) -> dict[str, Any] | None:
         """One sample, an error, or None where the framework does not take part."""
-        worker = self.workers[framework]
-        if "missing" in worker.ready or (
-            "offered" in worker.ready and workload.name not in worker.ready["offered"]
-        ):
+        if workload.name not in self.offered[framework]:
             return None
-        if "error" not in worker.ready and not worker.usable:
+        worker = self.workers[framework]
+        if not worker.usable:
             worker.close()
             worker = self.workers[framework] = self.started(framework)
         time.sleep(PAUSE)

@@ -26,7 +26,8 @@ def sample(prepared: Prepared, seconds: float) -> dict[str, float]:
     Returns:
         Median, fastest and quartiles of the calls, in ms a unit; `calls`: how many were timed.
     """
-    start, durations = time.perf_counter(), []
+    durations: list[float] = []
+    start = time.perf_counter()
     while len(durations) < WARM_CALLS and (not durations or time.perf_counter() - start < seconds):
         durations.append(timed(prepared.call, 1))
     group = max(1, int(SHORTEST / max(min(durations), 1e-9)))

@@ -42,4 +42,5 @@ def load(name: str, threads: int) -> "Adapter":
     """
     framework = FRAMEWORKS[name]
     module = importlib.import_module(f".{framework.module}", __package__)
-    return module.ADAPTER(threads, **framework.options)
+    adapter: Adapter = module.ADAPTER(threads, **framework.options)
+    return adapter

@@ -30,7 +30,7 @@ class NotOfferedError(Exception):
 
 
 class Adapter:
-    """A framework: methods named as the `kind` of a workload prepare it, one that is missing is not offered."""
+    """A framework: a method named as a workload's `kind` prepares it; without one it is not offered."""
 
     packages: tuple[str, ...] = ()
 

@@ -16,7 +16,7 @@ class Workload:
         family: The group it belongs to.
         kind: The method of an adapter that prepares it.
         sizes: What that method is called with.
-        flops: Arithmetic the definition needs (not what an algorithm spends), or None where it is not the point.
+        flops: Arithmetic the definition needs, not what an algorithm spends; None where it is not the point.
         bytes: Memory the definition must read and write once, or None.
         ceiling: What bounds it: the machine's multiply-adds, copies or reads; None where overhead does.
         cold: Whether the first call is the measurement.
