@@ -49,7 +49,14 @@ def arguments() -> argparse.ArgumentParser:
         metavar="PATH",
         help="writes the tables there; in a file with the marks of benches/README.md, between them",
     )
-    parser.add_argument("--from", dest="saved", type=Path, metavar="PATH", help="no run: results of --json")
+    parser.add_argument(
+        "--from",
+        dest="saved",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="no run: what --json wrote, in parts",
+    )
     return parser
 
 
@@ -85,9 +92,10 @@ def main(given: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     try:
         if options.saved:
-            document = json.loads(options.saved.read_text(encoding="utf-8"))
-            results.check(document)
-            document["summary"] = results.summarized(document)
+            parts = [json.loads(path.read_text(encoding="utf-8")) for path in options.saved]
+            for part in parts:
+                results.check(part)
+            document = results.merged(parts)
         else:
             document = rounds.run(settings(options))
             results.check(document)

@@ -3,6 +3,8 @@
 import statistics
 from typing import Any
 
+from . import machine
+
 SCHEMA = 1
 
 # Field: its types. Lists and nested objects are described below.
@@ -68,6 +70,32 @@ def check(document: dict[str, Any]) -> None:
     for name, shape in (("workloads", WORKLOAD), ("samples", SAMPLE), ("errors", ERROR), ("summary", ROW)):
         for entry in document[name]:
             matches(entry, shape, f"an entry of {name}")
+
+
+def merged(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Runs of one machine as one: a long comparison may be measured in parts.
+
+    Raises:
+        ValueError: They are of several machines, or two of them have a workload in common.
+    """
+    first = documents[0]
+    for name in ("cpu", "cores"):
+        if len({document["machine"][name] for document in documents}) > 1:
+            raise ValueError(f"results: expected runs of one machine; got several values of {name!r}")
+    names = [workload["name"] for document in documents for workload in document["workloads"]]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"results: expected every workload in one run; {twice[0]!r} is in several")
+    joined = {
+        name: [entry for document in documents for entry in document[name]]
+        for name in ("workloads", "samples", "errors")
+    }
+    frameworks: dict[str, Any] = {}
+    for document in documents:
+        frameworks |= document["frameworks"]
+    ceilings = machine.best([document["ceilings"] for document in documents])
+    document = {**first, **joined, "frameworks": frameworks, "ceilings": ceilings}
+    return {**document, "summary": summarized(document)}
 
 
 def medians(document: dict[str, Any], workload: str) -> dict[str, dict[int, float]]:

@@ -76,6 +76,17 @@ def test_documents_are_checked(document):
         results.check({**document, "schema": 0})
 
 
+def test_parts_become_one(document):
+    rest = {**document, "workloads": document["workloads"][1:], "samples": []}
+    part = {**document, "workloads": document["workloads"][:1], "errors": []}
+    assert results.merged([part, rest]) == document
+    with pytest.raises(ValueError, match="'gemm' is in several"):
+        results.merged([document, part])
+    other = {**rest, "machine": {**document["machine"], "cpu": "Another"}}
+    with pytest.raises(ValueError, match="several values of 'cpu'"):
+        results.merged([part, other])
+
+
 def test_the_terminal_table(document):
     header, _, line, lonely = table.plain(*table.comparison(document)).splitlines()
     assert line.split() == (
