@@ -57,6 +57,14 @@ class Adapter:
         prepared = getattr(self, workload.kind)(**workload.sizes)
         return prepared if isinstance(prepared, Prepared) else Prepared(prepared)
 
+    def digest(self, workload: Workload) -> str:
+        """What the weights are after an epoch of a training workload, from one seed.
+
+        Raises:
+            NotOfferedError: The framework is not asked for equal bits.
+        """
+        raise NotOfferedError("equal bits are not asked of it")
+
     def normal(self, *shape: int) -> Any:
         """Normal float32 numbers, as a NumPy array."""
         return self.rng.standard_normal(shape, dtype=np.float32)

@@ -90,7 +90,6 @@ class Corten(KerasApi):
         return run
 
     def digest(self, workload: Workload) -> str:
-        """What the weights are after an epoch of a training workload, from one seed."""
         corten.utils.set_random_seed(7)
         prepared = self.prepare(workload)
         prepared.call()
