@@ -35,6 +35,7 @@ def draw(document: dict[str, Any], path: Path) -> None:
         color=[FASTER if ratio >= 1 else SLOWER for ratio in ratios],
     )
     axes.hlines(places, [row["ratio_low"] for row in rows], [row["ratio_high"] for row in rows], WORD, lw=1)
+    axes.plot([row["ratio_quiet"] for row in rows], places, "o", ms=4, mfc="white", mec=WORD, mew=1)
     lowest = min(*(row["ratio_low"] for row in rows), 0.5)
     highest = max(*(row["ratio_high"] for row in rows), 2.0)
     axes.set_xscale("log", base=2)
@@ -43,9 +44,9 @@ def draw(document: dict[str, Any], path: Path) -> None:
     for place, row in zip(places, rows, strict=True):
         ahead = row["ratio"] >= 1
         edge = (
-            max(row["ratio"], row["ratio_high"]) * 1.05
+            max(row["ratio"], row["ratio_high"]) * 1.08
             if ahead
-            else min(row["ratio"], row["ratio_low"]) / 1.05
+            else min(row["ratio"], row["ratio_low"]) / 1.08
         )
         axes.annotate(
             f"{row['ratio']:.2f}  {row['best_peer']}",
@@ -65,7 +66,10 @@ def draw(document: dict[str, Any], path: Path) -> None:
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.set_xlabel("time of the best peer / time of Corten; line: lowest and highest round", fontsize=8)
+    axes.set_xlabel(
+        "time of the best peer / time of Corten; line: lowest and highest round; dot: quietest rounds",
+        fontsize=8,
+    )
     here = document["machine"]
     axes.set_title(
         f"Right of 1: Corten is faster. {here['cpu']}, {document['settings']['threads']} threads, "

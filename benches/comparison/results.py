@@ -42,6 +42,7 @@ ROW = {
     "ratio": MAYBE,
     "ratio_low": MAYBE,
     "ratio_high": MAYBE,
+    "ratio_quiet": MAYBE,
     "rate": MAYBE,
     "unit": str,
     "of_ceiling": MAYBE,
@@ -123,6 +124,9 @@ def row(document: dict[str, Any], workload: dict[str, Any]) -> dict[str, Any]:
         ratio = peers[best] / middle["corten"]
         # Round by round, as neighbours in time: what a busy minute does to both cancels.
         ratios = [rounds[best][n] / value for n, value in rounds["corten"].items() if n in rounds[best]]
+    # Each at its quietest: a neighbour on one core may slow some library tenfold in most rounds.
+    quiet = {framework: min(values.values()) for framework, values in rounds.items()}
+    own = quiet.pop("corten", None)
     rate, unit, share = speed(document, workload, middle.get("corten"))
     return {
         "workload": workload["name"],
@@ -132,6 +136,7 @@ def row(document: dict[str, Any], workload: dict[str, Any]) -> dict[str, Any]:
         "ratio": ratio,
         "ratio_low": min(ratios, default=None),
         "ratio_high": max(ratios, default=None),
+        "ratio_quiet": min(quiet.values()) / own if quiet and own else None,
         "rate": rate,
         "unit": unit,
         "of_ceiling": share,

@@ -1,6 +1,7 @@
 """Results as text: for a terminal, and as Markdown."""
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from .adapters import FRAMEWORKS
 
 Row = list[str]
 DASH = "-"
+APART = 1.5  # rounds further apart than this were not measured under the same conditions
 
 
 def number(value: float | None) -> str:
@@ -47,6 +49,7 @@ def comparison(document: dict[str, Any]) -> tuple[Row, list[Row]]:
         "best peer is",
         "ratio",
         "its rounds",
+        "quiet",
         "rate",
         "of ceiling",
     ]
@@ -63,6 +66,7 @@ def comparison(document: dict[str, Any]) -> tuple[Row, list[Row]]:
                 peer or DASH,
                 times(row["ratio"]),
                 span((row["ratio_low"], row["ratio_high"]), times),
+                times(row["ratio_quiet"]),
                 DASH if row["rate"] is None else f"{number(row['rate'])} {row['unit']}",
                 percent(row["of_ceiling"]),
             ]
@@ -83,24 +87,28 @@ def medians(document: dict[str, Any]) -> tuple[Row, list[Row]]:
 
 
 def families(document: dict[str, Any]) -> tuple[Row, list[Row]]:
-    """One line a family: how often Corten is the fastest, and the geometric mean of the ratios."""
+    """One line a family: how often Corten is the fastest, and geometric means of the ratios.
+
+    Fastest is who is so by the medians and by the quietest rounds as well.
+    """
     family = {workload["name"]: workload["family"] for workload in document["workloads"]}
-    ratios: dict[str, list[float]] = {}
+    ratios: dict[str, list[tuple[float, float]]] = {}
     for row in document["summary"]:
         if row["ratio"] is not None:
-            ratios.setdefault(family[row["workload"]], []).append(row["ratio"])
+            ratios.setdefault(family[row["workload"]], []).append((row["ratio"], row["ratio_quiet"]))
     if len(ratios) > 1:
-        ratios["all"] = [ratio for values in ratios.values() for ratio in values]
+        ratios["all"] = [pair for values in ratios.values() for pair in values]
     lines = [
         [
             name,
-            f"{sum(ratio >= 1 for ratio in values)} of {len(values)}",
-            times(math.exp(sum(map(math.log, values)) / len(values))),
-            times(min(values)),
+            f"{sum(min(pair) >= 1 for pair in values)} of {len(values)}",
+            times(statistics.geometric_mean(ratio for ratio, _ in values)),
+            times(statistics.geometric_mean(quiet for _, quiet in values)),
+            times(min(ratio for ratio, _ in values)),
         ]
         for name, values in ratios.items()
     ]
-    return ["family", "Corten fastest", "mean ratio", "lowest"], lines
+    return ["family", "Corten fastest", "mean ratio", "mean quiet", "lowest ratio"], lines
 
 
 def machine(document: dict[str, Any]) -> str:
@@ -140,6 +148,18 @@ def notes(document: dict[str, Any]) -> list[str]:
     alone = [row["workload"] for row in document["summary"] if row["best_peer"] is None]
     if alone:
         lines.append(f"no peer measured: {', '.join(alone)}")
+    wide = [
+        row
+        for row in document["summary"]
+        for low, high in [row["spreads"].get(name, (1, 1)) for name in ("corten", row["best_peer"])]
+        if high > APART * low
+    ]
+    if wide:
+        count = len({row["workload"] for row in wide})
+        lines.append(
+            f"busy machine: in {count} of {len(document['summary'])} lines rounds of Corten or of its best "
+            f"peer are more than {APART:g} times apart; trust `quiet` there, and measure again"
+        )
     return lines
 
 

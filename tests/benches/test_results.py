@@ -99,6 +99,7 @@ def test_the_terminal_table(document):
             "numpy",
             "2.09",
             "2.00..2.09",
+            "0.90",
             "90.9",
             "GFLOP/s",
             "45",
@@ -106,7 +107,7 @@ def test_the_terminal_table(document):
         ]
     )
     assert len(line) == len(header)
-    assert lonely.split() == ["lonely", *["-"] * 9]
+    assert lonely.split() == ["lonely", *["-"] * 10]
 
 
 def test_the_markdown_table(document):
@@ -118,7 +119,7 @@ def test_the_markdown_table(document):
 
 
 def test_families_have_a_geometric_mean(document):
-    assert table.families(document)[1] == [["matmul", "1 of 1", "2.09", "2.09"]]
+    assert table.families(document)[1] == [["matmul", "0 of 1", "2.09", "0.90", "2.09"]]
 
 
 def test_what_is_missing_or_failed_is_noted_once(document):
@@ -127,6 +128,8 @@ def test_what_is_missing_or_failed_is_noted_once(document):
         "failed: lonely on torch: broke (2 times)",
         "no peer measured: lonely",
     ]
+    document["summary"][0]["spreads"]["numpy"] = [20.0, 31.0]
+    assert table.notes(document)[-1].startswith("busy machine: in 1 of 2 lines rounds of Corten or of its")
     for form in (table.plain, table.markdown):
         assert "missing: mlx" in table.report(document, form)
 
