@@ -34,7 +34,7 @@ def test_a_busy_core_and_more_threads(run, monkeypatch):
     assert isinstance(busy.held, bool)
     assert peer.what == "busy: not measured"
     assert "torch, fit_linreg_epoch: no-such-python: No such file" in peer.measured
-    assert scaling.measured.endswith(" times")
+    assert " ms, " in scaling.measured
 
 
 def test_a_cold_start(run, monkeypatch):
@@ -42,6 +42,11 @@ def test_a_cold_start(run, monkeypatch):
     cold, peer = conditions.measured(run, ["cold"])
     assert "ms warm" in cold.measured
     assert peer.held is None
+
+
+def test_the_quietest_rounds_count_and_noise_is_told():
+    assert conditions.change([2.0, 2.1], [3.0, 3.1], 1.5) == "2.00 -> 3.00 ms, 1.50 times"
+    assert conditions.change([2.0, 9.0], [3.0, 3.1], 1.5).endswith("; rounds far apart, measure again")
 
 
 def test_the_report_says_what_held():

@@ -13,47 +13,55 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Chains of dependent multiply-adds kept going at once: more than latency times ports of any core so far.
-const CHAINS: usize = 16;
+/// Chains of dependent multiply-adds kept going at once: latency times ports is 8 to 10 on cores of today, and with
+/// two operands they fit 16 registers.
+const CHAINS: usize = 12;
 /// Multiply-adds of a chain in one run: some 200 us.
 const STEPS: usize = 20_000;
 /// Numbers in an array: 16 MiB, as the elementwise workloads have.
 const LEN: usize = 4 << 20;
 
+/// Runs `$step` on each of the chains, so often, and folds them with `$join`. The chains are variables and not an array,
+/// which the compiler would keep in memory or rotate through registers.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! chains {
+    ($first:expr, $step:expr, $join:expr) => {{
+        let step = $step;
+        let join = $join;
+        let (mut a, mut b, mut c, mut d) = ($first, $first, $first, $first);
+        let (mut e, mut f, mut g, mut h) = ($first, $first, $first, $first);
+        let (mut i, mut j, mut k, mut l) = ($first, $first, $first, $first);
+        for _ in 0..STEPS {
+            (a, b, c, d) = (step(a), step(b), step(c), step(d));
+            (e, f, g, h) = (step(e), step(f), step(g), step(h));
+            (i, j, k, l) = (step(i), step(j), step(k), step(l));
+        }
+        join(join(join(a, b), join(c, d)), join(join(join(e, f), join(g, h)), join(join(i, j), join(k, l))))
+    }};
+}
+
 /// Multiply-adds of the widest vectors; gives the number of flops done.
 #[cfg(target_arch = "x86_64")]
 mod fma {
-    use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_set1_ps, _mm512_fmadd_ps, _mm512_reduce_add_ps, _mm512_set1_ps};
+    use std::arch::x86_64::{
+        _mm256_add_ps, _mm256_fmadd_ps, _mm256_set1_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_set1_ps,
+    };
 
     use super::{CHAINS, STEPS, black_box, scalar};
 
     #[target_feature(enable = "avx512f")]
     fn avx512() -> usize {
         let (scale, offset) = (_mm512_set1_ps(black_box(0.5)), _mm512_set1_ps(black_box(1.0)));
-        let mut chains = [_mm512_set1_ps(1.0); CHAINS];
-        for _ in 0..STEPS {
-            for chain in &mut chains {
-                *chain = _mm512_fmadd_ps(*chain, scale, offset);
-            }
-        }
-        for chain in chains {
-            black_box(_mm512_reduce_add_ps(chain));
-        }
+        let first = || _mm512_set1_ps(black_box(1.0));
+        black_box(chains!(first(), |x| _mm512_fmadd_ps(x, scale, offset), |x, y| _mm512_add_ps(x, y)));
         2 * 16 * CHAINS * STEPS
     }
 
-    /// 12 chains: with two operands they are what 16 registers hold.
     #[target_feature(enable = "avx2,fma")]
     fn avx2() -> usize {
-        const CHAINS: usize = 12;
         let (scale, offset) = (_mm256_set1_ps(black_box(0.5)), _mm256_set1_ps(black_box(1.0)));
-        let mut chains = [_mm256_set1_ps(1.0); CHAINS];
-        for _ in 0..STEPS {
-            for chain in &mut chains {
-                *chain = _mm256_fmadd_ps(*chain, scale, offset);
-            }
-        }
-        black_box(chains);
+        let first = || _mm256_set1_ps(black_box(1.0));
+        black_box(chains!(first(), |x| _mm256_fmadd_ps(x, scale, offset), |x, y| _mm256_add_ps(x, y)));
         2 * 8 * CHAINS * STEPS
     }
 
@@ -72,22 +80,15 @@ mod fma {
 
 #[cfg(target_arch = "aarch64")]
 mod fma {
-    use std::arch::aarch64::{vaddvq_f32, vdupq_n_f32, vfmaq_f32};
+    use std::arch::aarch64::{vaddq_f32, vdupq_n_f32, vfmaq_f32};
 
     use super::{CHAINS, STEPS, black_box};
 
     #[target_feature(enable = "neon")]
     fn neon() -> usize {
         let (scale, offset) = (vdupq_n_f32(black_box(0.5)), vdupq_n_f32(black_box(1.0)));
-        let mut chains = [vdupq_n_f32(1.0); CHAINS];
-        for _ in 0..STEPS {
-            for chain in &mut chains {
-                *chain = vfmaq_f32(offset, *chain, scale);
-            }
-        }
-        for chain in chains {
-            black_box(vaddvq_f32(chain));
-        }
+        let first = || vdupq_n_f32(black_box(1.0));
+        black_box(chains!(first(), |x| vfmaq_f32(offset, x, scale), |x, y| vaddq_f32(x, y)));
         2 * 4 * CHAINS * STEPS
     }
 
