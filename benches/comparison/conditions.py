@@ -88,7 +88,7 @@ def neighbour() -> Iterator[None]:
 
 
 def change(before: list[float], after: list[float], factor: float) -> str:
-    """What became of a time: the quietest round of each, as a busy machine adds to either what is not asked about."""
+    """What became of a time, by the quietest rounds: a busy machine adds what is not asked about."""
     apart = any(max(rounds) > table.APART * min(rounds) for rounds in (before, after))
     noise = "; rounds far apart, measure again" if apart else ""
     return f"{table.number(min(before))} -> {table.number(min(after))} ms, {factor:.2f} times{noise}"
