@@ -39,8 +39,10 @@ def draw(document: dict[str, Any], path: Path) -> None:
     lowest = min(*(row["ratio_low"] for row in rows), 0.5)
     highest = max(*(row["ratio_high"] for row in rows), 2.0)
     axes.set_xscale("log", base=2)
-    # Room for the words beside the bars.
-    axes.set_xlim(lowest / 1.9, highest * 1.9)
+    # Room for the words beside the bars, a part of the width.
+    room = max(1.9, (highest / lowest) ** 0.2)
+    left, right = lowest / room, highest * room
+    axes.set_xlim(left, right)
     for place, row in zip(places, rows, strict=True):
         ahead = row["ratio"] >= 1
         edge = (
@@ -56,8 +58,8 @@ def draw(document: dict[str, Any], path: Path) -> None:
             fontsize=7,
             color=WORD,
         )
-    powers = range(math.ceil(math.log2(lowest / 1.9)), math.floor(math.log2(highest * 1.9)) + 1)
-    axes.set_xticks([2.0**power for power in powers], [f"{2.0**power:g}" for power in powers])
+    powers = range(math.ceil(math.log2(left)), math.floor(math.log2(right)) + 1)
+    axes.set_xticks([2.0**power for power in powers], [f"{2.0**power:.3g}" for power in powers], fontsize=8)
     axes.axvline(1, color=WORD, lw=0.8)
     axes.grid(axis="x", color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)

@@ -10,7 +10,7 @@ from benches.comparison import cli, results, rounds
 from benches.comparison.process import Worker, environment
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--quick", "--only", "add_16", "gemm_f32_64", "fit_linreg", "--ceiling", "not-built"]
+SMALL = ["--quick", "--only", "add_16", "gemm_f32_64", "infer_mlp_b1", "--ceiling", "not-built"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_every_workload_is_measured_on_both_sides(run):
     assert document["errors"] == []
     assert {(s["workload"], s["framework"]) for s in document["samples"]} == {
         (workload, framework)
-        for workload in ("add_16", "gemm_f32_64x64x64", "fit_linreg_epoch")
+        for workload in ("add_16", "gemm_f32_64x64x64", "infer_mlp_b128", "infer_mlp_b1")
         for framework in ("corten", "numpy")
     }
     assert all(row["ratio"] > 0 and row["best_peer"] == "numpy" for row in document["summary"])

@@ -1,4 +1,4 @@
-"""NumPy: what arrays alone can do, written as a user of NumPy would."""
+"""NumPy: what arrays alone can do, as a user of NumPy writes it. Training needs gradients: it has none."""
 
 import itertools
 from collections.abc import Callable
@@ -90,51 +90,6 @@ class NumPy(Adapter):
                 p -= rate * m / (np.sqrt(v) + 1e-7)
 
         return run
-
-    def train_mlp(self, batch: int, steps: int, dtype: str) -> Callable[[], object]:
-        x, y = self.normal(batch, networks.MLP[0]), self.labels(batch)
-        widths = list(itertools.pairwise(networks.MLP))
-        parameters = [self.normal(a, b) * 0.05 for a, b in widths]
-        parameters += [np.zeros(b, np.float32) for _, b in widths]
-        moments = [[np.zeros_like(p) for p in parameters] for _ in range(2)]
-        layers, count = len(widths), [0]
-
-        def step() -> None:
-            count[0] += 1
-            activations = [x]
-            for i in range(layers):
-                h = activations[-1] @ parameters[i] + parameters[layers + i]
-                activations.append(np.maximum(h, 0) if i < layers - 1 else softmax(h))
-            error = activations[-1].copy()
-            error[np.arange(batch), y] -= 1
-            error /= batch
-            gradients: list[Any] = [None] * (2 * layers)
-            for i in reversed(range(layers)):
-                gradients[i] = activations[i].T @ error
-                gradients[layers + i] = error.sum(0)
-                if i:
-                    error = (error @ parameters[i].T) * (activations[i] > 0)
-            rate = 1e-3 * (1 - 0.999 ** count[0]) ** 0.5 / (1 - 0.9 ** count[0])
-            for p, g, m, v in zip(parameters, gradients, *moments, strict=True):
-                m += 0.1 * (g - m)
-                v += 0.001 * (g * g - v)
-                p -= rate * m / (np.sqrt(v) + 1e-7)
-
-        return step
-
-    def linear_regression(self) -> Callable[[], object]:
-        x = self.rng.random((networks.LINES, 1), dtype=np.float32)
-        y = 2 * x + 1
-        weight, bias = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
-
-        def epoch() -> None:
-            for i in range(0, len(x), networks.LINE_BATCH):
-                rows = x[i : i + networks.LINE_BATCH]
-                error = 2 / len(rows) * (rows @ weight + bias - y[i : i + networks.LINE_BATCH])
-                weight[:] -= 0.01 * (rows.T @ error)
-                bias[:] -= 0.01 * error.sum(0)
-
-        return epoch
 
     def infer_mlp(self, batch: int) -> Callable[[], object]:
         x = self.normal(batch, networks.MLP[0])
