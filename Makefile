@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: help demo test test-rust test-python check lint stubs bench wheel clean
+.PHONY: help demo test test-rust test-python check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -71,8 +71,25 @@ lint: tools $(VENV)/.tools
 stubs: $(VENV)/.installed ## Writes python/corten/_core.pyi from the built module
 	$(BIN)/python scripts/generate_stubs.py
 
-bench: $(VENV)/.installed ## Measures Corten on this machine
+# The peers may live in an environment of their own, and options go through:
+#   make bench PEERS_PYTHON=/path/to/python BENCH="--only training --rounds 5"
+PEERS_PYTHON ?= $(BIN)/python
+BENCH ?=
+
+target/ceiling: rust/cpu/benches/ceiling.rs | tools
+	@mkdir -p target
+	rustc -O --edition 2024 -o $@ $<
+
+bench: bench-figures bench-peers bench-conditions ## Measures Corten on this machine: promises, peers, conditions
+
+bench-figures: $(VENV)/.installed ## Measures what Corten promises: size, start, overhead, bits, memory
 	$(BIN)/python benches/figures.py
+
+bench-peers: $(VENV)/.installed $(VENV)/.tools target/ceiling ## Measures Corten beside its peers; PEERS_PYTHON names their interpreter
+	$(BIN)/python benches/compare.py --peers-python $(PEERS_PYTHON) --json target/bench/results.json --chart target/bench/chart.png $(BENCH)
+
+bench-conditions: $(VENV)/.installed ## Measures busy cores, one and two threads, memory, cold starts
+	$(BIN)/python benches/conditions.py --peers-python $(PEERS_PYTHON)
 
 clean: ## Removes everything that was built
 	rm -rf target dist $(VENV)

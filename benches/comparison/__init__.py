@@ -1,0 +1,1 @@
+"""Corten and its peers on the same workloads, interleaved."""
