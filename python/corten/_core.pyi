@@ -613,7 +613,8 @@ def cpu_features() -> dict:
     Which instruction sets the machine has and which one is in use.
 
     Returns:
-        `isa` (the name of the one in use) and whether each known one is usable.
+        `isa` (the name of the one in use) and whether each known one, and each extension of it
+        (`amx_bf16`, `amx_int8`, `avx512_vnni`), is used.
     """
 
 def cross_entropy(logits: ArrayLike, probs: ArrayLike) -> Tensor:

@@ -38,6 +38,14 @@ pub type In<'a> = View<'a, Buffer>;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
 
+impl Cpu {
+    /// `(..., m, k) @ (..., k, n)` of int8 summed in int32: what quantized layers are made of. Batch axes are equal.
+    #[allow(clippy::unused_self)]
+    pub fn matmul_i8_i32(&self, a: In<'_>, b: In<'_>) -> Result<Buffer> {
+        matmul::matmul_i8_i32(a, b)
+    }
+}
+
 impl Backend for Cpu {
     type Buffer = Buffer;
 

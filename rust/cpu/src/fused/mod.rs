@@ -16,12 +16,18 @@ mod softmax;
 mod testing;
 
 use corten_core::{
-    DType, Element, FusedOp, Layout, Result,
+    DType, FusedOp, Layout, Result,
     half::{bf16, f16},
 };
 
 use self::math::Float;
-use crate::{In, dense::Dense, matmul::Widen, memory::Buffer};
+use crate::{
+    In,
+    dense::Dense,
+    memory::Buffer,
+    parallel::{self, DisjointMut},
+    simd::convert::Half,
+};
 
 /// Elements of dear work (an exponential each) worth a task.
 const DEAR: usize = 4 << 10;
@@ -138,16 +144,14 @@ struct Widened<'a> {
 }
 
 impl<'a> Widened<'a> {
-    fn new<S: Widen<f32> + Element>(operands: &[In<'a>]) -> Result<Self> {
+    fn new<S: Half>(operands: &[In<'a>]) -> Result<Self> {
         let made = operands.iter().map(|x| {
             if x.dtype != S::DTYPE {
                 return Ok(None);
             }
             let dense = Dense::<S>::new(*x)?;
             let mut wide = Buffer::for_elements(DType::F32, x.layout.len())?;
-            for (to, from) in wide.as_mut_slice::<f32>().iter_mut().zip(dense.slice()) {
-                *to = from.widen();
-            }
+            in_parts(dense.slice(), wide.as_mut_slice(), S::widen);
             Ok(Some((wide, Layout::contiguous(x.layout.shape()))))
         });
         Ok(Self { made: made.collect::<Result<_>>()?, operands: operands.to_vec() })
@@ -164,22 +168,29 @@ impl<'a> Widened<'a> {
     }
 }
 
-fn narrow<S: Widen<f32> + Element>(wide: &Buffer) -> Result<Buffer> {
+/// Converts slices of one length on all threads.
+fn in_parts<A: Sync, B: Send>(from: &[A], to: &mut [B], convert: impl Fn(&[A], &mut [B]) + Sync) {
+    let pieces = DisjointMut::new(to);
+    parallel::for_ranges(from.len(), CHEAP, |range| {
+        // SAFETY: every range has its own elements.
+        convert(&from[range.clone()], unsafe { pieces.range(range) });
+    });
+}
+
+fn narrow<S: Half>(wide: &Buffer) -> Result<Buffer> {
     let wide = wide.as_slice::<f32>();
     let mut result = Buffer::for_elements(S::DTYPE, wide.len())?;
-    for (to, from) in result.as_mut_slice::<S>().iter_mut().zip(wide) {
-        *to = S::narrow(*from);
-    }
+    in_parts(wide, result.as_mut_slice(), S::narrow);
     Ok(result)
 }
 
-fn forward_of_half<S: Widen<f32> + Element>(op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
+fn forward_of_half<S: Half>(op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
     let inputs = Widened::new::<S>(inputs)?;
     let outputs = forward::<f32>(op, &inputs.views())?;
     outputs.map(|outputs| outputs.iter().map(narrow::<S>).collect()).transpose()
 }
 
-fn gradient_of_half<S: Widen<f32> + Element>(
+fn gradient_of_half<S: Half>(
     op: &FusedOp,
     inputs: &[In<'_>],
     outputs: &[In<'_>],

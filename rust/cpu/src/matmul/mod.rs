@@ -1,12 +1,15 @@
 //! Matrix products: any strides, batched, every numeric dtype.
 
+mod bytes;
 mod gemm;
+mod half;
 mod integer;
 mod kernel;
 mod pack;
 mod scratch;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod vector;
 
 use corten_core::{
@@ -34,20 +37,25 @@ const TASK: usize = 256 << 10;
 /// `(..., m, k) @ (..., k, n)`; batch axes are equal.
 pub(crate) fn matmul(a: In<'_>, b: In<'_>) -> Result<Buffer> {
     match a.dtype {
-        DType::F32 => floats::<f32, f32>(a, b),
-        DType::F64 => floats::<f64, f64>(a, b),
-        DType::F16 => floats::<f32, f16>(a, b),
-        DType::BF16 => floats::<f32, bf16>(a, b),
-        DType::I8 => integers::<i8>(a, b),
-        DType::I16 => integers::<i16>(a, b),
-        DType::I32 => integers::<i32>(a, b),
-        DType::I64 => integers::<i64>(a, b),
-        DType::U8 => integers::<u8>(a, b),
-        DType::U16 => integers::<u16>(a, b),
-        DType::U32 => integers::<u32>(a, b),
-        DType::U64 => integers::<u64>(a, b),
+        DType::F32 => multiply::<f32, f32>(a, b, product),
+        DType::F64 => multiply::<f64, f64>(a, b, product),
+        DType::F16 => multiply::<f16, f16>(a, b, half::multiply),
+        DType::BF16 => multiply::<bf16, bf16>(a, b, half::multiply_brain),
+        DType::I8 => multiply::<i8, i8>(a, b, bytes::wrapping),
+        DType::I16 => multiply::<i16, i16>(a, b, integer::multiply),
+        DType::I32 => multiply::<i32, i32>(a, b, integer::multiply),
+        DType::I64 => multiply::<i64, i64>(a, b, integer::multiply),
+        DType::U8 => multiply::<u8, u8>(a, b, bytes::wrapping),
+        DType::U16 => multiply::<u16, u16>(a, b, integer::multiply),
+        DType::U32 => multiply::<u32, u32>(a, b, integer::multiply),
+        DType::U64 => multiply::<u64, u64>(a, b, integer::multiply),
         DType::Bool => Err(Error::dtype("matmul: bool matrices have no product; cast them to int32 or float32 first")),
     }
+}
+
+/// `(..., m, k) @ (..., k, n)` of int8 in int32.
+pub(crate) fn matmul_i8_i32(a: In<'_>, b: In<'_>) -> Result<Buffer> {
+    multiply::<i8, i32>(a, b, bytes::wide)
 }
 
 /// One product of a batch: `a` has rows as items, `b` columns.
@@ -80,28 +88,15 @@ pub(crate) fn product<T: Real, S: Widen<T>>(
     }
 }
 
-fn floats<T: Real, S: Widen<T> + Element>(a: In<'_>, b: In<'_>) -> Result<Buffer> {
-    let batch = Batch::new(&a, &b);
-    let mut out = Buffer::for_elements(S::DTYPE, batch.count * batch.size.rows * batch.size.columns)?;
-    let (left, right) = (memory::elements::<S>(a), memory::elements::<S>(b));
-    if T::DTYPE == S::DTYPE {
-        batch.run(left, right, out.as_mut_slice::<T>(), product);
-    } else {
-        // 16-bit floats: the sums stay in float32 until they are rounded once.
-        let mut sums = Buffer::for_elements(T::DTYPE, out.as_slice::<S>().len())?;
-        batch.run(left, right, sums.as_mut_slice::<T>(), product);
-        for (to, sum) in out.as_mut_slice::<S>().iter_mut().zip(sums.as_slice::<T>()) {
-            *to = S::narrow(*sum);
-        }
-    }
-    Ok(out)
-}
-
-fn integers<T: integer::Wrapping>(a: In<'_>, b: In<'_>) -> Result<Buffer> {
+/// The products of a batch, each by `one`.
+fn multiply<S: Element, T: Element>(
+    a: In<'_>,
+    b: In<'_>,
+    one: impl Fn(Size, &Matrix<'_, S>, &Matrix<'_, S>, &mut [T], bool) + Sync,
+) -> Result<Buffer> {
     let batch = Batch::new(&a, &b);
     let mut out = Buffer::for_elements(T::DTYPE, batch.count * batch.size.rows * batch.size.columns)?;
-    let (left, right) = (memory::elements::<T>(a), memory::elements::<T>(b));
-    batch.run(left, right, out.as_mut_slice::<T>(), integer::multiply);
+    batch.run(memory::elements::<S>(a), memory::elements::<S>(b), out.as_mut_slice::<T>(), one);
     Ok(out)
 }
 

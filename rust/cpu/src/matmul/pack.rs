@@ -13,6 +13,7 @@ use super::{
     gemm::ROWS,
     kernel::{MOST_COLUMNS, Real},
 };
+use crate::simd::convert::{narrow_bf16, widen_bf16};
 
 /// An operand of a product: items (rows of `a`, columns of `b`) by depth.
 pub(crate) trait Panels<T>: Sync {
@@ -124,11 +125,11 @@ impl Widen<f32> for f16 {
 impl Widen<f32> for bf16 {
     #[inline(always)]
     fn widen(self) -> f32 {
-        self.to_f32()
+        widen_bf16(self)
     }
     #[inline(always)]
     fn narrow(value: f32) -> Self {
-        Self::from_f32(value)
+        narrow_bf16(value)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, marker::PhantomData, ops};
 
-use super::kernel::Real;
+use corten_core::{DType, Element};
 
 /// One cache line; blocks are vectors of these, hence aligned.
 #[derive(Clone, Copy)]
@@ -27,8 +27,9 @@ pub(crate) struct Scratch<T> {
     elements: PhantomData<T>,
 }
 
-impl<T: Real> Scratch<T> {
+impl<T: Element> Scratch<T> {
     pub(crate) fn new(len: usize) -> Self {
+        assert!(T::DTYPE != DType::Bool, "not all bytes are truth values");
         let lines = (len * size_of::<T>()).div_ceil(64);
         let kept = FREE.with_borrow_mut(|free| {
             // The smallest that is large enough, else the largest, which grows.
@@ -57,7 +58,7 @@ impl<T> ops::Deref for Scratch<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
         // SAFETY: the block has at least `len * size_of::<T>()` initialised bytes, 64-byte aligned,
-        // and `T` is f32 or f64 (`new` is only there for these), of which all bits are values.
+        // and `T` is a number, of which all bits are values: `new` asserts that.
         unsafe { std::slice::from_raw_parts(self.block.as_ptr().cast(), self.len) }
     }
 }

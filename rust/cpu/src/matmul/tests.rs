@@ -150,6 +150,52 @@ fn integers_wrap() {
 }
 
 #[test]
+fn bytes_wrap_or_widen() {
+    for (m, n, k) in [(60, 50, 40), (3, 70, 9), (1, 40, 64), (2, 2, 0)] {
+        for (a, a_len) in layouts(m, k) {
+            for (b, b_len) in layouts(k, n) {
+                let (x, y) = (vec![-128.0; a_len], vec![-128.0; b_len]);
+                let (x, y) = (buffer::<i8>(&x), buffer::<i8>(&y));
+                let (left, right) =
+                    (In { buffer: &x, layout: &a, dtype: DType::I8 }, In { buffer: &y, layout: &b, dtype: DType::I8 });
+                let wide = matmul_i8_i32(left, right).expect("no error");
+                assert!(wide.as_slice::<i32>().iter().all(|sum| *sum == (128 * 128 * k) as i32));
+                let narrow = matmul(left, right).expect("no error");
+                assert!(narrow.as_slice::<i8>().iter().all(|sum| *sum == 0));
+                let (x, y) = (values(a_len, 1), values(b_len, 2));
+                let scaled = |x: &[f64]| x.iter().map(|x| (x * 8.0).round() + 10.0).collect::<Vec<_>>();
+                let (x, y) = (buffer::<u8>(&scaled(&x)), buffer::<u8>(&scaled(&y)));
+                let got = matmul(
+                    In { buffer: &x, layout: &a, dtype: DType::U8 },
+                    In { buffer: &y, layout: &b, dtype: DType::U8 },
+                );
+                let (x, y) = (read(&x, &a, DType::U8), read(&y, &b, DType::U8));
+                let want = reference(&x, &y, 1, Size { rows: m, columns: n, depth: k });
+                let got = got.expect("no error");
+                assert!(got.as_slice::<u8>().iter().zip(want).all(|(got, want)| f64::from(*got) == want % 256.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn sixteen_bits_on_every_path() {
+    use corten_core::half::{bf16, f16};
+    // Few rows, blocks of columns, blocks of rows, deep sums.
+    for (m, n, k) in [(7, 300, 1100), (130, 70, 65), (400, 90, 600), (60, 9, 2500), (1100, 64, 2048)] {
+        let (a, b) = (Layout::contiguous(&[m, k]), Layout::contiguous(&[k, n]));
+        let (a_t, b_t) = (Layout::contiguous(&[k, m]).permute(&[1, 0]), Layout::contiguous(&[n, k]).permute(&[1, 0]));
+        for (a, b) in [(&a, &b), (&a_t, &b), (&a, &b_t)] {
+            check::<bf16>(a, b, m * k, k * n, 1e-2);
+            check::<f16>(a, b, m * k, k * n, 2e-3);
+        }
+    }
+    let a = Layout::contiguous(&[9, 40, 33]);
+    let b = Layout::contiguous(&[9, 33, 50]);
+    check::<bf16>(&a, &b, a.len(), b.len(), 1e-2);
+}
+
+#[test]
 fn nan_times_zero_is_nan() {
     for (m, n, k) in [(2, 2, 2), (1, 64, 64), (64, 1, 64), (40, 40, 40)] {
         let mut left = vec![0.0; m * k];

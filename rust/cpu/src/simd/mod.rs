@@ -2,6 +2,7 @@
 
 mod vectorized;
 
+pub(crate) mod amx;
 pub(crate) mod convert;
 pub(crate) mod lanes;
 pub(crate) mod map;
@@ -67,10 +68,27 @@ pub fn isa() -> Isa {
     })
 }
 
+/// Whether one instruction multiplies and adds four bytes.
+#[cfg(target_arch = "x86_64")]
+fn has_vnni() -> bool {
+    is_x86_feature_detected!("avx512vnni")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_vnni() -> bool {
+    false
+}
+
 /// What this CPU offers and what is used of it, for reports.
 pub fn features() -> Vec<(&'static str, bool)> {
     let used = isa();
-    vec![("avx2", used >= Isa::Avx2), ("avx512", used >= Isa::Avx512)]
+    vec![
+        ("avx2", used >= Isa::Avx2),
+        ("avx512", used >= Isa::Avx512),
+        ("avx512_vnni", used >= Isa::Avx512 && has_vnni()),
+        ("amx_bf16", amx::has_brain()),
+        ("amx_int8", amx::has_integers()),
+    ]
 }
 
 /// Work that is compiled once per instruction set. `FMA` says whether a fused multiply-add is one

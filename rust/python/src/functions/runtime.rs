@@ -50,14 +50,14 @@ pub(crate) fn empty_cache(py: Python<'_>) {
 /// Which instruction sets the machine has and which one is in use.
 ///
 /// Returns:
-///     `isa` (the name of the one in use) and whether each known one is usable.
+///     `isa` (the name of the one in use) and whether each known one, and each extension of it
+///     (`amx_bf16`, `amx_int8`, `avx512_vnni`), is used.
 #[pyfunction]
 pub(crate) fn cpu_features(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let isa = simd::isa();
     let result = PyDict::new(py);
-    result.set_item("isa", isa.name())?;
-    for known in [simd::Isa::Avx2, simd::Isa::Avx512] {
-        result.set_item(known.name(), known <= isa)?;
+    result.set_item("isa", simd::isa().name())?;
+    for (name, is_used) in simd::features() {
+        result.set_item(name, is_used)?;
     }
     Ok(result)
 }
