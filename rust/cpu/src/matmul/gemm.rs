@@ -53,6 +53,9 @@ pub(crate) struct Size {
     pub(crate) depth: usize,
 }
 
+/// What is done to a finished piece of a row: (row, first column, elements).
+pub(crate) type Finish<'a, T> = &'a (dyn Fn(usize, usize, &mut [T]) + Sync);
+
 /// Where the result goes: rows of adjacent elements.
 #[derive(Clone, Copy)]
 pub(crate) struct Output<'a, T> {
@@ -63,6 +66,7 @@ pub(crate) struct Output<'a, T> {
     accumulate: bool,
     bias: Option<&'a [T]>,
     relu: bool,
+    finish: Option<Finish<'a, T>>,
 }
 
 // SAFETY: tasks write disjoint tiles of the exclusive borrow the pointer was made of.
@@ -73,7 +77,15 @@ unsafe impl<T: Send> Sync for Output<'_, T> {}
 impl<'a, T: Real> Output<'a, T> {
     /// Row `i` starts at `i * stride`.
     pub(crate) fn strided(data: &'a mut [T], stride: usize) -> Self {
-        Self { data: data.as_mut_ptr(), len: data.len(), stride, accumulate: false, bias: None, relu: false }
+        Self {
+            data: data.as_mut_ptr(),
+            len: data.len(),
+            stride,
+            accumulate: false,
+            bias: None,
+            relu: false,
+            finish: None,
+        }
     }
 
     /// Whether the product is added to what is there.
@@ -91,6 +103,11 @@ impl<'a, T: Real> Output<'a, T> {
         Self { relu, ..self }
     }
 
+    /// What is done to every piece of a row at the very end.
+    pub(crate) fn finish(self, finish: Finish<'a, T>) -> Self {
+        Self { finish: Some(finish), ..self }
+    }
+
     /// A piece of a row.
     ///
     /// # Safety
@@ -104,7 +121,7 @@ impl<'a, T: Real> Output<'a, T> {
     }
 
     /// The end of a row that did not go through tiles.
-    fn end_row(&self, piece: &mut [T]) {
+    fn end_row(&self, row: usize, piece: &mut [T]) {
         for (to, bias) in piece.iter_mut().zip(self.bias.unwrap_or(&[])) {
             *to = *to + *bias;
         }
@@ -112,6 +129,9 @@ impl<'a, T: Real> Output<'a, T> {
             for to in piece.iter_mut().filter(|to| **to < T::ZERO) {
                 *to = T::ZERO;
             }
+        }
+        if let Some(finish) = self.finish {
+            finish(row, 0, piece);
         }
     }
 
@@ -172,7 +192,7 @@ fn without_depth<T: Real>(size: Size, out: &Output<'_, T>) {
         if !out.accumulate {
             piece.fill(T::ZERO);
         }
-        out.end_row(piece);
+        out.end_row(row, piece);
     }
 }
 
@@ -212,7 +232,7 @@ fn in_parts<T: Real>(
                 }
             }
         }
-        out.end_row(piece);
+        out.end_row(row, piece);
     });
 }
 
@@ -512,6 +532,12 @@ impl<T: Real> Block<'_, T> {
                 // SAFETY: `Rows` and `Columns` vouch for the operands, packed ones were just cut to size, and
                 // `place` checked the rows of the result, whose tiles belong to one task each.
                 unsafe { kernel.run(tile.len(), &job) };
+                if is_last && let Some(finish) = out.finish {
+                    for row in tile.clone() {
+                        // SAFETY: the tile belongs to this task.
+                        finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
+                    }
+                }
             }
         }
     }

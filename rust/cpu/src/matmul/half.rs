@@ -80,7 +80,7 @@ pub(super) fn multiply<S: Half + Widen<f32>>(
     let height = rows.div_ceil(rows.div_ceil(most)).next_multiple_of(ROW_UNIT);
     let spans = columns.div_ceil(width);
     for span in (0..spans).map(|i| i * columns / spans..(i + 1) * columns / spans) {
-        let packed = Packed::new(&Block { matrix: b, first: span.start }, span.len(), depth);
+        let packed = Packed::new(&Block { matrix: b, first: span.start }, rows, span.len(), depth);
         for first in (0..rows).step_by(height) {
             let part = first..(first + height).min(rows);
             let count = part.len();
@@ -156,7 +156,7 @@ fn times_columns<S: Half + Widen<f32>>(
     out: &DisjointMut<'_, S>,
     place: (usize, bool),
 ) {
-    let packed = Packed::new(&Block { matrix: b, first: span.start }, span.len(), depth);
+    let packed = Packed::new(&Block { matrix: b, first: span.start }, rows, span.len(), depth);
     rounded(&packed, rows, a, &span, columns, out, place);
 }
 
