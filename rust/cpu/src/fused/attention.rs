@@ -9,6 +9,8 @@ use corten_core::{DType, Layout};
 use super::{
     Gradient, Gradients, Outputs,
     math::{Float, largest, sum_of},
+    rows::{singles, singles_mut},
+    steps,
 };
 use crate::{
     In,
@@ -26,24 +28,12 @@ const KEYS: usize = 128;
 const TASKS: usize = 8;
 
 vectorized! {
-    /// One row of scores becomes weights relative to the largest score so far. Gives that score and
-    /// the factor for what was summed before; `sum` is brought up to date.
-    fn advance<T: Float>(scores: &mut [T], top: T, sum: &mut T) -> (T, T) {
-        let new_top = top.larger(largest(scores));
-        if new_top == T::NEG_INFINITY {
-            // Nothing to attend yet; a difference of infinities would be NaN.
-            let is_nan = |score: &T| score.partial_cmp(score).is_none();
-            if !scores.iter().any(is_nan) {
-                scores.fill(T::ZERO);
-                return (new_top, T::ONE);
-            }
-        }
+    /// Scores become `exp((score - top) scale)`; gives their sum.
+    fn plain_exponentials<T: Float>(scores: &mut [T], top: T, scale: T) -> T {
         for score in scores.iter_mut() {
-            *score = (*score - new_top).exp();
+            *score = ((*score - top) * scale).exp();
         }
-        let factor = (top - new_top).exp();
-        *sum = *sum * factor + sum_of(scores.len(), |i| scores[i]);
-        (new_top, factor)
+        sum_of(scores.len(), |i| scores[i])
     }
 
     fn scale_row<T: Float>(row: &mut [T], factor: T) {
@@ -52,10 +42,9 @@ vectorized! {
         }
     }
 
-    /// Scores become weights, given the logarithm of the sum of their exponentials.
-    fn weights<T: Float>(scores: &mut [T], top: T, inverse: T) {
+    fn plain_weights<T: Float>(scores: &mut [T], top: T, scale: T, inverse: T) {
         for score in scores.iter_mut() {
-            *score = (*score - top).exp() * inverse;
+            *score = ((*score - top) * scale).exp() * inverse;
         }
     }
 
@@ -70,6 +59,58 @@ vectorized! {
         let b = &b[..a.len()];
         sum_of(a.len(), |i| a[i] * b[i])
     }
+}
+
+/// One row of scores becomes weights relative to the largest score so far, each times `scale`. Gives that score and
+/// the factor for what was summed before; `sum` is brought up to date.
+fn advance<T: Float>(scores: &mut [T], top: T, scale: T, sum: &mut T) -> (T, T) {
+    let mut new_top = top;
+    let found = match (singles(scores), singles_mut(std::slice::from_mut(&mut new_top))) {
+        (Some(scores), Some([new_top])) => steps::top_of(scores, new_top),
+        _ => false,
+    };
+    if !found {
+        new_top = top.larger(largest(scores));
+    }
+    if new_top == T::NEG_INFINITY {
+        // Nothing to attend yet; a difference of infinities would be NaN.
+        let is_nan = |score: &T| score.partial_cmp(score).is_none();
+        if !scores.iter().any(is_nan) {
+            scores.fill(T::ZERO);
+            return (new_top, T::ONE);
+        }
+    }
+    let factor = ((top - new_top) * scale).exp();
+    *sum = *sum * factor + exponentials(scores, new_top, scale);
+    (new_top, factor)
+}
+
+/// Scores become `exp((score - top) scale)`; gives their sum.
+fn exponentials<T: Float>(scores: &mut [T], top: T, scale: T) -> T {
+    let [mut sum, at, by] = [T::ZERO, top, scale];
+    if let (Some(scores), Some([sum]), Some([at]), Some([by])) = (
+        singles_mut(scores),
+        singles_mut(std::slice::from_mut(&mut sum)),
+        singles(std::slice::from_ref(&at)),
+        singles(std::slice::from_ref(&by)),
+    ) && steps::exponentials(scores, *at, *by, sum)
+    {
+        // The sum was written through the slice.
+    } else {
+        sum = plain_exponentials(scores, top, scale);
+    }
+    sum
+}
+
+/// Scores become weights, given the softmax's largest score and one over its sum.
+fn weights<T: Float>(scores: &mut [T], top: T, scale: T, inverse: T) {
+    let numbers = [top, scale, inverse];
+    if let (Some(scores), Some(&[top, scale, inverse])) = (singles_mut(scores), singles(&numbers))
+        && steps::weights(scores, top, scale, inverse)
+    {
+        return;
+    }
+    plain_weights(scores, top, scale, inverse);
 }
 
 /// A mask seen as (batch, head, query, key).
@@ -88,6 +129,8 @@ struct Problem<'a, T> {
     v: (&'a [T], &'a Layout),
     mask: Mask<'a, T>,
     scale: T,
+    /// What is left of the scale for the exponent: all of it where there is nothing to add to scores before.
+    late_scale: T,
     causal: bool,
     /// What the score of a key becomes that must not be attended: so low that its weight is 0, yet a
     /// row without any allowed key gives equal weights and no NaN.
@@ -140,6 +183,7 @@ impl<'a, T: Float> Problem<'a, T> {
             v: operand(2),
             mask,
             scale: T::from_f64(scale),
+            late_scale: if !masked && scale > 0.0 { T::from_f64(scale) } else { T::ONE },
             causal,
             masked: T::from_f64(-0.7 * largest),
             batch,
@@ -163,7 +207,9 @@ impl<'a, T: Float> Problem<'a, T> {
 
     /// Scores of one query, scaled and masked.
     fn mask_row(&self, at: (usize, usize), query: usize, keys: &Range<usize>, scores: &mut [T]) {
-        scale_row(scores, self.scale);
+        if self.late_scale == T::ONE {
+            scale_row(scores, self.scale);
+        }
         let place = |layout: &Layout| {
             let strides = layout.strides();
             let first = [at.0, at.1, query, keys.start];
@@ -241,7 +287,7 @@ impl<'a, T: Float> Problem<'a, T> {
             let scores = &mut scores[..queries.len() * keys.len()];
             self.scores(at, queries, &keys, &packed[index], scores);
             for (row, scores) in scores.chunks_exact_mut(keys.len()).enumerate() {
-                (tops[row], factors[row]) = advance(scores, tops[row], &mut sums[row]);
+                (tops[row], factors[row]) = advance(scores, tops[row], self.late_scale, &mut sums[row]);
             }
             visit(index, scores, &factors[..queries.len()]);
         }
@@ -333,7 +379,13 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
         let mut slopes = Scratch::<T>::new(QUERIES * KEYS);
         for block in blocks(0..queries, QUERIES) {
             let rows = block.len();
-            problem.walk(at, &block, &packed_k, (&mut tops[..rows], &mut sums[..rows]), |_, _, _| {});
+            // Where one block holds all keys, the walk leaves the weights but for their sum.
+            let is_whole = keys <= KEYS;
+            problem.walk(at, &block, &packed_k, (&mut tops[..rows], &mut sums[..rows]), |_, block, _| {
+                if is_whole {
+                    scores[..block.len()].copy_from_slice(block);
+                }
+            });
             let level = |row: usize| {
                 let start = ((at.0 * queries + block.start + row) * heads + at.1) * value_width;
                 dot(&y[start..start + value_width], &dy.0[start..start + value_width])
@@ -345,9 +397,15 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
                 }
                 let len = span.len();
                 let (scores, slopes) = (&mut scores[..rows * len], &mut slopes[..rows * len]);
-                problem.scores(at, &block, &span, &packed_k[index], scores);
+                if !is_whole {
+                    problem.scores(at, &block, &span, &packed_k[index], scores);
+                }
                 for (row, scores) in scores.chunks_exact_mut(len).enumerate() {
-                    weights(scores, tops[row], T::ONE / sums[row]);
+                    if is_whole {
+                        scale_row(scores, T::ONE / sums[row]);
+                    } else {
+                        weights(scores, tops[row], problem.late_scale, T::ONE / sums[row]);
+                    }
                 }
                 let dy_rows = head(dy, at, &block, false);
                 packed_v[index].multiply(rows, &dy_rows, &Output::strided(slopes, len), false);

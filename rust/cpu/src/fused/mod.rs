@@ -12,6 +12,7 @@ mod norm;
 mod rnn;
 mod rows;
 mod softmax;
+mod steps;
 #[cfg(test)]
 mod testing;
 

@@ -10,6 +10,8 @@ use super::{
     Gradient, Gradients, Outputs,
     math::{Float, add_row},
     norm::sum_rows,
+    rows::{singles, singles_mut},
+    steps,
 };
 use crate::{
     In,
@@ -88,7 +90,7 @@ fn pack_recurrent<T: Float>(sizes: &Sizes, kernel: &[T], transposed: bool) -> Pa
 
 vectorized! {
     /// Gates before activation become gates after it; gives the new cell and hidden states.
-    fn lstm_cell<T: Float>(gates: &mut [T], previous: &[T], cell: &mut [T], hidden: &mut [T]) {
+    fn plain_lstm_cell<T: Float>(gates: &mut [T], previous: &[T], cell: &mut [T], hidden: &mut [T]) {
         let units = cell.len();
         let (input, rest) = gates.split_at_mut(units);
         let (forget, rest) = rest.split_at_mut(units);
@@ -106,7 +108,7 @@ vectorized! {
 
     /// From the gradients of the hidden and the cell state, those of the gates before activation;
     /// `dcell` becomes the gradient of the previous cell state.
-    fn lstm_cell_gradient<T: Float>(
+    fn plain_lstm_cell_gradient<T: Float>(
         gates: &[T],
         previous: &[T],
         cell: &[T],
@@ -136,7 +138,7 @@ vectorized! {
     }
 
     /// `gates` holds the input's share and becomes z, r and the candidate; `recurrent` is the state's.
-    fn gru_cell<T: Float>(gates: &mut [T], recurrent: &[T], previous: &[T], hidden: &mut [T]) {
+    fn plain_gru_cell<T: Float>(gates: &mut [T], recurrent: &[T], previous: &[T], hidden: &mut [T]) {
         let units = hidden.len();
         let (update, rest) = gates.split_at_mut(units);
         let (reset, candidate) = rest.split_at_mut(units);
@@ -183,6 +185,44 @@ vectorized! {
             dhidden[k] = d * z;
         }
     }
+}
+
+fn lstm_cell<T: Float>(gates: &mut [T], previous: &[T], cell: &mut [T], hidden: &mut [T]) {
+    if let (Some(gates), Some(previous), Some(cell), Some(hidden)) =
+        (singles_mut(gates), singles(previous), singles_mut(cell), singles_mut(hidden))
+        && steps::lstm_cell(gates, previous, cell, hidden)
+    {
+        return;
+    }
+    plain_lstm_cell(gates, previous, cell, hidden);
+}
+
+fn lstm_cell_gradient<T: Float>(
+    gates: &[T],
+    previous: &[T],
+    cell: &[T],
+    dhidden: &[T],
+    dcell: &mut [T],
+    dgates: &mut [T],
+) {
+    if let (Some(gates), Some(previous), Some(cell), Some(dhidden)) =
+        (singles(gates), singles(previous), singles(cell), singles(dhidden))
+        && let (Some(dcell), Some(dgates)) = (singles_mut(dcell), singles_mut(dgates))
+        && steps::lstm_cell_gradient(gates, previous, cell, dhidden, dcell, dgates)
+    {
+        return;
+    }
+    plain_lstm_cell_gradient(gates, previous, cell, dhidden, dcell, dgates);
+}
+
+fn gru_cell<T: Float>(gates: &mut [T], recurrent: &[T], previous: &[T], hidden: &mut [T]) {
+    if let (Some(gates), Some(recurrent), Some(previous), Some(hidden)) =
+        (singles_mut(gates), singles(recurrent), singles(previous), singles_mut(hidden))
+        && steps::gru_cell(gates, recurrent, previous, hidden)
+    {
+        return;
+    }
+    plain_gru_cell(gates, recurrent, previous, hidden);
 }
 
 /// The rows of one step for some samples: (sample, step) lies at `(sample * steps + step) * len`.

@@ -100,7 +100,7 @@ macro_rules! sum_of {
 /// # Safety
 /// The instruction set must be there, and the elements within the slice.
 #[inline(always)]
-unsafe fn load<L: Lanes>(from: &[f32], at: usize, n: usize) -> L {
+pub(super) unsafe fn load<L: Lanes>(from: &[f32], at: usize, n: usize) -> L {
     debug_assert!(at + n <= from.len());
     // SAFETY: see the function.
     unsafe {
@@ -114,7 +114,7 @@ unsafe fn load<L: Lanes>(from: &[f32], at: usize, n: usize) -> L {
 /// # Safety
 /// The elements must be within the slice.
 #[inline(always)]
-unsafe fn store<L: Lanes>(value: L, to: &mut [f32], at: usize, n: usize) {
+pub(super) unsafe fn store<L: Lanes>(value: L, to: &mut [f32], at: usize, n: usize) {
     debug_assert!(at + n <= to.len());
     // SAFETY: see the function.
     unsafe {
@@ -128,7 +128,7 @@ unsafe fn store<L: Lanes>(value: L, to: &mut [f32], at: usize, n: usize) {
 /// # Safety
 /// The instruction set must be there.
 #[inline(always)]
-unsafe fn largest<L: Lanes>(x: &[f32]) -> f32 {
+pub(super) unsafe fn largest<L: Lanes>(x: &[f32]) -> f32 {
     // SAFETY: all places are within the slice.
     unsafe {
         let mut tops = [L::splat(f32::NEG_INFINITY); 4];
@@ -151,7 +151,7 @@ unsafe fn largest<L: Lanes>(x: &[f32]) -> f32 {
 
 /// Zero in the places after `n`.
 #[inline(always)]
-fn first_only<L: Lanes>(value: L, n: usize) -> L {
+pub(super) fn first_only<L: Lanes>(value: L, n: usize) -> L {
     if n == L::WIDTH {
         return value;
     }
@@ -187,6 +187,8 @@ macro_rules! row_kernels {
         }
     )+};
 }
+
+pub(super) use {for_registers, row_kernels, sum_of};
 
 row_kernels! {
     /// `y (dy - sum(y dy))`
