@@ -22,8 +22,8 @@ use crate::{
 };
 
 /// Queries and keys of one block of scores.
-const QUERIES: usize = 64;
-const KEYS: usize = 128;
+const QUERIES: usize = 48;
+const KEYS: usize = 256;
 /// Tasks worth having.
 const TASKS: usize = 8;
 
@@ -267,16 +267,17 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 
     /// The softmax of a block of queries: `visit` gets each block of weights with the factor by which
-    /// what came before it shrinks, row by row; `tops` and `sums` end up as the softmax's.
+    /// what came before it shrinks, row by row; `tops` and `sums` end up as the softmax's. `scores` is where blocks
+    /// are computed.
     fn walk(
         &self,
         at: (usize, usize),
         queries: &Range<usize>,
         packed: &[Packed<T>],
+        scores: &mut [T],
         (tops, sums): (&mut [T], &mut [T]),
         mut visit: impl FnMut(usize, &[T], &[T]),
     ) {
-        let mut scores = Scratch::<T>::new(queries.len() * KEYS);
         let mut factors = [T::ONE; QUERIES];
         tops.fill(T::NEG_INFINITY);
         sums.fill(T::ZERO);
@@ -317,13 +318,14 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
         let keys = problem.pack(problem.k, at, false);
         let values = problem.pack(problem.v, at, true);
         let mut sums_of_values = Scratch::<T>::new(QUERIES * width);
+        let mut scores = Scratch::<T>::new(QUERIES * KEYS);
         let (mut tops, mut sums) = ([T::ZERO; QUERIES], [T::ZERO; QUERIES]);
         for block in blocks(part_index * part..((part_index + 1) * part).min(queries), QUERIES) {
             let rows = block.len();
             let sums_of_values = &mut sums_of_values[..rows * width];
             sums_of_values.fill(T::ZERO);
             let softmax = (&mut tops[..rows], &mut sums[..rows]);
-            problem.walk(at, &block, &keys, softmax, |index, weights, factors| {
+            problem.walk(at, &block, &keys, &mut scores, softmax, |index, weights, factors| {
                 let keys = weights.len() / rows;
                 for (row, factor) in sums_of_values.chunks_exact_mut(width.max(1)).zip(factors) {
                     scale_row(row, *factor);
@@ -381,11 +383,7 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
             let rows = block.len();
             // Where one block holds all keys, the walk leaves the weights but for their sum.
             let is_whole = keys <= KEYS;
-            problem.walk(at, &block, &packed_k, (&mut tops[..rows], &mut sums[..rows]), |_, block, _| {
-                if is_whole {
-                    scores[..block.len()].copy_from_slice(block);
-                }
-            });
+            problem.walk(at, &block, &packed_k, &mut scores, (&mut tops[..rows], &mut sums[..rows]), |_, _, _| {});
             let level = |row: usize| {
                 let start = ((at.0 * queries + block.start + row) * heads + at.1) * value_width;
                 dot(&y[start..start + value_width], &dy.0[start..start + value_width])
