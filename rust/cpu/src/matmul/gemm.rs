@@ -65,7 +65,6 @@ pub(crate) struct Output<'a, T> {
     stride: usize,
     accumulate: bool,
     bias: Option<&'a [T]>,
-    relu: bool,
     finish: Option<Finish<'a, T>>,
 }
 
@@ -77,15 +76,7 @@ unsafe impl<T: Send> Sync for Output<'_, T> {}
 impl<'a, T: Real> Output<'a, T> {
     /// Row `i` starts at `i * stride`.
     pub(crate) fn strided(data: &'a mut [T], stride: usize) -> Self {
-        Self {
-            data: data.as_mut_ptr(),
-            len: data.len(),
-            stride,
-            accumulate: false,
-            bias: None,
-            relu: false,
-            finish: None,
-        }
+        Self { data: data.as_mut_ptr(), len: data.len(), stride, accumulate: false, bias: None, finish: None }
     }
 
     /// Whether the product is added to what is there.
@@ -96,11 +87,6 @@ impl<'a, T: Real> Output<'a, T> {
     /// What is added to every row: as many elements as the result has columns.
     pub(crate) fn bias(self, bias: Option<&'a [T]>) -> Self {
         Self { bias, ..self }
-    }
-
-    /// Whether what is negative becomes zero at the end.
-    pub(crate) fn relu(self, relu: bool) -> Self {
-        Self { relu, ..self }
     }
 
     /// What is done to every piece of a row at the very end.
@@ -124,11 +110,6 @@ impl<'a, T: Real> Output<'a, T> {
     fn end_row(&self, row: usize, piece: &mut [T]) {
         for (to, bias) in piece.iter_mut().zip(self.bias.unwrap_or(&[])) {
             *to = *to + *bias;
-        }
-        if self.relu {
-            for to in piece.iter_mut().filter(|to| **to < T::ZERO) {
-                *to = T::ZERO;
-            }
         }
         if let Some(finish) = self.finish {
             finish(row, 0, piece);
@@ -514,7 +495,6 @@ impl<T: Real> Block<'_, T> {
             columns: 0,
             accumulate: out.accumulate || !self.is_first || part.start > self.depth.start,
             bias: std::ptr::null(),
-            relu: out.relu && is_last,
         };
         for tile in equal(rows.clone(), kernel.rows_of(self.width)) {
             (job.segments, job.depth, job.left_step) = source.place(&tile, rows, part, table);

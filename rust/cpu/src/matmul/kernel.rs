@@ -25,8 +25,6 @@ trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// `self * b + c`
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
-    /// Zero where negative; NaN stays.
-    unsafe fn relu(self) -> Self;
     /// Says that memory will be written soon.
     unsafe fn prefetch(to: *mut Self::Lane);
 }
@@ -58,8 +56,6 @@ pub(crate) struct Job<T> {
     pub(crate) accumulate: bool,
     /// Added to every row at the end, unless null.
     pub(crate) bias: *const T,
-    /// Whether negative results become zero at the end.
-    pub(crate) relu: bool,
 }
 
 /// A compiled tile and its sizes.
@@ -194,9 +190,6 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const UNROLL:
                 if !job.bias.is_null() {
                     sum = sum.add(bias[j]);
                 }
-                if job.relu {
-                    sum = sum.relu();
-                }
                 let to = to.add(j * V::LANES);
                 if PART && j == last { sum.store_part(to, mask) } else { sum.store(to) }
             }
@@ -304,10 +297,6 @@ macro_rules! portable {
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] * b.0[i] + c.0[i]))
-            }
-            #[inline(always)]
-            unsafe fn relu(self) -> Self {
-                Self(self.0.map(|x| if x <= 0.0 { 0.0 } else { x }))
             }
             #[inline(always)]
             unsafe fn prefetch(_: *mut $lane) {}

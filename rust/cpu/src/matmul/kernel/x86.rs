@@ -3,12 +3,12 @@
 use std::arch::x86_64::{
     __m256, __m256d, __m256i, __m512, __m512d, __mmask8, __mmask16, _MM_HINT_ET0, _mm_prefetch, _mm256_add_pd,
     _mm256_add_ps, _mm256_cmpgt_epi32, _mm256_cmpgt_epi64, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd,
-    _mm256_loadu_ps, _mm256_maskload_pd, _mm256_maskload_ps, _mm256_maskstore_pd, _mm256_maskstore_ps, _mm256_max_pd,
-    _mm256_max_ps, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_pd, _mm256_set1_ps, _mm256_setr_epi32,
-    _mm256_setr_epi64x, _mm256_setzero_pd, _mm256_setzero_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd,
-    _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_storeu_pd,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_max_pd, _mm512_max_ps, _mm512_set1_pd,
-    _mm512_set1_ps, _mm512_setzero_pd, _mm512_setzero_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    _mm256_loadu_ps, _mm256_maskload_pd, _mm256_maskload_ps, _mm256_maskstore_pd, _mm256_maskstore_ps,
+    _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_pd, _mm256_set1_ps, _mm256_setr_epi32, _mm256_setr_epi64x,
+    _mm256_setzero_pd, _mm256_setzero_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm512_add_pd, _mm512_add_ps,
+    _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_storeu_pd, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_setzero_pd, _mm512_setzero_ps,
+    _mm512_storeu_pd, _mm512_storeu_ps,
 };
 
 use super::{Job, Kernel, Vector, tile};
@@ -16,7 +16,7 @@ use super::{Job, Kernel, Vector, tile};
 macro_rules! vector {
     (
         $vector:ty, $lane:ty, $lanes:literal, $mask:ty, |$count:ident| $make_mask:expr, |$from:ident, $part:ident| $load_part:expr,
-        $zero:ident, $splat:ident, $load:ident, $store:ident, $store_part:ident, $add:ident, $max:ident, $fma:ident
+        $zero:ident, $splat:ident, $load:ident, $store:ident, $store_part:ident, $add:ident, $fma:ident
     ) => {
         impl Vector for $vector {
             type Lane = $lane;
@@ -71,12 +71,6 @@ macro_rules! vector {
                 unsafe { $fma(self, b, c) }
             }
             #[inline(always)]
-            unsafe fn relu(self) -> Self {
-                // SAFETY: the instruction set is there by the contract of `Vector`. The second operand of
-                // a maximum wins where one is NaN.
-                unsafe { $max($zero(), self) }
-            }
-            #[inline(always)]
             unsafe fn prefetch(to: *mut $lane) {
                 // SAFETY: a hint, which never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_ET0>(to.cast()) }
@@ -97,7 +91,6 @@ vector!(
     _mm256_storeu_ps,
     _mm256_maskstore_ps,
     _mm256_add_ps,
-    _mm256_max_ps,
     _mm256_fmadd_ps
 );
 vector!(
@@ -113,7 +106,6 @@ vector!(
     _mm256_storeu_pd,
     _mm256_maskstore_pd,
     _mm256_add_pd,
-    _mm256_max_pd,
     _mm256_fmadd_pd
 );
 vector!(
@@ -129,7 +121,6 @@ vector!(
     _mm512_storeu_ps,
     _mm512_mask_storeu_ps,
     _mm512_add_ps,
-    _mm512_max_ps,
     _mm512_fmadd_ps
 );
 vector!(
@@ -145,7 +136,6 @@ vector!(
     _mm512_storeu_pd,
     _mm512_mask_storeu_pd,
     _mm512_add_pd,
-    _mm512_max_pd,
     _mm512_fmadd_pd
 );
 kernel!(avx2_f32, AVX2_F32, __m256, f32, plain, [6, 6, 0, 0], "avx2,fma"; 1 x 1: [1 2 3 4 5 6] 2 x 1: [1 2 3 4 5 6]);
