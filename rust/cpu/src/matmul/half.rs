@@ -197,7 +197,7 @@ impl<S: Half + Widen<f32>> Panels<f32> for Block<'_, S> {
                 group[column.len()..].fill(0.0);
             }
         } else if matrix.depth_adjacent() {
-            let mut wide = [0.0; WIDEST * STEPS];
+            let mut wide = Scratch::<f32>::new(WIDEST * STEPS);
             for (steps, out) in blocks(depth, STEPS).zip(out.chunks_mut(STEPS * width)) {
                 for (item, to) in items.clone().zip(wide.chunks_exact_mut(STEPS)) {
                     let row = matrix.row(item, &steps).unwrap_or(&[]);

@@ -148,8 +148,8 @@ fn pack_tile<E: Cell>(
             let rest = groups.remainder();
             let whole = groups.len();
             for (word, group) in words.iter_mut().zip(groups) {
-                for place in 0..E::COUNT {
-                    *word |= group[place].bits() << (place * shift);
+                for (place, value) in group.iter().enumerate() {
+                    *word |= value.bits() << (place * shift);
                 }
             }
             for (place, value) in rest.iter().enumerate() {
