@@ -7,7 +7,7 @@ use crate::simd::lanes::{Lanes, WideRoutine, dispatch_wide};
 /// Values of epsilon that hide what the estimated root of a subnormal number lacks, and are far from overflow.
 const EPSILONS: std::ops::RangeInclusive<f32> = 1e-12..=1.0;
 /// How far ahead arrays are asked for, in elements: the hardware stops at the end of each page.
-const AHEAD: usize = 512;
+const AHEAD: usize = 1024;
 
 /// Adam's coefficients for one step.
 #[derive(Clone, Copy, Debug)]
