@@ -2,6 +2,7 @@
 //! 16-bit values are updated in float32 and rounded once.
 
 mod rules;
+mod wide;
 
 use corten_core::{DType, Element, Error, Layout, OptimizerOp, Parameter, Result, half};
 

@@ -3,7 +3,7 @@
 
 use corten_core::OptimizerOp;
 
-use super::SLOTS;
+use super::{SLOTS, wide};
 use crate::simd::{Isa, isa};
 
 /// A range of one parameter: what a rule reads and writes.
@@ -229,5 +229,33 @@ macro_rules! rules {
     };
 }
 
-rules!(apply_f32, apply_f32_avx2, apply_f32_avx512, apply_f32_plain, f32);
+rules!(apply_plain_f32, apply_f32_avx2, apply_f32_avx512, apply_f32_plain, f32);
 rules!(apply_f64, apply_f64_avx2, apply_f64_avx512, apply_f64_plain, f64);
+
+/// Applies the rule to a range; Adam's bits depend on the instruction set, those of other rules do not.
+pub(super) fn apply_f32(rule: &Rule, arrays: Arrays<'_, f32>) {
+    let arrays = match rule.op {
+        OptimizerOp::Adam { beta_1, beta_2, epsilon, amsgrad: false, .. } => {
+            let adam = wide::Adam {
+                decay: rule.decay as f32,
+                one: (1.0 - beta_1) as f32,
+                two: (1.0 - beta_2) as f32,
+                epsilon: epsilon as f32,
+                scale: rule.scale as f32,
+            };
+            match wide::adam(adam, arrays) {
+                Ok(()) => return,
+                Err(arrays) => arrays,
+            }
+        }
+        OptimizerOp::Adam { .. }
+        | OptimizerOp::Sgd { .. }
+        | OptimizerOp::RmsProp { .. }
+        | OptimizerOp::Adagrad { .. }
+        | OptimizerOp::Adadelta { .. }
+        | OptimizerOp::Adamax { .. }
+        | OptimizerOp::Nadam { .. }
+        | OptimizerOp::Lion { .. } => arrays,
+    };
+    apply_plain_f32(rule, arrays);
+}

@@ -68,6 +68,8 @@ pub(crate) trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Out
         let missing = low.mul_from(near, self.mul_from(near, self.constant(1.0)));
         near.mul_add(missing, near)
     }
+    /// The square root to the last place or two, for finite numbers; less for subnormal ones.
+    fn root(self) -> Self;
     /// `self * 2^n` for whole numbers n, rounded once where that is subnormal.
     fn times_power(self, n: Self) -> Self;
     /// The sum of the lanes, pairwise.
@@ -119,12 +121,12 @@ mod x86 {
             __m256, __m512, __mmask16, _CMP_LT_OQ, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps,
             _mm256_blendv_ps, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps,
             _mm256_fnmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_ps,
-            _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_srai_epi32, _mm256_storeu_ps,
+            _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_srai_epi32, _mm256_storeu_ps,
             _mm256_stream_ps, _mm256_sub_epi32, _mm256_sub_ps, _mm512_abs_ps, _mm512_add_ps, _mm512_castps_si512,
             _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
             _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps,
-            _mm512_mul_ps, _mm512_rcp14_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_scalef_ps,
-            _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_sub_ps,
+            _mm512_mul_ps, _mm512_rcp14_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_rsqrt14_ps,
+            _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_sub_ps,
             _mm512_ternarylogic_epi32,
         },
         ops::{Add, Mul, Sub},
@@ -246,6 +248,15 @@ mod x86 {
             Self(unsafe { _mm512_rcp14_ps(self.0) })
         }
         #[inline(always)]
+        fn root(self) -> Self {
+            let least = self.at_least(self.constant(f32::MIN_POSITIVE));
+            // SAFETY: as above.
+            let inverse = Self(unsafe { _mm512_rsqrt14_ps(least.0) });
+            // One step of Newton's method, on the root itself.
+            let near = self * inverse;
+            near.mul_from(near, self).mul_add(inverse * self.constant(0.5), near)
+        }
+        #[inline(always)]
         fn total(self) -> f32 {
             // SAFETY: as above.
             unsafe { _mm512_reduce_add_ps(self.0) }
@@ -339,6 +350,11 @@ mod x86 {
         #[inline(always)]
         fn reciprocal_estimate(self) -> Self {
             self.reciprocal()
+        }
+        #[inline(always)]
+        fn root(self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm256_sqrt_ps(self.0) })
         }
         #[inline(always)]
         fn times_power(self, n: Self) -> Self {
