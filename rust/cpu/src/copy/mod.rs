@@ -8,11 +8,14 @@ use crate::{
     In,
     memory::Buffer,
     parallel::{self, DisjointMut, GRAIN_CHEAP},
+    simd::stream::{STREAM_FROM, copy_past_cache, fence},
     strided,
 };
 
 /// Bytes of plain copying worth one chunk.
 const COPY_GRAIN: usize = 512 * 1024;
+/// Elements of the block that large fills are copied from; it stays in the first cache.
+const BLOCK: usize = 1024;
 
 pub(crate) fn upload(dtype: DType, bytes: &[u8]) -> Result<Buffer> {
     let mut out = Buffer::alloc(bytes.len())?;
@@ -52,6 +55,10 @@ pub(crate) fn copy(x: In<'_>, out: &mut Buffer, layout: &Layout) -> Result<()> {
 /// A new row-major buffer with the elements of `x`.
 pub(crate) fn to_contiguous(x: In<'_>) -> Result<Buffer> {
     let mut out = Buffer::for_elements(x.dtype, x.layout.len())?;
+    if let Some(at) = only_element(x.layout) {
+        with_dtype!(x.dtype, T => repeat(x.buffer.as_slice::<T>()[at], out.as_mut_slice()));
+        return Ok(out);
+    }
     write(x, out.as_mut_bytes(), &Layout::contiguous(x.layout.shape()));
     Ok(out)
 }
@@ -86,15 +93,31 @@ fn write(x: In<'_>, out: &mut [u8], layout: &Layout) {
 
 pub(crate) fn fill(dtype: DType, len: usize, value: Scalar) -> Result<Buffer> {
     let mut out = Buffer::for_elements(dtype, len)?;
-    with_dtype!(dtype, T => {
-        let value: T = value.to_element();
-        let target = DisjointMut::new(out.as_mut_slice::<T>());
-        parallel::for_ranges(len, 4 * GRAIN_CHEAP, |range| {
-            // SAFETY: chunks do not overlap.
-            unsafe { target.range(range) }.fill(value);
-        });
-    });
+    with_dtype!(dtype, T => repeat(value.to_element(), out.as_mut_slice::<T>()));
     Ok(out)
+}
+
+/// Where the one element lies that a layout shows at all its places.
+fn only_element(layout: &Layout) -> Option<usize> {
+    let axes = strided::coalesce(layout.shape(), [layout.strides()]);
+    (!layout.is_empty() && axes.shape.len() == 1 && axes.strides[0] == [0]).then(|| layout.offset())
+}
+
+/// Writes the value everywhere.
+fn repeat<T: Element>(value: T, out: &mut [T]) {
+    let (len, past_caches) = (out.len(), size_of_val(out) >= STREAM_FROM);
+    let target = DisjointMut::new(out);
+    parallel::for_ranges(len, 4 * GRAIN_CHEAP, |range| {
+        // SAFETY: chunks do not overlap.
+        let out = unsafe { target.range(range) };
+        if past_caches {
+            let block = [value; BLOCK];
+            out.chunks_mut(BLOCK).for_each(|out| copy_past_cache(&block[..out.len()], out));
+            fence();
+        } else {
+            out.fill(value);
+        }
+    });
 }
 
 pub(crate) fn iota(dtype: DType, len: usize) -> Result<Buffer> {
@@ -157,6 +180,8 @@ mod tests {
             Layout::contiguous(&[4, 65, 129]).permute(&[0, 2, 1]),
             Layout::contiguous(&[129]).expand(&[40, 129]),
             Layout::contiguous(&[129, 1]).expand(&[129, 40]),
+            Layout::contiguous(&[]).expand(&[40, 129]),
+            Layout::contiguous(&[9]).slice(&[Range { start: 7, step: 1, len: 1 }]).expand(&[33]),
             Layout::contiguous(&[100, 100])
                 .slice(&[Range { start: 99, step: -3, len: 33 }, Range { start: 0, step: 2, len: 50 }]),
             Layout::contiguous(&[0, 3]),
@@ -167,6 +192,13 @@ mod tests {
             check::<f32>(layout);
             check::<i64>(layout);
         }
+    }
+
+    #[test]
+    fn large_fills() {
+        let len = STREAM_FROM / 4 + 2 * BLOCK + 3;
+        let out = fill(DType::F32, len, Scalar::Float(1.5)).unwrap();
+        assert!(out.as_slice::<f32>().len() == len && out.as_slice::<f32>().iter().all(|&x| x == 1.5));
     }
 
     #[test]

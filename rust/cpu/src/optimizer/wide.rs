@@ -23,7 +23,7 @@ pub(super) struct Adam {
 }
 
 /// Updates the arrays; gives them back where there are no registers or epsilon is out of range.
-pub(super) fn adam<'a>(rule: Adam, arrays: Arrays<'a, f32>) -> Result<(), Arrays<'a, f32>> {
+pub(super) fn adam(rule: Adam, arrays: Arrays<'_, f32>) -> Result<(), Arrays<'_, f32>> {
     if !EPSILONS.contains(&rule.epsilon) {
         return Err(arrays);
     }

@@ -204,12 +204,12 @@ pub(super) fn vjp(
             Ok(gradients)
         }
         Op::Gather { axis } => {
-            let base = zeros_like(&inputs[0])?;
+            let base = zero_base(&inputs[0])?;
             let gradient = run_one(Op::Scatter { axis: *axis, mode: ScatterMode::Add }, &[&base, &inputs[1], g])?;
             Ok(vec![Some(gradient), None])
         }
         Op::TakeAlong { axis } => {
-            let base = zeros_like(&inputs[0])?;
+            let base = zero_base(&inputs[0])?;
             let gradient = run_one(Op::ScatterAlong { axis: *axis, mode: ScatterMode::Add }, &[&base, &inputs[1], g])?;
             Ok(vec![Some(gradient), None])
         }
@@ -519,9 +519,14 @@ fn cumprod_vjp_with_zeros(axis: usize, reverse: bool, x: &Tensor, g: &Tensor) ->
     permute(&ops::sum(&weighted, &[last + 1], false)?, &order)
 }
 
+/// Zeros for a scatter to start from: one element in all places, as the kernel writes its result anew.
+fn zero_base(x: &Tensor) -> Result<Tensor> {
+    ops::broadcast_to(&crate::execute::full(&[], Scalar::Float(0.0), x.dtype())?, x.shape())
+}
+
 /// Sends each gradient back to the element it came from.
 fn unsort(x: &Tensor, indices: &Tensor, g: &Tensor, axis: usize) -> Result<Tensor> {
-    run_one(Op::ScatterAlong { axis, mode: ScatterMode::Add }, &[&zeros_like(x)?, indices, g])
+    run_one(Op::ScatterAlong { axis, mode: ScatterMode::Add }, &[&zero_base(x)?, indices, g])
 }
 
 /// The fused kernel's own gradient, or that of the reference composition: where the device has no
