@@ -56,12 +56,16 @@ def test_a_policy_survives_saving(tmp_path):
     model = model_of("mixed_bfloat16")
     model.save(tmp_path / "model.corten")
     loaded = corten.models.load_model(tmp_path / "model.corten")
-    assert [layer.dtype_policy.name for layer in loaded.layers] == [layer.dtype_policy.name for layer in model.layers]
+    assert [layer.dtype_policy.name for layer in loaded.layers] == [
+        layer.dtype_policy.name for layer in model.layers
+    ]
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-@pytest.mark.parametrize("shapes", [((7, 300), (300, 90)), ((200, 65), (65, 130)), ((3, 40, 33), (3, 33, 50))])
+@pytest.mark.parametrize(
+    "shapes", [((7, 300), (300, 90)), ((200, 65), (65, 130)), ((3, 40, 33), (3, 33, 50))]
+)
 def test_products_are_rounded_once(dtype, shapes):
     left, right = (ops.cast(RNG.normal(size=shape), dtype) for shape in shapes)
     got = ops.matmul(left, right)

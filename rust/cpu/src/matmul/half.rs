@@ -34,7 +34,7 @@ const ROW_UNIT: usize = 12;
 const DEEP: usize = 2048;
 const SMALL: usize = 64 << 10;
 /// Steps of depth interleaved at a time.
-const STEPS: usize = 64;
+const STEPS: usize = 32;
 /// Rows, columns and depth from which the tiles of a CPU that has them are full enough.
 const TILED: usize = 16;
 /// Elements worth a task.

@@ -141,10 +141,24 @@ fn pack_tile<E: Cell>(
     out: &mut [u32; TILE],
 ) {
     let shift = 32 / E::COUNT;
+    assert!(depth.len() <= EDGE * E::COUNT && size_of::<E>() * E::COUNT == 4);
     out.fill(0);
     let is_by_item = if matrix.depth_adjacent() {
         for (item, words) in items.zip(out.as_chunks_mut::<EDGE>().0) {
-            let groups = matrix.row(item, &depth).unwrap_or(&[]).chunks_exact(E::COUNT);
+            let row = matrix.row(item, &depth).unwrap_or(&[]);
+            if cfg!(target_endian = "little") {
+                // SAFETY: `depth` is at most the bytes of 16 words, and the elements are numbers without padding,
+                // whose bytes in memory are those of the words.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(
+                        row.as_ptr().cast::<u8>(),
+                        words.as_mut_ptr().cast(),
+                        size_of_val(row),
+                    );
+                }
+                continue;
+            }
+            let groups = row.chunks_exact(E::COUNT);
             let rest = groups.remainder();
             let whole = groups.len();
             for (word, group) in words.iter_mut().zip(groups) {
@@ -161,8 +175,16 @@ fn pack_tile<E: Cell>(
         for (offset, k) in depth.enumerate() {
             let words = &mut out[offset / E::COUNT * EDGE..][..EDGE];
             let place = offset % E::COUNT * shift;
-            for (word, value) in words.iter_mut().zip(matrix.column(k, &items).unwrap_or(&[])) {
-                *word |= value.bits() << place;
+            let column = matrix.column(k, &items).unwrap_or(&[]);
+            if let Ok(column) = <&[E; EDGE]>::try_from(column) {
+                // A length known to the compiler becomes one vector.
+                for (word, value) in words.iter_mut().zip(column) {
+                    *word |= value.bits() << place;
+                }
+            } else {
+                for (word, value) in words.iter_mut().zip(column) {
+                    *word |= value.bits() << place;
+                }
             }
         }
         false

@@ -1,9 +1,10 @@
-//! 8-bit integers on AVX-512 VNNI and on AVX2.
+//! 8-bit integers on AVX-512 VNNI and on AVX2. Inner loops have no closures and no iterators by value: those are not
+//! compiled for the instruction set and become calls, around which all sums are spilled.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, __m512i, _mm_cvtepi8_epi16, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_add_epi32,
-    _mm256_broadcastq_epi64, _mm256_cvtepi8_epi16, _mm256_madd_epi16, _mm256_setzero_si256, _mm256_storeu_si256,
-    _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_storeu_si512,
+    __m512i, _mm_cvtepi8_epi16, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_add_epi32, _mm256_broadcastq_epi64,
+    _mm256_cvtepi8_epi16, _mm256_madd_epi16, _mm256_setzero_si256, _mm256_storeu_si256, _mm512_dpbusd_epi32,
+    _mm512_loadu_si512, _mm512_set1_epi32, _mm512_storeu_si512,
 };
 
 use super::{EDGE, Kernel, SIDE, STEP, TILE, directly};
@@ -40,9 +41,10 @@ fn vnni(a: &[u32], b: &[u32], c: &mut [i32], stride: usize) {
         for (a, b) in a.as_chunks::<STEP>().0.iter().zip(b.as_chunks::<STEP>().0) {
             let rows = &a[first / EDGE * TILE + first % EDGE * EDGE..][..ROWS * EDGE];
             for k in 0..EDGE {
-                // SAFETY: a step of a panel has two tiles of 16 rows of 16 words.
-                let columns: [__m512i; 2] =
-                    [0, TILE].map(|tile| unsafe { _mm512_loadu_si512(b[tile + k * EDGE..][..EDGE].as_ptr().cast()) });
+                let (left, right) = (&b[k * EDGE..][..EDGE], &b[TILE + k * EDGE..][..EDGE]);
+                // SAFETY: both are 16 words.
+                let columns =
+                    unsafe { [_mm512_loadu_si512(left.as_ptr().cast()), _mm512_loadu_si512(right.as_ptr().cast())] };
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let row = _mm512_set1_epi32(rows[i * EDGE + k] as i32);
                     sums[0] = _mm512_dpbusd_epi32(sums[0], row, columns[0]);
@@ -50,7 +52,7 @@ fn vnni(a: &[u32], b: &[u32], c: &mut [i32], stride: usize) {
                 }
             }
         }
-        for (i, sums) in sums.into_iter().enumerate() {
+        for (i, sums) in sums.iter().enumerate() {
             let row = &mut corner[i * stride..][..SIDE];
             // SAFETY: a row has 32 sums.
             unsafe {
@@ -72,24 +74,24 @@ fn avx2(a: &[u32], b: &[u32], c: &mut [i32], stride: usize) {
                 let rows = &a[row / EDGE * TILE + row % EDGE * EDGE..][..2 * EDGE];
                 let columns = &b[half * TILE..][..TILE];
                 for k in 0..EDGE {
-                    let left: [__m256i; 2] = [0, EDGE]
-                        .map(|at| _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(_mm_cvtsi32_si128(rows[at + k] as i32))));
-                    for (quarter, words) in columns[k * EDGE..][..EDGE].as_chunks::<4>().0.iter().enumerate() {
+                    let above = _mm_cvtepi8_epi16(_mm_cvtsi32_si128(rows[k] as i32));
+                    let below = _mm_cvtepi8_epi16(_mm_cvtsi32_si128(rows[EDGE + k] as i32));
+                    let (above, below) = (_mm256_broadcastq_epi64(above), _mm256_broadcastq_epi64(below));
+                    for quarter in 0..4 {
+                        let words = &columns[k * EDGE + 4 * quarter..][..4];
                         // SAFETY: four words are 16 bytes.
-                        let right: __m128i = unsafe { _mm_loadu_si128(words.as_ptr().cast()) };
-                        let right = _mm256_cvtepi8_epi16(right);
-                        for (sums, left) in sums.iter_mut().zip(left) {
-                            sums[quarter] = _mm256_add_epi32(sums[quarter], _mm256_madd_epi16(left, right));
-                        }
+                        let right = _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(words.as_ptr().cast()) });
+                        sums[0][quarter] = _mm256_add_epi32(sums[0][quarter], _mm256_madd_epi16(above, right));
+                        sums[1][quarter] = _mm256_add_epi32(sums[1][quarter], _mm256_madd_epi16(below, right));
                     }
                 }
             }
-            for (i, sums) in sums.into_iter().enumerate() {
+            for (i, sums) in sums.iter().enumerate() {
                 let out = &mut c[(row + i) * stride + half * EDGE..][..EDGE];
                 for (four, pairs) in out.as_chunks_mut::<4>().0.iter_mut().zip(sums) {
                     let mut values = [0i32; 8];
                     // SAFETY: eight integers are 32 bytes.
-                    unsafe { _mm256_storeu_si256(values.as_mut_ptr().cast(), pairs) };
+                    unsafe { _mm256_storeu_si256(values.as_mut_ptr().cast(), *pairs) };
                     for (to, pair) in four.iter_mut().zip(values.as_chunks::<2>().0) {
                         *to = to.wrapping_add(pair[0]).wrapping_add(pair[1]);
                     }
