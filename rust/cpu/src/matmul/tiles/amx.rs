@@ -1,19 +1,41 @@
 //! AMX: eight registers of 16 rows of 64 bytes, and an instruction that multiplies two of them. The compiler knows
 //! these registers as clobbers only, so a whole pass is one piece of assembly.
 
-use std::arch::asm;
+use std::{arch::asm, sync::OnceLock};
 
-use super::{EDGE, Kernel, SIDE, STEP, TILE};
+use super::{EDGE, Kernel, SIDE, STEP, TILE, twin};
 use crate::simd::amx;
 
-/// bfloat16, if this CPU has the instructions and the system lets this process use them.
+/// bfloat16, if this CPU has the instructions, the system lets this process use them and they agree with their twin.
 pub(in super::super) fn brain() -> Option<Kernel<f32>> {
-    amx::has_brain().then_some(Kernel { run: brain_pass, around: configured, is_offset: false })
+    static AGREES: OnceLock<bool> = OnceLock::new();
+    let kernel = Kernel { run: brain_pass, around: configured, is_offset: false };
+    // The upper halves of words are bfloat16 1 to 3, the lower ones 2 to 4: their sums are exact.
+    let word = |i: usize| [0x3f80_4000, 0x4000_4040, 0x4040_4080][i % 3];
+    let agrees = || amx::has_brain() && agrees(&kernel, &twin::BRAIN, word);
+    AGREES.get_or_init(agrees).then_some(kernel)
 }
 
 /// 8-bit integers, likewise.
 pub(in super::super) fn integers() -> Option<Kernel<i32>> {
-    amx::has_integers().then_some(Kernel { run: integer_pass, around: configured, is_offset: false })
+    static AGREES: OnceLock<bool> = OnceLock::new();
+    let kernel = Kernel { run: integer_pass, around: configured, is_offset: false };
+    let word = |i: usize| (i as u32).wrapping_mul(2_654_435_761);
+    let agrees = || amx::has_integers() && agrees(&kernel, &twin::INTEGERS, word);
+    AGREES.get_or_init(agrees).then_some(kernel)
+}
+
+/// Whether two kernels give the same sums: an emulator or a hypervisor may have the instructions and not do them right.
+fn agrees<T: Copy + Default + PartialEq>(kernel: &Kernel<T>, twin: &Kernel<T>, word: impl Fn(usize) -> u32) -> bool {
+    let a: Vec<u32> = (0..2 * STEP).map(&word).collect();
+    let b: Vec<u32> = (0..2 * STEP).map(|i| word(i / 7 + 1)).collect();
+    let (mut sums, mut expected) = (vec![T::default(); SIDE * SIDE], vec![T::default(); SIDE * SIDE]);
+    // SAFETY: the caller found the instructions of `kernel`; the twin needs none. The operands are whole steps.
+    unsafe {
+        (kernel.around)(&mut || (kernel.run)(&a, &b, &mut sums, SIDE));
+        (twin.run)(&a, &b, &mut expected, SIDE);
+    }
+    sums == expected
 }
 
 /// Shapes of the registers, as `ldtilecfg` reads them: the palette, then bytes per row and rows of each.

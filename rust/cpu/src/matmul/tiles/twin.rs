@@ -34,10 +34,10 @@ fn integers(a: &[u32], b: &[u32], c: &mut [i32], stride: usize) {
 
 /// bfloat16, summed in float32, as `tdpbf16ps` does it: even and odd elements apart within a tile, subnormal
 /// numbers taken for zero and made zero.
-#[cfg(test)]
+#[cfg(any(test, target_arch = "x86_64"))]
 pub(super) const BRAIN: Kernel<f32> = Kernel { run: brain, around: directly, is_offset: false };
 
-#[cfg(test)]
+#[cfg(any(test, target_arch = "x86_64"))]
 fn brain(a: &[u32], b: &[u32], c: &mut [f32], stride: usize) {
     let flush = |x: f32| if x.is_subnormal() { 0.0f32.copysign(x) } else { x };
     let parts = |word: u32| [flush(f32::from_bits(word << 16)), flush(f32::from_bits(word & 0xffff_0000))];
