@@ -15,7 +15,7 @@ use super::{
 use crate::{
     In,
     dense::Dense,
-    matmul::{Matrix, Output, Packed, Scratch, Size, gemm},
+    matmul::{Matrix, Output, Packed, Scratch, Size, blocks, gemm},
     memory::{self, Buffer},
     parallel::{self, DisjointMut},
     simd::vectorized,
@@ -293,11 +293,6 @@ impl<'a, T: Float> Problem<'a, T> {
             visit(index, scores, &factors[..queries.len()]);
         }
     }
-}
-
-fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = range.end;
-    range.step_by(len).map(move |start| start..(start + len).min(end))
 }
 
 pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, masked: bool) -> Outputs {

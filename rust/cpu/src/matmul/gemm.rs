@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{
     kernel::{Job, Kernel, MOST_ROWS, Real},
-    pack::{Columns, Panels, Rows},
+    pack::{Columns, Panels, Rows, Segments},
     scratch::Scratch,
 };
 use crate::parallel::{self, DisjointMut};
@@ -224,7 +224,7 @@ fn even(len: usize, most: usize, unit: usize) -> usize {
 }
 
 /// Runs tasks on all threads or on this one.
-fn for_each(on_all_threads: bool, count: usize, task: &(dyn Fn(usize) + Sync)) {
+pub(super) fn for_each(on_all_threads: bool, count: usize, task: &(dyn Fn(usize) + Sync)) {
     if on_all_threads && count > 1 {
         parallel::for_chunks(count, task);
     } else {
@@ -233,7 +233,7 @@ fn for_each(on_all_threads: bool, count: usize, task: &(dyn Fn(usize) + Sync)) {
 }
 
 /// `range` in pieces of `len`.
-fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(len.max(1)).map(move |start| start..(start + len).min(end))
 }
@@ -258,6 +258,8 @@ impl<'a, T: Real> Left<'a, T> {
             let is_far = segments.count == 1 && bytes >= FAR && size.depth > 64;
             !(is_far && size.columns >= FAR_COLUMNS)
         });
+        let is_deep = |segments: Segments| segments.count * segments.depth >= size.depth;
+        assert!(rows.is_none_or(|rows| is_deep(rows.segments())), "the left operand is not as deep as the product");
         Self { rows, panels }
     }
 
@@ -380,6 +382,7 @@ fn blocked<T: Real>(
     if let Some(columns) = b.columns()
         && is_read_in_place(kernel, size, depth.len(), &columns)
     {
+        assert!(size.columns <= columns.count && depth.end <= columns.depth, "the right operand is too small");
         let right = Right::InPlace(columns);
         let columns = 0..size.columns;
         let block = Block { kernel, width, rows: size.rows, columns, depth, right, is_first: true, is_last: true };

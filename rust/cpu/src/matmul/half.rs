@@ -7,16 +7,13 @@ use corten_core::half::bf16;
 
 use super::{
     TINY,
-    gemm::{Output, Packed, Size, gemm},
+    gemm::{Output, Packed, Size, blocks, for_each, gemm},
     pack::{Matrix, Panels, WIDEST, Widen},
     product,
     scratch::Scratch,
     tiles,
 };
-use crate::{
-    parallel::{self, DisjointMut},
-    simd::convert::Half,
-};
+use crate::{parallel::DisjointMut, simd::convert::Half};
 
 /// Elements of `b` packed at a time.
 const PACKED: usize = 4 << 20;
@@ -139,14 +136,6 @@ fn width(elements: usize, depth: usize) -> usize {
     (elements / depth / UNIT).max(1) * UNIT
 }
 
-fn for_each(on_all_threads: bool, count: usize, task: &(dyn Fn(usize) + Sync)) {
-    if on_all_threads && count > 1 {
-        parallel::for_chunks(count, task);
-    } else {
-        (0..count).for_each(task);
-    }
-}
-
 fn times_columns<S: Half + Widen<f32>>(
     rows: usize,
     a: &Matrix<'_, f32>,
@@ -213,11 +202,6 @@ impl<S: Half + Widen<f32>> Panels<f32> for Block<'_, S> {
             Panels::<f32>::pack(matrix, items, depth, width, out);
         }
     }
-}
-
-fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = range.end;
-    range.step_by(len).map(move |start| start..(start + len).min(end))
 }
 
 /// Some rows of `a` in float32, in the order they lie in.

@@ -18,7 +18,7 @@ use corten_core::{
 };
 
 pub(crate) use self::{
-    gemm::{Output, Packed, Size, gemm},
+    gemm::{Output, Packed, Size, blocks, gemm},
     kernel::{Job, MOST_ROWS, Real},
     pack::{Matrix, Panels, Rows, Segments, WIDEST, Widen},
     scratch::Scratch,

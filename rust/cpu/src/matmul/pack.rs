@@ -57,6 +57,8 @@ pub(crate) unsafe trait Rows<T>: Sync {
 pub(crate) struct Columns<T> {
     pub(crate) first: *const T,
     pub(crate) step: isize,
+    pub(crate) count: usize,
+    pub(crate) depth: usize,
 }
 
 // SAFETY: only read through, by tiles that are handed the operand it was made of.
@@ -275,8 +277,12 @@ impl<T: Real, S: Widen<T>> Panels<T> for Matrix<'_, S> {
     }
 
     fn columns(&self) -> Option<Columns<T>> {
-        (T::DTYPE == S::DTYPE && self.items_adjacent() && self.depth > 0)
-            .then(|| Columns { first: self.data[self.offset..].as_ptr().cast(), step: self.depth_stride })
+        (T::DTYPE == S::DTYPE && self.items_adjacent() && self.depth > 0).then(|| Columns {
+            first: self.data[self.offset..].as_ptr().cast(),
+            step: self.depth_stride,
+            count: self.items,
+            depth: self.depth,
+        })
     }
 
     fn pack(&self, items: Range<usize>, depth: Range<usize>, width: usize, out: &mut [T]) {

@@ -14,11 +14,12 @@ use std::ops::Range;
 
 use corten_core::{Element, half::bf16};
 
-use super::{gemm::Size, pack::Matrix, scratch::Scratch};
-use crate::{
-    parallel::{self, DisjointMut},
-    simd::vectorized,
+use super::{
+    gemm::{Size, blocks, for_each},
+    pack::Matrix,
+    scratch::Scratch,
 };
+use crate::{parallel::DisjointMut, simd::vectorized};
 
 /// Items of a tile, and words of depth.
 const EDGE: usize = 16;
@@ -203,19 +204,6 @@ fn pack_tile<E: Cell>(
             }
         }
     }
-}
-
-fn for_each(on_all_threads: bool, count: usize, task: &(dyn Fn(usize) + Sync)) {
-    if on_all_threads && count > 1 {
-        parallel::for_chunks(count, task);
-    } else {
-        (0..count).for_each(task);
-    }
-}
-
-fn blocks(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = range.end;
-    range.step_by(len).map(move |start| start..(start + len).min(end))
 }
 
 /// What takes the finished pieces of rows: (row, first column, sums).
