@@ -55,7 +55,8 @@ def described() -> dict[str, Any]:
 def ceilings(program: Path | None, threads: int) -> dict[str, Any]:
     """What the machine can do at most, by the program that measures it, or why that is not known."""
     if program is None or not program.exists():
-        return {"missing": "the program is not built; `make target/ceiling` does it"}
+        name = program.name if program else "no program"
+        return {"missing": f"{name}: not built; `make target/ceiling` does it"}
     try:
         done = subprocess.run(
             [program, str(threads)], capture_output=True, text=True, timeout=120, check=True
