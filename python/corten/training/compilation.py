@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corten import _core
 from corten.training.compile_loss import CompileLoss
 from corten.training.compile_metrics import CompileMetrics
 from corten.training.history import plain_logs
 from corten.training.loss_tracker import LossTracker
+
+if TYPE_CHECKING:
+    from corten.training.capture import StepCapture
 
 Tensor = _core.Tensor
 
@@ -43,6 +46,8 @@ class TrainingState:
         self.metric_list: list[Any] | None = None
         #: The epoch at which `BackupAndRestore` wants the training to go on.
         self.resume_epoch: int | None = None
+        #: The training steps that the engine runs by itself.
+        self.capture: StepCapture | None = None
         #: What the last custom train_step or test_step returned.
         self.step_logs: dict[str, Any] | None = None
 
@@ -97,7 +102,8 @@ class Compilation:
             metrics: List of names, objects or functions; a list of lists or dict for several
                 outputs. 'accuracy' chooses its kind by shape.
             weighted_metrics: The same, for metrics that take the sample weights.
-            run_eagerly: Accepted for Keras's sake; everything runs eagerly.
+            run_eagerly: Run every step as Python code; otherwise `fit` traces a step that repeats and lets
+                the engine run it, with the same results.
             steps_per_execution: Batches of training between two calls of the batch hooks.
             jit_compile: Accepted for Keras's sake; no effect.
             auto_scale_loss: Scale losses when the dtype policy is 'mixed_float16'.
