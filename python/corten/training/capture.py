@@ -72,6 +72,8 @@ class StepCapture:
         self.replayed = 0
         self._kinds: dict[Any, _Captured] = {}
         self._fingerprint: Fingerprint | None = None
+        self._watchful = True
+        self._ready: bool | None = None
         self._variables: list[Any] = []
         self._decays: list[bool] = []
         self._states: list[Any] = []
@@ -80,7 +82,16 @@ class StepCapture:
 
     # -- what a step reads and writes -----------------------------------------------------------------
 
-    def begin(self) -> bool:
+    def begin(self, watchful: bool) -> None:
+        """Gets ready for a call of `fit`.
+
+        Args:
+            watchful: Whether code of the user's runs between the steps, which may change settings.
+        """
+        self._watchful = watchful
+        self._ready = None
+
+    def _look(self) -> bool:
         """Looks at the model before training goes on; gives whether its steps may be captured."""
         if self._fingerprint is not None and self._fingerprint.holds() and self._same_variables():
             return True
@@ -141,7 +152,7 @@ class StepCapture:
             if id(variable) not in known and variable._dtype != "uint32":
                 known.add(id(variable))
                 self._states.append(variable)
-        self._trackers = [state.tracker, *(state.loss.trackers if state.loss is not None else ())]
+        self._trackers = self._own_trackers()
 
     # -- running --------------------------------------------------------------------------------------
 
@@ -173,8 +184,11 @@ class StepCapture:
         Returns:
             How many batches were done.
         """
-        if not self._allowed():
+        if self._total_dtypes is None or not self._allowed():
+            # A first step builds what later ones find, and shows in which dtype the loss is summed up.
             function(first())
+            if self._total_dtypes is None:
+                self._total_dtypes = self._dtypes_of_totals()
             return 1
         leaves = _leaves(arrays)
         kind = (size, *[(leaf.shape[1:], leaf.dtype) for leaf in leaves], arrays[1] is None)
@@ -183,34 +197,41 @@ class StepCapture:
             captured = self._kinds[kind] = _Captured()
         if captured.plan is None:
             batch = first()
-            if captured.tries < _TRIES and self._learn_totals():
+            if captured.tries < _TRIES:
                 self._trace(captured, batch, function)
             else:
                 function(batch)
-                self._learn_totals()
             return 1
-        self._learn_totals()
-        return self._replay(captured, leaves, order, start, size, count)
+        try:
+            return self._replay(captured, leaves, order, start, size, count)
+        except Exception:
+            # Nothing of the batch was kept. As Python code it fails with the message of the layer or loss.
+            function(first())
+            return 1
 
     def _allowed(self) -> bool:
         if call_state.tapes or call_state.hooked or call_state.training is not None:
             return False
-        return self.begin()
+        if self._watchful or self._ready is None:
+            self._ready = self._look()
+        return self._ready
 
-    def _learn_totals(self) -> bool:
-        """Makes the running means tensors, also where an epoch starts; gives whether that went."""
-        if self._total_dtypes is None:
-            totals = [tracker._total for tracker in self._trackers]
-            if not all(isinstance(total, Tensor) for total in totals):
-                return False
-            self._total_dtypes = [total.dtype for total in totals]
-        for tracker, dtype in zip(self._trackers, self._total_dtypes, strict=True):
-            if not isinstance(tracker._total, Tensor):
-                tracker._total = _core.full((), tracker._total, dtype)
-        return True
+    def _dtypes_of_totals(self) -> list[str] | None:
+        totals = [tracker._total for tracker in self._own_trackers()]
+        return [total.dtype for total in totals] if all(isinstance(total, Tensor) for total in totals) else None
+
+    def _own_trackers(self) -> list[Any]:
+        state = self._model._state()
+        return [state.tracker, *(state.loss.trackers if state.loss is not None else ())]
 
     def _values(self) -> list[Any]:
-        return [variable._value for variable in self._states] + [tracker._total for tracker in self._trackers]
+        values = [variable._value for variable in self._states]
+        for tracker, dtype in zip(self._trackers, self._total_dtypes or (), strict=True):
+            if not isinstance(tracker._total, Tensor):
+                # At the start of an epoch it is a plain 0.
+                tracker._total = _core.full((), tracker._total, dtype)
+            values.append(tracker._total)
+        return values
 
     def _trace(self, captured: _Captured, batch: Batch, function: StepFunction) -> None:
         """Runs a step as Python code and notes the ops; the second trace that agrees makes the plan."""

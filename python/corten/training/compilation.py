@@ -51,6 +51,10 @@ class TrainingState:
         #: What the last custom train_step or test_step returned.
         self.step_logs: dict[str, Any] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What was captured belongs to the variables of this model; a copy captures anew.
+        return {**self.__dict__, "capture": None}
+
 
 class Compilation:
     """The part of a model that `compile` sets up."""

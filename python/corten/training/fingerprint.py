@@ -12,8 +12,14 @@ import numpy as np
 
 from corten import _core
 from corten.config import _Settings as Settings
+from corten.dtype_policies import DTypePolicy
+from corten.layers.call_signature import BuildSignature, CallSignature
+from corten.layers.input_spec import InputSpec
+from corten.symbolic import KerasTensor
 from corten.variable import Variable
 
+# Nobody changes these once they are made.
+_SETTLED = frozenset({_core.Tensor, BuildSignature, CallSignature, DTypePolicy, InputSpec, KerasTensor})
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), type, np.dtype, np.ndarray, np.generic, slice)
 # Notes that calls leave behind, and what the steps never look at.
 _PASSING = frozenset(
@@ -25,7 +31,9 @@ _PASSING = frozenset(
         "_init_arguments",
         "_inputs",
         "_outputs",
+        "_seen_output_shape",
         "_total",
+        "_tracked",
         "_training_state",
         "history",
         "stop_evaluating",
@@ -74,15 +82,13 @@ class Fingerprint:
         self._seen[id(value)] = value
         if isinstance(value, Variable):
             self._variables.append((value, _state_of(value)))
-        elif isinstance(value, list | tuple | set | frozenset):
-            self._containers.append((value, list(value)))
-            for item in value:
+        elif isinstance(value, list | tuple | set | frozenset | dict):
+            items = list(value.values() if isinstance(value, dict) else value)
+            if not isinstance(value, tuple | frozenset):
+                self._containers.append((value, items))
+            for item in items:
                 self._visit(item)
-        elif isinstance(value, dict):
-            self._containers.append((value, list(value.values())))
-            for item in value.values():
-                self._visit(item)
-        elif isinstance(value, _core.Tensor):
+        elif type(value) in _SETTLED:
             return
         elif isinstance(value, functools.partial):
             for item in (value.func, value.args, value.keywords):
@@ -125,7 +131,7 @@ class Fingerprint:
             current = container.values() if isinstance(container, dict) else container
             if len(current) != len(values) or not all(map(is_, current, values)):
                 return False
-        return all(_state_of(variable) == state for variable, state in self._variables)
+        return all(_state_of(variable) == known for variable, known in self._variables)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -24,7 +24,6 @@ from corten.training.arguments import (
     is_due,
     split_off_validation,
 )
-from corten.training.capture import StepCapture
 from corten.training.history import plain_logs
 from corten.training.preparation import prepare, targets_of
 from corten.training.progress import resolve_verbose
@@ -147,7 +146,7 @@ class Trainer(Steps):
             # What is trained is settled here, as the optimizer keeps state for just these variables.
             state.variables = variables
             state.metric_list = self.metrics
-            self._begin_capture()
+            self._begin_capture(callback_list.callbacks, adapter)
             if state.resume_epoch is not None:
                 initial_epoch = max(initial_epoch, state.resume_epoch)
             logs: dict[str, Any] = {}
@@ -179,14 +178,20 @@ class Trainer(Steps):
             self.optimizer.build(variables)
         return variables
 
-    def _begin_capture(self) -> None:
+    def _begin_capture(self, callbacks: list[Any], adapter: DataAdapter) -> None:
         """Sets up what captures the training steps, unless they are the user's own code."""
         state = self._state()
         own_step = self._overrides("train_step") or self._overrides("compute_metrics")
         if self.run_eagerly or own_step or not state.variables:
             state.capture = None
-        elif state.capture is None:
+            return
+        from corten.callbacks import History, ProgbarLogger
+        from corten.training.capture import StepCapture
+
+        if state.capture is None:
             state.capture = StepCapture(self)
+        own_code = any(type(callback) not in (History, ProgbarLogger) for callback in callbacks)
+        state.capture.begin(watchful=own_code or not in_rows(adapter))
 
     def _train_epoch(
         self,
