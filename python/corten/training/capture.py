@@ -15,11 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from corten import _core
 from corten._state import state as call_state
-from corten.random.seed_generator import SeedGenerator, next_draws, skip_draws
+from corten.random.seed_generator import next_draws, skip_draws
 from corten.training.adapters import Batch
 from corten.training.adapters.conversion import flatten
 from corten.training.fingerprint import Fingerprint, Foreign
@@ -30,6 +28,9 @@ StepFunction = Callable[[Batch], None]
 
 # So many traces of a step that never agree, and it runs as Python code for good.
 _TRIES = 4
+# So many kinds of batches, and so many changes of settings within one `fit`, are worth the tracing.
+_KINDS = 64
+_CHANGES = 16
 # For so many steps the learning rates of a schedule are worked out at once.
 _RATES_AT_ONCE = 256
 _RULES = frozenset({"sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamax", "lion"})
@@ -58,6 +59,7 @@ class StepCapture:
 
     Example:
         >>> import corten
+        >>> import numpy as np
         >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
         >>> model = corten.Sequential([corten.Input((1,)), corten.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
@@ -74,6 +76,7 @@ class StepCapture:
         self._fingerprint: Fingerprint | None = None
         self._watchful = True
         self._ready: bool | None = None
+        self._changes = 0
         self._variables: list[Any] = []
         self._decays: list[bool] = []
         self._states: list[Any] = []
@@ -90,12 +93,14 @@ class StepCapture:
         """
         self._watchful = watchful
         self._ready = None
+        self._changes = 0
 
     def _look(self) -> bool:
         """Looks at the model before training goes on; gives whether its steps may be captured."""
         if self._fingerprint is not None and self._fingerprint.holds() and self._same_variables():
             return True
         self._kinds.clear()
+        self._changes += 1
         self._fingerprint = None
         self.refusal = self._refusal()
         if self.refusal is not None:
@@ -114,6 +119,8 @@ class StepCapture:
 
     def _refusal(self) -> str | None:
         """Why no step of the model can be captured."""
+        if self._changes > _CHANGES:
+            return "the settings change all the time"
         optimizer = self._model.optimizer
         if optimizer is None or not optimizer.built or not optimizer._uses_engine():
             return "the optimizer has no rule in the engine"
@@ -192,12 +199,12 @@ class StepCapture:
             return 1
         leaves = _leaves(arrays)
         kind = (size, *[(leaf.shape[1:], leaf.dtype) for leaf in leaves], arrays[1] is None)
-        captured = self._kinds.get(kind)
-        if captured is None:
-            captured = self._kinds[kind] = _Captured()
+        captured = self._kinds.get(kind) or _Captured()
+        if len(self._kinds) < _KINDS:
+            self._kinds[kind] = captured
         if captured.plan is None:
             batch = first()
-            if captured.tries < _TRIES:
+            if captured.tries < _TRIES and kind in self._kinds:
                 self._trace(captured, batch, function)
             else:
                 function(batch)
@@ -218,7 +225,8 @@ class StepCapture:
 
     def _dtypes_of_totals(self) -> list[str] | None:
         totals = [tracker._total for tracker in self._own_trackers()]
-        return [total.dtype for total in totals] if all(isinstance(total, Tensor) for total in totals) else None
+        summed = all(isinstance(total, Tensor) for total in totals)
+        return [total.dtype for total in totals] if summed else None
 
     def _own_trackers(self) -> list[Any]:
         state = self._model._state()

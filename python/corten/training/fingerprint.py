@@ -122,14 +122,14 @@ class Fingerprint:
         for attributes, count, names, values in self._objects:
             if len(attributes) != count and set(attributes).difference(_PASSING).difference(names):
                 return False
-            current = map(attributes.get, names)
-            if not all(map(is_, current, values)) and not all(
+            if not all(map(is_, map(attributes.get, names), values)) and not all(
                 map(_same, map(attributes.get, names), values)
             ):
                 return False
         for container, values in self._containers:
-            current = container.values() if isinstance(container, dict) else container
-            if len(current) != len(values) or not all(map(is_, current, values)):
+            if len(container) != len(values):
+                return False
+            if not all(map(is_, container.values() if isinstance(container, dict) else container, values)):
                 return False
         return all(_state_of(variable) == known for variable, known in self._variables)
 

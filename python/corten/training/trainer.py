@@ -14,9 +14,9 @@ from corten.training.adapters import (
     is_array_data,
     unpack,
 )
+from corten.training.adapters.arrays import in_rows
 from corten.training.adapters.conversion import to_tensor
 from corten.training.adapters.epochs import check_steps
-from corten.training.adapters.arrays import in_rows
 from corten.training.arguments import (
     check_count,
     check_validation_freq,

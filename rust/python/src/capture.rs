@@ -127,8 +127,7 @@ impl StepPlan {
     ) -> PyResult<(usize, Vec<PyTensor>)> {
         let plan = &self.0;
         let (sources, order) = (plain(sources), order.map(|order| order.0));
-        let draws: Vec<Draw> =
-            draws.into_iter().map(|(seed, stream, stride)| Draw { seed, stream, stride }).collect();
+        let draws: Vec<Draw> = draws.into_iter().map(|(seed, stream, stride)| Draw { seed, stream, stride }).collect();
         if draws.len() != plan.draws() {
             return Err(other_plan());
         }

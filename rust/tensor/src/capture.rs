@@ -26,9 +26,18 @@ pub(crate) const DRAWN: u64 = u64::MAX;
 pub(crate) enum Work {
     Op(Op),
     /// The gradient kernel of a fused op: its inputs, outputs and those upstream gradients there are.
-    FusedGrad { op: FusedOp, inputs: usize, outputs: usize, grads: SmallVec<[bool; 2]>, needs: SmallVec<[bool; 6]> },
+    FusedGrad {
+        op: FusedOp,
+        inputs: usize,
+        outputs: usize,
+        grads: SmallVec<[bool; 2]>,
+        needs: SmallVec<[bool; 6]>,
+    },
     /// Inputs: for each parameter its value, its gradient and its slots (so many for each).
-    Optimizer { op: OptimizerOp, slots: usize },
+    Optimizer {
+        op: OptimizerOp,
+        slots: usize,
+    },
 }
 
 /// One op and where its operands are and its results go.
@@ -92,8 +101,7 @@ pub(crate) fn pause() -> Pause {
 /// Starts a trace on this thread. `inputs` is the batch, `variables` what the optimizer changes in
 /// place, `states` what the step gives new values.
 pub fn begin(inputs: &[Tensor], variables: &[Tensor], states: &[Tensor]) {
-    let mut recorder =
-        Recorder { sources: [inputs.len(), variables.len(), states.len()], ..Recorder::default() };
+    let mut recorder = Recorder { sources: [inputs.len(), variables.len(), states.len()], ..Recorder::default() };
     for source in inputs.iter().chain(variables).chain(states) {
         if recorder.places.contains_key(&Arc::as_ptr(source.data())) {
             recorder.refusal = Some("two sources are one tensor");
@@ -171,10 +179,12 @@ fn alive(steps: Vec<Step>, results: &[Place]) -> Vec<Step> {
 
 /// The random key of an op.
 pub(crate) fn key_of(op: &mut Op) -> Option<&mut Key> {
-    match op {
-        Op::Random { key, .. } | Op::RandomGamma { key } => Some(key),
-        Op::Fused(fused) => fused_key_of(fused),
-        _ => None,
+    if let Op::Random { key, .. } | Op::RandomGamma { key } = op {
+        Some(key)
+    } else if let Op::Fused(fused) = op {
+        fused_key_of(fused)
+    } else {
+        None
     }
 }
 

@@ -324,7 +324,11 @@ pub fn rows(x: &Tensor, start: usize, len: usize) -> Tensor {
         .shape()
         .iter()
         .enumerate()
-        .map(|(axis, &all)| if axis == 0 { Range { start, step: 1, len } } else { Range { start: 0, step: 1, len: all } })
+        .map(
+            |(axis, &all)| {
+                if axis == 0 { Range { start, step: 1, len } } else { Range { start: 0, step: 1, len: all } }
+            },
+        )
         .collect();
     execute::relaid_view(x, &ranges)
 }
