@@ -240,7 +240,7 @@ class Tracking:
         """
         Seen.losses = True
         # From now on every call takes the long way, which clears what the last one added.
-        self.__dict__["_fast"] = False
+        self.__dict__["_fast"] = self.__dict__["_steady"] = False
         self.__dict__["_general_only"] = True
         if state.probing:
             return

@@ -380,7 +380,7 @@ def _fit(value: Any, tensor: KerasTensor, name: str) -> Any:
     if value.dtype != tensor.dtype:
         value = _core.cast(value, tensor.dtype)
     wanted = tensor.shape
-    if len(value.shape) != len(wanted):
+    if value.ndim != len(wanted):
         if len(value.shape) == len(wanted) + 1 and value.shape[-1] == 1:
             return _core.squeeze(value, -1)
         if len(value.shape) == len(wanted) - 1 and wanted[-1] == 1:

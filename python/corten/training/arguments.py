@@ -10,21 +10,6 @@ from corten.training.adapters import is_array_data, split_arrays
 from corten.utils.py_dataset import PyDataset
 
 
-def concatenate(parts: list[Any]) -> Any:
-    """Joins the outputs of the batches, keeping their structure."""
-    first = parts[0]
-    if isinstance(first, dict):
-        return {key: concatenate([part[key] for part in parts]) for key in first}
-    if isinstance(first, list | tuple):
-        joined = [concatenate([part[index] for part in parts]) for index in range(len(first))]
-        return joined if isinstance(first, list) else tuple(joined)
-    if len(parts) == 1:
-        return first
-    if any(part.ndim == 0 for part in parts):
-        return np.stack(parts)
-    return np.concatenate(parts, axis=0)
-
-
 def check_count(value: Any, name: str, smallest: int) -> int:
     """Gives a whole number of at least `smallest`.
 
