@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corten import _core
 from corten.training.compile_loss import CompileLoss
 from corten.training.compile_metrics import CompileMetrics
 from corten.training.history import plain_logs
 from corten.training.loss_tracker import LossTracker
+
+if TYPE_CHECKING:
+    from corten.training.preparation import Prepared
 
 Tensor = _core.Tensor
 
@@ -43,6 +46,8 @@ class TrainingState:
         self.metric_list: list[Any] | None = None
         #: The epoch at which `BackupAndRestore` wants the training to go on.
         self.resume_epoch: int | None = None
+        #: With what kind of data the model was prepared; None before that.
+        self.prepared: Prepared | None = None
         #: What the last custom train_step or test_step returned.
         self.step_logs: dict[str, Any] | None = None
 

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from corten import _core
+
+Tensor = _core.Tensor
+
 
 def plain(value: Any) -> Any:
     """Gives a scalar as a Python float, anything larger as a NumPy array.
@@ -17,6 +21,8 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, float):
         return value
+    if type(value) is Tensor and value.size == 1:
+        return float(value.item())
     if hasattr(value, "numpy"):
         value = value.numpy()
     array = np.asarray(value)

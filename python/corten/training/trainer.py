@@ -25,7 +25,7 @@ from corten.training.arguments import (
 )
 from corten.training.history import plain_logs
 from corten.training.predictions import Predictions
-from corten.training.preparation import prepare, targets_of
+from corten.training.preparation import prepare_for
 from corten.training.progress import resolve_verbose
 from corten.training.steps import Steps, as_user_sees, map_outputs, warn_without_variables
 
@@ -124,11 +124,7 @@ class Trainer(Steps):
                 validation_data, validation_batch_size or batch_size, validation_steps
             )
         iterator = EpochIterator(adapter, steps_per_epoch, "fit")
-        first = adapter.first_batch()
-        if first is None:
-            raise ValueError(f"fit: x ({type(x).__name__}) gives no batches")
-        checked = None if validation is None else validation.adapter
-        prepare(self, first, targets_of(adapter, first), "fit", checked)
+        prepare_for(self, adapter, x, "fit", None if validation is None else validation.adapter)
         variables = self._begin_training()
         callback_list = CallbackList(
             callbacks,
@@ -290,10 +286,7 @@ class Trainer(Steps):
         verbose = resolve_verbose(verbose, "evaluate")
         steps = check_steps(steps, "steps", "evaluate")
         adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="evaluate")
-        first = adapter.first_batch()
-        if first is None:
-            raise ValueError(f"evaluate: x ({type(x).__name__}) gives no batches")
-        prepare(self, first, targets_of(adapter, first), "evaluate")
+        prepare_for(self, adapter, x, "evaluate")
         iterator = EpochIterator(adapter, steps, "evaluate")
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(

@@ -14,6 +14,7 @@ from corten.training.adapters.conversion import (
     Tensor,
     column_names,
     flatten,
+    is_sum_finite,
     map_leaves,
     to_array,
     warn_if_not_finite,
@@ -23,6 +24,7 @@ from corten.training.adapters.weights import class_weights_of
 # Up to this size the whole data is put into the epoch's order at once: one gather and then views
 # are quicker than a gather per batch. Above it the copy would cost more memory than it saves time.
 _REORDER_AT_ONCE_BYTES = 32 << 20
+_SINGLE = (np.ndarray, Tensor)
 
 
 def check_lengths(leaves: list[tuple[str, Any]], caller: str) -> int:
@@ -105,22 +107,24 @@ class ArrayAdapter(DataAdapter):
         batch_size = check_batch_size(32 if batch_size is None else batch_size, caller)
         if isinstance(shuffle, str) and shuffle != "batch":
             raise ValueError(f"{caller}: shuffle must be True, False or 'batch'; got {shuffle!r}")
-        named_columns = {name: column_names(leaf) for name, leaf in flatten(x, "x")}
-        arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, sample_weight)]
-        leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
+        arrays = [_map(to_array, part, name) for part, name in _named(x, y, sample_weight)]
+        leaves = [leaf for part, name in _named(*arrays) for leaf in _leaves(part, name)]
         self.num_samples: int = check_lengths(leaves, caller)
-        if check_values:
-            for name, leaf in leaves:
-                warn_if_not_finite(leaf, name, named_columns.get(name))
         if class_weight is not None:
             if sample_weight is not None:
                 raise ValueError(f"{caller}: give sample_weight or class_weight, not both")
             arrays[2] = class_weights_of(arrays[1], class_weight)
-        self.arrays = tuple(map_leaves(_as_tensor, part, "data") for part in arrays)
+        self.arrays = tuple(_map(_as_tensor, part, "data") for part in arrays)
+        tensors = [leaf for part in self.arrays for _, leaf in _leaves(part, "")]
+        if check_values:
+            for (name, leaf), tensor in zip(leaves, tensors, strict=False):
+                if not is_sum_finite(tensor):
+                    columns = {label: column_names(column) for label, column in flatten(x, "x")}
+                    warn_if_not_finite(leaf, name, columns.get(name))
         self.batch_size = batch_size
         self.num_batches: int = -(-self.num_samples // batch_size)
         self._shuffle = shuffle
-        self._bytes = sum(leaf.nbytes for part in self.arrays for _, leaf in flatten(part, ""))
+        self._bytes = sum(tensor.nbytes for tensor in tensors)
 
     def first_batch(self) -> Batch:
         return self._slice(self.arrays, 0, self.batch_size)
@@ -144,26 +148,36 @@ class ArrayAdapter(DataAdapter):
                 return
             source = self._take(order)
         x, y, weight = source
-        if type(x) is Tensor and weight is None and type(y) is Tensor:
+        if type(x) is Tensor and weight is None and (y is None or type(y) is Tensor):
             for start in range(0, count, size):
                 stop = start + size
-                yield x[start:stop], y[start:stop], None
+                yield x[start:stop], None if y is None else y[start:stop], None
             return
         for start in range(0, count, size):
             yield self._slice(source, start, start + size)
 
     @staticmethod
     def _slice(source: tuple[Any, ...], start: int, stop: int) -> Batch:
-        x, y, weight = (map_leaves(lambda leaf, _: leaf[start:stop], part, "") for part in source)
+        x, y, weight = (_map(lambda leaf, _: leaf[start:stop], part, "") for part in source)
         return x, y, weight
 
     def _take(self, order: Tensor) -> Batch:
-        x, y, weight = (map_leaves(lambda leaf, _: leaf[order], part, "") for part in self.arrays)
+        x, y, weight = (_map(lambda leaf, _: leaf[order], part, "") for part in self.arrays)
         return x, y, weight
 
 
 def _as_tensor(leaf: Any, _: str) -> Tensor:
     return leaf if type(leaf) is Tensor else _core.tensor(leaf)
+
+
+def _map(function: Any, part: Data, name: str) -> Data:
+    """As `map_leaves`, which need not be asked about a single array."""
+    return function(part, name) if type(part) in _SINGLE else map_leaves(function, part, name)
+
+
+def _leaves(part: Data, name: str) -> list[tuple[str, Any]]:
+    """As `flatten`, likewise."""
+    return [(name, part)] if type(part) in _SINGLE else flatten(part, name)
 
 
 def _named(x: Data, y: Data, weight: Data) -> list[tuple[Data, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from numbers import Number
@@ -149,20 +150,20 @@ def column_names(value: Any) -> list[str] | None:
     return [str(column) for column in columns]
 
 
-def warn_if_not_finite(array: Any, name: str, columns: list[str] | None = None) -> None:
-    """Warns once when `array` has NaN or infinity, and says where.
+def is_sum_finite(tensor: Tensor) -> bool:
+    """Whether one sum shows that there is no NaN and no infinity: both survive it.
 
-    One sum is enough to know that all is well: NaN and infinity survive it. Only when it is not
-    finite (which a sum of large values can also be) is the array looked at element by element.
+    A sum of large values may not be finite either.
     """
+    return tensor.dtype not in _FLOAT_NAMES or math.isfinite(_core.reduce("sum", tensor, None, False).item())
+
+
+def warn_if_not_finite(array: Any, name: str, columns: list[str] | None = None) -> None:
+    """Warns once when `array` has NaN or infinity, and says where: it looks at every element."""
     values = array.numpy() if type(array) is Tensor else array
     if values.dtype.kind != "f" or values.size == 0:
         return
-    with np.errstate(all="ignore"):
-        total = values.sum(dtype=np.float64 if values.dtype.itemsize < 4 else None)
-        if np.isfinite(total):
-            return
-        bad = ~np.isfinite(values)
+    bad = ~np.isfinite(values)
     count = int(bad.sum())
     if count == 0:
         return
