@@ -16,6 +16,8 @@ def check_count(value: Any, name: str, smallest: int) -> int:
     Raises:
         ValueError: It is none.
     """
+    if type(value) is int and value >= smallest:
+        return value
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < smallest:
         raise ValueError(f"fit: {name} must be a whole number of at least {smallest}; got {value!r}")
@@ -24,6 +26,8 @@ def check_count(value: Any, name: str, smallest: int) -> int:
 
 def check_validation_freq(validation_freq: Any) -> Any:
     """Gives the frequency as a whole number or the set of epochs, counted from 1."""
+    if type(validation_freq) is int and validation_freq >= 1:
+        return validation_freq
     if isinstance(validation_freq, int | np.integer) and not isinstance(validation_freq, bool):
         if validation_freq >= 1:
             return int(validation_freq)

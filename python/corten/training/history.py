@@ -21,6 +21,7 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, float):
         return value
+    # Not by way of NumPy, which takes longer than the computation of most values.
     if type(value) is Tensor and value.size == 1:
         return float(value.item())
     if hasattr(value, "numpy"):
@@ -44,8 +45,10 @@ def plain_logs(logs: Mapping[str, Any] | None) -> dict[str, Any]:
     if "loss" in logs:
         result["loss"] = plain(logs["loss"])
     for key, value in logs.items():
+        if key == "loss":
+            continue
         if isinstance(value, Mapping):
             result.update(plain_logs(value))
-        elif key != "loss":
+        else:
             result[key] = plain(value)
     return result

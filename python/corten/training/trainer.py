@@ -136,7 +136,8 @@ class Trainer(Steps):
             do_validation=validation is not None,
             model=self,
         )
-        self.stop_training = False
+        if self.stop_training:
+            self.stop_training = False
         state.resume_epoch = None
         before = _core.set_grad_enabled(True)
         try:
@@ -308,7 +309,8 @@ class Trainer(Steps):
         before = _core.set_grad_enabled(False)
         try:
             self.reset_metrics()
-            self.stop_evaluating = False
+            if self.stop_evaluating:
+                self.stop_evaluating = False
             iterator.adapter.on_epoch_begin()
             callback_list.on_test_begin()
             step_function = self._test_function()

@@ -24,7 +24,8 @@ from corten.training.adapters.weights import class_weights_of
 # Up to this size the whole data is put into the epoch's order at once: one gather and then views
 # are quicker than a gather per batch. Above it the copy would cost more memory than it saves time.
 _REORDER_AT_ONCE_BYTES = 32 << 20
-_SINGLE = (np.ndarray, Tensor)
+#: What is one array for sure.
+SINGLE = (np.ndarray, Tensor)
 
 
 def check_lengths(leaves: list[tuple[str, Any]], caller: str) -> int:
@@ -33,6 +34,10 @@ def check_lengths(leaves: list[tuple[str, Any]], caller: str) -> int:
     Raises:
         ValueError: An array is a single number, is empty, or the sizes differ.
     """
+    if len(leaves) == 2:
+        first, second = leaves[0][1], leaves[1][1]
+        if first.ndim and second.ndim and 0 < len(first) == len(second):
+            return len(first)
     sizes: list[tuple[str, int]] = []
     for name, leaf in leaves:
         if len(leaf.shape) == 0:
@@ -59,6 +64,8 @@ def check_batch_size(batch_size: Any, caller: str) -> int:
     Raises:
         ValueError: It is not a whole number of at least 1.
     """
+    if type(batch_size) is int and batch_size > 0:
+        return batch_size
     whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
     if not whole or batch_size < 1:
         raise ValueError(f"{caller}: batch_size must be a whole number of at least 1; got {batch_size!r}")
@@ -107,15 +114,24 @@ class ArrayAdapter(DataAdapter):
         batch_size = check_batch_size(32 if batch_size is None else batch_size, caller)
         if isinstance(shuffle, str) and shuffle != "batch":
             raise ValueError(f"{caller}: shuffle must be True, False or 'batch'; got {shuffle!r}")
-        arrays = [_map(to_array, part, name) for part, name in _named(x, y, sample_weight)]
-        leaves = [leaf for part, name in _named(*arrays) for leaf in _leaves(part, name)]
+        single = type(x) in SINGLE and type(y) in SINGLE and sample_weight is None is class_weight
+        if single:
+            # The common case, without the search for arrays in lists and dicts.
+            leaves = [("x", to_array(x, "x")), ("y", to_array(y, "y"))]
+        else:
+            arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, sample_weight)]
+            leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
         self.num_samples: int = check_lengths(leaves, caller)
-        if class_weight is not None:
-            if sample_weight is not None:
-                raise ValueError(f"{caller}: give sample_weight or class_weight, not both")
-            arrays[2] = class_weights_of(arrays[1], class_weight)
-        self.arrays = tuple(_map(_as_tensor, part, "data") for part in arrays)
-        tensors = [leaf for part in self.arrays for _, leaf in _leaves(part, "")]
+        if single:
+            tensors = [leaf if type(leaf) is Tensor else _core.tensor(leaf) for _, leaf in leaves]
+            self.arrays: Batch = (tensors[0], tensors[1], None)
+        else:
+            if class_weight is not None:
+                if sample_weight is not None:
+                    raise ValueError(f"{caller}: give sample_weight or class_weight, not both")
+                arrays[2] = class_weights_of(arrays[1], class_weight)
+            self.arrays = tuple(map_leaves(_as_tensor, part, "data") for part in arrays)
+            tensors = [leaf for part in self.arrays for _, leaf in flatten(part, "")]
         if check_values:
             for (name, leaf), tensor in zip(leaves, tensors, strict=False):
                 if not is_sum_finite(tensor):
@@ -124,7 +140,7 @@ class ArrayAdapter(DataAdapter):
         self.batch_size = batch_size
         self.num_batches: int = -(-self.num_samples // batch_size)
         self._shuffle = shuffle
-        self._bytes = sum(tensor.nbytes for tensor in tensors)
+        self._bytes = sum([tensor.nbytes for tensor in tensors])
 
     def first_batch(self) -> Batch:
         return self._slice(self.arrays, 0, self.batch_size)
@@ -158,26 +174,16 @@ class ArrayAdapter(DataAdapter):
 
     @staticmethod
     def _slice(source: tuple[Any, ...], start: int, stop: int) -> Batch:
-        x, y, weight = (_map(lambda leaf, _: leaf[start:stop], part, "") for part in source)
+        x, y, weight = (map_leaves(lambda leaf, _: leaf[start:stop], part, "") for part in source)
         return x, y, weight
 
     def _take(self, order: Tensor) -> Batch:
-        x, y, weight = (_map(lambda leaf, _: leaf[order], part, "") for part in self.arrays)
+        x, y, weight = (map_leaves(lambda leaf, _: leaf[order], part, "") for part in self.arrays)
         return x, y, weight
 
 
 def _as_tensor(leaf: Any, _: str) -> Tensor:
     return leaf if type(leaf) is Tensor else _core.tensor(leaf)
-
-
-def _map(function: Any, part: Data, name: str) -> Data:
-    """As `map_leaves`, which need not be asked about a single array."""
-    return function(part, name) if type(part) in _SINGLE else map_leaves(function, part, name)
-
-
-def _leaves(part: Data, name: str) -> list[tuple[str, Any]]:
-    """As `flatten`, likewise."""
-    return [(name, part)] if type(part) in _SINGLE else flatten(part, name)
 
 
 def _named(x: Data, y: Data, weight: Data) -> list[tuple[Data, str]]:

@@ -17,6 +17,8 @@ Tensor = _core.Tensor
 #: An array, a tensor, or a list or dict of them.
 Data = Any
 
+# NumPy has one object for each native dtype: what most data comes in is told by identity.
+_FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
 _FLOAT_NAMES = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
@@ -94,11 +96,14 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
                 f"{name} is not one array: its rows differ in length ({error}). "
                 "Make them alike, for sequences with `corten.utils.pad_sequences`."
             ) from error
-    kind = value.dtype.kind
+    dtype = value.dtype
+    if dtype is _FLOAT32 or dtype is _INT64:
+        return value
+    kind = dtype.kind
     if kind == "f":
-        if value.dtype.itemsize >= 8 and value.dtype.name != floatx():
+        if dtype.itemsize >= 8 and dtype.name != floatx():
             value = value.astype(floatx())
-    elif kind not in "iub" and value.dtype.name != "bfloat16":
+    elif kind not in "iub" and dtype.name != "bfloat16":
         value = _numbers_from_objects(value, name, columns)
     if not value.dtype.isnative:
         value = value.astype(value.dtype.newbyteorder("="))
