@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
+from corten.callbacks.callback_list import CallbackList
 from corten.training.adapters import (
     ArrayAdapter,
     DataAdapter,
@@ -94,8 +95,6 @@ class Trainer(Steps):
             >>> len(history.history["loss"])
             3
         """
-        from corten.callbacks import CallbackList
-
         state = self._check_compiled("fit")
         if self.optimizer is None and not self._overrides("train_step"):
             raise ValueError("fit: the model was compiled without an optimizer")
@@ -279,8 +278,6 @@ class Trainer(Steps):
         Returns:
             The loss, or a list of the loss and the metrics in the order of `metrics_names`.
         """
-        from corten.callbacks import CallbackList
-
         if kwargs:
             raise TypeError(f"evaluate: unknown argument {', '.join(sorted(kwargs))}")
         state = self._check_compiled("evaluate")
@@ -403,8 +400,6 @@ class Trainer(Steps):
         iterator = EpochIterator(adapter, check_steps(steps, "steps", "predict"), "predict")
         callback_list: Any = None
         if callbacks is not None or verbose != 0:
-            from corten.callbacks import CallbackList
-
             callback_list = callbacks
             if not isinstance(callbacks, CallbackList):
                 callback_list = CallbackList(
