@@ -155,16 +155,15 @@ class Tracking:
     def _walked(self, include_self: bool, recursive: bool) -> list[Any]:
         found = [self] if include_self else []
         seen = {id(layer) for layer in found}
-
-        def visit(layer: Any) -> None:
-            for child in layer._layers:
-                if id(child) not in seen:
-                    seen.add(id(child))
-                    found.append(child)
-                    if recursive:
-                        visit(child)
-
-        visit(self)
+        # A stack: a function that calls itself would hold the layers until the collector comes.
+        waiting = [*reversed(self._layers)]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                found.append(layer)
+                if recursive:
+                    waiting.extend(reversed(layer._layers))
         return found
 
     # ---- variables -----------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from corten.training.target_checks import (
     warn_about_last_activation,
 )
 
-
 Tensor = _core.Tensor
 
 
