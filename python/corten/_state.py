@@ -53,6 +53,21 @@ class Seen:
     losses = False
 
 
+class Structure:
+    """Of which layers and variables the layers consist, as far as attributes tell.
+
+    `mark` is another object after every change of any layer: what was found under one mark holds
+    as long as it is the same.
+    """
+
+    mark = object()
+
+    @classmethod
+    def change(cls) -> None:
+        """Says that something was added, removed, frozen or unfrozen."""
+        cls.mark = object()
+
+
 # Keyed by id, because `==` of tensors is element by element. The weak reference removes the entry.
 _mask_table: dict[int, tuple[weakref.ref[Any], Any]] = {}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from corten import activations, constraints, initializers, ops, regularizers
+from corten import _core, activations, constraints, initializers, ops, regularizers
+from corten.config import FLOAT_DTYPES
+from corten.variable import Variable
 
-if TYPE_CHECKING:
-    from corten.variable import Variable
+_Tensor = _core.Tensor
 
 # What the engine can apply in the same pass as a bias.
 _ENGINE_NAMES = {
@@ -69,25 +70,19 @@ class WeightOptions:
         return config
 
 
-def engine_activation(activation: Any) -> str | None:
-    """The name under which the engine fuses this activation with a bias, or None.
-
-    Example:
-        >>> from corten import activations
-        >>> engine_activation(activations.relu)
-        'relu'
-    """
-    try:
-        return _ENGINE_NAMES.get(activation)
-    except TypeError:  # An unhashable callable is the user's own.
-        return None
-
-
 def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> Any:
     """Add `bias` along `axis` of `x` and apply `activation`, in one fused op where the engine has one."""
     if bias is not None:
-        fused = engine_activation(activation)
+        try:
+            fused = _ENGINE_NAMES.get(activation)
+        except TypeError:  # An unhashable callable is the user's own.
+            fused = None
         if fused is not None and axis == -1:
+            if x.__class__ is _Tensor and bias.__class__ is Variable:
+                # What every layer of a model comes to in every step: nothing to convert or promote.
+                value, dtype = bias.value, x.dtype
+                if value.dtype == dtype and dtype in FLOAT_DTYPES:
+                    return _core.bias_activation(x, value, fused)
             return ops.bias_activation(x, bias, fused)
         shape = [1] * len(x.shape)
         shape[axis] = -1

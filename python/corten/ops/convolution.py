@@ -52,13 +52,14 @@ def _operands(
     name: str, inputs: TensorLike, kernel: TensorLike, data_format: str | None
 ) -> tuple[Tensor, Tensor, bool]:
     x, w = promoted_float(inputs, kernel)
-    last = channels_last(name, data_format)
-    if x.ndim < 3 or x.ndim > 5:
+    last = data_format == "channels_last" or channels_last(name, data_format)
+    rank = x.ndim
+    if rank < 3 or rank > 5:
         raise ValueError(
             f"{name}: inputs need 3 to 5 dimensions (batch, 1 to 3 spatial axes, channels); "
             f"got shape {x.shape}"
         )
-    if w.ndim != x.ndim:
+    if w.ndim != rank:
         raise ValueError(
             f"{name}: for inputs of shape {x.shape} the kernel needs {x.ndim} dimensions; got shape {w.shape}"
         )
@@ -89,7 +90,7 @@ def _plan(
 
 
 # A network convolves the same few shapes over and over; nobody changes the lists given here.
-_cached_plan = functools.lru_cache(maxsize=512)(_plan)
+_cached_plan = functools.lru_cache(maxsize=512, typed=True)(_plan)
 
 
 def _convolve(
@@ -142,11 +143,13 @@ def conv(
         (1, 3, 3, 4)
     """
     x, w, last = _operands("conv", inputs, kernel, data_format)
-    channels, per_group = x.shape[-1], w.shape[-2]
+    # Each read of a shape makes a tuple; this op runs for every layer of every step.
+    shape, cells = x.shape, w.shape
+    channels, per_group = shape[-1], cells[-2]
     if per_group == 0 or channels % per_group:
         raise ValueError(
             f"conv: the kernel takes {per_group} input channels, which must divide the {channels} channels "
-            f"of the inputs; got inputs {x.shape} (channels last) and kernel {w.shape}"
+            f"of the inputs; got inputs {shape} (channels last) and kernel {cells}"
         )
     result = _convolve("conv", x, w, strides, padding, dilation_rate, channels // per_group)
     return result if last else to_channels_first(result)

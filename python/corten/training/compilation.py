@@ -12,6 +12,7 @@ from corten.training.loss_tracker import LossTracker
 
 if TYPE_CHECKING:
     from corten.training.capture import StepCapture
+    from corten.training.preparation import Prepared
 
 Tensor = _core.Tensor
 
@@ -48,6 +49,8 @@ class TrainingState:
         self.resume_epoch: int | None = None
         #: The training steps that the engine runs by itself.
         self.capture: StepCapture | None = None
+        #: With what kind of data the model was prepared; None before that.
+        self.prepared: Prepared | None = None
         #: What the last custom train_step or test_step returned.
         self.step_logs: dict[str, Any] | None = None
 

@@ -35,6 +35,7 @@ _PASSING = frozenset(
         "_total",
         "_tracked",
         "_training_state",
+        "_walk",
         "history",
         "stop_evaluating",
         "stop_predicting",
