@@ -195,6 +195,19 @@ def test_data_too_large_to_reorder_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert replayed(model) > 0
 
 
+def test_batches_gathered_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corten.training.adapters.arrays._REORDER_AT_ONCE_BYTES", 100)
+    x = rng.standard_normal((330, 2048)).astype("float32")
+    labels = rng.integers(10, size=330)
+    before = corten.num_threads()
+    corten.set_num_threads(4)
+    try:
+        model = check_equal(dense_classifier(inputs=(2048,)), x, labels, epochs=3)
+    finally:
+        corten.set_num_threads(before)
+    assert replayed(model) > 20
+
+
 def test_batches_from_a_generator() -> None:
     def batches() -> Any:
         while True:

@@ -15,6 +15,7 @@ mod error;
 mod export;
 mod functions;
 mod funnel;
+mod identities;
 mod indexing;
 mod optimizer;
 mod reductions;
@@ -57,6 +58,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::functions::window::{avg_pool, conv, conv_transpose, max_pool};
+    #[pymodule_export]
+    use crate::identities::Identities;
     #[pymodule_export]
     use crate::optimizer::optimizer_step;
     #[pymodule_export]
