@@ -8,6 +8,24 @@ from numpy.typing import ArrayLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 @final
+class Identities:
+    """
+    The objects in some dicts and lists, to be compared with those that are there later.
+
+    Args:
+        containers: The dicts and lists.
+        passing: Keys whose values do not matter.
+
+    Raises:
+        TypeError: A container is neither a dict nor a list.
+    """
+    def __new__(cls, /, containers: list, passing: Any) -> Identities: ...
+    def hold(self, /) -> bool:
+        """
+        Whether all hold the same objects in the same order.
+        """
+
+@final
 class StepPlan:
     """
     A step that runs again, for one size of batch.

@@ -189,6 +189,22 @@ def test_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4/4" in capsys.readouterr().out
 
 
+def test_inputs_by_name_in_another_order() -> None:
+    def build() -> Any:
+        inputs = {name: corten.Input((8,), name=name) for name in ("a", "b")}
+        outputs = layers.Dense(1)(layers.Dense(4, "tanh")(inputs["a"]) * layers.Dense(4)(inputs["b"]))
+        model = corten.Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        return model
+
+    results = []
+    for eagerly in (True, False):
+        model, _, _ = trained(build, eagerly, {"a": X, "b": 2 * X}, X[:, :1])
+        model.fit({"b": X, "a": 2 * X}, X[:, :1], epochs=3, verbose=0)
+        results.append([variable.numpy() for variable in model.variables])
+    assert all(np.array_equal(*pair) for pair in zip(*results, strict=True))
+
+
 def test_data_too_large_to_reorder_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("corten.training.adapters.arrays._REORDER_AT_ONCE_BYTES", 100)
     model = check_equal(dense_classifier(), X, LABELS)
