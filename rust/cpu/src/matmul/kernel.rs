@@ -4,7 +4,6 @@
 
 use corten_core::Element;
 
-#[cfg(target_arch = "x86_64")]
 use crate::simd::{self, Isa};
 
 /// What the tile needs of a vector register. Every method needs the instruction set of the type.
@@ -308,29 +307,35 @@ portable!(f64, 2);
 kernel!(portable_f32, PORTABLE_F32, Portable<f32, 4>, f32, plain, [4, 4, 0, 0]; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
 kernel!(portable_f64, PORTABLE_F64, Portable<f64, 2>, f64, plain, [4, 4, 0, 0]; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 impl Real for f32 {
     fn kernel() -> Kernel<Self> {
-        #[cfg(target_arch = "x86_64")]
         match simd::isa() {
-            Isa::Avx512 => return x86::AVX512_F32,
-            Isa::Avx2 => return x86::AVX2_F32,
-            Isa::Scalar => {}
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => x86::AVX512_F32,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => x86::AVX2_F32,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::NEON_F32,
+            Isa::Scalar => PORTABLE_F32,
         }
-        PORTABLE_F32
     }
 }
 
 impl Real for f64 {
     fn kernel() -> Kernel<Self> {
-        #[cfg(target_arch = "x86_64")]
         match simd::isa() {
-            Isa::Avx512 => return x86::AVX512_F64,
-            Isa::Avx2 => return x86::AVX2_F64,
-            Isa::Scalar => {}
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => x86::AVX512_F64,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => x86::AVX2_F64,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::NEON_F64,
+            Isa::Scalar => PORTABLE_F64,
         }
-        PORTABLE_F64
     }
 }
