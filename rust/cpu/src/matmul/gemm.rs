@@ -8,6 +8,7 @@ use std::ops::Range;
 use smallvec::{SmallVec, smallvec};
 
 use super::{
+    ending::{Ending, Function},
     kernel::{Job, Kernel, MOST_ROWS, Real},
     pack::{Columns, Panels, Rows, Segments},
     scratch::Scratch,
@@ -65,6 +66,9 @@ pub(crate) struct Output<'a, T> {
     stride: usize,
     accumulate: bool,
     bias: Option<&'a [T]>,
+    rectify: bool,
+    /// What `finish` is told the first column is.
+    first_column: usize,
     finish: Option<Finish<'a, T>>,
 }
 
@@ -76,7 +80,16 @@ unsafe impl<T: Send> Sync for Output<'_, T> {}
 impl<'a, T: Real> Output<'a, T> {
     /// Row `i` starts at `i * stride`.
     pub(crate) fn strided(data: &'a mut [T], stride: usize) -> Self {
-        Self { data: data.as_mut_ptr(), len: data.len(), stride, accumulate: false, bias: None, finish: None }
+        Self {
+            data: data.as_mut_ptr(),
+            len: data.len(),
+            stride,
+            accumulate: false,
+            bias: None,
+            rectify: false,
+            first_column: 0,
+            finish: None,
+        }
     }
 
     /// Whether the product is added to what is there.
@@ -89,9 +102,24 @@ impl<'a, T: Real> Output<'a, T> {
         Self { bias, ..self }
     }
 
+    /// Whether what is not above zero becomes zero, after the bias.
+    pub(crate) fn rectify(self, rectify: bool) -> Self {
+        Self { rectify, ..self }
+    }
+
     /// What is done to every piece of a row at the very end.
     pub(crate) fn finish(self, finish: Finish<'a, T>) -> Self {
         Self { finish: Some(finish), ..self }
+    }
+
+    /// Bias and activation of a result of which these are the columns from `first`.
+    pub(crate) fn ending(self, ending: &'a Ending<'a, T>, first: usize, columns: usize) -> Self {
+        let bias = &ending.bias[first..first + columns];
+        match ending.function {
+            Function::None => self.bias(Some(bias)),
+            Function::Rectify => self.bias(Some(bias)).rectify(true),
+            Function::Finish(finish) => Self { first_column: first, ..self }.finish(finish),
+        }
     }
 
     /// A piece of a row.
@@ -111,8 +139,13 @@ impl<'a, T: Real> Output<'a, T> {
         for (to, bias) in piece.iter_mut().zip(self.bias.unwrap_or(&[])) {
             *to = *to + *bias;
         }
+        if self.rectify {
+            for to in piece.iter_mut().filter(|to| **to <= T::ZERO) {
+                *to = T::ZERO;
+            }
+        }
         if let Some(finish) = self.finish {
-            finish(row, 0, piece);
+            finish(row, self.first_column, piece);
         }
     }
 
@@ -498,6 +531,7 @@ impl<T: Real> Block<'_, T> {
             columns: 0,
             accumulate: out.accumulate || !self.is_first || part.start > self.depth.start,
             bias: std::ptr::null(),
+            rectify: out.rectify && is_last,
         };
         for tile in equal(rows.clone(), kernel.rows_of(self.width)) {
             (job.segments, job.depth, job.left_step) = source.place(&tile, rows, part, table);
@@ -518,7 +552,7 @@ impl<T: Real> Block<'_, T> {
                 if is_last && let Some(finish) = out.finish {
                     for row in tile.clone() {
                         // SAFETY: the tile belongs to this task.
-                        finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
+                        finish(row, out.first_column + columns.start, unsafe { out.piece(row, columns.clone()) });
                     }
                 }
             }

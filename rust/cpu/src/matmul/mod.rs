@@ -1,6 +1,7 @@
 //! Matrix products: any strides, batched, every numeric dtype.
 
 mod bytes;
+mod ending;
 mod gemm;
 mod half;
 mod integer;
@@ -18,7 +19,8 @@ use corten_core::{
 };
 
 pub(crate) use self::{
-    gemm::{Output, Packed, Size, blocks, gemm},
+    ending::{Ending, Function},
+    gemm::{Finish, Output, Packed, Size, blocks, gemm},
     kernel::{Job, MOST_ROWS, Real},
     pack::{Matrix, Panels, Rows, Segments, WIDEST, Widen},
     scratch::Scratch,
@@ -85,6 +87,23 @@ pub(crate) fn product<T: Real, S: Widen<T>>(
     };
     if !done {
         gemm(size, a, b, &Output::strided(out, columns), on_all_threads);
+    }
+}
+
+/// A product with bias and activation.
+pub(crate) fn product_with_ending<T: Real + Widen<T>>(
+    size: Size,
+    a: &Matrix<'_, T>,
+    b: &Matrix<'_, T>,
+    out: &mut [T],
+    ending: &Ending<'_, T>,
+) {
+    let Size { rows, columns, depth } = size;
+    if rows == 1 || columns == 1 || rows * columns * depth <= TINY {
+        product(size, a, b, out, true);
+        ending.apply(out, true);
+    } else {
+        gemm(size, a, b, &Output::strided(out, columns).ending(ending, 0, columns), true);
     }
 }
 
