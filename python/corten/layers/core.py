@@ -9,7 +9,7 @@ from corten import activations, ops, regularizers, saving
 from corten.layers.arguments import known_size, positive_integer
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
-from corten.layers.weight_options import WeightOptions, bias_and_activation
+from corten.layers.weight_options import WeightOptions, linear
 
 
 class Dense(WeightOptions, Layer):
@@ -78,7 +78,7 @@ class Dense(WeightOptions, Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return bias_and_activation(ops.matmul(inputs, self.kernel), self.bias, self.activation)
+        return linear(inputs, self.kernel, self.bias, self.activation)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -83,6 +83,15 @@ def engine_activation(activation: Any) -> str | None:
         return None
 
 
+def linear(x: Any, kernel: Any, bias: Any, activation: Any) -> Any:
+    """`activation(x @ kernel + bias)`, in one fused op where the engine has one."""
+    if bias is not None:
+        fused = engine_activation(activation)
+        if fused is not None:
+            return ops.linear(x, kernel, bias, fused)
+    return bias_and_activation(ops.matmul(x, kernel), bias, activation)
+
+
 def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> Any:
     """Add `bias` along `axis` of `x` and apply `activation`, in one fused op where the engine has one."""
     if bias is not None:

@@ -189,25 +189,19 @@ struct Ended {
     bias: Buffer,
 }
 
-/// `y` is the result of the op, `before` its product if it gives that.
-fn ended_gradient<T: Float>(
-    activation: Activation,
-    y: In<'_>,
-    before: Option<In<'_>>,
-    vector: In<'_>,
-    dy: In<'_>,
-) -> Result<Ended> {
+/// `read` is what the derivative of the activation reads: the product if the op gives it, else the result.
+fn ended_gradient<T: Float>(activation: Activation, read: Option<In<'_>>, vector: In<'_>, dy: In<'_>) -> Result<Ended> {
     let (vector, dy) = (Dense::<T>::new(vector)?, Dense::<T>::new(dy)?);
     let (vector, dy) = (vector.slice(), dy.slice());
     let width = vector.len();
     let rows = dy.len() / width.max(1);
-    if activation == Activation::Linear {
+    let Some(read) = read.filter(|_| activation != Activation::Linear) else {
         let sums = sum_rows(rows, width, width, |rows, sums| {
             add_rows(&dy[rows.start * width..rows.end * width], sums);
         });
         return Ok(Ended { product: None, bias: Buffer::from_slice(&sums)? });
-    }
-    let read = Dense::<T>::new(before.unwrap_or(y))?;
+    };
+    let read = Dense::<T>::new(read)?;
     let read = read.slice();
     let mut product = Buffer::for_elements(T::DTYPE, dy.len())?;
     let out = DisjointMut::new(product.as_mut_slice::<T>());
@@ -235,11 +229,12 @@ fn ended_gradient<T: Float>(
     Ok(Ended { product: Some(product), bias: Buffer::from_slice(&sums)? })
 }
 
-/// What gradients are computed of, checked: a gradient of the product alone is left to the reference.
-fn parts<'a>(of: &Gradient<'a>) -> Option<(In<'a>, Option<In<'a>>, In<'a>)> {
+/// What the derivative of the activation reads (nothing if there is none) and the gradient of the result. The reference
+/// has what is rare: a gradient of the product alone, or no product where the derivative reads it.
+fn parts<'a>(of: &Gradient<'a>, epilogue: Epilogue) -> Option<(Option<In<'a>>, In<'a>)> {
     let dy = of.grads[0]?;
-    let before = of.outputs.get(1).copied();
-    (!of.grads.get(1).is_some_and(Option::is_some)).then_some((of.outputs[0], before, dy))
+    let lacks_product = epilogue.activation.derivative_reads_operand() && !epilogue.recorded;
+    (!lacks_product && of.grads[1..].iter().all(Option::is_none)).then_some((of.outputs.last().copied(), dy))
 }
 
 /// The gradients of both products of a linear layer from that of its product.
@@ -257,25 +252,25 @@ fn products(of: &Gradient<'_>, dy: In<'_>, ended: Ended) -> Gradients {
     Ok(Some(vec![dx, dw, of.needs[2].then_some(ended.bias)]))
 }
 
-pub(super) fn gradient<T: Float>(of: &Gradient<'_>, activation: Activation) -> Gradients {
-    let Some((y, before, dy)) = parts(of) else { return Ok(None) };
-    let ended = ended_gradient::<T>(activation, y, before, of.inputs[2], dy)?;
+pub(super) fn gradient<T: Float>(of: &Gradient<'_>, epilogue: Epilogue) -> Gradients {
+    let Some((read, dy)) = parts(of, epilogue) else { return Ok(None) };
+    let ended = ended_gradient::<T>(epilogue.activation, read, of.inputs[2], dy)?;
     products(of, dy, ended)
 }
 
-pub(super) fn gradient_of_half<S: Half>(of: &Gradient<'_>, activation: Activation) -> Gradients {
-    let Some((y, before, dy)) = parts(of) else { return Ok(None) };
-    let wide = Widened::new::<S>(&[before.unwrap_or(y), of.inputs[2], dy])?;
+pub(super) fn gradient_of_half<S: Half>(of: &Gradient<'_>, epilogue: Epilogue) -> Gradients {
+    let Some((read, dy)) = parts(of, epilogue) else { return Ok(None) };
+    let wide = Widened::new::<S>(&[of.inputs[2], dy, read.unwrap_or(dy)])?;
     let wide = wide.views();
-    let ended = ended_gradient::<f32>(activation, wide[0], None, wide[1], wide[2])?;
+    let ended = ended_gradient::<f32>(epilogue.activation, read.map(|_| wide[2]), wide[0], wide[1])?;
     let product = ended.product.as_ref().map(narrow::<S>).transpose()?;
     products(of, dy, Ended { product, bias: narrow::<S>(&ended.bias)? })
 }
 
-pub(super) fn conv_gradient<T: Float>(of: &Gradient<'_>, spec: &ConvSpec, activation: Activation) -> Gradients {
-    let Some((y, before, dy)) = parts(of) else { return Ok(None) };
+pub(super) fn conv_gradient<T: Float>(of: &Gradient<'_>, spec: &ConvSpec, epilogue: Epilogue) -> Gradients {
+    let Some((read, dy)) = parts(of, epilogue) else { return Ok(None) };
     let (x, w) = (of.inputs[0], of.inputs[1]);
-    let ended = ended_gradient::<T>(activation, y, before, of.inputs[2], dy)?;
+    let ended = ended_gradient::<T>(epilogue.activation, read, of.inputs[2], dy)?;
     let contiguous = Layout::contiguous(dy.layout.shape());
     let g = match &ended.product {
         Some(buffer) => In { buffer, layout: &contiguous, dtype: dy.dtype },

@@ -136,8 +136,8 @@ fn gradient<T: Float>(op: &FusedOp, of: &Gradient<'_>) -> Gradients {
         FusedOp::Lstm => rnn::lstm_gradient::<T>(of),
         FusedOp::Gru => rnn::gru_gradient::<T>(of),
         FusedOp::BiasActivation(activation) => bias::gradient::<T>(of, *activation),
-        FusedOp::Linear(epilogue) => linear::gradient::<T>(of, epilogue.activation),
-        FusedOp::ConvBias { spec, epilogue } => linear::conv_gradient::<T>(of, spec, epilogue.activation),
+        FusedOp::Linear(epilogue) => linear::gradient::<T>(of, *epilogue),
+        FusedOp::ConvBias { spec, epilogue } => linear::conv_gradient::<T>(of, spec, *epilogue),
         FusedOp::Dropout { rate, key } => dropout::gradient::<T>(of, *rate, *key),
         FusedOp::Attention { scale, causal, mask } => attention::gradient::<T>(of, *scale, *causal, *mask),
     }
@@ -207,7 +207,7 @@ fn gradient_of_half<S: Half>(
     needs: &[bool],
 ) -> Gradients {
     if let FusedOp::Linear(epilogue) = op {
-        return linear::gradient_of_half::<S>(&Gradient { inputs, outputs, grads, needs }, epilogue.activation);
+        return linear::gradient_of_half::<S>(&Gradient { inputs, outputs, grads, needs }, *epilogue);
     }
     let (inputs, outputs) = (Widened::new::<S>(inputs)?, Widened::new::<S>(outputs)?);
     let given = Widened::new::<S>(&grads.iter().copied().flatten().collect::<Vec<_>>())?;

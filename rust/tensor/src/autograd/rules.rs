@@ -4,7 +4,8 @@
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10, PI};
 
 use corten_core::{
-    BinaryOp, CompareOp, DType, Dims, FusedOp, Op, Range, ReduceOp, Result, Scalar, ScanOp, ScatterMode, UnaryOp,
+    Activation, BinaryOp, CompareOp, DType, Dims, FusedOp, Op, Range, ReduceOp, Result, Scalar, ScanOp, ScatterMode,
+    UnaryOp,
 };
 use smallvec::SmallVec;
 
@@ -100,6 +101,11 @@ pub(super) fn keeps(op: &Op) -> Keeps {
         | Op::AvgPoolGrad { .. }
         | Op::Fused(FusedOp::Dropout { .. }) => NOTHING,
         Op::Sort { .. } | Op::TopK { .. } => OUTPUTS,
+        Op::Fused(FusedOp::Linear(epilogue) | FusedOp::ConvBias { epilogue, .. })
+            if epilogue.activation == Activation::Linear =>
+        {
+            INPUTS
+        }
         Op::Binary(BinaryOp::Div | BinaryOp::Pow | BinaryOp::Hypot | BinaryOp::LogAddExp)
         | Op::Scatter { .. }
         | Op::ScatterAlong { .. }
@@ -119,6 +125,7 @@ pub(super) fn keeps(op: &Op) -> Keeps {
         | Op::ArgReduce { .. }
         | Op::SearchSorted { .. }
         | Op::Matmul
+        | Op::WideMatmul
         | Op::Conv(_)
         | Op::ConvGradInput { .. }
         | Op::ConvGradWeight { .. }
@@ -158,7 +165,8 @@ pub(super) fn vjp(
         | Op::RandomGamma { .. }
         | Op::Compare(_)
         | Op::ArgReduce { .. }
-        | Op::SearchSorted { .. } => Ok(vec![None; inputs.len()]),
+        | Op::SearchSorted { .. }
+        | Op::WideMatmul => Ok(vec![None; inputs.len()]),
 
         Op::Unary(unary) => Ok(vec![unary_vjp(*unary, &inputs[0], &outputs[0], g)?]),
         Op::Binary(binary) => binary_vjp(*binary, inputs, &outputs[0], g, needs),
@@ -539,7 +547,8 @@ fn fused_vjp(
     needs: &[bool],
 ) -> Result<Vec<Option<Tensor>>> {
     let differentiable = graph::is_grad_enabled();
-    if !differentiable && let Some(gradients) = execute::fused_grad(op, inputs, outputs, grads, needs)? {
+    let read = if keeps(&Op::Fused(op.clone())).outputs { outputs } else { &[] };
+    if !differentiable && let Some(gradients) = execute::fused_grad(op, inputs, read, grads, needs)? {
         return Ok(gradients);
     }
     let _guard = graph::enable_grad();
