@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.linalg
-from tests.ops.table import F, row
+from tests.ops.table import F, I, row
 
 from corten import ops
 
@@ -22,7 +22,7 @@ def symmetric(x):
 S = F(2, 3, 3, fix=positive)
 A = F(2, 3, 3, fix=regular)
 
-row("matmul", [F(2, 3, 4), F(4, 5)], np.matmul, result="same")
+row("matmul", [F(2, 3, 4), F(4, 5)], np.matmul, result="product")
 row("matmul", [F(4), F(2, 4, 3)], np.matmul)
 row("matmul", [F(2, 1, 3, 4), F(3, 4, 2)], np.matmul)
 row(
