@@ -92,7 +92,14 @@ def test_products_of_bytes():
 
 @pytest.mark.parametrize(
     "shapes",
-    [((3, 4), (4, 0)), ((0, 4), (4, 5)), ((3, 0), (0, 5)), ((2, 1, 3, 4), (3, 4, 2)), ((70,), (2, 70, 3)), ((9, 33), (33,))],
+    [
+        ((3, 4), (4, 0)),
+        ((0, 4), (4, 5)),
+        ((3, 0), (0, 5)),
+        ((2, 1, 3, 4), (3, 4, 2)),
+        ((70,), (2, 70, 3)),
+        ((9, 33), (33,)),
+    ],
 )
 def test_products_of_bytes_of_any_shape(shapes):
     left, right = (RNG.integers(-128, 128, shape).astype("int8") for shape in shapes)

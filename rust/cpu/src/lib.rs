@@ -13,6 +13,7 @@ mod index;
 mod linalg;
 pub(crate) mod math;
 mod matmul;
+mod memo;
 pub mod memory;
 mod optimizer;
 pub mod parallel;

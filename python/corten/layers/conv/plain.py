@@ -91,7 +91,9 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
         )
 
     def call(self, inputs: Any) -> Any:
-        inputs, batch_shape = fold_batch_axes(inputs, self.rank)
+        batch_shape = None
+        if len(inputs.shape) != self.rank + 2:
+            inputs, batch_shape = fold_batch_axes(inputs, self.rank)
         fused = None if self.bias is None else engine_activation(self.activation)
         if fused is not None and type(self).convolution_op is BaseConv.convolution_op:
             outputs = ops.conv_bias(

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     In, conv, copy,
     dense::Dense,
-    matmul::{self, Ending, Function, Matrix, Size},
+    matmul::{self, Ending, Function, Matrix, Ready, Size},
+    memo::Prepared,
     memory::{self, Buffer},
     parallel::DisjointMut,
     simd::{convert::Half, vectorized},
@@ -113,12 +114,30 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], epilogue: Epilogue) -> Output
         repeated = vec![vector[0]; size.rows.clamp(1, PIECE)];
         vector = &repeated;
     }
+    let ready = if epilogue.recorded { None } else { kept_panels(w, size, &b)? };
     ended(epilogue, vector, size.rows * size.columns, |out, ending| {
         if !out.is_empty() {
-            matmul::product_with_ending(size, &a, &b, out, ending);
+            let ready = ready.map(|made| Ready::new(made.data.as_slice::<T>(), size.columns, size.depth));
+            matmul::product_with_ending(size, &a, &b, ready.as_ref(), out, ending);
         }
         Ok(())
     })
+}
+
+/// Weights in panels, where keeping them pays.
+fn kept_panels<'a, T: Float>(w: In<'a>, size: Size, b: &Matrix<'_, T>) -> Result<Option<&'a Prepared>> {
+    let is_whole = w.layout.is_contiguous() && size_of_val(memory::elements::<T>(w)) == w.buffer.len_bytes();
+    if !is_whole || w.buffer.is_foreign() || !Ready::<T>::pays(size.columns, size.depth) {
+        return Ok(None);
+    }
+    let kept = w.buffer.memo().panels(|| {
+        let mut data = Buffer::for_elements(T::DTYPE, Ready::<T>::len(size.columns, size.depth))?;
+        Ready::pack(b, size.columns, size.depth, data.as_mut_slice());
+        Ok(Prepared { data, dtype: T::DTYPE, depth: size.depth, columns: size.columns })
+    })?;
+    // The same memory may be read as another matrix.
+    let fits = |kept: &&Prepared| (kept.dtype, kept.depth, kept.columns) == (T::DTYPE, size.depth, size.columns);
+    Ok(kept.filter(fits))
 }
 
 pub(super) fn conv_forward<T: Float>(inputs: &[In<'_>], spec: &ConvSpec, epilogue: Epilogue) -> Outputs {

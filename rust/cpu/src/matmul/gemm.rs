@@ -370,6 +370,49 @@ impl<T: Real> Packed<T> {
 
     /// `out = a b` (or `out += a b`) for `rows` rows.
     pub(crate) fn multiply(&self, rows: usize, a: &dyn Panels<T>, out: &Output<'_, T>, on_all_threads: bool) {
+        let packed = Ready { data: &self.data, width: self.width, columns: self.columns, depth: self.depth };
+        packed.multiply(rows, a, out, on_all_threads);
+    }
+}
+
+/// A right operand in panels that someone else keeps.
+pub(crate) struct Ready<'a, T> {
+    data: &'a [T],
+    width: usize,
+    columns: usize,
+    depth: usize,
+}
+
+impl<'a, T: Real> Ready<'a, T> {
+    /// Whether products with a row-major right operand of that size are worth panels that are kept: not where the
+    /// columns make one panel as they lie, nor where they stay in the cache; and only where the depth is summed in the
+    /// same pieces as by [`gemm`], so that both give the same bits.
+    pub(crate) fn pays(columns: usize, depth: usize) -> bool {
+        let row = columns * size_of::<T>();
+        let is_read_badly = row * depth > CACHED || (depth > 64 && row.is_multiple_of(ALIASED));
+        columns > T::kernel().columns() && is_read_badly && depth < DEEP && columns * depth <= PACKED
+    }
+
+    /// How many elements the panels of so many columns have.
+    pub(crate) fn len(columns: usize, depth: usize) -> usize {
+        packed_width(&T::kernel(), columns) * depth
+    }
+
+    /// Packs `b` into `data`, which is [`Self::len`] long.
+    pub(crate) fn pack(b: &dyn Panels<T>, columns: usize, depth: usize, data: &mut [T]) {
+        let kernel = T::kernel();
+        let width = panel_width(&kernel, usize::MAX, columns);
+        pack_right(&kernel, width, b, &(0..columns), &(0..depth), data, columns * depth >= PARALLEL);
+    }
+
+    /// What [`Self::pack`] made.
+    pub(crate) fn new(data: &'a [T], columns: usize, depth: usize) -> Self {
+        assert!(data.len() >= Self::len(columns, depth), "the panels are too short");
+        Self { data, width: panel_width(&T::kernel(), usize::MAX, columns), columns, depth }
+    }
+
+    /// `out = a b` (or `out += a b`) for `rows` rows.
+    pub(crate) fn multiply(&self, rows: usize, a: &dyn Panels<T>, out: &Output<'_, T>, on_all_threads: bool) {
         let size = Size { rows, columns: self.columns, depth: self.depth };
         out.check(size);
         if rows == 0 || self.columns == 0 {
@@ -386,7 +429,7 @@ impl<T: Real> Packed<T> {
             rows,
             columns: 0..self.columns,
             depth: 0..self.depth,
-            right: Right::Packed(&self.data),
+            right: Right::Packed(self.data),
             is_first: true,
             is_last: true,
         };

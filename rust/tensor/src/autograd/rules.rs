@@ -98,21 +98,15 @@ pub(super) fn keeps(op: &Op) -> Keeps {
         | Op::Reduce { op: ReduceOp::Sum | ReduceOp::Mean, .. }
         | Op::Scan { op: ScanOp::Sum, .. }
         | Op::AvgPool(_)
-        | Op::AvgPoolGrad { .. }
-        | Op::Fused(FusedOp::Dropout { .. }) => NOTHING,
+        | Op::AvgPoolGrad { .. } => NOTHING,
         Op::Sort { .. } | Op::TopK { .. } => OUTPUTS,
-        Op::Fused(FusedOp::Linear(epilogue) | FusedOp::ConvBias { epilogue, .. })
-            if epilogue.activation == Activation::Linear =>
-        {
-            INPUTS
-        }
+        Op::Fused(fused_op) => keeps_of_fused(fused_op),
         Op::Binary(BinaryOp::Div | BinaryOp::Pow | BinaryOp::Hypot | BinaryOp::LogAddExp)
         | Op::Scatter { .. }
         | Op::ScatterAlong { .. }
         | Op::Reduce { .. }
         | Op::Scan { .. }
-        | Op::Linalg(_)
-        | Op::Fused(_) => BOTH,
+        | Op::Linalg(_) => BOTH,
         Op::Binary(_)
         | Op::Full { .. }
         | Op::Iota { .. }
@@ -132,6 +126,30 @@ pub(super) fn keeps(op: &Op) -> Keeps {
         | Op::MaxPool(_)
         | Op::MaxPoolGrad(_)
         | Op::MaxPoolSelect(_) => INPUTS,
+    }
+}
+
+fn keeps_of_fused(op: &FusedOp) -> Keeps {
+    match op {
+        FusedOp::Dropout { .. } => NOTHING,
+        FusedOp::Linear(epilogue) | FusedOp::ConvBias { epilogue, .. } if epilogue.activation == Activation::Linear => {
+            INPUTS
+        }
+        FusedOp::Softmax { .. }
+        | FusedOp::LogSoftmax { .. }
+        | FusedOp::CrossEntropy
+        | FusedOp::SparseCrossEntropy
+        | FusedOp::BinaryCrossEntropy
+        | FusedOp::LayerNorm { .. }
+        | FusedOp::RmsNorm { .. }
+        | FusedOp::BatchNorm { .. }
+        | FusedOp::GroupNorm { .. }
+        | FusedOp::BiasActivation(_)
+        | FusedOp::Linear(_)
+        | FusedOp::ConvBias { .. }
+        | FusedOp::Attention { .. }
+        | FusedOp::Lstm
+        | FusedOp::Gru => BOTH,
     }
 }
 
@@ -547,7 +565,7 @@ fn fused_vjp(
     needs: &[bool],
 ) -> Result<Vec<Option<Tensor>>> {
     let differentiable = graph::is_grad_enabled();
-    let read = if keeps(&Op::Fused(op.clone())).outputs { outputs } else { &[] };
+    let read = if keeps_of_fused(op).outputs { outputs } else { &[] };
     if !differentiable && let Some(gradients) = execute::fused_grad(op, inputs, read, grads, needs)? {
         return Ok(gradients);
     }

@@ -96,6 +96,16 @@ fn same<T: Element>(what: &str, got: &Buffer, expected: &Buffer) {
     }
 }
 
+/// Equal but for rounding.
+fn close<T: Element>(what: &str, got: &Buffer, expected: &Buffer) {
+    let (got, expected) = (got.as_slice::<T>(), expected.as_slice::<T>());
+    assert_eq!(got.len(), expected.len(), "{what}");
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let (got, expected) = (got.to_f64(), expected.to_f64());
+        assert!((got - expected).abs() <= 1e-5 * (1.0 + expected.abs()), "{what} at {i}: {got}, {expected}");
+    }
+}
+
 /// Runs `op`, and the two steps it stands for; compares results and, loosely, gradients.
 fn in_two_steps<T: Element>(op: &FusedOp, epilogue: Epilogue, inputs: &[In<'_>; 3], product: &Buffer, shape: &[usize]) {
     let what = format!("{op:?} of {} {:?}, {:?}", T::DTYPE, inputs[0].layout, inputs[1].layout);
@@ -106,9 +116,11 @@ fn in_two_steps<T: Element>(op: &FusedOp, epilogue: Epilogue, inputs: &[In<'_>; 
     let expected = fused(&separate, &operands).expect("no error").expect("a kernel");
     let got = fused(op, inputs).expect("no error").expect("a kernel");
     assert_eq!(got.len(), if epilogue.gives_product() { 2 } else { 1 }, "{what}");
-    same::<T>(&what, &got[0], &expected[0]);
+    // One row goes by tiles here, and may not as a plain product.
+    let compare = if shape[0] == 1 && layout.rank() == 2 { close::<T> } else { same::<T> };
+    compare(&what, &got[0], &expected[0]);
     if let Some(kept) = got.get(1) {
-        same::<T>(&what, kept, product);
+        compare(&what, kept, product);
     }
     let dy = random::<T>(layout.len(), 9);
     let results: Vec<In<'_>> = got.iter().map(view).collect();
@@ -128,6 +140,62 @@ fn in_two_steps<T: Element>(op: &FusedOp, epilogue: Epilogue, inputs: &[In<'_>; 
     }
     let none = fused_grad(op, inputs, &results, &grads, &[false; 3]).expect("no error").expect("a kernel");
     assert!(none.iter().all(Option::is_none), "{what}: what nobody needs");
+}
+
+#[test]
+fn kept_panels_give_the_same_bits() {
+    fn check<T: Element>(depth: usize, columns: usize) {
+        let (mut w, vector) = (random::<T>(depth * columns, 2), random::<T>(columns, 3));
+        let (of_w, of_vector) = (Layout::contiguous(&[depth, columns]), Layout::contiguous(&[columns]));
+        let epilogue = Epilogue { activation: Activation::Silu, recorded: false };
+        let product = |w: &Buffer, rows: usize| {
+            let (x, of_x) = (random::<T>(rows * depth, 1), Layout::contiguous(&[rows, depth]));
+            let inputs = [(&x, &of_x), (w, &of_w), (&vector, &of_vector)];
+            let inputs = inputs.map(|(buffer, layout)| In { buffer, layout, dtype: T::DTYPE });
+            fused(&FusedOp::Linear(epilogue), &inputs).expect("no error").expect("a kernel").swap_remove(0)
+        };
+        for rows in [1, 2, 7, 13, 50, 100] {
+            w.as_mut_slice::<T>().reverse();
+            let first = product(&w, rows);
+            for _ in 0..3 {
+                same::<T>(&format!("{rows}x{depth}x{columns}"), &product(&w, rows), &first);
+            }
+            let kept = w.memo().panels(|| unreachable!("kept")).expect("no error");
+            assert!(kept.is_some_and(|kept| kept.columns == columns), "{rows}x{depth}x{columns}");
+        }
+        // The same memory as another matrix.
+        let other = Layout::contiguous(&[depth / 2, columns * 2]);
+        let (x, of_x) = (random::<T>(depth / 2, 1), Layout::contiguous(&[1, depth / 2]));
+        let bias = random::<T>(columns * 2, 3);
+        let of_bias = Layout::contiguous(&[columns * 2]);
+        let inputs = [(&x, &of_x), (&w, &other), (&bias, &of_bias)];
+        let inputs = inputs.map(|(buffer, layout)| In { buffer, layout, dtype: T::DTYPE });
+        let again = fused(&FusedOp::Linear(epilogue), &inputs).expect("no error").expect("a kernel");
+        let copy = Buffer::from_slice(w.as_slice::<T>()).expect("memory");
+        let inputs = [inputs[0], In { buffer: &copy, ..inputs[1] }, inputs[2]];
+        let fresh = fused(&FusedOp::Linear(epilogue), &inputs).expect("no error").expect("a kernel");
+        same::<T>("another matrix", &again[0], &fresh[0]);
+    }
+    check::<f32>(1100, 130);
+    check::<f32>(70, 512);
+    check::<f64>(500, 150);
+}
+
+#[test]
+fn what_is_not_kept() {
+    let dtype = DType::F32;
+    for (depth, columns, recorded) in [(1100, 130, true), (20_000, 10, false), (30, 70, false), (2100, 130, false)] {
+        let (x, w, vector) = (random::<f32>(depth, 1), random::<f32>(depth * columns, 2), random::<f32>(columns, 3));
+        let layouts = [vec![1, depth], vec![depth, columns], vec![columns]].map(|shape| Layout::contiguous(&shape));
+        let buffers = [&x, &w, &vector];
+        let inputs: [In<'_>; 3] = std::array::from_fn(|i| In { buffer: buffers[i], layout: &layouts[i], dtype });
+        let epilogue = Epilogue { activation: Activation::Relu, recorded };
+        for _ in 0..3 {
+            fused(&FusedOp::Linear(epilogue), &inputs).expect("no error").expect("a kernel");
+        }
+        let none = Err(corten_core::Error::argument("not made"));
+        assert!(w.memo().panels(|| none).is_ok_and(|kept| kept.is_none()), "{depth}x{columns}");
+    }
 }
 
 fn every_layout<T: Element>(m: usize, k: usize, n: usize, with_nan: bool) {
