@@ -656,6 +656,33 @@ def conv(
         `(n, spatial..., channels out)`.
     """
 
+def conv_bias(
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike,
+    name: str,
+    strides: Any,
+    padding: SupportsGetItem[int, tuple[SupportsIndex, SupportsIndex]],
+    dilation: Any,
+    groups: SupportsIndex = 1,
+) -> Tensor:
+    """
+    Convolution, then bias and activation, in one pass.
+
+    Args:
+        x: `(n, spatial..., channels in)`.
+        w: `(kernel..., channels in / groups, channels out)`.
+        bias: `(channels out,)`.
+        name: An activation, see `bias_activation`.
+        strides: One for each spatial axis.
+        padding: One (before, after) pair for each spatial axis.
+        dilation: One for each spatial axis.
+        groups: Groups of channels.
+
+    Returns:
+        `(n, spatial..., channels out)`.
+    """
+
 def conv_transpose(
     y: ArrayLike,
     w: ArrayLike,
@@ -942,6 +969,23 @@ def layer_norm(
 
     Returns:
         A float tensor of the shape of `x`.
+    """
+
+def linear(
+    x: ArrayLike, w: ArrayLike, bias: ArrayLike, name: str = "linear", axes: SupportsIndex = 1
+) -> Tensor:
+    """
+    Product with weights, then bias and activation, in one pass.
+
+    Args:
+        x: `(..., inner...)`.
+        w: `(inner..., outer...)`.
+        bias: `(outer...)`.
+        name: An activation, see `bias_activation`.
+        axes: How many axes `inner` stands for.
+
+    Returns:
+        A float tensor `(..., outer...)`.
     """
 
 def log_softmax(x: ArrayLike, axis: SupportsIndex = ...) -> Tensor:

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use corten_core::{Backend as _, ConvSpec, DType, FusedOp, Layout, View};
+use corten_core::{Activation, Backend as _, ConvSpec, DType, Epilogue, FusedOp, Layout, View};
 use corten_cpu::{Buffer, Cpu};
 
 fn filled(len: usize) -> Buffer {
@@ -68,6 +68,21 @@ fn main() {
             measure(&format!("matmul_{kind}_{rows}x{depth}x{columns}"), operations, &wanted, || {
                 drop(Cpu.matmul(left, right).expect("a product"));
             });
+        }
+    }
+    for (depth, columns) in [(784, 256), (256, 128), (512, 512), (1024, 1024), (384, 1536), (1536, 384), (768, 3072)] {
+        for rows in [1, 2, 4, 8, 16, 32, 48, 64, 128, 256] {
+            let operations = 2.0 * (rows * depth * columns) as f64;
+            let buffers = [filled(rows * depth), filled(depth * columns), filled(columns)];
+            let layouts = [&[rows, depth][..], &[depth, columns], &[columns]].map(Layout::contiguous);
+            let inputs: [View<'_, Buffer>; 3] =
+                std::array::from_fn(|i| View { buffer: &buffers[i], layout: &layouts[i], dtype });
+            for (kind, recorded) in [("in_place", true), ("kept", false)] {
+                let op = FusedOp::Linear(Epilogue { activation: Activation::Relu, recorded });
+                measure(&format!("linear_{kind}_{rows}x{depth}x{columns}"), operations, &wanted, || {
+                    drop(Cpu.fused(&op, &inputs).expect("a product"));
+                });
+            }
         }
     }
     for (n, size, channels, out, kernel, stride) in [

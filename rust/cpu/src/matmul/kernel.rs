@@ -4,6 +4,9 @@
 
 use corten_core::Element;
 
+mod rectify;
+
+use self::rectify::Rectify;
 use crate::simd::{self, Isa};
 
 /// What the tile needs of a vector register. Every method needs the instruction set of the type.
@@ -55,6 +58,8 @@ pub(crate) struct Job<T> {
     pub(crate) accumulate: bool,
     /// Added to every row at the end, unless null.
     pub(crate) bias: *const T,
+    /// Whether what is not above zero becomes zero at the very end.
+    pub(crate) rectify: bool,
 }
 
 /// A compiled tile and its sizes.
@@ -115,7 +120,7 @@ unsafe fn load<V: Vector, const VECTORS: usize, const PART: bool>(from: *const V
 // Indices, as nested iterators keep the sums in memory.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const UNROLL: usize, const PART: bool>(
+unsafe fn tile<V: Rectify, const ROWS: usize, const VECTORS: usize, const UNROLL: usize, const PART: bool>(
     job: &Job<V::Lane>,
 ) {
     // SAFETY: the caller of `Kernel::run` guarantees the extents; the instruction set is the one
@@ -188,6 +193,9 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const UNROLL:
                 }
                 if !job.bias.is_null() {
                     sum = sum.add(bias[j]);
+                }
+                if job.rectify {
+                    sum = sum.rectified();
                 }
                 let to = to.add(j * V::LANES);
                 if PART && j == last { sum.store_part(to, mask) } else { sum.store(to) }
