@@ -237,7 +237,7 @@ impl Shared {
             self.wake.notify_all();
         }
         INSIDE.set(true);
-        while self.claim() {}
+        self.work_off();
         INSIDE.set(false);
         self.wait(count);
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -248,7 +248,20 @@ impl Shared {
         self.ticket.0.load(Ordering::Relaxed) as u32 != 0
     }
 
-    /// Claims and runs one chunk; gives whether there was one.
+    /// Claims and runs chunks while there are any; gives whether there were. They are counted at the end: a shared
+    /// line less for each chunk.
+    fn work_off(&self) -> bool {
+        let mut count = 0;
+        while self.claim() {
+            count += 1;
+        }
+        if count > 0 {
+            self.done.0.fetch_add(count, Ordering::Release);
+        }
+        count > 0
+    }
+
+    /// Claims and runs one chunk; gives whether there was one. The job it belongs to ends when the chunk is counted.
     fn claim(&self) -> bool {
         let mut ticket = self.ticket.0.load(Ordering::Acquire);
         loop {
@@ -271,7 +284,6 @@ impl Shared {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| work(chunk))) {
                 self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
             }
-            self.done.0.fetch_add(1, Ordering::Release);
             return true;
         }
     }
@@ -295,7 +307,7 @@ impl Shared {
     fn serve(&self) {
         INSIDE.set(true);
         while !self.stop.load(Ordering::Relaxed) {
-            if self.claim() {
+            if self.work_off() {
                 continue;
             }
             let idle_since = Instant::now();

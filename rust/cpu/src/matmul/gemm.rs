@@ -1,23 +1,22 @@
 //! The blocked product. The left operand is read where it lies, if it can be; the right one too, or
-//! it is packed into panels once for all. Tasks are blocks of rows by some panels. How the work is cut
-//! depends on shapes alone, and the depth of one result element is always summed in the same order, so
-//! the bits do not depend on threads.
+//! it is packed into panels once for all. Tasks are some rows by the panels that stay in a cache ([`block`]). How
+//! the work is cut depends on shapes alone, and the depth of one result element is always summed in the same
+//! order, so the bits do not depend on threads.
+
+mod block;
 
 use std::ops::Range;
 
-use smallvec::{SmallVec, smallvec};
-
+use self::block::{Block, Left, Right, packed_width, panel_width, pass_depth};
 use super::{
     ending::{Ending, Function},
-    kernel::{Job, Kernel, MOST_ROWS, Real},
-    pack::{Columns, Panels, Rows, Segments},
+    kernel::{Kernel, MOST_ROWS, Real},
+    pack::{Columns, Panels},
     scratch::Scratch,
 };
 use crate::parallel::{self, DisjointMut};
 
-/// Depth of one pass: a panel of `b` this deep stays in the second-level cache.
-const DEPTH: usize = 1024;
-/// Rows of a task: a block of `a` this high and deep stays there too.
+/// The most rows of a task.
 pub(super) const ROWS: usize = 96;
 /// Elements of `b` packed at a time.
 const PACKED: usize = 4 << 20;
@@ -31,14 +30,8 @@ const PACKING_ROWS_ALIASED: usize = 48;
 const ALIASED: usize = 2048;
 /// Bytes of `b` that stay in the second-level cache however they lie.
 const CACHED: usize = 512 << 10;
-/// Bytes between steps of the depth of `a` from which its rows are packed.
-const FAR: usize = 1024;
-/// Columns from which that pays.
-const FAR_COLUMNS: usize = 96;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 512 << 10;
-/// Multiplications a task should have.
-const TASK: usize = 256 << 10;
 /// Tasks worth having, so that a slow thread does not hold up the others.
 const TASKS: usize = 8;
 /// Depth above which a small result is summed in parts.
@@ -277,59 +270,6 @@ fn equal(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>>
     (0..count).map(move |i| range.start + i * len / count..range.start + (i + 1) * len / count)
 }
 
-/// The left operand: read where it lies, or packed by the tasks.
-struct Left<'a, T> {
-    rows: Option<&'a dyn Rows<T>>,
-    panels: &'a dyn Panels<T>,
-}
-
-impl<'a, T: Real> Left<'a, T> {
-    fn new(panels: &'a dyn Panels<T>, size: Size) -> Self {
-        let rows = panels.rows().filter(|rows| {
-            let segments = rows.segments();
-            let bytes = segments.step.unsigned_abs() * size_of::<T>();
-            let is_far = segments.count == 1 && bytes >= FAR && size.depth > 64;
-            !(is_far && size.columns >= FAR_COLUMNS)
-        });
-        let is_deep = |segments: Segments| segments.count * segments.depth >= size.depth;
-        assert!(rows.is_none_or(|rows| is_deep(rows.segments())), "the left operand is not as deep as the product");
-        Self { rows, panels }
-    }
-
-    /// What the depth may be cut into multiples of.
-    fn unit(&self) -> usize {
-        self.rows.map_or(1, |rows| if rows.segments().count > 1 { rows.segments().depth } else { 1 })
-    }
-}
-
-/// Rows of the left operand for one task and one pass of depth: where they lie, or step after step, the rows of
-/// the task side by side in each.
-enum Source<'a, T> {
-    InPlace(&'a dyn Rows<T>),
-    Packed(&'a [T]),
-}
-
-/// The right operand: where it lies, or panel after panel, each with its steps of depth one after the other.
-#[derive(Clone, Copy)]
-enum Right<'a, T> {
-    InPlace(Columns<T>),
-    Packed(&'a [T]),
-}
-
-/// How wide the panels of a product are: as wide as a tile of all rows allows, if there is one, and as equal as whole
-/// vectors allow.
-fn panel_width<T>(kernel: &Kernel<T>, rows: usize, columns: usize) -> usize {
-    let vectors = (1..=4).rev().find(|&vectors| rows <= kernel.rows[vectors - 1]);
-    let most = vectors.map_or(kernel.columns(), |vectors| vectors * kernel.lanes);
-    let panels = columns.div_ceil(most).max(1);
-    columns.div_ceil(panels).next_multiple_of(kernel.lanes)
-}
-
-/// Elements from one step of depth to the next in a packed panel of so many columns.
-fn packed_width<T>(kernel: &Kernel<T>, columns: usize) -> usize {
-    columns.next_multiple_of(kernel.lanes)
-}
-
 fn pack_right<T: Real>(
     kernel: &Kernel<T>,
     width: usize,
@@ -390,7 +330,8 @@ impl<'a, T: Real> Ready<'a, T> {
     pub(crate) fn pays(columns: usize, depth: usize) -> bool {
         let row = columns * size_of::<T>();
         let is_read_badly = row * depth > CACHED || (depth > 64 && row.is_multiple_of(ALIASED));
-        columns > T::kernel().columns() && is_read_badly && depth < DEEP && columns * depth <= PACKED
+        let fits = columns <= COLUMNS && depth < DEEP && columns * depth <= PACKED;
+        columns > T::kernel().columns() && is_read_badly && fits
     }
 
     /// How many elements the panels of so many columns have.
@@ -423,17 +364,21 @@ impl<'a, T: Real> Ready<'a, T> {
             return;
         }
         let kernel = T::kernel();
-        let block = Block {
-            kernel: &kernel,
-            width: self.width,
-            rows,
-            columns: 0..self.columns,
-            depth: 0..self.depth,
-            right: Right::Packed(self.data),
-            is_first: true,
-            is_last: true,
-        };
-        block.multiply(&Left::new(a, size), out, on_all_threads && rows * self.columns * self.depth >= PARALLEL);
+        let a = Left::new(a, size);
+        let step = pass_depth(&kernel, self.width, size, self.depth, a.unit());
+        for depth in blocks(0..self.depth, step) {
+            let block = Block {
+                kernel: &kernel,
+                width: self.width,
+                rows,
+                columns: 0..self.columns,
+                is_first: depth.start == 0,
+                is_last: depth.end == self.depth,
+                depth,
+                right: Right::Packed(self.data, 0..self.depth),
+            };
+            block.multiply(&a, out, on_all_threads && rows * self.columns * self.depth >= PARALLEL);
+        }
     }
 }
 
@@ -454,202 +399,38 @@ fn blocked<T: Real>(
     out: &Output<'_, T>,
     on_all_threads: bool,
 ) {
-    let width = panel_width(kernel, size.rows, size.columns);
-    if let Some(columns) = b.columns()
-        && is_read_in_place(kernel, size, depth.len(), &columns)
-    {
-        assert!(size.columns <= columns.count && depth.end <= columns.depth, "the right operand is too small");
-        let right = Right::InPlace(columns);
-        let columns = 0..size.columns;
-        let block = Block { kernel, width, rows: size.rows, columns, depth, right, is_first: true, is_last: true };
-        block.multiply(a, out, on_all_threads);
-        return;
+    let (width, unit) = (panel_width(kernel, size.rows, size.columns), a.unit());
+    let in_place = b.columns().filter(|columns| is_read_in_place(kernel, size, depth.len(), columns));
+    let is_inside = |all: &Columns<T>| size.columns <= all.count && depth.end <= all.depth;
+    assert!(in_place.as_ref().is_none_or(is_inside), "the right operand is too small");
+    let most_columns = if in_place.is_some() { size.columns } else { even(size.columns, COLUMNS, width) };
+    let mut step = pass_depth(kernel, width, Size { columns: most_columns, ..size }, depth.len(), unit);
+    if in_place.is_none() {
+        // As many steps of depth at a time as the packed `b` has room for.
+        step = even(depth.len(), step.min(PACKED / most_columns).max(unit), unit).min(depth.len());
     }
-    let unit = a.unit();
-    let most_columns = even(size.columns, COLUMNS, width);
-    // As many steps of depth at a time as the packed `b` has room for.
-    let most_depth = even(depth.len(), (PACKED / most_columns).max(unit), unit).min(depth.len());
-    let mut packed = Scratch::<T>::new(packed_width(kernel, most_columns) * most_depth);
+    let room = if in_place.is_some() { 0 } else { packed_width(kernel, most_columns) * step };
+    let mut packed = Scratch::<T>::new(room);
     for columns in blocks(0..size.columns, most_columns) {
-        for part in blocks(depth.clone(), most_depth) {
-            pack_right(kernel, width, b, &columns, &part, &mut packed, on_all_threads);
+        for part in blocks(depth.clone(), step) {
+            let right = match in_place {
+                Some(all) => Right::InPlace(all),
+                None => {
+                    pack_right(kernel, width, b, &columns, &part, &mut packed, on_all_threads);
+                    Right::Packed(&packed, part.clone())
+                }
+            };
             let block = Block {
                 kernel,
                 width,
                 rows: size.rows,
                 columns: columns.clone(),
-                right: Right::Packed(&packed),
+                right,
                 is_first: part.start == depth.start,
                 is_last: part.end == depth.end,
                 depth: part,
             };
             block.multiply(a, out, on_all_threads);
-        }
-    }
-}
-
-/// Some columns and some depth of a product, for all rows.
-struct Block<'a, T> {
-    kernel: &'a Kernel<T>,
-    /// Columns of a panel.
-    width: usize,
-    rows: usize,
-    columns: Range<usize>,
-    depth: Range<usize>,
-    right: Right<'a, T>,
-    /// Whether the depth of the block begins and ends that of the product.
-    is_first: bool,
-    is_last: bool,
-}
-
-impl<T: Real> Block<'_, T> {
-    fn multiply(&self, a: &Left<'_, T>, out: &Output<'_, T>, on_all_threads: bool) {
-        let height = even(self.rows, ROWS, 1);
-        let row_blocks = self.rows.div_ceil(height);
-        let panels = self.columns.len().div_ceil(self.width);
-        let per_panel = height * self.width * self.depth.len();
-        // The panels of a task are read again by each of its tiles: they should stay in the cache.
-        let cached = (CACHED / size_of::<T>() / (self.width * self.depth.len().min(DEPTH))).max(1);
-        let group = if a.rows.is_some() {
-            (TASK / per_panel.max(1)).max(1).max(cached.min(panels.div_ceil(TASKS.div_ceil(row_blocks))))
-        } else {
-            // Each task packs its rows anew: few groups.
-            panels.div_ceil(TASKS.div_ceil(row_blocks))
-        };
-        let groups = panels.div_ceil(group);
-        let row_blocks: SmallVec<[Range<usize>; 64]> = equal(0..self.rows, height).collect();
-        for_each(on_all_threads, row_blocks.len() * groups, &|task| {
-            let first = task % groups * group;
-            self.task(a, out, &row_blocks[task / groups], first..(first + group).min(panels));
-        });
-    }
-
-    /// Some rows by some panels, over the whole depth of the block.
-    fn task(&self, a: &Left<'_, T>, out: &Output<'_, T>, rows: &Range<usize>, panels: Range<usize>) {
-        let step = even(self.depth.len(), DEPTH.max(a.unit()), a.unit());
-        let most = rows.len().min(MOST_ROWS);
-        let table_len = match a.rows.map(Rows::segments) {
-            Some(segments) if segments.count > 1 => most * step.div_ceil(segments.depth),
-            _ => most,
-        };
-        let mut table: SmallVec<[*const T; 128]> = smallvec![std::ptr::null(); table_len];
-        let mut packed = a.rows.is_none().then(|| Scratch::<T>::new(rows.len() * step));
-        let cached = (CACHED / size_of::<T>() / (self.width * step)).max(1);
-        for part in blocks(self.depth.clone(), step) {
-            let source = match (a.rows, packed.as_mut()) {
-                (Some(rows), _) => Source::InPlace(rows),
-                (None, Some(packed)) => {
-                    let packed = &mut packed[..rows.len() * part.len()];
-                    a.panels.pack(rows.clone(), part.clone(), rows.len(), packed);
-                    Source::Packed(packed)
-                }
-                (None, None) => return,
-            };
-            for group in blocks(panels.clone(), cached) {
-                self.pass(&source, out, rows, &part, &group, &mut table);
-            }
-        }
-    }
-
-    /// Some rows by some panels, over one pass of depth.
-    fn pass(
-        &self,
-        source: &Source<'_, T>,
-        out: &Output<'_, T>,
-        rows: &Range<usize>,
-        part: &Range<usize>,
-        panels: &Range<usize>,
-        table: &mut [*const T],
-    ) {
-        let kernel = self.kernel;
-        let is_last = self.is_last && part.end == self.depth.end;
-        let mut job = Job {
-            left: table.as_ptr(),
-            segments: 1,
-            depth: part.len(),
-            left_step: 0,
-            right: std::ptr::null(),
-            right_step: 0,
-            out: std::ptr::null(),
-            columns: 0,
-            accumulate: out.accumulate || !self.is_first || part.start > self.depth.start,
-            bias: std::ptr::null(),
-            rectify: out.rectify && is_last,
-        };
-        for tile in equal(rows.clone(), kernel.rows_of(self.width)) {
-            (job.segments, job.depth, job.left_step) = source.place(&tile, rows, part, table);
-            job.left = table.as_ptr();
-            for panel in panels.clone() {
-                let first = self.columns.start + panel * self.width;
-                let columns = first..(first + self.width).min(self.columns.end);
-                (job.right, job.right_step) = self.right(panel, &columns, part);
-                job.columns = columns.len();
-                if let Some(bias) = out.bias.filter(|_| is_last) {
-                    job.bias = bias[columns.clone()].as_ptr();
-                }
-                let pointers = out.place(&tile, &columns);
-                job.out = pointers.as_ptr();
-                // SAFETY: `Rows` and `Columns` vouch for the operands, packed ones were just cut to size, and
-                // `place` checked the rows of the result, whose tiles belong to one task each.
-                unsafe { kernel.run(tile.len(), &job) };
-                if is_last && let Some(finish) = out.finish {
-                    for row in tile.clone() {
-                        // SAFETY: the tile belongs to this task.
-                        finish(row, out.first_column + columns.start, unsafe { out.piece(row, columns.clone()) });
-                    }
-                }
-            }
-        }
-    }
-
-    /// Where a panel starts at a depth, and its step.
-    #[inline]
-    fn right(&self, panel: usize, columns: &Range<usize>, part: &Range<usize>) -> (*const T, isize) {
-        match self.right {
-            Right::InPlace(all) => {
-                let first = all.first.wrapping_offset(part.start as isize * all.step);
-                (first.wrapping_add(columns.start), all.step)
-            }
-            Right::Packed(packed) => {
-                let width = packed_width(self.kernel, columns.len());
-                let from = panel * self.width * self.depth.len() + (part.start - self.depth.start) * width;
-                (packed[from..from + part.len() * width].as_ptr(), width as isize)
-            }
-        }
-    }
-}
-
-impl<T: Real> Source<'_, T> {
-    /// Writes where the rows of a tile start; gives segments, their depth and the step of their elements.
-    #[inline]
-    fn place(
-        &self,
-        tile: &Range<usize>,
-        rows: &Range<usize>,
-        part: &Range<usize>,
-        table: &mut [*const T],
-    ) -> (usize, usize, isize) {
-        match self {
-            Source::InPlace(source) => {
-                let segments = source.segments();
-                if segments.count > 1 {
-                    let span = part.start / segments.depth..part.end / segments.depth;
-                    let count = span.len();
-                    source.place(tile.clone(), span, table);
-                    return (count, segments.depth, segments.step);
-                }
-                source.place(tile.clone(), 0..1, table);
-                for pointer in &mut table[..tile.len()] {
-                    *pointer = pointer.wrapping_offset(part.start as isize * segments.step);
-                }
-                (1, part.len(), segments.step)
-            }
-            Source::Packed(packed) => {
-                for (row, pointer) in tile.clone().zip(table.iter_mut()) {
-                    *pointer = packed.as_ptr().wrapping_add(row - rows.start);
-                }
-                (1, part.len(), rows.len() as isize)
-            }
         }
     }
 }

@@ -116,6 +116,18 @@ fn large_enough_for_every_path() {
     }
 }
 
+/// More of the right operand than stays in a cache, for many rows and for few.
+#[test]
+fn several_passes_and_groups_of_panels() {
+    for (m, n, k) in [(203, 1100, 530), (61, 700, 1300)] {
+        let plain = |rows, columns| Layout::contiguous(&[rows, columns]);
+        let turned = |rows, columns| Layout::contiguous(&[columns, rows]).permute(&[1, 0]);
+        for (a, b) in [(plain(m, k), plain(k, n)), (turned(m, k), plain(k, n)), (plain(m, k), turned(k, n))] {
+            check::<f32>(&a, &b, m * k, k * n, 1e-5);
+        }
+    }
+}
+
 #[test]
 fn batches_share_and_differ() {
     for (batch, m, n, k) in [(7, 3, 4, 5), (40, 20, 30, 16), (3, 90, 80, 70), (12, 1, 8, 64)] {
