@@ -57,8 +57,12 @@ def batch_normalization(
     factor = _core.unary("rsqrt", _core.binary("add", lined_up(variance), float(epsilon)))
     if scale is not None:
         factor = _core.binary("multiply", factor, lined_up(scale))
-    result = _core.binary("multiply", _core.binary("subtract", x, lined_up(mean)), factor)
-    return result if offset is None else _core.binary("add", result, lined_up(offset))
+    # All that has one number per channel first: two passes over x.
+    level = _core.binary("multiply", lined_up(mean), factor)
+    result = _core.binary("multiply", x, factor)
+    if offset is None:
+        return _core.binary("subtract", result, level)
+    return _core.binary("add", result, _core.binary("subtract", lined_up(offset), level))
 
 
 def _last_axes(name: str, axis: int | Sequence[int], rank: int) -> tuple[tuple[int, ...], bool]:
