@@ -72,19 +72,22 @@ class WeightOptions:
 
 def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> Any:
     """Add `bias` along `axis` of `x` and apply `activation`, in one fused op where the engine has one."""
-    if bias is not None:
-        try:
-            fused = _ENGINE_NAMES.get(activation)
-        except TypeError:  # An unhashable callable is the user's own.
-            fused = None
-        if fused is not None and axis == -1:
-            if x.__class__ is _Tensor and bias.__class__ is Variable:
-                # What every layer of a model comes to in every step: nothing to convert or promote.
-                value, dtype = bias.value, x.dtype
-                if value.dtype == dtype and dtype in FLOAT_DTYPES:
-                    return _core.bias_activation(x, value, fused)
-            return ops.bias_activation(x, bias, fused)
+    if bias is None:
+        return x if activation is None else activation(x)
+    if axis != -1:
         shape = [1] * len(x.shape)
         shape[axis] = -1
         x = ops.add(x, ops.reshape(bias, shape))
-    return x if activation is None else activation(x)
+        return x if activation is None else activation(x)
+    try:
+        fused = _ENGINE_NAMES.get(activation)
+    except TypeError:  # An unhashable callable is the user's own.
+        fused = None
+    name = "linear" if fused is None else fused
+    value = bias.value if bias.__class__ is Variable else bias
+    if x.__class__ is value.__class__ is _Tensor and x.dtype == value.dtype in FLOAT_DTYPES:
+        # What every layer of a model comes to in every step: nothing to convert or promote.
+        x = _core.bias_activation(x, value, name)
+    else:
+        x = ops.bias_activation(x, value, name)
+    return x if fused is not None else activation(x)
