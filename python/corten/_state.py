@@ -31,6 +31,8 @@ class CallState(threading.local):
     """Create variables without storage (shape inference of an unbuilt layer)."""
     accessed: dict[Variable, Any] | None = None
     """Where variables note that they were read or assigned, with the value they had."""
+    draws: list[tuple[Any, int, int]] | None = None
+    """Where random generators note the keys they give, while a step is traced."""
     tapes: tuple[Any, ...] = ()
     """The open gradient tapes, outermost first."""
     hooked: bool = False

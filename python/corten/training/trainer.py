@@ -16,6 +16,7 @@ from corten.training.adapters import (
     is_array_data,
     unpack,
 )
+from corten.training.adapters.arrays import in_rows
 from corten.training.adapters.conversion import to_tensor
 from corten.training.adapters.epochs import check_steps
 from corten.training.arguments import (
@@ -144,6 +145,7 @@ class Trainer(Steps):
             # What is trained is settled here, as the optimizer keeps state for just these variables.
             state.variables = variables
             state.metric_list = self.metrics
+            self._begin_capture(callback_list.callbacks, adapter)
             if state.resume_epoch is not None:
                 initial_epoch = max(initial_epoch, state.resume_epoch)
             logs: dict[str, Any] = {}
@@ -175,6 +177,21 @@ class Trainer(Steps):
             self.optimizer.build(variables)
         return variables
 
+    def _begin_capture(self, callbacks: list[Any], adapter: DataAdapter) -> None:
+        """Sets up what captures the training steps, unless they are the user's own code."""
+        state = self._state()
+        own_step = self._overrides("train_step") or self._overrides("compute_metrics")
+        if self.run_eagerly or own_step or not state.variables:
+            state.capture = None
+            return
+        from corten.callbacks import History, ProgbarLogger
+        from corten.training.capture import StepCapture
+
+        if state.capture is None:
+            state.capture = StepCapture(self)
+        own_code = any(type(callback) not in (History, ProgbarLogger) for callback in callbacks)
+        state.capture.begin(watchful=own_code or not in_rows(adapter))
+
     def _train_epoch(
         self,
         iterator: EpochIterator,
@@ -194,10 +211,7 @@ class Trainer(Steps):
         if callback_list.watches_train_batches:
             step = self._watched_steps(iterator, callback_list, step_function)
         else:
-            for step, batch in enumerate(iterator.epoch()):  # noqa: B007 - whether there was any counts
-                step_function(batch)
-                if self.stop_training:
-                    break
+            step = self._unwatched_steps(iterator, step_function)
         if step < 0:
             return None
         callback_list.params["steps_done"] = step + 1
@@ -226,6 +240,33 @@ class Trainer(Steps):
                     return step
         if (step + 1) % every != 0:
             callback_list.on_train_batch_end(step, self._current_logs() if wants_logs else None)
+        return step
+
+    def _unwatched_steps(self, iterator: EpochIterator, step_function: Any) -> int:
+        """Trains on the batches of an epoch, many at once where the engine can."""
+        adapter, capture = iterator.adapter, self._state().capture
+        step = -1
+        if capture is None or iterator.steps is not None or not in_rows(adapter):
+            for step, batch in enumerate(iterator.epoch()):  # noqa: B007 - whether there was any counts
+                step_function(batch)
+                if self.stop_training:
+                    break
+            return step
+        arrays, order = adapter.one_pass()
+        start, size, count = 0, adapter.batch_size, adapter.num_samples
+        standard_step = self._standard_step
+        while start < count and not self.stop_training:
+            rows = min(size, count - start)
+            step += capture.steps(
+                arrays,
+                order,
+                start,
+                rows,
+                (count - start) // rows,
+                lambda: adapter.cut(arrays, order, start),  # noqa: B023 - called at once
+                standard_step,
+            )
+            start = (step + 1) * size
         return step
 
     def _current_logs(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -145,6 +145,20 @@ class ArrayAdapter(DataAdapter):
     def first_batch(self) -> Batch:
         return self._slice(self.arrays, 0, self.batch_size)
 
+    def one_pass(self) -> tuple[Batch, Tensor | None]:
+        """Draws the order of a pass: gives arrays, and the order of their rows where that is not theirs."""
+        if not self._shuffle or self.batch_size >= self.num_samples:
+            return self.arrays, None
+        order = _core.tensor(permutation(self.num_samples))
+        if self._bytes > _REORDER_AT_ONCE_BYTES:
+            return self.arrays, order
+        return self._take(order), None
+
+    def cut(self, arrays: Batch, order: Tensor | None, start: int) -> Batch:
+        """Gives the batch that starts at a row of what `one_pass` gave."""
+        stop = start + self.batch_size
+        return self._slice(arrays, start, stop) if order is None else self._take(order[start:stop])
+
     def batches(self) -> Iterator[Batch]:
         size, count = self.batch_size, self.num_samples
         if size >= count:
@@ -155,14 +169,11 @@ class ArrayAdapter(DataAdapter):
             for index in permutation(self.num_batches):
                 yield self._slice(self.arrays, int(index) * size, (int(index) + 1) * size)
             return
-        source = self.arrays
-        if self._shuffle:
-            order = _core.tensor(permutation(count))
-            if self._bytes > _REORDER_AT_ONCE_BYTES:
-                for start in range(0, count, size):
-                    yield self._take(order[start : start + size])
-                return
-            source = self._take(order)
+        source, order = self.one_pass()
+        if order is not None:
+            for start in range(0, count, size):
+                yield self._take(order[start : start + size])
+            return
         x, y, weight = source
         if type(x) is Tensor and weight is None and (y is None or type(y) is Tensor):
             for start in range(0, count, size):
@@ -180,6 +191,11 @@ class ArrayAdapter(DataAdapter):
     def _take(self, order: Tensor) -> Batch:
         x, y, weight = (map_leaves(lambda leaf, _: leaf[order], part, "") for part in self.arrays)
         return x, y, weight
+
+
+def in_rows(adapter: DataAdapter) -> TypeGuard[ArrayAdapter]:
+    """Whether a pass takes the rows of arrays one after the other, as `ArrayAdapter.one_pass` gives them."""
+    return type(adapter) is ArrayAdapter and adapter._shuffle != "batch"
 
 
 def _as_tensor(leaf: Any, _: str) -> Tensor:
