@@ -65,6 +65,26 @@ def test_unaligned_arrays():
     np.testing.assert_array_equal(_core.tensor(fields["b"]).numpy(), [1, 2, 3])
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("form", ["whole", "turned", "reversed", "unaligned"])
+def test_large_arrays_are_copied_by_all_threads(dtype, form):
+    # Above 1 MB; a prime number of rows leaves every thread a remainder.
+    data = np.random.default_rng(0).integers(0, 2, (4099, 523)).astype(dtype)
+    if form == "turned":
+        data = data.T
+    elif form == "reversed":
+        data = data[::-1, ::-3]
+    elif form == "unaligned":
+        shifted = np.frombuffer(b"\0" + data.tobytes(), np.uint8)[1:]
+        data = shifted.view(dtype).reshape(data.shape)
+    tensor = _core.tensor(data)
+    np.testing.assert_array_equal(tensor.numpy(), data)
+    if data.flags.writeable:
+        before = data[1, 1].item()
+        data[1, 1] = not before
+        assert tensor[1, 1].item() == before
+
+
 def test_conversion_copies():
     array = np.zeros(3, dtype="float32")
     tensor = _core.tensor(array)

@@ -13,6 +13,7 @@ from linear import linear_data, linear_model
 
 import corten
 from corten import layers, ops
+from corten.training.adapters.arrays import order_of
 from corten.training.predictions import Predictions, Rows
 
 
@@ -216,6 +217,15 @@ def test_large_values_are_no_infinity():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(x, x, verbose=0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
+def test_the_order_of_equal_keys_is_theirs(count):
+    keys = np.random.default_rng(count).integers(0, 50, count, dtype=np.uint32)
+    keys[::3] = 2**32 - 1
+    order = order_of(keys)
+    np.testing.assert_array_equal(order, np.argsort(keys, kind="stable"))
+    assert order.dtype == np.int32
 
 
 def test_two_short_calls_are_one_long():

@@ -100,6 +100,11 @@ def linear(x: Any, kernel: Any, bias: Any, activation: Any) -> Any:
 
 def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> Any:
     """Add `bias` along `axis` of `x` and apply `activation`, in one fused op where the engine has one."""
+<<<<<<< HEAD
+    if bias is None:
+        return x if activation is None else activation(x)
+    if axis != -1:
+=======
     if bias is not None:
         fused = engine_activation(activation)
         if fused is not None and axis == -1:
@@ -109,7 +114,20 @@ def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> A
                 if value.dtype == dtype and dtype in FLOAT_DTYPES:
                     return _core.bias_activation(x, value, fused)
             return ops.bias_activation(x, bias, fused)
+>>>>>>> capture-3
         shape = [1] * len(x.shape)
         shape[axis] = -1
         x = ops.add(x, ops.reshape(bias, shape))
-    return x if activation is None else activation(x)
+        return x if activation is None else activation(x)
+    try:
+        fused = _ENGINE_NAMES.get(activation)
+    except TypeError:  # An unhashable callable is the user's own.
+        fused = None
+    name = "linear" if fused is None else fused
+    value = bias.value if bias.__class__ is Variable else bias
+    if x.__class__ is value.__class__ is _Tensor and x.dtype == value.dtype in FLOAT_DTYPES:
+        # What every layer of a model comes to in every step: nothing to convert or promote.
+        x = _core.bias_activation(x, value, name)
+    else:
+        x = ops.bias_activation(x, value, name)
+    return x if fused is not None else activation(x)

@@ -155,11 +155,10 @@ def sparse_categorical_crossentropy(
         )
     if from_logits:
         return _core.sparse_cross_entropy(output, labels)
-    total = _core.reduce("sum", output, -1, True)
-    logs = _core.unary("log", _clipped(_core.binary("divide", output, total)))
-    # The logarithms count as logits; their log-softmax is what the clipped probabilities sum to 1 as.
-    picked = _core.take_along(logs, _core.expand_dims(labels, labels.ndim), logs.ndim - 1)
-    return _core.unary("negative", _core.reshape(picked, labels.shape))
+    # Picked first: what is not the label's class takes part in the sum alone, and needs no logarithm.
+    picked = _core.take_along(output, _core.expand_dims(labels, labels.ndim), output.ndim - 1)
+    share = _core.binary("divide", picked, _core.reduce("sum", output, -1, True))
+    return _core.unary("negative", _core.reshape(_core.unary("log", _clipped(share)), labels.shape))
 
 
 @op

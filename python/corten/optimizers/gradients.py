@@ -19,7 +19,10 @@ def filter_missing(gradients: Sequence[Any], variables: Sequence[Any]) -> tuple[
         >>> filter_missing([1.0, 2.0], ["a", "b"])
         ([1.0, 2.0], ['a', 'b'])
     """
-    if all(gradient is not None for gradient in gradients):
+    for gradient in gradients:
+        if gradient is None:
+            break
+    else:
         return list(gradients), list(variables)
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
     if not pairs:

@@ -275,7 +275,9 @@ class Optimizer(OptimizerState):
             if not variables:
                 return
         grads = self._clip_gradients(grads)
-        rate = self._current_rate(int(self.iterations))
+        # `iterations` counts updates, which are fewer than calls where gradients are accumulated.
+        updates = self.iterations if self.gradient_accumulation_steps else self._iterations._value
+        rate = self._current_rate(int(updates))
         if self._uses_engine():
             self._engine_step(grads, variables, rate)
             return

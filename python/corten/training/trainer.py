@@ -8,6 +8,8 @@ import numpy as np
 
 from corten import _core
 from corten.callbacks.callback_list import CallbackList
+from corten.callbacks.history import History
+from corten.callbacks.progbar_logger import ProgbarLogger
 from corten.training.adapters import (
     ArrayAdapter,
     DataAdapter,
@@ -25,6 +27,7 @@ from corten.training.arguments import (
     is_due,
     split_off_validation,
 )
+from corten.training.capture import StepCapture
 from corten.training.history import plain_logs
 from corten.training.predictions import Predictions
 from corten.training.preparation import prepare_for
@@ -34,6 +37,8 @@ from corten.training.steps import Steps, as_user_sees, map_outputs, warn_without
 Tensor = _core.Tensor
 # NumPy has one object for each native dtype, so that identity tells it.
 _FLOAT32 = np.dtype(np.float32)
+# Callbacks that are known to leave the settings of models alone.
+_OWN_CALLBACKS = frozenset({History, ProgbarLogger})
 
 
 class Trainer(Steps):
@@ -184,12 +189,9 @@ class Trainer(Steps):
         if self.run_eagerly or own_step or not state.variables:
             state.capture = None
             return
-        from corten.callbacks import History, ProgbarLogger
-        from corten.training.capture import StepCapture
-
         if state.capture is None:
             state.capture = StepCapture(self)
-        own_code = any(type(callback) not in (History, ProgbarLogger) for callback in callbacks)
+        own_code = not _OWN_CALLBACKS.issuperset(map(type, callbacks))
         state.capture.begin(watchful=own_code or not in_rows(adapter))
 
     def _train_epoch(

@@ -14,10 +14,11 @@ use pyo3::{ffi, intern};
 
 use crate::convert;
 use crate::error;
+use crate::funnel;
 use crate::tensor::PyTensor;
 
-/// From this size on, copying gives up the interpreter lock.
-const DETACH_BYTES: usize = 1 << 20;
+/// Below this size a copy is one move of bytes.
+const SMALL_BYTES: usize = 1 << 20;
 
 /// The `numpy` module.
 pub(crate) fn numpy(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
@@ -130,22 +131,19 @@ fn copy(py: Python<'_>, source: &PyUntypedBuffer, dtype: DType) -> PyResult<Opti
     let tensor = if len == 0 {
         let buffer = Buffer::for_elements(dtype, 0).map_err(error::to_python)?;
         return Ok(Some(Tensor::from_buffer(buffer, Layout::contiguous(shape), dtype)));
-    } else if source.is_c_contiguous() {
+    } else if source.is_c_contiguous() && len * dtype.size() < SMALL_BYTES {
         let bytes = len * dtype.size();
         let mut buffer = Buffer::for_elements(read, len).map_err(error::to_python)?;
-        let (from, to) = (source.buf_ptr() as usize, buffer.as_mut_bytes().as_mut_ptr() as usize);
         // SAFETY: the exporter holds `bytes` contiguous bytes while the buffer is held, ours has as
         // many, and they do not overlap.
-        let work = move || unsafe { std::ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, bytes) };
-        if bytes >= DETACH_BYTES {
-            py.detach(work);
-        } else {
-            work();
+        unsafe {
+            std::ptr::copy_nonoverlapping(source.buf_ptr().cast::<u8>(), buffer.as_mut_bytes().as_mut_ptr(), bytes);
         }
         Tensor::from_buffer(buffer, Layout::contiguous(shape), read)
     } else {
+        // All threads copy: one does not fill the memory bus.
         let Some(view) = strided(source, read) else { return Ok(None) };
-        ops::copy(&view).map_err(error::to_python)?
+        funnel::run(py, len, || ops::copy(&view))?
     };
     if dtype == DType::Bool {
         return ops::cast(&tensor, DType::Bool).map(Some).map_err(error::to_python);

@@ -81,8 +81,24 @@ def permutation(count: int) -> np.ndarray:
     from corten.random import draw_key
 
     seed, stream = draw_key(None)
-    keys = _core.random("bits", (count,), "uint32", seed, stream).numpy()
-    return np.argsort(keys, kind="stable").astype(np.int32 if count < 2**31 else np.int64)
+    return order_of(_core.random("bits", (count,), "uint32", seed, stream).numpy())
+
+
+def order_of(keys: np.ndarray) -> np.ndarray:
+    """Gives the order that sorts uint32 keys; equal ones stay in theirs.
+
+    Example:
+        >>> order_of(np.array([7, 5, 7, 1], np.uint32)).tolist()
+        [3, 1, 0, 2]
+    """
+    if len(keys) >= 2**31:
+        return np.argsort(keys, kind="stable")
+    # Key and place in one number: sorting numbers takes a tenth of the time of a stable sort of places.
+    places = keys.astype(np.uint64)
+    places <<= np.uint64(32)
+    places |= np.arange(len(keys), dtype=np.uint64)
+    places.sort()
+    return places.astype(np.uint32).view(np.int32)
 
 
 class ArrayAdapter(DataAdapter):
