@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: help demo test test-rust test-python check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
+.PHONY: help demo test test-rust test-python test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -54,6 +54,12 @@ test: tools lint test-rust test-python ## Builds and runs every test
 
 test-rust: tools
 	cargo test --workspace --locked --exclude corten-python
+
+# Needs `rustup target add aarch64-unknown-linux-gnu` and Debian's qemu-user and gcc-aarch64-linux-gnu.
+test-aarch64: tools ## Runs the kernels' tests on an emulated ARM CPU
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+	cargo test --locked --target aarch64-unknown-linux-gnu -p corten-cpu --lib
 
 test-python: $(VENV)/.installed $(VENV)/.tools
 	$(BIN)/python scripts/generate_stubs.py --check

@@ -8,6 +8,24 @@ from numpy.typing import ArrayLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 @final
+class Identities:
+    """
+    The objects in some dicts and lists, to be compared with those that are there later.
+
+    Args:
+        containers: The dicts and lists.
+        passing: Keys whose values do not matter.
+
+    Raises:
+        TypeError: A container is neither a dict nor a list.
+    """
+    def __new__(cls, /, containers: list, passing: Any) -> Identities: ...
+    def hold(self, /) -> bool:
+        """
+        Whether all hold the same objects in the same order.
+        """
+
+@final
 class StepPlan:
     """
     A step that runs again, for one size of batch.
@@ -638,6 +656,33 @@ def conv(
         `(n, spatial..., channels out)`.
     """
 
+def conv_bias(
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike,
+    name: str,
+    strides: Any,
+    padding: SupportsGetItem[int, tuple[SupportsIndex, SupportsIndex]],
+    dilation: Any,
+    groups: SupportsIndex = 1,
+) -> Tensor:
+    """
+    Convolution, then bias and activation, in one pass.
+
+    Args:
+        x: `(n, spatial..., channels in)`.
+        w: `(kernel..., channels in / groups, channels out)`.
+        bias: `(channels out,)`.
+        name: An activation, see `bias_activation`.
+        strides: One for each spatial axis.
+        padding: One (before, after) pair for each spatial axis.
+        dilation: One for each spatial axis.
+        groups: Groups of channels.
+
+    Returns:
+        `(n, spatial..., channels out)`.
+    """
+
 def conv_transpose(
     y: ArrayLike,
     w: ArrayLike,
@@ -924,6 +969,23 @@ def layer_norm(
 
     Returns:
         A float tensor of the shape of `x`.
+    """
+
+def linear(
+    x: ArrayLike, w: ArrayLike, bias: ArrayLike, name: str = "linear", axes: SupportsIndex = 1
+) -> Tensor:
+    """
+    Product with weights, then bias and activation, in one pass.
+
+    Args:
+        x: `(..., inner...)`.
+        w: `(inner..., outer...)`.
+        bias: `(outer...)`.
+        name: An activation, see `bias_activation`.
+        axes: How many axes `inner` stands for.
+
+    Returns:
+        A float tensor `(..., outer...)`.
     """
 
 def log_softmax(x: ArrayLike, axis: SupportsIndex = ...) -> Tensor:

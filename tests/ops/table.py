@@ -57,7 +57,7 @@ class Row:
     layouts: bool
     """Whether inputs may be repeated along the first axis (no: positive definite matrices, ...)."""
     result: str | None
-    """The dtype rule: same, float, bool, int32; None is not checked over dtypes."""
+    """The dtype rule: same, sum, product, float, bool, int32; None is not checked over dtypes."""
     special: bool
     """Whether NaN and infinities are compared with the reference too (elementwise ops)."""
     tolerance: float

@@ -20,6 +20,8 @@ def expected_dtype(rule: str, dtype: str) -> str:
         return dtype
     if rule == "sum":
         return SUMS.get(dtype, dtype)
+    if rule == "product":
+        return "int32" if dtype == "int8" else dtype
     if rule == "float":
         return dtype if dtype in FLOATS else "float32"
     return rule

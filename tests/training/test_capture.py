@@ -189,10 +189,39 @@ def test_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4/4" in capsys.readouterr().out
 
 
+def test_inputs_by_name_in_another_order() -> None:
+    def build() -> Any:
+        inputs = {name: corten.Input((8,), name=name) for name in ("a", "b")}
+        outputs = layers.Dense(1)(layers.Dense(4, "tanh")(inputs["a"]) * layers.Dense(4)(inputs["b"]))
+        model = corten.Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        return model
+
+    results = []
+    for eagerly in (True, False):
+        model, _, _ = trained(build, eagerly, {"a": X, "b": 2 * X}, X[:, :1])
+        model.fit({"b": X, "a": 2 * X}, X[:, :1], epochs=3, verbose=0)
+        results.append([variable.numpy() for variable in model.variables])
+    assert all(np.array_equal(*pair) for pair in zip(*results, strict=True))
+
+
 def test_data_too_large_to_reorder_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("corten.training.adapters.arrays._REORDER_AT_ONCE_BYTES", 100)
     model = check_equal(dense_classifier(), X, LABELS)
     assert replayed(model) > 0
+
+
+def test_batches_gathered_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corten.training.adapters.arrays._REORDER_AT_ONCE_BYTES", 100)
+    x = rng.standard_normal((330, 2048)).astype("float32")
+    labels = rng.integers(10, size=330)
+    before = corten.num_threads()
+    corten.set_num_threads(4)
+    try:
+        model = check_equal(dense_classifier(inputs=(2048,)), x, labels, epochs=3)
+    finally:
+        corten.set_num_threads(before)
+    assert replayed(model) > 20
 
 
 def test_batches_from_a_generator() -> None:

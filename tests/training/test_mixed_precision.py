@@ -75,7 +75,53 @@ def test_products_are_rounded_once(dtype, shapes):
     np.testing.assert_allclose(ops.cast(got, "float32").numpy(), want.numpy(), rtol=1.01 * unit, atol=1e-4)
 
 
-def test_bytes_wrap_at_their_width():
+def test_products_of_bytes():
     left, right = (RNG.integers(-128, 128, shape).astype("int8") for shape in ((40, 70), (70, 33)))
-    want = (left.astype("int64") @ right.astype("int64")).astype("int8")
-    np.testing.assert_array_equal(ops.matmul(left, right).numpy(), want)
+    want = left.astype("int64") @ right.astype("int64")
+    # As in Keras: these sum in int32, the others in the dtype itself.
+    for wide in (ops.matmul(left, right), ops.einsum("ij,jk->ik", left, right), corten.tensor(left) @ right):
+        assert wide.dtype == "int32"
+        np.testing.assert_array_equal(wide.numpy(), want)
+    for narrow in (ops.dot(left, right), ops.tensordot(left, right, 1), ops.inner(left, right.T)):
+        assert narrow.dtype == "int8"
+        np.testing.assert_array_equal(narrow.numpy(), want.astype("int8"))
+    unsigned = ops.matmul(left.astype("uint8"), right.astype("uint8"))
+    assert unsigned.dtype == "uint8"
+    np.testing.assert_array_equal(unsigned.numpy(), want.astype("uint8"))
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 4), (4, 0)),
+        ((0, 4), (4, 5)),
+        ((3, 0), (0, 5)),
+        ((2, 1, 3, 4), (3, 4, 2)),
+        ((70,), (2, 70, 3)),
+        ((9, 33), (33,)),
+    ],
+)
+def test_products_of_bytes_of_any_shape(shapes):
+    left, right = (RNG.integers(-128, 128, shape).astype("int8") for shape in shapes)
+    want = left.astype("int32") @ right.astype("int32")
+    got = ops.matmul(left, right)
+    assert (got.dtype, got.shape) == ("int32", want.shape)
+    np.testing.assert_array_equal(got.numpy(), want)
+    # The same with the summed axis of both backwards.
+    axis = max(right.ndim - 2, 0) - right.ndim
+    got = ops.matmul(corten.tensor(left)[..., ::-1], ops.flip(corten.tensor(right), axis))
+    np.testing.assert_array_equal(got.numpy(), want)
+
+
+def test_sums_of_bytes_do_not_overflow():
+    ones = np.full((3, 5000), -128, "int8")
+    assert ops.matmul(ones, ones.T).tolist() == [[128 * 128 * 5000] * 3] * 3
+    assert ops.einsum("ij->i", ones).tolist() == [-128 * 5000] * 3
+    few = ones[:, :2]
+    assert ops.einsum("ij,kj,k->i", few, few, few[:, 0]).tolist() == [-(128**3) * 6] * 3
+    assert ops.einsum("ij->ji", few).dtype == "int32"
+
+
+def test_products_of_bytes_that_do_not_fit():
+    with pytest.raises(corten.ShapeError, match=r"matmul.*a=\(2, 3\), b=\(4, 3\)"):
+        ops.matmul(np.zeros((2, 3), "int8"), np.zeros((4, 3), "int8"))

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from corten import _core, activations, ops, regularizers, saving
+from corten import activations, ops, regularizers, saving
 from corten.layers.arguments import known_size, positive_integer
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
-from corten.layers.weight_options import WeightOptions, bias_and_activation
-from corten.variable import Variable
-
-_Tensor = _core.Tensor
+from corten.layers.weight_options import WeightOptions, linear
 
 
 class Dense(WeightOptions, Layer):
@@ -81,12 +78,7 @@ class Dense(WeightOptions, Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        kernel = self.kernel
-        if inputs.__class__ is _Tensor and kernel.__class__ is Variable:
-            product = _core.matmul(inputs, kernel.value)
-        else:
-            product = ops.matmul(inputs, kernel)
-        return bias_and_activation(product, self.bias, self.activation)
+        return linear(inputs, self.kernel, self.bias, self.activation)
 
     def get_config(self) -> dict[str, Any]:
         return {

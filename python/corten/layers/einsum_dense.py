@@ -9,7 +9,7 @@ from typing import Any
 from corten import activations, initializers, ops, regularizers
 from corten.layers.core import reject_reserved
 from corten.layers.layer import Layer
-from corten.layers.weight_options import WeightOptions
+from corten.layers.weight_options import WeightOptions, engine_activation
 
 _EQUATION = re.compile(r"^\s*([a-zA-Z.]+)\s*,\s*([a-zA-Z]+)\s*->\s*([a-zA-Z.]*)\s*$")
 
@@ -43,6 +43,8 @@ class EinsumDense(WeightOptions, Layer):
         >>> layer(np.ones((2, 5, 3), "float32")).shape
         (2, 5, 64)
     """
+
+    _summed_axes = 0
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class EinsumDense(WeightOptions, Layer):
         )
         self.kernel = self._add_option_weight("kernel", kernel_shape, initializer=self._kernel_start())
         self.bias = self._add_option_weight("bias", bias_shape) if bias_shape is not None else None
+        self._summed_axes = summed_axes(self.equation, self.kernel.shape, bias_shape)
         self.built = True
 
     def _kernel_start(self) -> Any:
@@ -94,6 +97,10 @@ class EinsumDense(WeightOptions, Layer):
         return start
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if self._summed_axes:
+            fused = engine_activation(self.activation)
+            if fused is not None:
+                return ops.linear(inputs, self.kernel, self.bias, fused, self._summed_axes)
         x = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             x = ops.add(x, self.bias)
@@ -133,6 +140,24 @@ def parse_equation(equation: str) -> tuple[str, str, str]:
             f"equation={equation!r}."
         )
     return source, weight, result
+
+
+def summed_axes(equation: str, kernel_shape: tuple[int, ...], bias_shape: tuple[int, ...] | None) -> int:
+    """How many axes a plain product sums over if this is one with a bias for every column; else 0.
+
+    Plain: the last axes of the input are the first of the kernel, whose others end the output.
+
+    Example:
+        >>> summed_axes("abc,cde->abde", (8, 2, 4), (2, 4)), summed_axes("abc,acd->abd", (3, 8, 4), (4,))
+        (1, 0)
+    """
+    source, weight, result = parse_equation(equation)
+    count = sum(label in source for label in weight)
+    inner, outer = weight[:count], weight[count:]
+    plain = bool(inner and outer) and source.endswith(inner) and result == source[: -len(inner)] + outer
+    letters = source.replace("...", "")
+    distinct = len(set(letters)) == len(letters) and len(set(weight)) == len(weight)
+    return count if plain and distinct and bias_shape == tuple(kernel_shape[count:]) else 0
 
 
 def _labels(specification: str, hidden: int) -> list[Label]:

@@ -70,6 +70,34 @@ class WeightOptions:
         return config
 
 
+def engine_activation(activation: Any) -> str | None:
+    """The name under which the engine fuses this activation with a bias, or None.
+
+    Example:
+        >>> from corten import activations
+        >>> engine_activation(activations.relu)
+        'relu'
+    """
+    try:
+        return _ENGINE_NAMES.get(activation)
+    except TypeError:  # An unhashable callable is the user's own.
+        return None
+
+
+def linear(x: Any, kernel: Any, bias: Any, activation: Any) -> Any:
+    """`activation(x @ kernel + bias)`, in one fused op where the engine has one."""
+    if bias is None:
+        return bias_and_activation(ops.matmul(x, kernel), None, activation)
+    fused = engine_activation(activation)
+    name = "linear" if fused is None else fused
+    if x.__class__ is _Tensor and kernel.__class__ is bias.__class__ is Variable:
+        # What every dense layer comes to in every step: nothing to convert or record.
+        x = _core.linear(x, kernel.value, bias.value, name)
+    else:
+        x = ops.linear(x, kernel, bias, name)
+    return x if fused is not None else activation(x)
+
+
 def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> Any:
     """Add `bias` along `axis` of `x` and apply `activation`, in one fused op where the engine has one."""
     if bias is None:
@@ -79,10 +107,7 @@ def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> A
         shape[axis] = -1
         x = ops.add(x, ops.reshape(bias, shape))
         return x if activation is None else activation(x)
-    try:
-        fused = _ENGINE_NAMES.get(activation)
-    except TypeError:  # An unhashable callable is the user's own.
-        fused = None
+    fused = engine_activation(activation)
     name = "linear" if fused is None else fused
     value = bias.value if bias.__class__ is Variable else bias
     if x.__class__ is value.__class__ is _Tensor and x.dtype == value.dtype in FLOAT_DTYPES:

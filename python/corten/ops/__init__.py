@@ -91,6 +91,7 @@ from corten.ops.control import (
 )
 from corten.ops.convolution import (
     conv as conv,
+    conv_bias as conv_bias,
     conv_transpose as conv_transpose,
     depthwise_conv as depthwise_conv,
     separable_conv as separable_conv,
@@ -185,6 +186,7 @@ from corten.ops.fused import (
     batch_norm_training as batch_norm_training,
     bias_activation as bias_activation,
     gru as gru,
+    linear as linear,
     lstm as lstm,
 )
 from corten.ops.indexing import (

@@ -101,6 +101,8 @@ def _convolve(
     padding: str,
     dilation_rate: int | Sequence[int],
     groups: int,
+    bias: TensorLike | None = None,
+    activation: str = "linear",
 ) -> Tensor:
     sizes, kernel = x.shape[1:-1], w.shape[:-2]
     try:
@@ -108,7 +110,19 @@ def _convolve(
     except TypeError:
         # Lists cannot be keys.
         steps, pairs, dilation = _plan(name, sizes, kernel, strides, padding, dilation_rate)
+    if bias is not None:
+        return _core.conv_bias(x, w, bias, activation, steps, pairs, dilation, groups)
     return _core.conv(x, w, steps, pairs, dilation, groups)
+
+
+def _groups(name: str, x: Tensor, w: Tensor) -> int:
+    channels, per_group = x.shape[-1], w.shape[-2]
+    if per_group == 0 or channels % per_group:
+        raise ValueError(
+            f"{name}: the kernel takes {per_group} input channels, which must divide the {channels} channels "
+            f"of the inputs; got inputs {x.shape} (channels last) and kernel {w.shape}"
+        )
+    return channels // per_group
 
 
 @op
@@ -143,15 +157,49 @@ def conv(
         (1, 3, 3, 4)
     """
     x, w, last = _operands("conv", inputs, kernel, data_format)
-    # Each read of a shape makes a tuple; this op runs for every layer of every step.
-    shape, cells = x.shape, w.shape
-    channels, per_group = shape[-1], cells[-2]
-    if per_group == 0 or channels % per_group:
-        raise ValueError(
-            f"conv: the kernel takes {per_group} input channels, which must divide the {channels} channels "
-            f"of the inputs; got inputs {shape} (channels last) and kernel {cells}"
-        )
-    result = _convolve("conv", x, w, strides, padding, dilation_rate, channels // per_group)
+    result = _convolve("conv", x, w, strides, padding, dilation_rate, _groups("conv", x, w))
+    return result if last else to_channels_first(result)
+
+
+@op
+def conv_bias(
+    inputs: TensorLike,
+    kernel: TensorLike,
+    bias: TensorLike,
+    activation: str = "linear",
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
+    """`conv`, then a bias and an activation function, in one pass.
+
+    Args:
+        inputs: Shape ``(batch, spatial..., channels)``, or channels second for 'channels_first'.
+        kernel: Shape ``(spatial..., input channels, output channels)``; groups as for `conv`.
+        bias: Shape ``(output channels,)``.
+        activation: ``'linear'``, ``'relu'``, ``'sigmoid'``, ``'tanh'``, ``'gelu'``, ``'gelu_tanh'`` or
+            ``'silu'``.
+        strides: The step of the window, one number or one per spatial axis.
+        padding: ``'valid'``, ``'same'`` or (1-D) ``'causal'``.
+        data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
+        dilation_rate: The distance of kernel cells.
+
+    Returns:
+        A float tensor in the same data format.
+
+    Raises:
+        ValueError: Shapes, strides or padding do not fit, or the activation is not known.
+
+    Example:
+        >>> image, kernel = corten.ops.ones((1, 3, 3, 1)), corten.ops.ones((3, 3, 1, 2))
+        >>> corten.ops.conv_bias(image, kernel, [1.0, -10.0], "relu").tolist()
+        [[[[10.0, 0.0]]]]
+    """
+    # The value of a variable once, not for every question about it.
+    x, w, last = _operands("conv_bias", inputs, as_tensor(kernel), data_format)
+    groups = _groups("conv_bias", x, w)
+    result = _convolve("conv_bias", x, w, strides, padding, dilation_rate, groups, bias, activation)
     return result if last else to_channels_first(result)
 
 

@@ -140,6 +140,33 @@ def bias_activation(x: TensorLike, bias: TensorLike, name: str = "linear") -> Te
 
 
 @op
+def linear(
+    x: TensorLike, kernel: TensorLike, bias: TensorLike, activation: str = "linear", axes: int = 1
+) -> Tensor:
+    """A product with weights, then a bias and an activation function, in one pass.
+
+    Args:
+        x: Shape ``(..., inner...)``.
+        kernel: Shape ``(inner..., outer...)``.
+        bias: Shape ``(outer...)``.
+        activation: A name as for `bias_activation`.
+        axes: How many axes ``inner`` stands for.
+
+    Returns:
+        A float tensor of shape ``(..., outer...)``.
+
+    Raises:
+        ShapeError: The shapes do not fit.
+        ValueError: The activation is not known.
+
+    Example:
+        >>> corten.ops.linear([[1.0, 2.0]], [[3.0, -1.0], [1.0, -1.0]], [1.0, 2.0], "relu").tolist()
+        [[6.0, 0.0]]
+    """
+    return _core.linear(x, kernel, bias, activation, axes)
+
+
+@op
 def batch_norm_training(
     x: TensorLike,
     scale: TensorLike | None = None,

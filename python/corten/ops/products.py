@@ -20,7 +20,7 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
         x2: A tensor of one or more dimensions.
 
     Returns:
-        A tensor of the promoted dtype; a 1-D operand loses its axis.
+        A tensor of the promoted dtype, int32 for int8; a 1-D operand loses its axis.
 
     Raises:
         ShapeError: The inner sizes differ.
@@ -50,7 +50,7 @@ def dot(x1: TensorLike, x2: TensorLike) -> Tensor:
     x1, x2 = promoted(x1, x2)
     if x1.ndim == 0 or x2.ndim == 0:
         return _core.binary("multiply", x1, x2)
-    if x1.ndim <= 2 and x2.ndim <= 2:
+    if x1.ndim <= 2 and x2.ndim <= 2 and x1.dtype != "int8":
         return _core.matmul(x1, x2)
     return _core.tensordot(x1, x2, ([x1.ndim - 1], [max(x2.ndim - 2, 0)]))
 
@@ -71,7 +71,7 @@ def vdot(x1: TensorLike, x2: TensorLike) -> Tensor:
         11
     """
     x1, x2 = promoted(x1, x2)
-    return _core.matmul(_core.reshape(x1, (-1,)), _core.reshape(x2, (-1,)))
+    return _core.tensordot(_core.reshape(x1, (-1,)), _core.reshape(x2, (-1,)), 1)
 
 
 @op
@@ -147,7 +147,7 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: Any) -> Tensor:
         **kwargs: Accepted for compatibility (``optimize``); makes no difference.
 
     Returns:
-        A tensor of the promoted dtype.
+        A tensor of the promoted dtype, int32 for int8.
 
     Example:
         >>> corten.ops.einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1]).tolist()

@@ -165,7 +165,7 @@ class StepCapture:
 
     def step(self, batch: Batch, function: StepFunction) -> None:
         """Runs one step: captured if it is known, else as Python code."""
-        self.steps(batch, None, 0, _leaves(batch)[0].shape[0], 1, lambda: batch, function)
+        self.steps(batch, None, 0, _leaves(batch)[1][0].shape[0], 1, lambda: batch, function)
 
     def steps(
         self,
@@ -197,8 +197,8 @@ class StepCapture:
             if self._total_dtypes is None:
                 self._total_dtypes = self._dtypes_of_totals()
             return 1
-        leaves = _leaves(arrays)
-        kind = (size, *[(leaf.shape[1:], leaf.dtype) for leaf in leaves], arrays[1] is None)
+        names, leaves = _leaves(arrays)
+        kind = (size, names, *[(leaf.shape[1:], leaf.dtype) for leaf in leaves])
         captured = self._kinds.get(kind) or _Captured()
         if len(self._kinds) < _KINDS:
             self._kinds[kind] = captured
@@ -211,6 +211,8 @@ class StepCapture:
             return 1
         try:
             return self._replay(captured, leaves, order, start, size, count)
+        except MemoryError:
+            raise
         except Exception:
             # Nothing of the batch was kept. As Python code it fails with the message of the layer or loss.
             function(first())
@@ -247,7 +249,9 @@ class StepCapture:
         drawn: list[tuple[Any, int, int]] = []
         counts = [tracker._count for tracker in self._trackers]
         call_state.draws = drawn
-        _core.trace_begin(_leaves(batch), [variable._value for variable in self._variables], self._values())
+        _core.trace_begin(
+            _leaves(batch)[1], [variable._value for variable in self._variables], self._values()
+        )
         try:
             function(batch)
             trace = _core.trace_end(self._values(), [(seed, stream) for _, seed, stream in drawn])
@@ -312,8 +316,10 @@ class StepCapture:
         return int(done)
 
 
-def _leaves(batch: Batch) -> list[Any]:
+def _leaves(batch: Batch) -> tuple[tuple[str, ...], list[Any]]:
+    """The arrays of a batch and where in it they are."""
     x, y, weight = batch
     if type(x) is Tensor and type(y) is Tensor and weight is None:
-        return [x, y]
-    return [leaf for part in batch for _, leaf in flatten(part, "")]
+        return ("x", "y"), [x, y]
+    named = [leaf for part, name in ((x, "x"), (y, "y"), (weight, "weight")) for leaf in flatten(part, name)]
+    return tuple(name for name, _ in named), [leaf for _, leaf in named]

@@ -35,6 +35,7 @@ _PASSING = frozenset(
         "_total",
         "_tracked",
         "_training_state",
+        "_value",
         "_walk",
         "history",
         "stop_evaluating",
@@ -70,24 +71,35 @@ class Fingerprint:
 
     def __init__(self, roots: Iterable[Any]) -> None:
         self._settings = _current_settings()
-        self._objects: list[tuple[dict[str, Any], int, list[str], list[Any]]] = []
-        self._containers: list[tuple[Any, list[Any]]] = []
-        self._variables: list[tuple[Variable, tuple[Any, ...]]] = []
+        # Attributes of objects, and dicts, with what they hold.
+        self._dicts: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._lists: list[tuple[list[Any], list[Any]]] = []
+        self._sets: list[tuple[set[Any], set[Any]]] = []
+        self._variables: list[tuple[Variable, bool]] = []
         self._seen: dict[int, Any] = {}
         for root in roots:
             self._visit(root)
+        self._identities = self._identify()
+
+    def _identify(self) -> Any:
+        """Notes the objects themselves: comparing those is quick, and they are mostly the same."""
+        return _core.Identities([held for held, _ in (*self._dicts, *self._lists)], _PASSING)
 
     def _visit(self, value: Any) -> None:
         if isinstance(value, _PLAIN) or id(value) in self._seen:
             return
         self._seen[id(value)] = value
         if isinstance(value, Variable):
-            self._variables.append((value, _state_of(value)))
-        elif isinstance(value, list | tuple | set | frozenset | dict):
-            items = list(value.values() if isinstance(value, dict) else value)
-            if not isinstance(value, tuple | frozenset):
-                self._containers.append((value, items))
-            for item in items:
+            self._variables.append((value, value._value.requires_grad))
+            self._note(vars(value))
+        elif isinstance(value, dict):
+            self._note(value)
+        elif isinstance(value, list | tuple | set | frozenset):
+            if isinstance(value, list):
+                self._lists.append((value, list(value)))
+            elif isinstance(value, set):
+                self._sets.append((value, set(value)))
+            for item in value:
                 self._visit(item)
         elif type(value) in _SETTLED:
             return
@@ -110,47 +122,42 @@ class Fingerprint:
         attributes = getattr(value, "__dict__", None)
         if is_function or module == "inspect" or not isinstance(attributes, dict):
             return
-        names = [name for name in attributes if name not in _PASSING]
-        values = [attributes[name] for name in names]
-        self._objects.append((attributes, len(attributes), names, values))
-        for item in values:
-            self._visit(item)
+        self._note(attributes)
+
+    def _note(self, holder: dict[str, Any]) -> None:
+        values = {name: value for name, value in holder.items() if name not in _PASSING}
+        self._dicts.append((holder, values))
+        for value in values.values():
+            self._visit(value)
 
     def holds(self) -> bool:
         """Whether everything is as it was."""
         if _current_settings() != self._settings:
             return False
-        for attributes, count, names, values in self._objects:
-            if len(attributes) != count and set(attributes).difference(_PASSING).difference(names):
+        for variable, watched in self._variables:
+            if variable._value.requires_grad is not watched:
                 return False
-            if not all(map(is_, map(attributes.get, names), values)) and not all(
-                map(_same, map(attributes.get, names), values)
-            ):
+        if any(held != items for held, items in self._sets):
+            return False
+        if self._identities.hold():
+            return True
+        for holder, values in self._dicts:
+            current = {name: value for name, value in holder.items() if name not in _PASSING}
+            if current.keys() != values.keys():
                 return False
-        for container, values in self._containers:
-            if len(container) != len(values):
+            if not all(_same(current[name], value) for name, value in values.items()):
                 return False
-            if not all(map(is_, container.values() if isinstance(container, dict) else container, values)):
+        for held, items in self._lists:
+            if len(held) != len(items) or not all(map(is_, held, items)):
                 return False
-        return all(_state_of(variable) == known for variable, known in self._variables)
+        self._identities = self._identify()
+        return True
 
 
 def _same(one: Any, other: Any) -> bool:
     if one is other:
         return True
     return type(one) is type(other) and isinstance(one, int | float | str) and one == other
-
-
-def _state_of(variable: Variable) -> tuple[Any, ...]:
-    """What makes a variable take part in a step, apart from its value."""
-    return (
-        variable._trainable,
-        variable._autocast,
-        id(variable._constraint),
-        id(variable._regularizer),
-        variable.overwrite_with_gradient,
-        variable._value.requires_grad,
-    )
 
 
 def _current_settings() -> tuple[Any, ...]:

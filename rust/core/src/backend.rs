@@ -91,6 +91,8 @@ pub trait Backend: Send + Sync {
     // Linear algebra
     /// Batch axes arrive broadcast (stride 0 where repeated).
     fn matmul(&self, a: In<'_, Self>, b: In<'_, Self>) -> Result<Self::Buffer>;
+    /// The same of int8, summed in int32.
+    fn wide_matmul(&self, a: In<'_, Self>, b: In<'_, Self>) -> Result<Self::Buffer>;
     fn linalg(&self, op: LinalgOp, inputs: &[In<'_, Self>]) -> Result<Vec<Self::Buffer>>;
 
     // Convolution and pooling; `out` is the shape of the result

@@ -1,10 +1,19 @@
 //! What comes out of an op: shape and dtype, and every check of operands, once for all devices.
 
+mod fused;
+mod linalg;
+mod windows;
+
 use smallvec::{SmallVec, smallvec};
 
+pub use self::windows::{conv_output, pool_output};
+use self::{
+    fused::fused,
+    linalg::{linalg, matmul},
+    windows::{conv, conv_grad_input, pool},
+};
 use crate::{
-    BinaryOp, DType, Dims, Distribution, Error, FusedOp, LinalgOp, Op, Padding, PoolSpec, ReduceOp, Result, Scalar,
-    Tuple, UnaryOp, broadcast, checked_len, op::ConvSpec,
+    BinaryOp, DType, Dims, Distribution, Error, Op, ReduceOp, Result, Scalar, Tuple, UnaryOp, broadcast, checked_len,
 };
 
 /// Shape and dtype of an operand or a result.
@@ -195,6 +204,15 @@ pub fn infer(op: &Op, inputs: &[Spec]) -> Result<Specs> {
         Op::Matmul => {
             same_dtype(name, &inputs[0], &inputs[1])?;
             one(matmul(name, &inputs[0], &inputs[1])?, inputs[0].dtype)
+        }
+        Op::WideMatmul => {
+            if inputs[0].dtype != DType::I8 || inputs[1].dtype != DType::I8 {
+                return Err(Error::dtype(format!(
+                    "{name}: both operands must be int8; got {} and {}; use matmul for others",
+                    inputs[0].dtype, inputs[1].dtype
+                )));
+            }
+            one(matmul(name, &inputs[0], &inputs[1])?, DType::I32)
         }
         Op::Linalg(linalg_op) => linalg(*linalg_op, inputs)?,
         Op::Conv(spec) => {
@@ -435,346 +453,4 @@ fn reduced(shape: &[usize], axes: &[usize], keepdims: bool) -> Dims {
             (true, false) => None,
         })
         .collect()
-}
-
-fn matmul(op: &str, a: &Spec, b: &Spec) -> Result<Dims> {
-    if a.rank() < 2 || b.rank() < 2 {
-        return Err(Error::shape(format!(
-            "{op}: operands need at least 2 dimensions here; got a={}, b={}",
-            Tuple(&a.shape),
-            Tuple(&b.shape)
-        )));
-    }
-    let (m, k) = (a.shape[a.rank() - 2], a.shape[a.rank() - 1]);
-    let (kb, n) = (b.shape[b.rank() - 2], b.shape[b.rank() - 1]);
-    if k != kb {
-        let hint = if k == n {
-            " Did you mean `a @ b.T`?"
-        } else if m == kb {
-            " Did you mean `a.T @ b`?"
-        } else {
-            ""
-        };
-        return Err(Error::shape(format!(
-            "{op}: last axis of `a` must equal second-to-last axis of `b`; got a={}, b={}.{hint}",
-            Tuple(&a.shape),
-            Tuple(&b.shape)
-        )));
-    }
-    let mut shape = broadcast(op, &a.shape[..a.rank() - 2], &b.shape[..b.rank() - 2])?;
-    shape.push(m);
-    shape.push(n);
-    Ok(shape)
-}
-
-fn linalg(op: LinalgOp, inputs: &[Spec]) -> Result<Specs> {
-    let name = op.name();
-    let a = &inputs[0];
-    if !matches!(a.dtype, DType::F32 | DType::F64) {
-        return Err(Error::dtype(format!("{name}: float32 or float64 is needed; got {}", a.dtype)));
-    }
-    if a.rank() < 2 {
-        return Err(Error::shape(format!("{name}: a matrix is needed; got shape {}", Tuple(&a.shape))));
-    }
-    let batch: Dims = SmallVec::from_slice(&a.shape[..a.rank() - 2]);
-    let (m, n) = (a.shape[a.rank() - 2], a.shape[a.rank() - 1]);
-    let with = |tail: &[usize]| Spec { shape: batch.iter().chain(tail).copied().collect(), dtype: a.dtype };
-    let square = || {
-        if m == n {
-            return Ok(());
-        }
-        Err(Error::shape(format!("{name}: a square matrix is needed; got shape {}", Tuple(&a.shape))))
-    };
-    let k = m.min(n);
-    Ok(match op {
-        LinalgOp::Cholesky | LinalgOp::Inv => {
-            square()?;
-            smallvec![with(&[n, n])]
-        }
-        LinalgOp::Qr { full: false } => smallvec![with(&[m, k]), with(&[k, n])],
-        LinalgOp::Qr { full: true } => smallvec![with(&[m, m]), with(&[m, n])],
-        LinalgOp::Svd { full: false } => smallvec![with(&[m, k]), with(&[k]), with(&[k, n])],
-        LinalgOp::Svd { full: true } => smallvec![with(&[m, m]), with(&[k]), with(&[n, n])],
-        LinalgOp::Eigh => {
-            square()?;
-            smallvec![with(&[n]), with(&[n, n])]
-        }
-        LinalgOp::Det => {
-            square()?;
-            smallvec![with(&[])]
-        }
-        LinalgOp::SlogDet => {
-            square()?;
-            smallvec![with(&[]), with(&[])]
-        }
-        LinalgOp::Solve | LinalgOp::SolveTriangular { .. } => {
-            square()?;
-            let b = &inputs[1];
-            same_dtype(name, a, b)?;
-            if b.rank() != a.rank() || b.shape[..b.rank() - 1] != a.shape[..a.rank() - 1] {
-                return Err(Error::shape(format!(
-                    "{name}: `b` must have the rows of `a`; got a={}, b={}",
-                    Tuple(&a.shape),
-                    Tuple(&b.shape)
-                )));
-            }
-            smallvec![b.clone()]
-        }
-        LinalgOp::LuFactor => {
-            let mut pivots = with(&[k]);
-            pivots.dtype = DType::I32;
-            smallvec![with(&[m, n]), pivots]
-        }
-    })
-}
-
-/// Output size of one spatial axis of a convolution or pooling; `None` where the window does not fit.
-fn window_output(
-    input: usize,
-    window: usize,
-    stride: usize,
-    padding: (usize, usize),
-    dilation: usize,
-) -> Option<usize> {
-    let reach = dilation * (window - 1) + 1;
-    let padded = input + padding.0 + padding.1;
-    padded.checked_sub(reach).map(|room| room / stride + 1)
-}
-
-fn check_windows(
-    op: &str,
-    spatial: usize,
-    window: &[usize],
-    strides: &[usize],
-    padding: &Padding,
-    dilation: &[usize],
-) -> Result<()> {
-    if !(1..=3).contains(&spatial) {
-        return Err(Error::shape(format!("{op}: 1 to 3 spatial axes are supported; got {spatial}")));
-    }
-    if window.len() != spatial || strides.len() != spatial || padding.len() != spatial || dilation.len() != spatial {
-        return Err(Error::argument(format!(
-            "{op}: window {}, strides {}, dilation {} and padding {padding:?} need one entry for each of the {spatial} spatial axes",
-            Tuple(window),
-            Tuple(strides),
-            Tuple(dilation)
-        )));
-    }
-    if window.iter().chain(strides).chain(dilation).any(|&value| value == 0) {
-        return Err(Error::argument(format!(
-            "{op}: window {}, strides {} and dilation {} must be positive",
-            Tuple(window),
-            Tuple(strides),
-            Tuple(dilation)
-        )));
-    }
-    Ok(())
-}
-
-/// Spatial sizes a convolution gives.
-pub fn conv_output(op: &str, spec: &ConvSpec, input: &[usize], kernel: &[usize]) -> Result<Dims> {
-    check_windows(op, input.len(), kernel, &spec.strides, &spec.padding, &spec.dilation)?;
-    spatial_output(op, input, kernel, &spec.strides, &spec.padding, &spec.dilation)
-}
-
-/// Spatial sizes a pooling gives.
-pub fn pool_output(op: &str, spec: &PoolSpec, input: &[usize]) -> Result<Dims> {
-    check_windows(op, input.len(), &spec.window, &spec.strides, &spec.padding, &spec.dilation)?;
-    spatial_output(op, input, &spec.window, &spec.strides, &spec.padding, &spec.dilation)
-}
-
-fn spatial_output(
-    op: &str,
-    input: &[usize],
-    window: &[usize],
-    strides: &[usize],
-    padding: &Padding,
-    dilation: &[usize],
-) -> Result<Dims> {
-    (0..input.len())
-        .map(|i| {
-            window_output(input[i], window[i], strides[i], padding[i], dilation[i]).ok_or_else(|| {
-                Error::shape(format!(
-                    "{op}: a window of {} (dilation {}) does not fit into spatial sizes {}; use padding=\"same\", a smaller window, or larger inputs",
-                    Tuple(window),
-                    Tuple(dilation),
-                    Tuple(input)
-                ))
-            })
-        })
-        .collect()
-}
-
-fn conv_channels(op: &str, spec: &ConvSpec, c_in: usize, w: &Spec) -> Result<()> {
-    let rank = w.rank();
-    let (per_group, c_out) = (w.shape[rank - 2], w.shape[rank - 1]);
-    if spec.groups == 0 || per_group * spec.groups != c_in || !c_out.is_multiple_of(spec.groups) {
-        return Err(Error::shape(format!(
-            "{op}: {c_in} input channels in {} groups need a kernel of shape (..., {}, multiple of {}); got {}",
-            spec.groups,
-            c_in / spec.groups.max(1),
-            spec.groups,
-            Tuple(&w.shape)
-        )));
-    }
-    Ok(())
-}
-
-fn conv(op: &str, spec: &ConvSpec, x: &Spec, w: &Spec) -> Result<Dims> {
-    let rank = x.rank();
-    if rank < 3 || w.rank() != rank {
-        return Err(Error::shape(format!(
-            "{op}: the input is (batch, spatial..., channels), the kernel (size..., channels in, channels out) with as many axes; got {} and {}",
-            Tuple(&x.shape),
-            Tuple(&w.shape)
-        )));
-    }
-    conv_channels(op, spec, last(x), w)?;
-    let spatial = conv_output(op, spec, &x.shape[1..rank - 1], &w.shape[..rank - 2])?;
-    let mut shape: Dims = smallvec![x.shape[0]];
-    shape.extend(spatial);
-    shape.push(last(w));
-    Ok(shape)
-}
-
-fn conv_grad_input(op: &str, spec: &ConvSpec, input: &[usize], dy: &Spec, w: &Spec) -> Result<Dims> {
-    let rank = dy.rank();
-    if rank < 3 || w.rank() != rank || input.len() != rank - 2 {
-        return Err(Error::shape(format!(
-            "{op}: the input is (batch, spatial..., channels), the kernel has as many axes; got {} and {}",
-            Tuple(&dy.shape),
-            Tuple(&w.shape)
-        )));
-    }
-    let c_in = w.shape[rank - 2] * spec.groups;
-    conv_channels(op, spec, c_in, w)?;
-    let spatial = conv_output(op, spec, input, &w.shape[..rank - 2])?;
-    let expected: Dims = std::iter::once(dy.shape[0]).chain(spatial).chain(std::iter::once(last(w))).collect();
-    need_shape(op, "the input", dy, &expected)?;
-    Ok(std::iter::once(dy.shape[0]).chain(input.iter().copied()).chain(std::iter::once(c_in)).collect())
-}
-
-fn pool(op: &str, spec: &PoolSpec, x: &Spec) -> Result<Dims> {
-    let rank = x.rank();
-    if rank < 3 {
-        return Err(Error::shape(format!("{op}: the input is (batch, spatial..., channels); got {}", Tuple(&x.shape))));
-    }
-    let spatial = pool_output(op, spec, &x.shape[1..rank - 1])?;
-    Ok(std::iter::once(x.shape[0]).chain(spatial).chain(std::iter::once(last(x))).collect())
-}
-
-/// The specs of the optional vectors a normalization takes after x.
-fn norm_operands(op: &str, inputs: &[Spec], shape: &[usize], scale: bool, offset: bool) -> Result<()> {
-    let mut rest = inputs[1..].iter();
-    for (present, what) in [(scale, "the scale"), (offset, "the offset")] {
-        if present {
-            let Some(operand) = rest.next() else {
-                return Err(Error::argument(format!("{op}: {what} is missing")));
-            };
-            same_dtype(op, &inputs[0], operand)?;
-            need_shape(op, what, operand, shape)?;
-        }
-    }
-    Ok(())
-}
-
-fn fused(op: &FusedOp, inputs: &[Spec]) -> Result<Specs> {
-    let name = op.name();
-    let x = &inputs[0];
-    need_float(name, x)?;
-    let like = || one(x.shape.clone(), x.dtype);
-    Ok(match op {
-        FusedOp::Softmax { .. } | FusedOp::LogSoftmax { .. } | FusedOp::Dropout { .. } => like(),
-        FusedOp::CrossEntropy => {
-            same_dtype(name, x, &inputs[1])?;
-            same_shape(name, x, &inputs[1])?;
-            one(SmallVec::from_slice(&x.shape[..x.rank() - 1]), x.dtype)
-        }
-        FusedOp::SparseCrossEntropy => {
-            need_index(name, &inputs[1])?;
-            let rows: Dims = SmallVec::from_slice(&x.shape[..x.rank() - 1]);
-            need_shape(name, "the labels", &inputs[1], &rows)?;
-            one(rows, x.dtype)
-        }
-        FusedOp::BinaryCrossEntropy => {
-            same_dtype(name, x, &inputs[1])?;
-            same_shape(name, x, &inputs[1])?;
-            like()
-        }
-        FusedOp::LayerNorm { axes, scale, offset, .. } => {
-            norm_operands(name, inputs, &x.shape[x.rank() - axes..], *scale, *offset)?;
-            like()
-        }
-        FusedOp::RmsNorm { axes, scale, .. } => {
-            norm_operands(name, inputs, &x.shape[x.rank() - axes..], *scale, false)?;
-            like()
-        }
-        FusedOp::BatchNorm { scale, offset, .. } => {
-            let channels: Dims = smallvec![last(x)];
-            norm_operands(name, inputs, &channels, *scale, *offset)?;
-            let vector = Spec { shape: channels, dtype: x.dtype };
-            smallvec![x.clone(), vector.clone(), vector]
-        }
-        FusedOp::GroupNorm { groups, scale, offset, .. } => {
-            if *groups == 0 || !last(x).is_multiple_of(*groups) {
-                return Err(Error::argument(format!(
-                    "{name}: the {} channels do not split into {groups} groups",
-                    last(x)
-                )));
-            }
-            norm_operands(name, inputs, &[last(x)], *scale, *offset)?;
-            like()
-        }
-        FusedOp::BiasActivation(_) => {
-            same_dtype(name, x, &inputs[1])?;
-            need_shape(name, "the bias", &inputs[1], &[last(x)])?;
-            like()
-        }
-        FusedOp::Attention { mask, .. } => {
-            let (q, k, v) = (&inputs[0], &inputs[1], &inputs[2]);
-            for (what, operand) in [("the query", q), ("the key", k), ("the value", v)] {
-                same_dtype(name, q, operand)?;
-                need_rank(name, what, operand, 4)?;
-            }
-            let (b, t, n, s) = (q.shape[0], q.shape[1], q.shape[2], k.shape[1]);
-            need_shape(name, "the key", k, &[b, s, n, q.shape[3]])?;
-            need_shape(name, "the value", v, &[b, s, n, v.shape[3]])?;
-            if *mask && broadcast(name, &inputs[3].shape, &[b, n, t, s])?[..] != [b, n, t, s] {
-                return Err(Error::shape(format!(
-                    "{name}: the mask {} must broadcast to {}",
-                    Tuple(&inputs[3].shape),
-                    Tuple(&[b, n, t, s])
-                )));
-            }
-            one(smallvec![b, t, n, v.shape[3]], q.dtype)
-        }
-        FusedOp::Lstm => {
-            let (b, t, u) = recurrent(name, inputs, 4)?;
-            need_shape(name, "the bias", &inputs[3], &[4 * u])?;
-            need_shape(name, "the initial cell state", &inputs[5], &[b, u])?;
-            let states = Spec::new(&[b, t, u], x.dtype);
-            smallvec![states.clone(), states, Spec::new(&[b, t, 4 * u], x.dtype)]
-        }
-        FusedOp::Gru => {
-            let (b, t, u) = recurrent(name, inputs, 3)?;
-            need_shape(name, "the bias", &inputs[3], &[2, 3 * u])?;
-            let states = Spec::new(&[b, t, u], x.dtype);
-            smallvec![states.clone(), Spec::new(&[b, t, 3 * u], x.dtype), states]
-        }
-    })
-}
-
-/// Checks what LSTM and GRU share; gives batch, steps and units.
-fn recurrent(op: &str, inputs: &[Spec], gates: usize) -> Result<(usize, usize, usize)> {
-    need_rank(op, "the input", &inputs[0], 3)?;
-    need_rank(op, "the initial state", &inputs[4], 2)?;
-    let (b, t, f) = (inputs[0].shape[0], inputs[0].shape[1], inputs[0].shape[2]);
-    let u = inputs[4].shape[1];
-    for operand in &inputs[1..] {
-        same_dtype(op, &inputs[0], operand)?;
-    }
-    need_shape(op, "the kernel", &inputs[1], &[f, gates * u])?;
-    need_shape(op, "the recurrent kernel", &inputs[2], &[u, gates * u])?;
-    need_shape(op, "the initial state", &inputs[4], &[b, u])?;
-    Ok((b, t, u))
 }

@@ -1,11 +1,12 @@
-//! Matrix products and convolutions without Python: `cargo bench -p corten-cpu --bench products [PREFIX ...]`.
+//! Matrix products, convolutions and recurrent layers without Python:
+//! `cargo bench -p corten-cpu --bench products [PREFIX ...]`.
 //! Prints the fastest and the median time and the arithmetic of the fastest in GFLOP/s.
 
 #![allow(clippy::print_stdout)]
 
 use std::time::Instant;
 
-use corten_core::{Backend as _, ConvSpec, DType, Layout, View};
+use corten_core::{Activation, Backend as _, ConvSpec, DType, Epilogue, FusedOp, Layout, View};
 use corten_cpu::{Buffer, Cpu};
 
 fn filled(len: usize) -> Buffer {
@@ -69,6 +70,21 @@ fn main() {
             });
         }
     }
+    for (depth, columns) in [(784, 256), (256, 128), (512, 512), (1024, 1024), (384, 1536), (1536, 384), (768, 3072)] {
+        for rows in [1, 2, 4, 8, 16, 32, 48, 64, 128, 256] {
+            let operations = 2.0 * (rows * depth * columns) as f64;
+            let buffers = [filled(rows * depth), filled(depth * columns), filled(columns)];
+            let layouts = [&[rows, depth][..], &[depth, columns], &[columns]].map(Layout::contiguous);
+            let inputs: [View<'_, Buffer>; 3] =
+                std::array::from_fn(|i| View { buffer: &buffers[i], layout: &layouts[i], dtype });
+            for (kind, recorded) in [("in_place", true), ("kept", false)] {
+                let op = FusedOp::Linear(Epilogue { activation: Activation::Relu, recorded });
+                measure(&format!("linear_{kind}_{rows}x{depth}x{columns}"), operations, &wanted, || {
+                    drop(Cpu.fused(&op, &inputs).expect("a product"));
+                });
+            }
+        }
+    }
     for (n, size, channels, out, kernel, stride) in [
         (32, 28, 1, 32, 3, 1),
         (32, 13, 32, 64, 3, 1),
@@ -100,6 +116,31 @@ fn main() {
         });
         measure(&format!("conv_grad_weight_{name}"), operations, &wanted, || {
             drop(Cpu.conv_grad_weight(&spec, view(&x, 0), view(&y, 2), &w_shape).expect("a gradient"));
+        });
+    }
+    for (op, name, gates, biases) in [(FusedOp::Lstm, "lstm", 4, 1), (FusedOp::Gru, "gru", 3, 2)] {
+        let (b, t, f, u) = (32, 64, 64, 128);
+        let wide = gates * u;
+        let shapes: [&[usize]; 6] = [&[b, t, f], &[f, wide], &[u, wide], &[biases * wide], &[b, u], &[b, u]];
+        let shapes = &shapes[..if gates == 4 { 6 } else { 5 }];
+        let shapes: Vec<Layout> = shapes.iter().map(|shape| Layout::contiguous(shape)).collect();
+        let buffers: Vec<Buffer> = shapes.iter().map(|layout| filled(layout.shape().iter().product())).collect();
+        let inputs: Vec<_> =
+            buffers.iter().zip(&shapes).map(|(buffer, layout)| View { buffer, layout, dtype }).collect();
+        let forward = || Cpu.fused(&op, &inputs).expect("a layer").expect("a kernel");
+        let operations = 2.0 * (b * t * wide * (f + u)) as f64;
+        measure(&format!("{name}_{b}x{t}x{f}_{u}"), operations, &wanted, || drop(forward()));
+        let outputs = forward();
+        let lens = if gates == 4 { [u, u, wide] } else { [u, wide, u] };
+        let layouts = lens.map(|len| Layout::contiguous(&[b, t, len]));
+        let outputs: Vec<_> =
+            outputs.iter().zip(&layouts).map(|(buffer, layout)| View { buffer, layout, dtype }).collect();
+        let upstream = filled(b * t * u);
+        let grads = [Some(View { buffer: &upstream, layout: &layouts[0], dtype }), None, None];
+        let needs: Vec<bool> = (0..inputs.len()).map(|i| i > 0).collect();
+        let operations = 2.0 * (b * t * wide * (f + 2 * u)) as f64;
+        measure(&format!("{name}_grad_{b}x{t}x{f}_{u}"), operations, &wanted, || {
+            drop(Cpu.fused_grad(&op, &inputs, &outputs, &grads, &needs).expect("a layer"));
         });
     }
 }

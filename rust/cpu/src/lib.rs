@@ -13,6 +13,7 @@ mod index;
 mod linalg;
 pub(crate) mod math;
 mod matmul;
+mod memo;
 pub mod memory;
 mod optimizer;
 pub mod parallel;
@@ -37,14 +38,6 @@ pub type In<'a> = View<'a, Buffer>;
 /// The CPU.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
-
-impl Cpu {
-    /// `(..., m, k) @ (..., k, n)` of int8 summed in int32: what quantized layers are made of. Batch axes are equal.
-    #[allow(clippy::unused_self)]
-    pub fn matmul_i8_i32(&self, a: In<'_>, b: In<'_>) -> Result<Buffer> {
-        matmul::matmul_i8_i32(a, b)
-    }
-}
 
 impl Backend for Cpu {
     type Buffer = Buffer;
@@ -132,6 +125,9 @@ impl Backend for Cpu {
 
     fn matmul(&self, a: In<'_>, b: In<'_>) -> Result<Buffer> {
         matmul::matmul(a, b)
+    }
+    fn wide_matmul(&self, a: In<'_>, b: In<'_>) -> Result<Buffer> {
+        matmul::matmul_i8_i32(a, b)
     }
     fn linalg(&self, op: LinalgOp, inputs: &[In<'_>]) -> Result<Vec<Buffer>> {
         linalg::linalg(op, inputs)

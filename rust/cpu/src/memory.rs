@@ -18,7 +18,7 @@ use std::{
 
 use corten_core::{DType, Element, Error, Result};
 
-use crate::{In, fork};
+use crate::{In, fork, memo::Memo};
 
 /// Alignment of every block the allocator gives: a cache line and a 512-bit register.
 pub const ALIGNMENT: usize = 64;
@@ -357,6 +357,7 @@ pub struct Buffer {
     pointer: Pointer,
     bytes: usize,
     source: Source,
+    memo: Memo,
 }
 
 // SAFETY: a buffer is plain memory; shared access is read only, writing needs `&mut`.
@@ -369,10 +370,10 @@ impl Buffer {
     pub fn alloc(bytes: usize) -> Result<Self> {
         if bytes == 0 {
             let pointer = NonNull::<Aligned>::dangling().cast();
-            return Ok(Self { pointer, bytes, source: Source::Empty });
+            return Ok(Self { pointer, bytes, source: Source::Empty, memo: Memo::default() });
         }
         let (pointer, class) = allocate(bytes)?;
-        Ok(Self { pointer, bytes, source: Source::Owned(class) })
+        Ok(Self { pointer, bytes, source: Source::Owned(class), memo: Memo::default() })
     }
 
     /// A buffer for `len` elements with unspecified contents.
@@ -395,9 +396,12 @@ impl Buffer {
     /// be written meanwhile by anyone who is not synchronised with the readers. A buffer read as bool
     /// must hold only zeros and ones.
     pub unsafe fn from_foreign(pointer: *const u8, bytes: usize, owner: Box<dyn Any + Send + Sync>) -> Self {
+        let memo = Memo::default();
         match NonNull::new(pointer.cast_mut()) {
-            Some(pointer) if bytes > 0 => Self { pointer, bytes, source: Source::Foreign { _owner: owner } },
-            Some(_) | None => Self { pointer: NonNull::<Aligned>::dangling().cast(), bytes: 0, source: Source::Empty },
+            Some(pointer) if bytes > 0 => Self { pointer, bytes, source: Source::Foreign { _owner: owner }, memo },
+            Some(_) | None => {
+                Self { pointer: NonNull::<Aligned>::dangling().cast(), bytes: 0, source: Source::Empty, memo }
+            }
         }
     }
 
@@ -410,6 +414,11 @@ impl Buffer {
     #[inline]
     pub fn is_foreign(&self) -> bool {
         matches!(self.source, Source::Foreign { .. })
+    }
+
+    /// What was prepared of the contents.
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// Copies foreign memory into an own block, so that the buffer can be written.
@@ -440,6 +449,7 @@ impl Buffer {
     #[inline]
     pub fn as_mut_bytes(&mut self) -> &mut [u8] {
         assert!(!self.is_foreign(), "foreign memory is read only");
+        self.memo.clear();
         // SAFETY: the buffer holds `bytes` initialised bytes, and `&mut self` makes the access exclusive.
         unsafe { std::slice::from_raw_parts_mut(self.pointer.as_ptr(), self.bytes) }
     }
@@ -463,6 +473,7 @@ impl Buffer {
     #[inline]
     pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
         assert!(!self.is_foreign(), "foreign memory is read only");
+        self.memo.clear();
         // SAFETY: own blocks are aligned for every element type; the rest as in `as_slice`, and `&mut self`
         // makes the access exclusive.
         unsafe { std::slice::from_raw_parts_mut(self.pointer.as_ptr().cast::<T>(), self.bytes / size_of::<T>()) }

@@ -144,6 +144,19 @@ pub fn for_chunks(count: usize, work: &Work<'_>) {
     }
 }
 
+/// Runs `work` with all that it starts on this thread alone: what a thread beside the training does takes the
+/// team from nobody.
+pub fn serially<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            INSIDE.set(self.0);
+        }
+    }
+    let _restore = Restore(INSIDE.replace(true));
+    work()
+}
+
 /// Gives whether the team was free and did the work.
 fn run_on_team(count: usize, work: &Work<'_>) -> bool {
     let generation = fork::generation();

@@ -40,30 +40,38 @@ pub(crate) fn words_at(position: u64, key: Key) -> [u32; 4] {
 }
 
 /// Positions drawn side by side by [`words_from`].
-pub(crate) const LANES: usize = 16;
+pub(crate) const LANES: usize = 8;
 
-/// The words of positions `first`, `first + 1`, ...: `[word][position]`. In a vectorized caller this
-/// is vector code.
-// Indices, because each step reads and writes several words of one lane.
-#[allow(clippy::needless_range_loop)]
+/// One round of eight positions. Words are kept in the low halves of 64 bits, where one instruction multiplies them;
+/// the high halves hold what the round before left there.
 #[inline(always)]
-pub(crate) fn words_from(first: u64, key: Key) -> [[u32; LANES]; 4] {
-    let mut words = [[0; LANES], [0; LANES], [key.stream as u32; LANES], [(key.stream >> 32) as u32; LANES]];
+fn round(words: [[u64; LANES]; 4], key: [u32; 2]) -> [[u64; LANES]; 4] {
+    const LOW: u64 = u32::MAX as u64;
+    let mut next = words;
+    for lane in 0..LANES {
+        let left = u64::from(MULTIPLIER[0]) * (words[0][lane] & LOW);
+        let right = u64::from(MULTIPLIER[1]) * (words[2][lane] & LOW);
+        next[0][lane] = (right >> 32) ^ words[1][lane] ^ u64::from(key[0]);
+        next[1][lane] = right;
+        next[2][lane] = (left >> 32) ^ words[3][lane] ^ u64::from(key[1]);
+        next[3][lane] = left;
+    }
+    next
+}
+
+/// The words of positions `first`, `first + 1`, ..., in the low halves: `[word][position]`. In a vectorized caller
+/// this is vector code.
+#[inline(always)]
+pub(crate) fn words_from(first: u64, key: Key) -> [[u64; LANES]; 4] {
+    let mut words = [[0; LANES], [0; LANES], [key.stream; LANES], [key.stream >> 32; LANES]];
     for lane in 0..LANES {
         let position = first.wrapping_add(lane as u64);
-        words[0][lane] = position as u32;
-        words[1][lane] = (position >> 32) as u32;
+        words[0][lane] = position;
+        words[1][lane] = position >> 32;
     }
     let mut round_key = [key.seed as u32, (key.seed >> 32) as u32];
     for _ in 0..10 {
-        for lane in 0..LANES {
-            let left = u64::from(MULTIPLIER[0]) * u64::from(words[0][lane]);
-            let right = u64::from(MULTIPLIER[1]) * u64::from(words[2][lane]);
-            words[0][lane] = (right >> 32) as u32 ^ words[1][lane] ^ round_key[0];
-            words[1][lane] = right as u32;
-            words[2][lane] = (left >> 32) as u32 ^ words[3][lane] ^ round_key[1];
-            words[3][lane] = left as u32;
-        }
+        words = round(words, round_key);
         round_key = [round_key[0].wrapping_add(WEYL[0]), round_key[1].wrapping_add(WEYL[1])];
     }
     words

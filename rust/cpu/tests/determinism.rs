@@ -1,7 +1,9 @@
 //! The same bits on any number of threads: every kernel whose sums are cut into parts, run on one,
 //! two and three threads. In a process of its own, because the number of threads is global.
 
-use corten_core::{Activation, Backend, ConvSpec, DType, Dims, FusedOp, Key, Layout, Padding, PoolSpec, Result, View};
+use corten_core::{
+    Activation, Backend, ConvSpec, DType, Dims, Epilogue, FusedOp, Key, Layout, Padding, PoolSpec, Result, View,
+};
 use corten_cpu::{Buffer, Cpu, parallel};
 
 /// Numbers of several magnitudes, so that another order of summation shows.
@@ -93,6 +95,23 @@ fn the_number_of_threads_changes_no_bit() {
     fused(&FusedOp::GroupNorm { groups: 7, epsilon, scale, offset }, &operands, &[&shape], &[true]);
     fused(&FusedOp::Softmax { axis: 3 }, &operands[..1], &[&shape], &[true]);
     fused(&FusedOp::BiasActivation(Activation::Tanh), &operands[..2], &[&shape], &[true]);
+    for activation in [Activation::Relu, Activation::Gelu] {
+        let epilogue = Epilogue { activation, recorded: true };
+        let graded = [true, false];
+        let graded = if epilogue.gives_product() { &graded[..] } else { &graded[..1] };
+        let (w, vector) = (tensor(&[70, 90]), tensor(&[90]));
+        let shape: &[usize] = &[9, 20, 20, 90];
+        fused(&FusedOp::Linear(epilogue), &[&x, &w, &vector], &[shape, shape][..graded.len()], graded);
+        let spec = ConvSpec {
+            strides: Dims::from_slice(&[1, 1]),
+            padding: Padding::from_slice(&[(1, 1), (1, 1)]),
+            dilation: Dims::from_slice(&[1, 1]),
+            groups: 1,
+        };
+        let w = tensor(&[3, 3, 70, 90]);
+        let op = FusedOp::ConvBias { spec, epilogue };
+        fused(&op, &[&x, &w, &vector], &[shape, shape][..graded.len()], graded);
+    }
     fused(&FusedOp::Dropout { rate: 0.4, key: Key { seed: 3, stream: 5 } }, &operands[..1], &[&shape], &[true]);
     fused(&FusedOp::CrossEntropy, &[&x, &x], &[&shape[..3]], &[true]);
 

@@ -1,8 +1,10 @@
 //! Steps that are traced and then run again without Python.
 
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use corten_tensor::core::{Key, Result};
+use corten_tensor::cpu::parallel;
 use corten_tensor::{Plan, Tensor, capture, ops, rows};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -13,6 +15,12 @@ use crate::tensor::PyTensor;
 
 /// How long a run goes on before Python gets to look at signals and flags.
 const RUN_FOR: Duration = Duration::from_millis(20);
+
+/// Batches of so many bytes are gathered by a thread of their own while the step before them runs...
+const GATHERED_AHEAD_FROM: usize = 128 << 10;
+/// ...where the team has more than so many threads: a step on two threads leaves no core to gather on, and takes some
+/// 5 % longer when one of them is disturbed than when it gathers itself.
+const THREADS_BUSY: usize = 2;
 
 /// What one step did. Made by `trace_end`.
 #[pyclass(frozen, module = "corten._core")]
@@ -131,33 +139,34 @@ impl StepPlan {
         if draws.len() != plan.draws() {
             return Err(other_plan());
         }
-        let mut results = plain(states);
-        let states = results.len();
+        let mut states = plain(states);
+        let count_of_states = states.len();
         let cost = plan.cost();
         let begun = Instant::now();
         let mut table = plan.table();
         let mut done = 0;
-        while done < count && (done == 0 || begun.elapsed() < RUN_FOR) {
+        let batches = Batches { sources: &sources, order: order.as_ref(), start, size, count };
+        batches.visit(|batch| {
             let values = variables
                 .iter()
                 .map(|variable| Ok(variable.try_borrow()?.inner.clone()))
                 .collect::<PyResult<Vec<Tensor>>>()?;
             let outcome = funnel::run(py, cost, || {
-                let batch = cut(&sources, order.as_ref(), start + done * size, size)?;
-                if done == 0 && !plan.fits(&batch, &values, &results[..states]) {
+                let batch = batch()?;
+                if done == 0 && !plan.fits(&batch, &values, &states) {
                     return Ok(None);
                 }
                 let keys = draws.iter().map(|draw| draw.of_step(done)).collect::<Vec<Key>>();
-                let found = plan.run(&mut table, &batch, &values, &results[..states], &keys);
+                let found = plan.run(&mut table, &batch, &values, &states[..count_of_states], &keys);
                 // The optimizer works in place where nobody else holds a variable.
                 drop(values);
                 found.map(Some)
             });
-            results = match outcome {
+            states = match outcome {
                 Ok(Some(results)) => results,
                 Ok(None) => return Err(other_plan()),
                 // Nothing of this batch is kept; the next run begins with it, and says so.
-                Err(_) if done > 0 => break,
+                Err(_) if done > 0 => return Ok(false),
                 Err(failure) => return Err(failure),
             };
             if plan.updates() {
@@ -172,8 +181,9 @@ impl StepPlan {
                 })?;
             }
             done += 1;
-        }
-        Ok((done, results.into_iter().map(PyTensor::from).collect()))
+            Ok(begun.elapsed() < RUN_FOR)
+        })?;
+        Ok((done, states.into_iter().map(PyTensor::from).collect()))
     }
 }
 
@@ -187,14 +197,75 @@ fn other_plan() -> PyErr {
     PyValueError::new_err("StepPlan.run: the step was captured for other shapes or dtypes")
 }
 
-/// One batch of the arrays: a view, or the rows that the order names.
-fn cut(sources: &[Tensor], order: Option<&Tensor>, start: usize, size: usize) -> Result<Vec<Tensor>> {
-    let chosen = order.map(|order| rows(order, start, size));
-    sources
-        .iter()
-        .map(|source| match &chosen {
-            Some(chosen) => ops::gather(source, chosen, 0),
-            None => Ok(rows(source, start, size)),
+/// The batches of some arrays, one after the other.
+struct Batches<'a> {
+    sources: &'a [Tensor],
+    /// The order of the rows; without it a batch is a view.
+    order: Option<&'a Tensor>,
+    start: usize,
+    size: usize,
+    count: usize,
+}
+
+impl Batches<'_> {
+    fn cut(&self, number: usize) -> Result<Vec<Tensor>> {
+        let start = self.start + number * self.size;
+        let chosen = self.order.map(|order| rows(order, start, self.size));
+        self.sources
+            .iter()
+            .map(|source| match &chosen {
+                Some(chosen) => ops::gather(source, chosen, 0),
+                None => Ok(rows(source, start, self.size)),
+            })
+            .collect()
+    }
+
+    /// Whether gathering a batch takes long enough for a thread of its own.
+    fn are_gathered_ahead(&self) -> bool {
+        let bytes = |source: &Tensor| source.len() / source.shape()[0].max(1) * source.dtype().size() * self.size;
+        self.order.is_some()
+            && self.count > 2
+            && parallel::num_threads() > THREADS_BUSY
+            && self.sources.iter().map(bytes).sum::<usize>() >= GATHERED_AHEAD_FROM
+    }
+
+    /// Calls `step` with what gives the next batch until there is none or it says to stop.
+    fn visit(
+        &self,
+        mut step: impl FnMut(&mut (dyn FnMut() -> Result<Vec<Tensor>> + Send)) -> PyResult<bool>,
+    ) -> PyResult<()> {
+        if !self.are_gathered_ahead() {
+            for number in 0..self.count {
+                if !step(&mut || self.cut(number))? {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        std::thread::scope(|scope| {
+            let (sender, mut receiver) = sync_channel(1);
+            scope.spawn(move || {
+                for number in 0..self.count {
+                    let batch = parallel::serially(|| self.cut(number));
+                    // Nobody takes it: the run is over.
+                    if sender.send(batch).is_err() {
+                        break;
+                    }
+                }
+            });
+            for number in 0..self.count {
+                // A thread that ended early leaves the batch to this one.
+                let receiver = &mut receiver;
+                let mut take = move || {
+                    let receiver: &mut Receiver<_> = receiver;
+                    receiver.recv().unwrap_or_else(|_| self.cut(number))
+                };
+                if !step(&mut take)? {
+                    break;
+                }
+            }
+            drop(receiver);
+            Ok(())
         })
-        .collect()
+    }
 }

@@ -15,6 +15,7 @@ mod error;
 mod export;
 mod functions;
 mod funnel;
+mod identities;
 mod indexing;
 mod optimizer;
 mod reductions;
@@ -45,7 +46,7 @@ mod _core {
     #[pymodule_export]
     use crate::functions::nn::{
         attention, batch_norm, bias_activation, binary_cross_entropy, cross_entropy, dropout, group_norm, gru,
-        layer_norm, log_softmax, lstm, rms_norm, softmax, sparse_cross_entropy,
+        layer_norm, linear, log_softmax, lstm, rms_norm, softmax, sparse_cross_entropy,
     };
     #[pymodule_export]
     use crate::functions::reduce::{arg_reduce, logsumexp, reduce, scan, searchsorted, sort, top_k, var};
@@ -56,7 +57,9 @@ mod _core {
         broadcast_to, concatenate, copy, expand_dims, flip, pad, reshape, slice, squeeze, stack, transpose,
     };
     #[pymodule_export]
-    use crate::functions::window::{avg_pool, conv, conv_transpose, max_pool};
+    use crate::functions::window::{avg_pool, conv, conv_bias, conv_transpose, max_pool};
+    #[pymodule_export]
+    use crate::identities::Identities;
     #[pymodule_export]
     use crate::optimizer::optimizer_step;
     #[pymodule_export]

@@ -302,7 +302,7 @@ pub(crate) fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<
         }
         Op::SearchSorted { right } => one(CPU.search_sorted(x[0], x[1], *right)?),
 
-        Op::Matmul => {
+        Op::Matmul | Op::WideMatmul => {
             let batch = &out.shape[..out.shape.len() - 2];
             let widen = |operand: View<'_, Buffer>| {
                 let shape = operand.layout.shape();
@@ -310,7 +310,8 @@ pub(crate) fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<
                 operand.layout.expand(&batch.iter().chain(tail).copied().collect::<Dims>())
             };
             let (a, b) = (widen(x[0]), widen(x[1]));
-            one(CPU.matmul(View { layout: &a, ..x[0] }, View { layout: &b, ..x[1] })?)
+            let (a, b) = (View { layout: &a, ..x[0] }, View { layout: &b, ..x[1] });
+            one(if matches!(op, Op::Matmul) { CPU.matmul(a, b)? } else { CPU.wide_matmul(a, b)? })
         }
         Op::Linalg(linalg) => many(CPU.linalg(*linalg, &x)?),
 

@@ -1,7 +1,9 @@
 //! Reference compositions of the fused ops: what a device without a fast kernel runs, what tests compare
 //! the kernels with, and what is differentiated where the gradient of a gradient is wanted.
 
-use corten_core::{Activation, CompareOp, DType, Dims, Distribution, FusedOp, Key, Op, Result, Scalar, UnaryOp};
+use corten_core::{
+    Activation, CompareOp, DType, Dims, Distribution, Epilogue, FusedOp, Key, Op, Result, Scalar, UnaryOp,
+};
 
 use crate::{
     execute::run_one,
@@ -65,6 +67,8 @@ pub fn reference(op: &FusedOp, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
             one(affine(&normal, &inputs[1..], *scale, *offset))
         }
         FusedOp::BiasActivation(activation) => one(activate(*activation, &add(x, &inputs[1])?)),
+        FusedOp::Linear(epilogue) => ended(*epilogue, matmul(x, &inputs[1])?, &inputs[2]),
+        FusedOp::ConvBias { spec, epilogue } => ended(*epilogue, ops::conv(x, &inputs[1], spec.clone())?, &inputs[2]),
         FusedOp::Dropout { rate, key } => one(dropout(x, *rate, *key)),
         FusedOp::Attention { scale, causal, mask } => {
             one(attention(x, &inputs[1], &inputs[2], if *mask { Some(&inputs[3]) } else { None }, *scale, *causal))
@@ -94,6 +98,11 @@ fn batch_norm(x: &Tensor, rest: &[Tensor], epsilon: f64, has_scale: bool, has_of
     let y = mul(&centered, &ops::rsqrt(&shift(&variance, epsilon)?)?)?;
     let channels = &x.shape()[x.rank() - 1..];
     Ok(vec![affine(&y, rest, has_scale, has_offset)?, reshape(&center, channels)?, reshape(&variance, channels)?])
+}
+
+fn ended(epilogue: Epilogue, product: Tensor, bias: &Tensor) -> Result<Vec<Tensor>> {
+    let result = activate(epilogue.activation, &add(&product, bias)?)?;
+    Ok(if epilogue.gives_product() { vec![result, product] } else { vec![result] })
 }
 
 fn activate(activation: Activation, x: &Tensor) -> Result<Tensor> {

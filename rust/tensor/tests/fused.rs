@@ -1,6 +1,6 @@
 //! Fused kernels against their reference compositions: values and gradients, float32 and float64.
 
-use corten_core::{Activation, DType, FusedOp, Key, Result};
+use corten_core::{Activation, ConvSpec, DType, Dims, Epilogue, FusedOp, Key, Padding, Result};
 use corten_tensor::{Tensor, autograd, fused, ops};
 
 fn values(shape: &[usize], low: f64, high: f64, salt: usize, dtype: DType) -> Tensor {
@@ -79,10 +79,24 @@ fn kernels_agree_with_their_references() {
             compare(&FusedOp::Dropout { rate: 0.3, key: Key { seed: 1, stream: 2 } }, &[x()], 1);
             for &activation in Activation::ALL {
                 compare(&FusedOp::BiasActivation(activation), &[x(), vector(2)], 1);
+                let epilogue = Epilogue { activation, recorded: true };
+                let w = values(&[columns, 6], -1.0, 1.0, 2, dtype);
+                compare(&FusedOp::Linear(epilogue), &[x(), w, values(&[6], -1.0, 1.0, 3, dtype)], 1);
             }
         }
         let image = || values(&[3, 5, 4, 6], -2.0, 2.0, 1, dtype);
         let vector = |salt| values(&[6], 0.5, 1.5, salt, dtype);
+        let spec = ConvSpec {
+            strides: Dims::from_slice(&[2, 1]),
+            padding: Padding::from_slice(&[(1, 0), (0, 1)]),
+            dilation: Dims::from_slice(&[1, 1]),
+            groups: 2,
+        };
+        for &activation in Activation::ALL {
+            let op = FusedOp::ConvBias { spec: spec.clone(), epilogue: Epilogue { activation, recorded: true } };
+            let w = values(&[2, 2, 3, 6], -1.0, 1.0, 2, dtype);
+            compare(&op, &[image(), w, vector(3)], 1);
+        }
         let group = FusedOp::GroupNorm { groups: 3, epsilon: 1e-3, scale: true, offset: true };
         compare(&group, &[image(), vector(2), vector(3)], 1);
         let batch = FusedOp::BatchNorm { epsilon: 1e-3, scale: true, offset: true };

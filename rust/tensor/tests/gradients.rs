@@ -1,7 +1,7 @@
 //! Every derivative rule against central differences in float64, to second order where the function is smooth.
 
 use corten_core::{
-    Activation, BinaryOp, ConvSpec, Dims, FusedOp, Key, LinalgOp, PoolSpec, ReduceOp, Result, Scalar, ScanOp,
+    Activation, BinaryOp, ConvSpec, Dims, FusedOp, Key, LinalgOp, Padding, PoolSpec, ReduceOp, Result, Scalar, ScanOp,
     ScatterMode, UnaryOp,
 };
 use corten_tensor::{Tensor, autograd, ops};
@@ -409,7 +409,19 @@ fn fused() {
     for &activation in Activation::ALL {
         let bias = Tensor::from_slice(&[5.0, -5.0, 4.0, 0.01], &[4]).expect("bias");
         let smooth = activation != Activation::Relu;
-        check(activation.name(), &run(FusedOp::BiasActivation(activation), 0), &[x(), bias], smooth);
+        check(activation.name(), &run(FusedOp::BiasActivation(activation), 0), &[x(), bias.clone()], smooth);
+        let w = tensor(&[4, 3], -1.0, 1.0, 2);
+        let bias = ops::narrow(&bias, 0, 0, 3).expect("a part");
+        check("linear", &|x| ops::linear(&x[0], &x[1], &x[2], activation, 1), &[x(), w, bias.clone()], smooth);
+        let spec = ConvSpec {
+            strides: Dims::from_slice(&[1]),
+            padding: Padding::from_slice(&[(1, 0)]),
+            dilation: Dims::from_slice(&[1]),
+            groups: 1,
+        };
+        let w = tensor(&[2, 4, 3], -1.0, 1.0, 2);
+        let conv = |x: &[Tensor]| ops::conv_bias(&x[0], &x[1], &x[2], activation, spec.clone());
+        check("conv_bias", &conv, &[x(), w, bias], smooth);
     }
     check("dropout", &run(FusedOp::Dropout { rate: 0.4, key: Key { seed: 7, stream: 3 } }, 0), &[x()], false);
     let (q, k, v) =

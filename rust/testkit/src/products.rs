@@ -15,6 +15,7 @@ pub fn products<B: Backend>(backend: &B) {
             product(backend, dtype, m, k, n);
         }
     }
+    wide(backend);
     batches(backend);
     not_a_number(backend);
     random(backend);
@@ -39,6 +40,24 @@ fn product<B: Backend>(backend: &B, dtype: DType, m: usize, k: usize, n: usize) 
             let expected = reference(&a.values(), &b.values(), m, k, n);
             let what = format!("matmul of {dtype} {m}x{k}x{n}, {} by {}", a.name, b.name);
             assert_close(&what, &read(backend, &y, &[m, n], dtype), &expected, tolerance(dtype) * 4.0);
+        }
+    }
+}
+
+/// Sums of int8 far beyond its range, in int32.
+fn wide<B: Backend>(backend: &B) {
+    for (m, k, n) in [(1, 1, 1), (3, 0, 4), (0, 3, 4), (1, 70, 5), (70, 9, 1), (17, 133, 19), (70, 40, 65)] {
+        let values = |len: usize, salt: usize| numbers(len, -128.0, 128.0, salt).iter().map(|x| x.floor()).collect();
+        let (a, b): (Vec<f64>, Vec<f64>) = (values(m * k, 1), values(k * n, 2));
+        let a = Operand::contiguous(backend, &a, &[m, k], DType::I8);
+        for b in [
+            Operand::contiguous(backend, &b, &[k, n], DType::I8),
+            Operand::new(backend, "transposed", &b, Layout::contiguous(&[n, k]).permute(&[1, 0]), DType::I8),
+        ] {
+            let y = backend.wide_matmul(a.view(), b.view()).expect("wide matmul");
+            let expected = reference(&a.values(), &b.values(), m, k, n);
+            let what = format!("wide matmul {m}x{k}x{n} by {}", b.name);
+            assert_close(&what, &read(backend, &y, &[m, n], DType::I32), &expected, 0.0);
         }
     }
 }

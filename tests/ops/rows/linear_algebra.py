@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.linalg
-from tests.ops.table import F, row
+from tests.ops.table import F, I, row
 
 from corten import ops
 
@@ -22,9 +22,16 @@ def symmetric(x):
 S = F(2, 3, 3, fix=positive)
 A = F(2, 3, 3, fix=regular)
 
-row("matmul", [F(2, 3, 4), F(4, 5)], np.matmul, result="same")
+row("matmul", [F(2, 3, 4), F(4, 5)], np.matmul, result="product")
 row("matmul", [F(4), F(2, 4, 3)], np.matmul)
 row("matmul", [F(2, 1, 3, 4), F(3, 4, 2)], np.matmul)
+row(
+    "matmul",
+    [I(2, 3, 7, low=-128, high=128), I(7, 5, low=-128, high=128)],
+    np.matmul,
+    call=lambda a, b: ops.matmul(ops.cast(a, "int8"), ops.cast(b, "int8")),
+    result="int32",
+)
 row("dot", [F(3, 4), F(4)], np.dot)
 row("dot", [F(2, 3, 4), F(5, 4, 2)], np.dot)
 row("vdot", [F(2, 3), F(6)], lambda a, b: np.vdot(a, b))

@@ -446,6 +446,48 @@ for kind, f in [
     )
 
 
+for kind, f in [
+    ("linear", lambda x: x),
+    ("relu", lambda x: np.maximum(x, 0)),
+    ("sigmoid", special.expit),
+    ("tanh", np.tanh),
+    ("gelu", lambda x: x * special.ndtr(x)),
+    ("gelu_tanh", lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))),
+    ("silu", lambda x: x * special.expit(x)),
+]:
+    row(
+        "linear",
+        [F(2, 3, 4), F(4, 5), F(5)],
+        lambda x, w, b, f=f: f(x @ w + b),
+        result="float" if kind == "linear" else None,
+        activation=kind,
+    )
+    row(
+        "conv_bias",
+        [F(2, 7, 4), F(3, 2, 6), F(6)],
+        lambda x, w, b, f=f: f(conv(x, w, 2, "same") + b),
+        activation=kind,
+        strides=2,
+        padding="same",
+    )
+row(
+    "linear",
+    [F(2, 3, 4), F(3, 4, 2, 5), F(2, 5)],
+    lambda x, w, b: np.tanh(np.tensordot(x, w, 2) + b),
+    activation="tanh",
+    axes=2,
+)
+row("linear", [F(1, 6), F(6, 1), F(1)], lambda x, w, b: special.expit(x @ w + b), activation="sigmoid")
+row(
+    "conv_bias",
+    [F(2, 4, 6, 5), F(3, 2, 4, 3), F(3)],
+    first(lambda x, w, b: np.tanh(conv(x, w, 2) + b)),
+    activation="tanh",
+    strides=2,
+    data_format="channels_first",
+)
+
+
 def unfold(x, size, stride, dilation, padding):
     x = np.pad(np.moveaxis(x, 1, -1), [(0, 0), (padding, padding), (padding, padding), (0, 0)])
     laid_out = windows(x, size, stride, dilation)

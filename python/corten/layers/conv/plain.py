@@ -8,7 +8,7 @@ from typing import Any
 from corten import activations, ops, regularizers
 from corten.layers.conv.geometry import ConvolutionGeometry, positive_value
 from corten.layers.core import reject_reserved
-from corten.layers.weight_options import WeightOptions, bias_and_activation
+from corten.layers.weight_options import WeightOptions, bias_and_activation, engine_activation
 
 
 class BaseConv(WeightOptions, ConvolutionGeometry):
@@ -91,9 +91,24 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
         )
 
     def call(self, inputs: Any) -> Any:
-        inputs, batch_shape = fold_batch_axes(inputs, self.rank)
-        outputs = self.convolution_op(inputs, self.kernel)
-        outputs = bias_and_activation(outputs, self.bias, self.activation, self._channel_axis)
+        batch_shape = None
+        if len(inputs.shape) != self.rank + 2:
+            inputs, batch_shape = fold_batch_axes(inputs, self.rank)
+        fused = None if self.bias is None else engine_activation(self.activation)
+        if fused is not None and type(self).convolution_op is BaseConv.convolution_op:
+            outputs = ops.conv_bias(
+                inputs,
+                self.kernel,
+                self.bias,
+                fused,
+                self.strides,
+                self.padding,
+                self.data_format,
+                self.dilation_rate,
+            )
+        else:
+            outputs = self.convolution_op(inputs, self.kernel)
+            outputs = bias_and_activation(outputs, self.bias, self.activation, self._channel_axis)
         return unfold_batch_axes(outputs, batch_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -217,6 +217,7 @@ fn one_row<T: Real>(
                         columns,
                         accumulate: true,
                         bias: std::ptr::null(),
+                        rectify: false,
                     };
                     // SAFETY: the rows of the left operand and of the result were just cut to size; the right one
                     // has `segments * channels_out` steps of a panel. Rows of the result may overlap: a tile adds

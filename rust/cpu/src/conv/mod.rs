@@ -20,7 +20,7 @@ use self::{
 use crate::{
     In,
     dense::Dense,
-    matmul::{Matrix, Output, Real, Size, Widen, gemm},
+    matmul::{Ending, Matrix, Output, Real, Size, Widen, gemm},
     memory::Buffer,
     parallel::{self, DisjointMut},
 };
@@ -31,6 +31,20 @@ const FEW_CHANNELS: usize = 16;
 pub(crate) fn conv(spec: &ConvSpec, x: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
     let geometry = Geometry::new(spec, x.layout.shape(), w.layout.shape(), out);
     by_dtype("conv", Pass::Forward, &geometry, x, w, out)
+}
+
+/// A convolution of float32 or float64 with bias and activation.
+pub(crate) fn conv_with_ending<T: Real + Widen<T>>(
+    spec: &ConvSpec,
+    x: In<'_>,
+    w: In<'_>,
+    out: &[usize],
+    result: &mut [T],
+    ending: &Ending<'_, T>,
+) -> Result<()> {
+    let geometry = Geometry::new(spec, x.layout.shape(), w.layout.shape(), out);
+    let (x, w) = (Dense::<T>::new(x)?, Dense::<T>::new(w)?);
+    compute::<T, T>(Pass::Forward, &geometry, x.slice(), w.slice(), result, Some(ending))
 }
 
 pub(crate) fn conv_grad_input(spec: &ConvSpec, dy: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
@@ -92,10 +106,10 @@ fn run<T: Real, S: Widen<T> + Element>(
     let mut result = Buffer::for_elements(S::DTYPE, len)?;
     let (a, b) = (Dense::<S>::new(a)?, Dense::<S>::new(b)?);
     if T::DTYPE == S::DTYPE {
-        compute::<T, S>(pass, geometry, a.slice(), b.slice(), result.as_mut_slice::<T>())?;
+        compute::<T, S>(pass, geometry, a.slice(), b.slice(), result.as_mut_slice::<T>(), None)?;
     } else {
         let mut sums = Buffer::for_elements(T::DTYPE, len)?;
-        compute::<T, S>(pass, geometry, a.slice(), b.slice(), sums.as_mut_slice::<T>())?;
+        compute::<T, S>(pass, geometry, a.slice(), b.slice(), sums.as_mut_slice::<T>(), None)?;
         for (to, sum) in result.as_mut_slice::<S>().iter_mut().zip(sums.as_slice::<T>()) {
             *to = S::narrow(*sum);
         }
@@ -103,7 +117,14 @@ fn run<T: Real, S: Widen<T> + Element>(
     Ok(result)
 }
 
-fn compute<T: Real, S: Widen<T>>(pass: Pass, geometry: &Geometry, a: &[S], b: &[S], out: &mut [T]) -> Result<()> {
+fn compute<T: Real, S: Widen<T>>(
+    pass: Pass,
+    geometry: &Geometry,
+    a: &[S],
+    b: &[S],
+    out: &mut [T],
+    ending: Option<&Ending<'_, T>>,
+) -> Result<()> {
     if out.is_empty() {
         return Ok(());
     }
@@ -117,13 +138,18 @@ fn compute<T: Real, S: Widen<T>>(pass: Pass, geometry: &Geometry, a: &[S], b: &[
     if wants_padding && !geometry.is_depthwise() && T::DTYPE == S::DTYPE && geometry.is_padded() {
         let padded = geometry.with_padding();
         let image = padded_image(geometry, &padded, a)?;
-        return compute::<T, S>(pass, &padded, image.as_slice::<S>(), b, out);
+        return compute::<T, S>(pass, &padded, image.as_slice::<S>(), b, out, ending);
     }
     match (pass, geometry.is_depthwise()) {
-        (Pass::Forward, false) => forward(geometry, a, b, out),
+        (Pass::Forward, false) => forward(geometry, a, b, out, ending),
         (Pass::Input, false) => input_gradient::run(geometry, a, b, out),
         (Pass::Weight, false) => grad_weight(geometry, a, b, out),
-        (Pass::Forward, true) => depthwise::forward(geometry, a, b, out),
+        (Pass::Forward, true) => {
+            depthwise::forward(geometry, a, b, out);
+            if let Some(ending) = ending {
+                ending.apply(out, true);
+            }
+        }
         (Pass::Input, true) => depthwise::grad_input(geometry, a, b, out),
         (Pass::Weight, true) => depthwise::grad_weight(geometry, a, b, out),
     }
@@ -158,14 +184,16 @@ fn padded_image<S: Element>(geometry: &Geometry, padded: &Geometry, x: &[S]) -> 
     Ok(result)
 }
 
-fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T]) {
+fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T], ending: Option<&Ending<'_, T>>) {
     let (all_in, all_out) = (g.channels_in * g.groups, g.channels_out * g.groups);
     let depth = g.taps() * g.channels_in;
     let size = Size { rows: g.output_positions(), columns: g.channels_out, depth };
     let grid = g.reading();
     for group in 0..g.groups {
         let weights = Matrix::new(w, group * g.channels_out, (g.channels_out, 1), (depth, all_out as isize));
-        let out = Output::strided(&mut y[group * g.channels_out..], all_out);
+        let first_column = group * g.channels_out;
+        let plain = Output::strided(&mut y[first_column..], all_out);
+        let out = ending.map_or(plain, |ending| plain.ending(ending, first_column, g.channels_out));
         let first_channel = group * g.channels_in;
         if g.is_pointwise() {
             let rows = Matrix::new(x, first_channel, (size.rows, all_in as isize), (g.channels_in, 1));

@@ -153,24 +153,33 @@ fn gradient_over_registers<T: Float>(activation: Activation, x: &[T], bias: &[T]
     }
 }
 
+/// `out = activation(x + bias)` for one row.
+pub(super) fn forward_row<T: Float>(activation: Activation, x: &[T], bias: &[T], out: &mut [T]) {
+    if !forward_over_registers(activation, x, bias, out) {
+        passes::<T>(activation).0(x, bias, out);
+    }
+}
+
+/// `out = dy` times the derivative at `x + bias`, for one row.
+pub(super) fn gradient_row<T: Float>(activation: Activation, x: &[T], bias: &[T], dy: &[T], out: &mut [T]) {
+    if !gradient_over_registers(activation, x, bias, dy, out) {
+        passes::<T>(activation).1(x, bias, dy, out);
+    }
+}
+
 pub(super) fn forward<T: Float>(inputs: &[In<'_>], activation: Activation) -> Outputs {
-    let (pass, _) = passes::<T>(activation);
     let (x, bias) = (Dense::<T>::new(inputs[0])?, Dense::<T>::new(inputs[1])?);
     let (x, bias) = (x.slice(), bias.slice());
     let len = bias.len();
     let mut result = Buffer::for_elements(T::DTYPE, x.len())?;
     for_rows(result.as_mut_slice::<T>(), len, 2 * CHEAP, |row, out| {
-        let x = &x[row * len..(row + 1) * len];
-        if !forward_over_registers(activation, x, bias, out) {
-            pass(x, bias, out);
-        }
+        forward_row(activation, &x[row * len..(row + 1) * len], bias, out);
     });
     Ok(Some(vec![result]))
 }
 
 pub(super) fn gradient<T: Float>(of: &Gradient<'_>, activation: Activation) -> Gradients {
     let Some(dy) = of.grads[0] else { return Ok(None) };
-    let (_, pass) = passes::<T>(activation);
     let (x, bias, dy) = (Dense::<T>::new(of.inputs[0])?, Dense::<T>::new(of.inputs[1])?, Dense::<T>::new(dy)?);
     let (x, bias, dy) = (x.slice(), bias.slice(), dy.slice());
     let len = bias.len();
@@ -181,10 +190,7 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, activation: Activation) -> G
             let range = row * len..(row + 1) * len;
             // SAFETY: every row has its own range.
             let out = unsafe { out.range(range.clone()) };
-            let (x, dy) = (&x[range.clone()], &dy[range]);
-            if !gradient_over_registers(activation, x, bias, dy, out) {
-                pass(x, bias, dy, out);
-            }
+            gradient_row(activation, &x[range.clone()], bias, &dy[range], out);
             add_row(sums, out);
         }
     });

@@ -18,18 +18,26 @@ const TASK: usize = 8 << 10;
 /// Elements of one draw: a position of the sequence gives four.
 const DRAWN: usize = 4 * LANES;
 
-vectorized! {
-    /// The 24-bit uniform numbers of [`DRAWN`] elements from position `4 * first`.
-    fn draw(first: u64, key: Key, out: &mut [u32; DRAWN]) {
-        let words = words_from(first, key);
-        for (lane, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            *out = words.map(|word| word[lane] >> 8);
+/// The 24-bit uniform numbers of [`DRAWN`] elements from position `first` of the sequence.
+#[inline(always)]
+fn draw(first: u64, key: Key) -> [u32; DRAWN] {
+    let words = words_from(first, key);
+    let mut uniform = [0; DRAWN];
+    for lane in 0..LANES {
+        for (word, of_lanes) in words.iter().enumerate() {
+            uniform[4 * lane + word] = of_lanes[lane] as u32 >> 8;
         }
     }
+    uniform
+}
 
-    fn keep<T: Float>(x: &[T], uniform: &[u32], least: u32, scale: T, out: &mut [T]) {
-        for ((to, x), uniform) in out.iter_mut().zip(x).zip(uniform) {
-            *to = if *uniform >= least { *x * scale } else { T::ZERO };
+vectorized! {
+    fn keep<T: Float>(x: &[T], first: u64, key: Key, least: u32, scale: T, out: &mut [T]) {
+        for (index, (x, out)) in x.chunks(DRAWN).zip(out.chunks_mut(DRAWN)).enumerate() {
+            let uniform = draw(first.wrapping_add((index * LANES) as u64), key);
+            for ((to, x), uniform) in out.iter_mut().zip(x).zip(&uniform) {
+                *to = if *uniform >= least { *x * scale } else { T::ZERO };
+            }
         }
     }
 }
@@ -43,13 +51,9 @@ fn apply<T: Float>(x: In<'_>, rate: f64, key: Key) -> Result<Buffer> {
     let scale = T::from_f64(1.0 / (1.0 - rate));
     let out = DisjointMut::new(result.as_mut_slice::<T>());
     parallel::for_ranges(x.len(), TASK, |range| {
-        let mut uniform = [0; DRAWN];
-        for start in range.clone().step_by(DRAWN) {
-            let here = start..(start + DRAWN).min(range.end);
-            draw(start as u64 / 4, key, &mut uniform);
-            // SAFETY: ranges are disjoint.
-            keep(&x[here.clone()], &uniform, least, scale, unsafe { out.range(here) });
-        }
+        // SAFETY: ranges are disjoint.
+        let out = unsafe { out.range(range.clone()) };
+        keep(&x[range.clone()], range.start as u64 / 4, key, least, scale, out);
     });
     Ok(result)
 }

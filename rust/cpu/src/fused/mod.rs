@@ -6,6 +6,7 @@
 mod attention;
 mod bias;
 mod dropout;
+mod linear;
 mod losses;
 mod math;
 mod norm;
@@ -108,6 +109,8 @@ fn forward<T: Float>(op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
         FusedOp::Lstm => rnn::lstm::<T>(inputs),
         FusedOp::Gru => rnn::gru::<T>(inputs),
         FusedOp::BiasActivation(activation) => bias::forward::<T>(inputs, *activation),
+        FusedOp::Linear(epilogue) => linear::forward::<T>(inputs, *epilogue),
+        FusedOp::ConvBias { spec, epilogue } => linear::conv_forward::<T>(inputs, spec, *epilogue),
         FusedOp::Dropout { rate, key } => dropout::forward::<T>(inputs[0], *rate, *key),
         FusedOp::Attention { scale, causal, mask } => attention::forward::<T>(inputs, *scale, *causal, *mask),
     }
@@ -133,6 +136,8 @@ fn gradient<T: Float>(op: &FusedOp, of: &Gradient<'_>) -> Gradients {
         FusedOp::Lstm => rnn::lstm_gradient::<T>(of),
         FusedOp::Gru => rnn::gru_gradient::<T>(of),
         FusedOp::BiasActivation(activation) => bias::gradient::<T>(of, *activation),
+        FusedOp::Linear(epilogue) => linear::gradient::<T>(of, *epilogue),
+        FusedOp::ConvBias { spec, epilogue } => linear::conv_gradient::<T>(of, spec, *epilogue),
         FusedOp::Dropout { rate, key } => dropout::gradient::<T>(of, *rate, *key),
         FusedOp::Attention { scale, causal, mask } => attention::gradient::<T>(of, *scale, *causal, *mask),
     }
@@ -186,6 +191,9 @@ fn narrow<S: Half>(wide: &Buffer) -> Result<Buffer> {
 }
 
 fn forward_of_half<S: Half>(op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
+    if let FusedOp::Linear(epilogue) = op {
+        return linear::forward_of_half::<S>(inputs, *epilogue);
+    }
     let inputs = Widened::new::<S>(inputs)?;
     let outputs = forward::<f32>(op, &inputs.views())?;
     outputs.map(|outputs| outputs.iter().map(narrow::<S>).collect()).transpose()
@@ -198,6 +206,9 @@ fn gradient_of_half<S: Half>(
     grads: &[Option<In<'_>>],
     needs: &[bool],
 ) -> Gradients {
+    if let FusedOp::Linear(epilogue) = op {
+        return linear::gradient_of_half::<S>(&Gradient { inputs, outputs, grads, needs }, *epilogue);
+    }
     let (inputs, outputs) = (Widened::new::<S>(inputs)?, Widened::new::<S>(outputs)?);
     let given = Widened::new::<S>(&grads.iter().copied().flatten().collect::<Vec<_>>())?;
     let given = given.views();

@@ -33,15 +33,18 @@ row_kernels! {
         });
     }
 
-    /// Gates before activation become gates after it; gives the new cell and hidden states.
-    fn lstm_cell[LstmCell]<L>(gates: &'a mut [f32], previous: &'a [f32], cell: &'a mut [f32], hidden: &'a mut [f32]) {
+    /// From the gates before activation (`share`) those after it and the new cell and hidden states.
+    fn lstm_cell[LstmCell]<L>(
+        share: &'a [f32], previous: &'a [f32], gates: &'a mut [f32], cell: &'a mut [f32], hidden: &'a mut [f32],
+    ) {
         let units = cell.len();
-        assert!(gates.len() == 4 * units && previous.len() == units && hidden.len() == units);
+        assert!(share.len() == 4 * units && gates.len() == 4 * units);
+        assert!(previous.len() == units && hidden.len() == units);
         for_registers!(L, units, |at, n| {
-            let input = wide::sigmoid(load::<L>(gates, at, n));
-            let forget = wide::sigmoid(load::<L>(gates, units + at, n));
-            let candidate = wide::tanh(load::<L>(gates, 2 * units + at, n));
-            let output = wide::sigmoid(load::<L>(gates, 3 * units + at, n));
+            let input = wide::sigmoid(load::<L>(share, at, n));
+            let forget = wide::sigmoid(load::<L>(share, units + at, n));
+            let candidate = wide::tanh(load::<L>(share, 2 * units + at, n));
+            let output = wide::sigmoid(load::<L>(share, 3 * units + at, n));
             let state = forget.mul_add(load(previous, at, n), input * candidate);
             store(input, gates, at, n);
             store(forget, gates, units + at, n);
@@ -76,15 +79,17 @@ row_kernels! {
         });
     }
 
-    /// `gates` holds the input's share and becomes z, r and the candidate; `recurrent` is the state's.
-    fn gru_cell[GruCell]<L>(gates: &'a mut [f32], recurrent: &'a [f32], previous: &'a [f32], hidden: &'a mut [f32]) {
+    /// From the input's share and the state's (`recurrent`) z, r and the candidate, and the new state.
+    fn gru_cell[GruCell]<L>(
+        share: &'a [f32], recurrent: &'a [f32], previous: &'a [f32], gates: &'a mut [f32], hidden: &'a mut [f32],
+    ) {
         let units = hidden.len();
-        assert!(gates.len() == 3 * units && recurrent.len() == 3 * units && previous.len() == units);
+        assert!(share.len() == 3 * units && gates.len() == 3 * units && recurrent.len() == 3 * units && previous.len() == units);
         for_registers!(L, units, |at, n| {
-            let z = wide::sigmoid(load::<L>(gates, at, n) + load(recurrent, at, n));
-            let r = wide::sigmoid(load::<L>(gates, units + at, n) + load(recurrent, units + at, n));
+            let z = wide::sigmoid(load::<L>(share, at, n) + load(recurrent, at, n));
+            let r = wide::sigmoid(load::<L>(share, units + at, n) + load(recurrent, units + at, n));
             let term = load::<L>(recurrent, 2 * units + at, n);
-            let candidate = wide::tanh(r.mul_add(term, load(gates, 2 * units + at, n)));
+            let candidate = wide::tanh(r.mul_add(term, load(share, 2 * units + at, n)));
             store(z, gates, at, n);
             store(r, gates, units + at, n);
             store(candidate, gates, 2 * units + at, n);

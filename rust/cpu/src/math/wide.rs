@@ -136,7 +136,7 @@ pub(crate) fn silu<L: Lanes>(x: L) -> L {
 #[inline(always)]
 fn mills<L: Lanes>(y: L, factor: L) -> L {
     const RATE: f32 = 0.313_328_534_4;
-    const SERIES: [f32; 9] = [
+    const SERIES: [f32; 8] = [
         -0.163_777_935,
         0.787_661_471,
         -1.327_045_08,
@@ -145,13 +145,19 @@ fn mills<L: Lanes>(y: L, factor: L) -> L {
         0.516_645_532,
         0.695_094_841,
         0.902_487_403,
-        0.999_989_526,
     ];
+    const LAST: f32 = 0.999_989_526;
+    /// How much more than `t` itself the result changes with it, where it is largest.
+    const SLOPE: f32 = 8.0;
     let (rate, one) = (y.constant(RATE), y.constant(1.0));
     let below = y.mul_add(rate, one);
-    let t = below.reciprocal_with(y.mul_add(rate, one - below));
+    let low = y.mul_add(rate, one - below);
+    let t = below.reciprocal();
+    // What t lacks, relative to it.
+    let lost = t.mul_from(low, t.mul_from(below, one));
+    let last = lost.mul_add(y.constant(SLOPE), y.constant(LAST));
     let first = (factor * y.constant(0.125)) * t;
-    first.mul_add(polynomial(t, SERIES) * t, first)
+    first.mul_add(polynomial(t, SERIES).mul_add(t, last) * t, first)
 }
 
 /// e^(-y^2/2) as (1 + q) 2^n, without the error that rounding y^2 would bring.

@@ -8,6 +8,7 @@ use std::ops::Range;
 use smallvec::{SmallVec, smallvec};
 
 use super::{
+    ending::{Ending, Function},
     kernel::{Job, Kernel, MOST_ROWS, Real},
     pack::{Columns, Panels, Rows, Segments},
     scratch::Scratch,
@@ -65,6 +66,9 @@ pub(crate) struct Output<'a, T> {
     stride: usize,
     accumulate: bool,
     bias: Option<&'a [T]>,
+    rectify: bool,
+    /// What `finish` is told the first column is.
+    first_column: usize,
     finish: Option<Finish<'a, T>>,
 }
 
@@ -76,7 +80,16 @@ unsafe impl<T: Send> Sync for Output<'_, T> {}
 impl<'a, T: Real> Output<'a, T> {
     /// Row `i` starts at `i * stride`.
     pub(crate) fn strided(data: &'a mut [T], stride: usize) -> Self {
-        Self { data: data.as_mut_ptr(), len: data.len(), stride, accumulate: false, bias: None, finish: None }
+        Self {
+            data: data.as_mut_ptr(),
+            len: data.len(),
+            stride,
+            accumulate: false,
+            bias: None,
+            rectify: false,
+            first_column: 0,
+            finish: None,
+        }
     }
 
     /// Whether the product is added to what is there.
@@ -89,9 +102,24 @@ impl<'a, T: Real> Output<'a, T> {
         Self { bias, ..self }
     }
 
+    /// Whether what is not above zero becomes zero, after the bias.
+    pub(crate) fn rectify(self, rectify: bool) -> Self {
+        Self { rectify, ..self }
+    }
+
     /// What is done to every piece of a row at the very end.
     pub(crate) fn finish(self, finish: Finish<'a, T>) -> Self {
         Self { finish: Some(finish), ..self }
+    }
+
+    /// Bias and activation of a result of which these are the columns from `first`.
+    pub(crate) fn ending(self, ending: &'a Ending<'a, T>, first: usize, columns: usize) -> Self {
+        let bias = &ending.bias[first..first + columns];
+        match ending.function {
+            Function::None => self.bias(Some(bias)),
+            Function::Rectify => self.bias(Some(bias)).rectify(true),
+            Function::Finish(finish) => Self { first_column: first, ..self }.finish(finish),
+        }
     }
 
     /// A piece of a row.
@@ -111,8 +139,13 @@ impl<'a, T: Real> Output<'a, T> {
         for (to, bias) in piece.iter_mut().zip(self.bias.unwrap_or(&[])) {
             *to = *to + *bias;
         }
+        if self.rectify {
+            for to in piece.iter_mut().filter(|to| **to <= T::ZERO) {
+                *to = T::ZERO;
+            }
+        }
         if let Some(finish) = self.finish {
-            finish(row, 0, piece);
+            finish(row, self.first_column, piece);
         }
     }
 
@@ -337,6 +370,49 @@ impl<T: Real> Packed<T> {
 
     /// `out = a b` (or `out += a b`) for `rows` rows.
     pub(crate) fn multiply(&self, rows: usize, a: &dyn Panels<T>, out: &Output<'_, T>, on_all_threads: bool) {
+        let packed = Ready { data: &self.data, width: self.width, columns: self.columns, depth: self.depth };
+        packed.multiply(rows, a, out, on_all_threads);
+    }
+}
+
+/// A right operand in panels that someone else keeps.
+pub(crate) struct Ready<'a, T> {
+    data: &'a [T],
+    width: usize,
+    columns: usize,
+    depth: usize,
+}
+
+impl<'a, T: Real> Ready<'a, T> {
+    /// Whether products with a row-major right operand of that size are worth panels that are kept: not where the
+    /// columns make one panel as they lie, nor where they stay in the cache; and only where the depth is summed in the
+    /// same pieces as by [`gemm`], so that both give the same bits.
+    pub(crate) fn pays(columns: usize, depth: usize) -> bool {
+        let row = columns * size_of::<T>();
+        let is_read_badly = row * depth > CACHED || (depth > 64 && row.is_multiple_of(ALIASED));
+        columns > T::kernel().columns() && is_read_badly && depth < DEEP && columns * depth <= PACKED
+    }
+
+    /// How many elements the panels of so many columns have.
+    pub(crate) fn len(columns: usize, depth: usize) -> usize {
+        packed_width(&T::kernel(), columns) * depth
+    }
+
+    /// Packs `b` into `data`, which is [`Self::len`] long.
+    pub(crate) fn pack(b: &dyn Panels<T>, columns: usize, depth: usize, data: &mut [T]) {
+        let kernel = T::kernel();
+        let width = panel_width(&kernel, usize::MAX, columns);
+        pack_right(&kernel, width, b, &(0..columns), &(0..depth), data, columns * depth >= PARALLEL);
+    }
+
+    /// What [`Self::pack`] made.
+    pub(crate) fn new(data: &'a [T], columns: usize, depth: usize) -> Self {
+        assert!(data.len() >= Self::len(columns, depth), "the panels are too short");
+        Self { data, width: panel_width(&T::kernel(), usize::MAX, columns), columns, depth }
+    }
+
+    /// `out = a b` (or `out += a b`) for `rows` rows.
+    pub(crate) fn multiply(&self, rows: usize, a: &dyn Panels<T>, out: &Output<'_, T>, on_all_threads: bool) {
         let size = Size { rows, columns: self.columns, depth: self.depth };
         out.check(size);
         if rows == 0 || self.columns == 0 {
@@ -353,7 +429,7 @@ impl<T: Real> Packed<T> {
             rows,
             columns: 0..self.columns,
             depth: 0..self.depth,
-            right: Right::Packed(&self.data),
+            right: Right::Packed(self.data),
             is_first: true,
             is_last: true,
         };
@@ -498,6 +574,7 @@ impl<T: Real> Block<'_, T> {
             columns: 0,
             accumulate: out.accumulate || !self.is_first || part.start > self.depth.start,
             bias: std::ptr::null(),
+            rectify: out.rectify && is_last,
         };
         for tile in equal(rows.clone(), kernel.rows_of(self.width)) {
             (job.segments, job.depth, job.left_step) = source.place(&tile, rows, part, table);
@@ -518,7 +595,7 @@ impl<T: Real> Block<'_, T> {
                 if is_last && let Some(finish) = out.finish {
                     for row in tile.clone() {
                         // SAFETY: the tile belongs to this task.
-                        finish(row, columns.start, unsafe { out.piece(row, columns.clone()) });
+                        finish(row, out.first_column + columns.start, unsafe { out.piece(row, columns.clone()) });
                     }
                 }
             }

@@ -4,7 +4,9 @@
 
 use corten_core::Element;
 
-#[cfg(target_arch = "x86_64")]
+mod rectify;
+
+use self::rectify::Rectify;
 use crate::simd::{self, Isa};
 
 /// What the tile needs of a vector register. Every method needs the instruction set of the type.
@@ -56,6 +58,8 @@ pub(crate) struct Job<T> {
     pub(crate) accumulate: bool,
     /// Added to every row at the end, unless null.
     pub(crate) bias: *const T,
+    /// Whether what is not above zero becomes zero at the very end.
+    pub(crate) rectify: bool,
 }
 
 /// A compiled tile and its sizes.
@@ -116,7 +120,7 @@ unsafe fn load<V: Vector, const VECTORS: usize, const PART: bool>(from: *const V
 // Indices, as nested iterators keep the sums in memory.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const UNROLL: usize, const PART: bool>(
+unsafe fn tile<V: Rectify, const ROWS: usize, const VECTORS: usize, const UNROLL: usize, const PART: bool>(
     job: &Job<V::Lane>,
 ) {
     // SAFETY: the caller of `Kernel::run` guarantees the extents; the instruction set is the one
@@ -189,6 +193,9 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const UNROLL:
                 }
                 if !job.bias.is_null() {
                     sum = sum.add(bias[j]);
+                }
+                if job.rectify {
+                    sum = sum.rectified();
                 }
                 let to = to.add(j * V::LANES);
                 if PART && j == last { sum.store_part(to, mask) } else { sum.store(to) }
@@ -308,29 +315,35 @@ portable!(f64, 2);
 kernel!(portable_f32, PORTABLE_F32, Portable<f32, 4>, f32, plain, [4, 4, 0, 0]; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
 kernel!(portable_f64, PORTABLE_F64, Portable<f64, 2>, f64, plain, [4, 4, 0, 0]; 1 x 1: [1 2 3 4] 2 x 1: [1 2 3 4]);
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 impl Real for f32 {
     fn kernel() -> Kernel<Self> {
-        #[cfg(target_arch = "x86_64")]
         match simd::isa() {
-            Isa::Avx512 => return x86::AVX512_F32,
-            Isa::Avx2 => return x86::AVX2_F32,
-            Isa::Scalar => {}
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => x86::AVX512_F32,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => x86::AVX2_F32,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::NEON_F32,
+            Isa::Scalar => PORTABLE_F32,
         }
-        PORTABLE_F32
     }
 }
 
 impl Real for f64 {
     fn kernel() -> Kernel<Self> {
-        #[cfg(target_arch = "x86_64")]
         match simd::isa() {
-            Isa::Avx512 => return x86::AVX512_F64,
-            Isa::Avx2 => return x86::AVX2_F64,
-            Isa::Scalar => {}
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => x86::AVX512_F64,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => x86::AVX2_F64,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::NEON_F64,
+            Isa::Scalar => PORTABLE_F64,
         }
-        PORTABLE_F64
     }
 }

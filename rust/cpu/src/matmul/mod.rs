@@ -1,6 +1,7 @@
 //! Matrix products: any strides, batched, every numeric dtype.
 
 mod bytes;
+mod ending;
 mod gemm;
 mod half;
 mod integer;
@@ -18,7 +19,8 @@ use corten_core::{
 };
 
 pub(crate) use self::{
-    gemm::{Output, Packed, Size, blocks, gemm},
+    ending::{Ending, Function},
+    gemm::{Finish, Output, Packed, Ready, Size, blocks, gemm},
     kernel::{Job, MOST_ROWS, Real},
     pack::{Matrix, Panels, Rows, Segments, WIDEST, Widen},
     scratch::Scratch,
@@ -31,6 +33,8 @@ use crate::{
 
 /// Multiplications up to which three plain loops are faster than packing.
 const TINY: usize = 1024;
+/// Elements of a matrix that is read faster by tiles than by rows, if it has one row to be multiplied with.
+const CACHED: usize = 4 << 20;
 /// Multiplications a task of a batched product should have.
 const TASK: usize = 256 << 10;
 
@@ -86,6 +90,31 @@ pub(crate) fn product<T: Real, S: Widen<T>>(
     if !done {
         gemm(size, a, b, &Output::strided(out, columns), on_all_threads);
     }
+}
+
+/// A product with bias and activation; `ready` is `b` in panels, if someone keeps them.
+pub(crate) fn product_with_ending<T: Real + Widen<T>>(
+    size: Size,
+    a: &Matrix<'_, T>,
+    b: &Matrix<'_, T>,
+    ready: Option<&Ready<'_, T>>,
+    out: &mut [T],
+    ending: &Ending<'_, T>,
+) {
+    let Size { rows, columns, depth } = size;
+    if let Some(ready) = ready {
+        ready.multiply(rows, a, &Output::strided(out, columns).ending(ending, 0, columns), true);
+    } else if (rows == 1 && !in_tiles(size, b)) || columns == 1 || rows * columns * depth <= TINY {
+        product(size, a, b, out, true);
+        ending.apply(out, true);
+    } else {
+        gemm(size, a, b, &Output::strided(out, columns).ending(ending, 0, columns), true);
+    }
+}
+
+/// Whether one row times `b` goes by tiles, which is faster where the columns lie side by side and in the caches.
+fn in_tiles<T: Real>(size: Size, b: &Matrix<'_, T>) -> bool {
+    b.items_adjacent() && size.columns * size.depth <= CACHED
 }
 
 /// The products of a batch, each by `one`.

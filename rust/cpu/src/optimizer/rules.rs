@@ -221,8 +221,8 @@ macro_rules! rules {
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 Isa::Avx2 => unsafe { $avx2(rule, arrays) },
-                #[cfg(not(target_arch = "x86_64"))]
-                Isa::Avx512 | Isa::Avx2 => $inner(rule, arrays),
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon => $inner(rule, arrays),
                 Isa::Scalar => $inner(rule, arrays),
             }
         }

@@ -59,15 +59,6 @@ pub(crate) trait Lanes: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Out
     fn pick(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// `1 / self` to the last place or two, for normal numbers whose reciprocal is one.
     fn reciprocal(self) -> Self;
-    /// `1 / self` to fourteen bits or more, for the same numbers.
-    fn reciprocal_estimate(self) -> Self;
-    /// `1 / (self + low)` for a small `low`: a step of Newton's method doubles the bits of the estimate.
-    #[inline(always)]
-    fn reciprocal_with(self, low: Self) -> Self {
-        let near = self.reciprocal_estimate();
-        let missing = low.mul_from(near, self.mul_from(near, self.constant(1.0)));
-        near.mul_add(missing, near)
-    }
     /// The square root to the last place or two, for finite numbers; less for subnormal ones.
     fn root(self) -> Self;
     /// `self * 2^n` for whole numbers n, rounded once where that is subnormal.
@@ -89,15 +80,25 @@ pub(crate) trait WideRoutine {
 /// Runs the routine with the registers of the instruction set in use; gives it back where there are none.
 #[inline]
 pub(crate) fn dispatch_wide<R: WideRoutine>(routine: R) -> Result<R::Output, R> {
-    #[cfg(target_arch = "x86_64")]
     match super::isa() {
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: `isa` only names instruction sets this CPU has.
-        super::Isa::Avx512 => return Ok(unsafe { run_avx512(routine) }),
+        super::Isa::Avx512 => Ok(unsafe { run_avx512(routine) }),
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        super::Isa::Avx2 => return Ok(unsafe { run_avx2(routine) }),
-        super::Isa::Scalar => {}
+        super::Isa::Avx2 => Ok(unsafe { run_avx2(routine) }),
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        super::Isa::Neon => Ok(unsafe { run_neon(routine) }),
+        super::Isa::Scalar => Err(routine),
     }
-    Err(routine)
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+unsafe fn run_neon<R: WideRoutine>(routine: R) -> R::Output {
+    // SAFETY: the features of this function are those of the registers.
+    unsafe { routine.run::<neon::F32x4>() }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -113,6 +114,9 @@ unsafe fn run_avx2<R: WideRoutine>(routine: R) -> R::Output {
     // SAFETY: as above.
     unsafe { routine.run::<x86::F32x8>() }
 }
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -239,13 +243,9 @@ mod x86 {
         }
         #[inline(always)]
         fn reciprocal(self) -> Self {
-            let near = self.reciprocal_estimate();
-            near.mul_add(self.mul_from(near, self.constant(1.0)), near)
-        }
-        #[inline(always)]
-        fn reciprocal_estimate(self) -> Self {
             // SAFETY: as above.
-            Self(unsafe { _mm512_rcp14_ps(self.0) })
+            let near = Self(unsafe { _mm512_rcp14_ps(self.0) });
+            near.mul_add(self.mul_from(near, self.constant(1.0)), near)
         }
         #[inline(always)]
         fn root(self) -> Self {
@@ -346,10 +346,6 @@ mod x86 {
         fn reciprocal(self) -> Self {
             // SAFETY: as above.
             Self(unsafe { _mm256_div_ps(_mm256_set1_ps(1.0), self.0) })
-        }
-        #[inline(always)]
-        fn reciprocal_estimate(self) -> Self {
-            self.reciprocal()
         }
         #[inline(always)]
         fn root(self) -> Self {

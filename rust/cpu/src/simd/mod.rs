@@ -17,18 +17,37 @@ pub(crate) use vectorized::vectorized;
 pub enum Isa {
     /// Whatever the target guarantees (SSE2 on x86-64).
     Scalar,
+    /// NEON, which aarch64 guarantees.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     /// AVX2, FMA and F16C.
+    #[cfg(target_arch = "x86_64")]
     Avx2,
     /// AVX-512 F, BW, DQ, VL besides the above.
+    #[cfg(target_arch = "x86_64")]
     Avx512,
 }
 
 impl Isa {
+    const ALL: &[Self] = &[
+        Self::Scalar,
+        #[cfg(target_arch = "aarch64")]
+        Self::Neon,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512,
+    ];
+
     /// Its name in `CORTEN_ISA`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512",
         }
     }
@@ -52,7 +71,12 @@ fn detect() -> Isa {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+fn detect() -> Isa {
+    Isa::Neon
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn detect() -> Isa {
     Isa::Scalar
 }
@@ -64,7 +88,7 @@ pub fn isa() -> Isa {
     *ISA.get_or_init(|| {
         let widest = detect();
         let wanted = std::env::var("CORTEN_ISA").unwrap_or_default();
-        [Isa::Scalar, Isa::Avx2, Isa::Avx512].into_iter().find(|isa| isa.name() == wanted).unwrap_or(widest).min(widest)
+        Isa::ALL.iter().copied().find(|isa| isa.name() == wanted).unwrap_or(widest).min(widest)
     })
 }
 
@@ -81,11 +105,12 @@ fn has_vnni() -> bool {
 
 /// What this CPU offers and what is used of it, for reports.
 pub fn features() -> Vec<(&'static str, bool)> {
-    let used = isa();
+    let uses = |name| Isa::ALL.iter().any(|known| known.name() == name && *known <= isa());
     vec![
-        ("avx2", used >= Isa::Avx2),
-        ("avx512", used >= Isa::Avx512),
-        ("avx512_vnni", used >= Isa::Avx512 && has_vnni()),
+        ("neon", uses("neon")),
+        ("avx2", uses("avx2")),
+        ("avx512", uses("avx512")),
+        ("avx512_vnni", uses("avx512") && has_vnni()),
         ("amx_bf16", amx::has_brain()),
         ("amx_int8", amx::has_integers()),
     ]
@@ -108,8 +133,8 @@ pub(crate) fn dispatch<R: Routine>(routine: R) -> R::Output {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Isa::Avx2 => unsafe { run_avx2(routine) },
-        #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx512 | Isa::Avx2 => routine.run::<false>(),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => routine.run::<true>(),
         Isa::Scalar => routine.run::<false>(),
     }
 }

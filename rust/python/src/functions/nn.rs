@@ -225,9 +225,33 @@ pub(crate) fn group_norm(
 #[pyfunction]
 #[pyo3(signature = (x, bias, name="linear"))]
 pub(crate) fn bias_activation(py: Python<'_>, x: Array, bias: Array, name: &str) -> PyResult<PyTensor> {
-    let activation = Activation::from_name(name)
-        .ok_or_else(|| convert::unknown("bias_activation", name, Activation::ALL.iter().map(|op| op.name())))?;
+    let activation = activation("bias_activation", name)?;
     one(py, x.0.len(), FusedOp::BiasActivation(activation), &[&x.0, &bias.0])
+}
+
+/// An activation by name.
+pub(crate) fn activation(op: &str, name: &str) -> PyResult<Activation> {
+    Activation::from_name(name)
+        .ok_or_else(|| convert::unknown(op, name, Activation::ALL.iter().map(|activation| activation.name())))
+}
+
+/// Product with weights, then bias and activation, in one pass.
+///
+/// Args:
+///     x: `(..., inner...)`.
+///     w: `(inner..., outer...)`.
+///     bias: `(outer...)`.
+///     name: An activation, see `bias_activation`.
+///     axes: How many axes `inner` stands for.
+///
+/// Returns:
+///     A float tensor `(..., outer...)`.
+#[pyfunction]
+#[pyo3(signature = (x, w, bias, name="linear", axes=1))]
+pub(crate) fn linear(py: Python<'_>, x: Array, w: Array, bias: Array, name: &str, axes: usize) -> PyResult<PyTensor> {
+    let activation = activation("linear", name)?;
+    let cost = (x.0.len() / 16).saturating_mul(bias.0.len()).max(w.0.len() / 16);
+    funnel::run(py, cost, || ops::linear(&x.0, &w.0, &bias.0, activation, axes)).map(Into::into)
 }
 
 /// Sets a share of the elements to zero and scales the others up.

@@ -5,6 +5,7 @@ use corten_tensor::{Tensor, ops};
 use pyo3::prelude::*;
 
 use crate::convert::{Array, Ints};
+use crate::functions::nn::activation;
 use crate::funnel;
 use crate::tensor::PyTensor;
 
@@ -56,6 +57,39 @@ pub(crate) fn conv(
 ) -> PyResult<PyTensor> {
     let spec = conv_spec("conv", &strides, padding, &dilation, groups)?;
     funnel::run(py, conv_cost(&x.0, &w.0), || ops::conv(&x.0, &w.0, spec)).map(Into::into)
+}
+
+/// Convolution, then bias and activation, in one pass.
+///
+/// Args:
+///     x: `(n, spatial..., channels in)`.
+///     w: `(kernel..., channels in / groups, channels out)`.
+///     bias: `(channels out,)`.
+///     name: An activation, see `bias_activation`.
+///     strides: One for each spatial axis.
+///     padding: One (before, after) pair for each spatial axis.
+///     dilation: One for each spatial axis.
+///     groups: Groups of channels.
+///
+/// Returns:
+///     `(n, spatial..., channels out)`.
+#[pyfunction]
+#[pyo3(signature = (x, w, bias, name, strides, padding, dilation, groups=1))]
+pub(crate) fn conv_bias(
+    py: Python<'_>,
+    x: Array,
+    w: Array,
+    bias: Array,
+    name: &str,
+    strides: Ints,
+    padding: Vec<(usize, usize)>,
+    dilation: Ints,
+    groups: usize,
+) -> PyResult<PyTensor> {
+    let activation = activation("conv_bias", name)?;
+    let spec = conv_spec("conv_bias", &strides, padding, &dilation, groups)?;
+    let cost = conv_cost(&x.0, &w.0);
+    funnel::run(py, cost, || ops::conv_bias(&x.0, &w.0, &bias.0, activation, spec)).map(Into::into)
 }
 
 /// Transposed convolution: the input gradient of `conv`.

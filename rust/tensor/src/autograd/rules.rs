@@ -4,7 +4,8 @@
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10, PI};
 
 use corten_core::{
-    BinaryOp, CompareOp, DType, Dims, FusedOp, Op, Range, ReduceOp, Result, Scalar, ScanOp, ScatterMode, UnaryOp,
+    Activation, BinaryOp, CompareOp, DType, Dims, FusedOp, Op, Range, ReduceOp, Result, Scalar, ScanOp, ScatterMode,
+    UnaryOp,
 };
 use smallvec::SmallVec;
 
@@ -97,16 +98,15 @@ pub(super) fn keeps(op: &Op) -> Keeps {
         | Op::Reduce { op: ReduceOp::Sum | ReduceOp::Mean, .. }
         | Op::Scan { op: ScanOp::Sum, .. }
         | Op::AvgPool(_)
-        | Op::AvgPoolGrad { .. }
-        | Op::Fused(FusedOp::Dropout { .. }) => NOTHING,
+        | Op::AvgPoolGrad { .. } => NOTHING,
         Op::Sort { .. } | Op::TopK { .. } => OUTPUTS,
+        Op::Fused(fused_op) => keeps_of_fused(fused_op),
         Op::Binary(BinaryOp::Div | BinaryOp::Pow | BinaryOp::Hypot | BinaryOp::LogAddExp)
         | Op::Scatter { .. }
         | Op::ScatterAlong { .. }
         | Op::Reduce { .. }
         | Op::Scan { .. }
-        | Op::Linalg(_)
-        | Op::Fused(_) => BOTH,
+        | Op::Linalg(_) => BOTH,
         Op::Binary(_)
         | Op::Full { .. }
         | Op::Iota { .. }
@@ -119,12 +119,37 @@ pub(super) fn keeps(op: &Op) -> Keeps {
         | Op::ArgReduce { .. }
         | Op::SearchSorted { .. }
         | Op::Matmul
+        | Op::WideMatmul
         | Op::Conv(_)
         | Op::ConvGradInput { .. }
         | Op::ConvGradWeight { .. }
         | Op::MaxPool(_)
         | Op::MaxPoolGrad(_)
         | Op::MaxPoolSelect(_) => INPUTS,
+    }
+}
+
+fn keeps_of_fused(op: &FusedOp) -> Keeps {
+    match op {
+        FusedOp::Dropout { .. } => NOTHING,
+        FusedOp::Linear(epilogue) | FusedOp::ConvBias { epilogue, .. } if epilogue.activation == Activation::Linear => {
+            INPUTS
+        }
+        FusedOp::Softmax { .. }
+        | FusedOp::LogSoftmax { .. }
+        | FusedOp::CrossEntropy
+        | FusedOp::SparseCrossEntropy
+        | FusedOp::BinaryCrossEntropy
+        | FusedOp::LayerNorm { .. }
+        | FusedOp::RmsNorm { .. }
+        | FusedOp::BatchNorm { .. }
+        | FusedOp::GroupNorm { .. }
+        | FusedOp::BiasActivation(_)
+        | FusedOp::Linear(_)
+        | FusedOp::ConvBias { .. }
+        | FusedOp::Attention { .. }
+        | FusedOp::Lstm
+        | FusedOp::Gru => BOTH,
     }
 }
 
@@ -158,7 +183,8 @@ pub(super) fn vjp(
         | Op::RandomGamma { .. }
         | Op::Compare(_)
         | Op::ArgReduce { .. }
-        | Op::SearchSorted { .. } => Ok(vec![None; inputs.len()]),
+        | Op::SearchSorted { .. }
+        | Op::WideMatmul => Ok(vec![None; inputs.len()]),
 
         Op::Unary(unary) => Ok(vec![unary_vjp(*unary, &inputs[0], &outputs[0], g)?]),
         Op::Binary(binary) => binary_vjp(*binary, inputs, &outputs[0], g, needs),
@@ -539,7 +565,8 @@ fn fused_vjp(
     needs: &[bool],
 ) -> Result<Vec<Option<Tensor>>> {
     let differentiable = graph::is_grad_enabled();
-    if !differentiable && let Some(gradients) = execute::fused_grad(op, inputs, outputs, grads, needs)? {
+    let read = if keeps_of_fused(op).outputs { outputs } else { &[] };
+    if !differentiable && let Some(gradients) = execute::fused_grad(op, inputs, read, grads, needs)? {
         return Ok(gradients);
     }
     let _guard = graph::enable_grad();

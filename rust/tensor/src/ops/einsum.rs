@@ -18,7 +18,8 @@ fn ellipsis_label(from_the_end: usize) -> char {
     char::from_u32(ELLIPSIS + from_the_end as u32).unwrap_or('\u{F8FF}')
 }
 
-/// Einstein summation as `NumPy` writes it, with `...`, repeated names and implicit output.
+/// Einstein summation as `NumPy` writes it, with `...`, repeated names and implicit output. int8 is summed in int32, as
+/// by [`matmul`].
 ///
 /// ```
 /// use corten_tensor::{Tensor, ops};
@@ -62,7 +63,10 @@ pub fn einsum(equation: &str, operands: &[Tensor]) -> Result<Tensor> {
         let needed = |label: &char| output.contains(label) || rest.iter().any(|other| other.labels.contains(label));
         left = contract(left, right, &needed)?;
     }
-    let left = sum_out(left, &|label| output.contains(label))?;
+    let mut left = sum_out(left, &|label| output.contains(label))?;
+    if dtype == DType::I8 {
+        left.tensor = cast(&left.tensor, DType::I32)?;
+    }
     let order: Dims = output.iter().filter_map(|label| left.labels.iter().position(|l| l == label)).collect();
     permute(&left.tensor, &order)
 }
@@ -187,7 +191,10 @@ fn sum_out(operand: Named, needed: &dyn Fn(&char) -> bool) -> Result<Named> {
     if gone.is_empty() {
         return Ok(operand);
     }
-    let dtype = operand.tensor.dtype();
+    let dtype = match operand.tensor.dtype() {
+        DType::I8 => DType::I32,
+        other => other,
+    };
     let tensor = cast(&sum(&operand.tensor, &gone, false)?, dtype)?;
     Ok(Named { tensor, labels: operand.labels.into_iter().filter(|label| needed(label)).collect() })
 }
@@ -222,7 +229,7 @@ fn contract(left: Named, right: Named, needed: &dyn Fn(&char) -> bool) -> Result
     Ok(Named { tensor, labels: batch.into_iter().chain(free_left).chain(free_right).collect() })
 }
 
-/// Contracts these axes of `a` with these of `b`.
+/// Contracts these axes of `a` with these of `b`, in their common dtype.
 pub fn tensordot(a: &Tensor, b: &Tensor, a_axes: &[isize], b_axes: &[isize]) -> Result<Tensor> {
     if a_axes.len() != b_axes.len() {
         return Err(Error::argument(format!(
@@ -253,5 +260,6 @@ pub fn tensordot(a: &Tensor, b: &Tensor, a_axes: &[isize], b_axes: &[isize]) -> 
     let right = reshape(&permute(b, &right_order)?, &[len(b, &b_inner), len(b, &b_free)])?;
     let shape: Dims =
         a_free.iter().map(|&axis| a.shape()[axis]).chain(b_free.iter().map(|&axis| b.shape()[axis])).collect();
-    reshape(&matmul(&left, &right)?, &shape)
+    let product = cast(&matmul(&left, &right)?, promote(a.dtype(), b.dtype()))?;
+    reshape(&product, &shape)
 }

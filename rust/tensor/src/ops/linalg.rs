@@ -8,7 +8,8 @@ use crate::{
     tensor::Tensor,
 };
 
-/// `NumPy`'s matmul: vectors get a temporary axis, batch axes broadcast. bool and integers multiply as such.
+/// `NumPy`'s matmul: vectors get a temporary axis, batch axes broadcast. bool and integers multiply as such, but int8 is summed in
+/// int32, as Keras does.
 pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.rank() == 0 || b.rank() == 0 {
         return Err(Error::shape(format!(
@@ -28,7 +29,8 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if b.rank() == 1 {
         right = expand_dims(&right, &[1])?;
     }
-    let mut out = run_one(Op::Matmul, &[&left, &right])?;
+    let op = if dtype == corten_core::DType::I8 { Op::WideMatmul } else { Op::Matmul };
+    let mut out = run_one(op, &[&left, &right])?;
     if b.rank() == 1 {
         out = squeeze(&out, Some(&[-1]))?;
     }
