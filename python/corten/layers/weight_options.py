@@ -86,43 +86,28 @@ def engine_activation(activation: Any) -> str | None:
 
 def linear(x: Any, kernel: Any, bias: Any, activation: Any) -> Any:
     """`activation(x @ kernel + bias)`, in one fused op where the engine has one."""
-    if bias is not None:
-        fused = engine_activation(activation)
-        if fused is not None:
-            if x.__class__ is _Tensor and kernel.__class__ is Variable and bias.__class__ is Variable:
-                # What every dense layer comes to in every step: nothing to convert or promote.
-                weight, offset, dtype = kernel.value, bias.value, x.dtype
-                if weight.dtype == dtype and offset.dtype == dtype and dtype in FLOAT_DTYPES:
-                    return _core.linear(x, weight, offset, fused)
-            return ops.linear(x, kernel, bias, fused)
-    return bias_and_activation(ops.matmul(x, kernel), bias, activation)
+    if bias is None:
+        return bias_and_activation(ops.matmul(x, kernel), None, activation)
+    fused = engine_activation(activation)
+    name = "linear" if fused is None else fused
+    if x.__class__ is _Tensor and kernel.__class__ is bias.__class__ is Variable:
+        # What every dense layer comes to in every step: nothing to convert or record.
+        x = _core.linear(x, kernel.value, bias.value, name)
+    else:
+        x = ops.linear(x, kernel, bias, name)
+    return x if fused is not None else activation(x)
 
 
 def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> Any:
     """Add `bias` along `axis` of `x` and apply `activation`, in one fused op where the engine has one."""
-<<<<<<< HEAD
     if bias is None:
         return x if activation is None else activation(x)
     if axis != -1:
-=======
-    if bias is not None:
-        fused = engine_activation(activation)
-        if fused is not None and axis == -1:
-            if x.__class__ is _Tensor and bias.__class__ is Variable:
-                # What every layer of a model comes to in every step: nothing to convert or promote.
-                value, dtype = bias.value, x.dtype
-                if value.dtype == dtype and dtype in FLOAT_DTYPES:
-                    return _core.bias_activation(x, value, fused)
-            return ops.bias_activation(x, bias, fused)
->>>>>>> capture-3
         shape = [1] * len(x.shape)
         shape[axis] = -1
         x = ops.add(x, ops.reshape(bias, shape))
         return x if activation is None else activation(x)
-    try:
-        fused = _ENGINE_NAMES.get(activation)
-    except TypeError:  # An unhashable callable is the user's own.
-        fused = None
+    fused = engine_activation(activation)
     name = "linear" if fused is None else fused
     value = bias.value if bias.__class__ is Variable else bias
     if x.__class__ is value.__class__ is _Tensor and x.dtype == value.dtype in FLOAT_DTYPES:
