@@ -144,6 +144,15 @@ def test_weights_that_are_kept_ready_follow_changes():
     check()
 
 
+def test_weights_that_share_memory_are_kept_apart():
+    both, x, bias = corten.tensor(random(2, 300, 512)), corten.tensor(random(4, 300)), corten.tensor(random(512))
+    kernels = ops.unstack(both)
+    expected = [ops.add(ops.matmul(x, kernel), bias).numpy() for kernel in kernels]
+    for _ in range(3):
+        for kernel, want in zip(kernels, expected, strict=True):
+            np.testing.assert_allclose(ops.linear(x, kernel, bias).numpy(), want, rtol=1e-5, atol=1e-4)
+
+
 def test_kept_weights_are_counted_and_freed():
     gc.collect()
     before = memory.stats()["allocated"]

@@ -126,7 +126,9 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], epilogue: Epilogue) -> Output
 
 /// Weights in panels, where keeping them pays.
 fn kept_panels<'a, T: Float>(w: In<'a>, size: Size, b: &Matrix<'_, T>) -> Result<Option<&'a Prepared>> {
-    let is_whole = w.layout.is_contiguous() && size_of_val(memory::elements::<T>(w)) == w.buffer.len_bytes();
+    // Parts of one buffer would be taken for one another.
+    let is_whole =
+        w.layout.is_contiguous() && w.layout.offset() == 0 && w.layout.len() * size_of::<T>() == w.buffer.len_bytes();
     if !is_whole || w.buffer.is_foreign() || !Ready::<T>::pays(size.columns, size.depth) {
         return Ok(None);
     }

@@ -231,11 +231,28 @@ fn the_number_of_threads_does_not_change_a_bit() {
         Matrix::new(x.as_slice::<f32>(), 0, (m, k as isize), (k, 1)),
         Matrix::new(y.as_slice::<f32>(), 0, (n, 1), (k, n as isize)),
     );
-    for (rows, columns) in [(m, n), (5, 9)] {
-        let size = Size { rows, columns, depth: k };
+    for (rows, columns, depth) in [(m, n, k), (5, 9, k), (100, 90, 900), (33, 64, 700)] {
+        let size = Size { rows, columns, depth };
         let (mut one, mut all) = (vec![0.0f32; rows * columns], vec![0.0f32; rows * columns]);
         gemm(size, &a, &b, &Output::strided(&mut one, columns), false);
         gemm(size, &a, &b, &Output::strided(&mut all, columns), true);
         assert_eq!(one, all);
+    }
+}
+
+#[test]
+fn threads_change_no_bit_of_several_passes() {
+    let (m, n, k) = (203, 1100, 1100);
+    let (x, y) = (buffer::<f32>(&values(m * k, 3)), buffer::<f32>(&values(k * n, 4)));
+    let right = Matrix::new(y.as_slice::<f32>(), 0, (n, 1), (k, n as isize));
+    for (item_stride, depth_stride) in [(k, 1), (1, m)] {
+        let left = Matrix::new(x.as_slice::<f32>(), 0, (m, item_stride as isize), (k, depth_stride as isize));
+        for rows in [m, 97] {
+            let size = Size { rows, columns: n, depth: k };
+            let (mut one, mut all) = (vec![0.0f32; rows * n], vec![0.0f32; rows * n]);
+            gemm(size, &left, &right, &Output::strided(&mut one, n), false);
+            gemm(size, &left, &right, &Output::strided(&mut all, n), true);
+            assert_eq!(one, all);
+        }
     }
 }

@@ -261,6 +261,8 @@ pub(super) fn vjp(
             let (input, kernel) = (spatial(&inputs[0]), kernel_size(&inputs[1]));
             let to_x = Op::ConvGradInput { spec: spec.clone(), input };
             let to_w = Op::ConvGradWeight { spec: spec.clone(), kernel };
+            // Both read it row-major: a broadcast gradient is written out once for both.
+            let g = &g.contiguous()?;
             Ok(vec![
                 when(0, &|| run_one(to_x.clone(), &[g, &inputs[1]]))?,
                 when(1, &|| run_one(to_w.clone(), &[&inputs[0], g]))?,

@@ -183,6 +183,30 @@ fn kept_panels_give_the_same_bits() {
 }
 
 #[test]
+fn parts_of_one_buffer_are_not_taken_for_one_another() {
+    let (depth, columns) = (300, 512);
+    let (x, w) = (random::<f32>(depth, 1), random::<f32>(2 * depth * columns, 2));
+    let vector = random::<f32>(columns, 3);
+    let part = |index: usize| {
+        let whole = Layout::contiguous(&[2 * depth, columns]);
+        let rows = Range { start: index * depth, step: 1, len: depth };
+        whole.slice(&[rows, Range { start: 0, step: 1, len: columns }])
+    };
+    let (of_x, of_vector) = (Layout::contiguous(&[1, depth]), Layout::contiguous(&[columns]));
+    let epilogue = Epilogue { activation: Activation::Linear, recorded: false };
+    let product = |w: &Buffer, layout: &Layout| {
+        let inputs = [(&x, &of_x), (w, layout), (&vector, &of_vector)];
+        let inputs = inputs.map(|(buffer, layout)| In { buffer, layout, dtype: DType::F32 });
+        fused(&FusedOp::Linear(epilogue), &inputs).expect("no error").expect("a kernel").swap_remove(0)
+    };
+    for index in [0, 1, 0, 1] {
+        let values = &w.as_slice::<f32>()[index * depth * columns..][..depth * columns];
+        let alone = product(&Buffer::from_slice(values).expect("memory"), &Layout::contiguous(&[depth, columns]));
+        same::<f32>("a part", &product(&w, &part(index)), &alone);
+    }
+}
+
+#[test]
 fn what_is_not_kept() {
     let dtype = DType::F32;
     for (depth, columns, recorded) in [(1100, 130, true), (20_000, 10, false), (30, 70, false), (2100, 130, false)] {
