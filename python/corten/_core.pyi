@@ -8,6 +8,72 @@ from numpy.typing import ArrayLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 @final
+class StepPlan:
+    """
+    A step that runs again, for one size of batch.
+    """
+    def __len__(self, /) -> int:
+        """
+        The number of ops of a step.
+        """
+    def __new__(cls, /, first: StepTrace, second: StepTrace, decays: SupportsGetItem[int, bool]) -> StepPlan:
+        """
+        Makes a plan of two traces of one step.
+
+        Args:
+            first: A trace.
+            second: The trace of another batch.
+            decays: For each variable whether weight decay applies to it.
+
+        Raises:
+            ValueError: The traces differ.
+        """
+    def run(
+        self,
+        /,
+        sources: SupportsGetItem[int, ArrayLike],
+        order: ArrayLike | None,
+        start: SupportsIndex,
+        size: SupportsIndex,
+        count: SupportsIndex,
+        variables: SupportsGetItem[int, Tensor],
+        states: SupportsGetItem[int, ArrayLike],
+        rates: SupportsGetItem[int, SupportsFloat | SupportsIndex],
+        weight_decay: SupportsFloat | SupportsIndex,
+        step: SupportsIndex,
+        draws: SupportsGetItem[int, tuple[SupportsIndex, SupportsIndex, SupportsIndex]],
+    ) -> tuple[int, list[Tensor]]:
+        """
+        Runs the step on one batch after the other, for some 20 ms.
+
+        Args:
+            sources: The arrays that the batches are cut from.
+            order: The order of their rows; None takes them as they are.
+            start: The first row.
+            size: Rows of a batch.
+            count: How many batches there are.
+            variables: The values of the variables; they are changed.
+            states: The values of the states.
+            rates: The learning rate of each step; the last one goes on.
+            weight_decay: Times the learning rate it is taken off the variables that decay.
+            step: The number of the first step, from 1.
+            draws: The random keys of the first step, as (seed, stream, streams to that of the next step).
+
+        Returns:
+            How many batches were done, and the results of the last: new values of the states, then what
+            else the step gives.
+
+        Raises:
+            ValueError: The plan is for other shapes or dtypes.
+        """
+
+@final
+class StepTrace:
+    """
+    What one step did. Made by `trace_end`.
+    """
+
+@final
 class Tensor:
     """
     A multi-dimensional array of one dtype.
@@ -1459,6 +1525,39 @@ def top_k(x: ArrayLike, k: SupportsIndex) -> tuple[Tensor, Tensor]:
 
     Returns:
         The values and their int32 indices.
+    """
+
+def trace_abort() -> None:
+    """
+    Forgets the trace of this thread.
+    """
+
+def trace_begin(
+    inputs: SupportsGetItem[int, ArrayLike],
+    variables: SupportsGetItem[int, ArrayLike],
+    states: SupportsGetItem[int, ArrayLike],
+) -> None:
+    """
+    Starts to note the ops of this thread.
+
+    Args:
+        inputs: The tensors of the batch.
+        variables: What the optimizer changes in place.
+        states: What the step gives new values.
+    """
+
+def trace_end(
+    results: SupportsGetItem[int, ArrayLike], drawn: SupportsGetItem[int, tuple[SupportsIndex, SupportsIndex]]
+) -> Any:
+    """
+    Ends the trace of this thread.
+
+    Args:
+        results: The tensors that hold the new values of the states, then what else the step gives.
+        drawn: The random keys drawn for the step, as pairs (seed, stream).
+
+    Returns:
+        The trace, or the reason why the step cannot be run again.
     """
 
 def transpose(x: ArrayLike, axes: Any | None = None) -> Tensor:

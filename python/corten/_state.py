@@ -31,6 +31,8 @@ class CallState(threading.local):
     """Create variables without storage (shape inference of an unbuilt layer)."""
     accessed: dict[Variable, Any] | None = None
     """Where variables note that they were read or assigned, with the value they had."""
+    draws: list[tuple[Any, int, int]] | None = None
+    """Where random generators note the keys they give, while a step is traced."""
     tapes: tuple[Any, ...] = ()
     """The open gradient tapes, outermost first."""
     hooked: bool = False
@@ -49,6 +51,21 @@ class Seen:
 
     masks = False
     losses = False
+
+
+class Structure:
+    """Of which layers and variables the layers consist, as far as attributes tell.
+
+    `mark` is another object after every change of any layer: what was found under one mark holds
+    as long as it is the same.
+    """
+
+    mark = object()
+
+    @classmethod
+    def change(cls) -> None:
+        """Says that something was added, removed, frozen or unfrozen."""
+        cls.mark = object()
 
 
 # Keyed by id, because `==` of tensors is element by element. The weak reference removes the entry.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from corten import _core
-from corten._state import state
+from corten._state import Structure, state
 from corten.config import is_float_dtype, standardize_dtype
 from corten.naming import auto_name, join_path
 
@@ -172,6 +172,7 @@ class Variable:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        Structure.change()
         if self._float and self._value.device != "meta":
             self._value.requires_grad = self._trainable
 

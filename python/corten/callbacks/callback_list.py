@@ -34,13 +34,15 @@ class CallbackList:
         bar_after: float = 0.0,
         **params: Any,
     ) -> None:
-        self.callbacks: list[Callback] = list(_flatten(callbacks))
+        self.callbacks: list[Callback] = [] if callbacks is None else list(_flatten(callbacks))
+        # The history that is added here has no hooks for batches, and need not be asked for them.
+        self._own_history: History | None = None
         if add_progbar and not any(isinstance(item, ProgbarLogger) for item in self.callbacks):
             self.callbacks.append(ProgbarLogger(appears_after=bar_after))
         if add_history:
             history = next((item for item in self.callbacks if isinstance(item, History)), None)
             if history is None:
-                history = History()
+                history = self._own_history = History()
                 self.callbacks.append(history)
             if model is not None:
                 model.history = history
@@ -68,13 +70,18 @@ class CallbackList:
         return [
             callback
             for callback in self.callbacks
-            if any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
-            or any(hook in vars(callback) for hook in hooks)
+            if callback is not self._own_history
+            and (
+                any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+                or any(hook in vars(callback) for hook in hooks)
+            )
         ]
 
     @property
     def watches_train_batches(self) -> bool:
         """Whether any callback looks at single training steps."""
+        if len(self.callbacks) == 1 and self.callbacks[0] is self._own_history:
+            return False
         return any(
             callback.watches_batches if isinstance(callback, ProgbarLogger) else True
             for callback in self._using(

@@ -10,6 +10,7 @@ from corten.layers.arguments import positive_integer
 from corten.layers.core import reject_reserved
 from corten.layers.layer import Layer
 from corten.layers.weight_options import WeightOptions
+from corten.ops.indexing import from_the_start
 
 
 class Embedding(WeightOptions, Layer):
@@ -75,11 +76,10 @@ class Embedding(WeightOptions, Layer):
 
     def call(self, inputs: Any) -> Any:
         ids = inputs if "int" in str(inputs.dtype) else ops.cast(inputs, "int32")
-        # Indexing counts negative numbers from the end; ids have no end to count from.
-        if ids.device == "cpu" and ids.size and int(ops.min(ids)) < 0:
-            raise self._id_error(ids)
         try:
-            return ops.cast(ops.take(self.embeddings, ids, axis=0), self.compute_dtype)
+            # Indexing counts negative numbers from the end; ids have no end to count from.
+            rows = ops.take(self.embeddings, from_the_start(ids), axis=0)
+            return ops.cast(rows, self.compute_dtype)
         except IndexError:
             raise self._id_error(ids) from None
 

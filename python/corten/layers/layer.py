@@ -61,8 +61,10 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
     input_spec: Any = None
     supports_masking = False
     autocast = True
-    # False, or the dtype of the inputs that may take the short way.
+    # False, or the dtype of the inputs that may take the short way; for layers that hold others
+    # the way is another.
     _fast: Any = False
+    _steady: Any = False
     _checked_shape: Any = None
     _call_signature: CallSignature
     _build_signature: BuildSignature
@@ -230,27 +232,67 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # The common case: a built layer without sub-layers, one tensor of the right dtype.
-        if self._fast and len(args) == 1 and not kwargs:
+        if len(args) == 1 and not kwargs:
             x = args[0]
-            if (
-                x.__class__ is _Tensor
-                and (x.dtype == self._fast or x.dtype not in FLOATS)
-                and state.autocast is None
-                and not (Seen.masks and get_mask(x) is not None)
-            ):
-                try:
-                    if self.input_spec is not None and x.shape != self._checked_shape:
-                        assert_input_compatibility(self.input_spec, x, self.name)
-                        self.__dict__["_checked_shape"] = x.shape
-                    if self._call_signature.has_training:
-                        training = state.training
-                        if training is not None:
-                            return self.call(x, training=training)
-                    return self.call(x)
-                except Exception as error:
-                    raise self._with_note(error, args)  # noqa: B904 (the same error, noted)
+            # The common case: a built layer without sub-layers, one tensor of the right dtype.
+            fast = self._fast
+            if fast:
+                if (
+                    x.__class__ is _Tensor
+                    and ((dtype := x.dtype) == fast or dtype not in FLOATS)
+                    and state.autocast is None
+                    and not (Seen.masks and get_mask(x) is not None)
+                ):
+                    try:
+                        if x.shape != self._checked_shape:
+                            if self.input_spec is not None:
+                                assert_input_compatibility(self.input_spec, x, self.name)
+                            self.__dict__["_checked_shape"] = x.shape
+                        if self._call_signature.has_training:
+                            training = state.training
+                            if training is not None:
+                                return self.call(x, training=training)
+                        return self.call(x)
+                    except Exception as error:
+                        raise self._with_note(error, args)  # noqa: B904 (the same error, noted)
+            elif self._steady and self._is_steady(x):
+                return self._steady_call(x)
         return self._general_call(args, kwargs)
+
+    def _is_steady(self, x: Any) -> bool:
+        """Whether an input is like one that took the general way before, and nothing else is to be done."""
+        return (
+            x.__class__ is _Tensor
+            and x.shape == self._checked_shape
+            and ((dtype := x.dtype) == self._steady or dtype not in FLOATS)
+            and state.autocast is None
+            and not (Seen.losses or Seen.masks)
+        )
+
+    def _steady_call(self, x: Any) -> Any:
+        """What `_general_call` comes to for a model or another layer of layers in its later calls."""
+        signature = self._call_signature
+        outermost = state.entry is None
+        if outermost:
+            state.entry = self
+        try:
+            if not signature.has_training:
+                return self.call(x)
+            training = previous = state.training
+            if training is None:
+                training = signature.training_default
+                if training is None:
+                    return self.call(x)
+                state.training = training
+            try:
+                return self.call(x, training=training)
+            finally:
+                state.training = previous
+        except Exception as error:
+            raise self._with_note(error, (x,))  # noqa: B904 (the same error, noted)
+        finally:
+            if outermost:
+                state.entry = None
 
     def _general_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         attributes = self.__dict__
@@ -284,7 +326,7 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
                     outputs = self._run_call(args, kwargs, mixed)
         except Exception as error:
             raise self._with_note(error, args)  # noqa: B904 (the same error, noted)
-        if not self._fast:
+        if not (self._fast or self._steady):
             self._finish_first_call(compute_dtype, mixed, outputs)
         return outputs
 
@@ -375,16 +417,23 @@ class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
             attributes["_locked"] = True
             if "_general_only" not in attributes:
                 attributes["_general_only"] = not (
-                    mixed is None
-                    and self.autocast
-                    and self.activity_regularizer is None
-                    and is_default(self.compute_mask)
-                    and not attributes["_call_losses"]
-                    and not self._layers
-                    and "call" not in attributes
+                    self._is_plain(mixed) and not self._layers and "call" not in attributes
                 )
             if not attributes["_general_only"]:
                 attributes["_fast"] = compute_dtype
+            elif "_steady" not in attributes:
+                steady = self._is_plain(mixed) and not self._call_signature.any_keyword
+                attributes["_steady"] = compute_dtype if steady else False
+
+    def _is_plain(self, mixed: str | None) -> bool:
+        """Whether a call is nothing but `call`: no casting of weights, no penalties or masks of its own."""
+        return (
+            mixed is None
+            and self.autocast
+            and self.activity_regularizer is None
+            and is_default(self.compute_mask)
+            and not self.__dict__["_call_losses"]
+        )
 
     def _with_note(self, error: Exception, args: tuple[Any, ...]) -> Exception:
         """Add which layer failed, on which input, to an error on its way up."""

@@ -46,6 +46,7 @@ class Named:
         else:
             self._dtype_policy = dtype_policies.get(value)
         self.__dict__["_fast"] = False
+        self.__dict__.pop("_steady", None)
         self.__dict__.pop("_casting", None)
 
     @property

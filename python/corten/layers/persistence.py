@@ -13,10 +13,15 @@ class Persistence:
     @property
     def metrics(self: Any) -> list[Any]:
         """The metrics that this layer and those below it hold."""
-        found: list[Any] = []
-        for layer in self._flatten_layers():
-            found.extend(m for m in layer._direct_metrics() if not any(m is f for f in found))
-        return found
+
+        def find() -> list[Any]:
+            found: list[Any] = []
+            for layer in self._flatten_layers():
+                found.extend(m for m in layer._direct_metrics() if not any(m is f for f in found))
+            return found
+
+        metrics: list[Any] = self._remembered("metrics", find)
+        return metrics
 
     def count_params(self: Any) -> int:
         """Return the number of weights' elements."""

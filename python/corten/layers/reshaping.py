@@ -33,11 +33,11 @@ class Flatten(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        rank = len(inputs.shape)
-        if self.data_format == "channels_first" and rank > 2:
+        shape = inputs.shape
+        if self.data_format == "channels_first" and len(shape) > 2:
             inputs = ops.moveaxis(inputs, 1, -1)
-        size = math.prod(inputs.shape[1:])
-        return ops.reshape(inputs, (inputs.shape[0], size))
+        # The sizes are the same in any order.
+        return ops.reshape(inputs, (shape[0], math.prod(shape[1:])))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": self.data_format}

@@ -7,12 +7,13 @@ and nothing of the user's is wrapped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from corten._state import Seen, state
+from corten._state import Seen, Structure, state
+from corten.layers.walks import Walk
 from corten.variable import Variable
 
 _STATELESS = frozenset({int, float, str, bool, type(None), complex, bytes, np.ndarray, type})
@@ -71,13 +72,16 @@ class Tracking:
             self._refuse_if_locked(name, value)
             self._add_variable(value)
             tracked[name] = None
+            Structure.change()
         elif isinstance(value, _CONTAINERS):
             if attributes["_locked"] and any(True for _ in _stateful_leaves(value)):
                 self._refuse_if_locked(name, value)
             tracked[name] = None
+            Structure.change()
         elif isinstance(value, Tracking) or _is_seed_generator(value) or _is_metric(value):
             self._refuse_if_locked(name, value)
             tracked[name] = None
+            Structure.change()
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -87,6 +91,7 @@ class Tracking:
 
     def _forget(self, name: str) -> None:
         old = self.__dict__.get(name)
+        Structure.change()
         self.__dict__["_tracked"].pop(name, None)
         if isinstance(old, Variable):
             self.__dict__["_weights"] = [v for v in self.__dict__["_weights"] if v is not old]
@@ -107,6 +112,7 @@ class Tracking:
     def _add_variable(self, variable: Variable) -> None:
         if not any(known is variable for known in self.__dict__["_weights"]):
             self.__dict__["_weights"].append(variable)
+            Structure.change()
 
     def _track_variable(self, variable: Variable) -> None:
         """Make a variable part of this layer (`add_weight` does)."""
@@ -114,6 +120,7 @@ class Tracking:
 
     def _untrack_variable(self, variable: Variable) -> None:
         """Take a variable off this layer."""
+        Structure.change()
         self.__dict__["_weights"] = [v for v in self.__dict__["_weights"] if v is not variable]
 
     def _members(self) -> Iterator[Any]:
@@ -131,20 +138,32 @@ class Tracking:
         """The direct sub-layers, each once."""
         return list(_unique(value for value in self._members() if isinstance(value, Tracking)))
 
+    def _remembered(self, what: str, find: Callable[[], list[Any]]) -> list[Any]:
+        """Return what `find` finds below this layer, without looking again where nothing changed."""
+        walk: Walk | None = self.__dict__.get("_walk")
+        if walk is None or not walk.holds():
+            walk = self.__dict__["_walk"] = Walk(self._walked(True, True))
+        return walk.result(what, find)
+
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
         """Return this layer and those below it, parents first, each once."""
+        if include_self and recursive:
+            # What is kept does not hold this layer itself: it would never be freed without the collector.
+            return [self, *self._remembered("layers", lambda: self._walked(True, True)[1:])]
+        return self._walked(include_self, recursive)
+
+    def _walked(self, include_self: bool, recursive: bool) -> list[Any]:
         found = [self] if include_self else []
         seen = {id(layer) for layer in found}
-
-        def visit(layer: Any) -> None:
-            for child in layer._layers:
-                if id(child) not in seen:
-                    seen.add(id(child))
-                    found.append(child)
-                    if recursive:
-                        visit(child)
-
-        visit(self)
+        # A stack: a function that calls itself would hold the layers until the collector comes.
+        waiting = [*reversed(self._layers)]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                found.append(layer)
+                if recursive:
+                    waiting.extend(reversed(layer._layers))
         return found
 
     # ---- variables -----------------------------------------------------------------------------
@@ -175,9 +194,13 @@ class Tracking:
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables that optimizers update."""
-        found: list[Variable] = []
-        self._collect_trainable(found, set())
-        return list(_unique(found))
+
+        def find() -> list[Variable]:
+            found: list[Variable] = []
+            self._collect_trainable(found, set())
+            return list(_unique(found))
+
+        return self._remembered("trainable_variables", find)
 
     def _collect_trainable(self, found: list[Variable], seen: set[int]) -> None:
         # A frozen layer freezes what is below it.
@@ -223,6 +246,7 @@ class Tracking:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         value = bool(value)
+        Structure.change()
         self.__dict__["_trainable"] = value
         for variable in self._own_variables(seeds=False):
             if variable._created_trainable:
@@ -240,7 +264,7 @@ class Tracking:
         """
         Seen.losses = True
         # From now on every call takes the long way, which clears what the last one added.
-        self.__dict__["_fast"] = False
+        self.__dict__["_fast"] = self.__dict__["_steady"] = False
         self.__dict__["_general_only"] = True
         if state.probing:
             return

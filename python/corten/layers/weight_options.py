@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from corten import activations, constraints, initializers, ops, regularizers
+from corten import _core, activations, constraints, initializers, ops, regularizers
+from corten.config import FLOAT_DTYPES
+from corten.variable import Variable
 
-if TYPE_CHECKING:
-    from corten.variable import Variable
+_Tensor = _core.Tensor
 
 # What the engine can apply in the same pass as a bias.
 _ENGINE_NAMES = {
@@ -88,6 +89,9 @@ def linear(x: Any, kernel: Any, bias: Any, activation: Any) -> Any:
     if bias is not None:
         fused = engine_activation(activation)
         if fused is not None:
+            if x.__class__ is _Tensor and kernel.__class__ is Variable and bias.__class__ is Variable:
+                # What every layer of a model comes to in every step; the engine promotes.
+                return _core.linear(x, kernel.value, bias.value, fused)
             return ops.linear(x, kernel, bias, fused)
     return bias_and_activation(ops.matmul(x, kernel), bias, activation)
 
@@ -97,6 +101,11 @@ def bias_and_activation(x: Any, bias: Any, activation: Any, axis: int = -1) -> A
     if bias is not None:
         fused = engine_activation(activation)
         if fused is not None and axis == -1:
+            if x.__class__ is _Tensor and bias.__class__ is Variable:
+                # What every layer of a model comes to in every step: nothing to convert or promote.
+                value, dtype = bias.value, x.dtype
+                if value.dtype == dtype and dtype in FLOAT_DTYPES:
+                    return _core.bias_activation(x, value, fused)
             return ops.bias_activation(x, bias, fused)
         shape = [1] * len(x.shape)
         shape[axis] = -1

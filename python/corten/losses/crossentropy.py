@@ -8,6 +8,7 @@ from corten import config, ops
 from corten.losses.loss import FunctionLoss, as_dtype
 from corten.losses.regression import pair
 from corten.losses.targets import check_categorical, check_label_range, check_same_shape, check_sparse
+from corten.ops.indexing import from_the_start
 
 
 def _smooth(y_true: Any, amount: float, classes: int) -> Any:
@@ -103,11 +104,9 @@ def _sparse(
         valid = ops.not_equal(y_true, ignore_class)
         y_true = ops.where(valid, y_true, 0)
     try:
-        readable = getattr(y_true, "device", None) == "cpu" and 0 not in y_true.shape
         # Indexing would read -1 as the last class; with logits the kernel refuses it itself.
-        if not from_logits and readable and int(ops.min(y_true)) < 0:
-            raise IndexError
-        values = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
+        labels = y_true if from_logits else from_the_start(y_true)
+        values = ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=from_logits, axis=axis)
     except IndexError:
         check_label_range("sparse_categorical_crossentropy", y_true, y_pred.shape[axis])
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import _core, tree
+from corten._state import Structure
 from corten.layers.input_spec import InputSpec, assert_input_compatibility
 from corten.models.graph import Graph
 from corten.models.model import Model
@@ -108,6 +109,7 @@ class Functional(Model):
             op for op in attributes["_graph"].operations if hasattr(op, "_flatten_layers")
         ]
         attributes["_tracked"] = {"_graph_layers": None, **attributes["_tracked"]}
+        Structure.change()
         attributes["_general_only"] = True
         self.built = True
         self.supports_masking = True
@@ -380,7 +382,7 @@ def _fit(value: Any, tensor: KerasTensor, name: str) -> Any:
     if value.dtype != tensor.dtype:
         value = _core.cast(value, tensor.dtype)
     wanted = tensor.shape
-    if len(value.shape) != len(wanted):
+    if value.ndim != len(wanted):
         if len(value.shape) == len(wanted) + 1 and value.shape[-1] == 1:
             return _core.squeeze(value, -1)
         if len(value.shape) == len(wanted) - 1 and wanted[-1] == 1:

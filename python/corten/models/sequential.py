@@ -229,14 +229,13 @@ class Sequential(Model):
                 leaves = tree.flatten(x)
                 x = leaves[0] if len(leaves) == 1 else x
             if not tree.is_nested(x):
-                x = _fit(x, stack[0].output, self.name)
+                x = _fit(x, self._functional._inputs_struct, self._name)
         if mask is not None:
             from corten._state import set_mask
 
             set_mask(x, mask)
-        for layer in stack:
-            if layer.__class__ is not InputLayer:
-                x = layer(x)
+        for layer in stack if stack[0].__class__ is not InputLayer else stack[1:]:
+            x = layer(x)
         return x
 
     def _check_input(self, args: tuple[Any, ...], kwargs: dict[str, Any], single: bool) -> None:

@@ -76,27 +76,42 @@ def as_index(x: TensorLike) -> Tensor:
     return x if x.dtype in ("int32", "int64") else _core.cast(x, "int64" if x.dtype == "uint32" else "int32")
 
 
-def _agree(values: tuple[TensorLike, ...]) -> bool:
-    """Whether all are tensors of one dtype: the common case, which needs no promotion."""
-    first = values[0]
-    if type(first) is not Tensor:
-        return False
-    dtype = first.dtype
-    return all(type(value) is Tensor and value.dtype == dtype for value in values)
+def _alike(values: tuple[TensorLike, ...]) -> tuple[list[Tensor], str] | None:
+    """Tensors and variables as tensors with their dtype, where all have one: the common case.
+
+    None where something must be converted or promoted.
+    """
+    tensors: list[Tensor] = []
+    common = None
+    for value in values:
+        if type(value) is not Tensor:
+            own = getattr(value, "__corten_tensor__", None)
+            if own is None:
+                return None
+            value = own()
+        dtype = value.dtype
+        if common is None:
+            common = dtype
+        elif dtype != common:
+            return None
+        tensors.append(value)
+    return None if common is None else (tensors, common)
 
 
 def promoted(*values: TensorLike) -> list[Tensor]:
     """Gives all values as tensors of their common dtype; Python numbers adapt to the others."""
-    if _agree(values):
-        return list(values)
+    alike = _alike(values)
+    if alike is not None:
+        return alike[0]
     dtype = _core.result_type(*values)
     return [as_tensor(value, dtype) for value in values]
 
 
 def promoted_float(*values: TensorLike) -> list[Tensor]:
     """As `promoted`; integers become the default float."""
-    if _agree(values) and values[0].dtype in FLOATS:
-        return list(values)
+    alike = _alike(values)
+    if alike is not None and alike[1] in FLOATS:
+        return alike[0]
     dtype = _core.result_type(*values)
     if dtype not in FLOATS:
         dtype = floatx()

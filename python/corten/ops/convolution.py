@@ -52,13 +52,14 @@ def _operands(
     name: str, inputs: TensorLike, kernel: TensorLike, data_format: str | None
 ) -> tuple[Tensor, Tensor, bool]:
     x, w = promoted_float(inputs, kernel)
-    last = channels_last(name, data_format)
-    if x.ndim < 3 or x.ndim > 5:
+    last = data_format == "channels_last" or channels_last(name, data_format)
+    rank = x.ndim
+    if rank < 3 or rank > 5:
         raise ValueError(
             f"{name}: inputs need 3 to 5 dimensions (batch, 1 to 3 spatial axes, channels); "
             f"got shape {x.shape}"
         )
-    if w.ndim != x.ndim:
+    if w.ndim != rank:
         raise ValueError(
             f"{name}: for inputs of shape {x.shape} the kernel needs {x.ndim} dimensions; got shape {w.shape}"
         )
@@ -89,7 +90,7 @@ def _plan(
 
 
 # A network convolves the same few shapes over and over; nobody changes the lists given here.
-_cached_plan = functools.lru_cache(maxsize=512)(_plan)
+_cached_plan = functools.lru_cache(maxsize=512, typed=True)(_plan)
 
 
 def _convolve(
@@ -195,8 +196,7 @@ def conv_bias(
         >>> corten.ops.conv_bias(image, kernel, [1.0, -10.0], "relu").tolist()
         [[[[10.0, 0.0]]]]
     """
-    # The value of a variable once, not for every question about it.
-    x, w, last = _operands("conv_bias", inputs, as_tensor(kernel), data_format)
+    x, w, last = _operands("conv_bias", inputs, kernel, data_format)
     groups = _groups("conv_bias", x, w)
     result = _convolve("conv_bias", x, w, strides, padding, dilation_rate, groups, bias, activation)
     return result if last else to_channels_first(result)

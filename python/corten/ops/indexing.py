@@ -18,6 +18,8 @@ from corten.ops._common import (
 )
 from corten.ops.dispatch import op
 
+_LARGEST = 2**63 - 1
+
 
 @op
 def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
@@ -99,6 +101,26 @@ def get_item(x: TensorLike, key: Any) -> Tensor:
         2
     """
     return as_tensor(x)[key]
+
+
+@op
+def from_the_start(indices: TensorLike) -> Tensor:
+    """Makes negative indices out of range, for what has no end to count from: labels, ids of embeddings.
+
+    Args:
+        indices: Integers.
+
+    Returns:
+        A tensor of indices, equal where they are not negative.
+
+    Example:
+        >>> from_the_start(corten.ops.convert_to_tensor([0, 3])).tolist()
+        [0, 3]
+    """
+    indices = as_index(indices)
+    if indices.dtype == "int32":
+        return _core.cast(_core.cast(indices, "uint32"), "int64")
+    return _core.where(_core.compare("less", indices, 0), _LARGEST, indices)
 
 
 @op

@@ -22,8 +22,8 @@ from corten.ops.dispatch import op
 
 
 def _images(name: str, inputs: Tensor, data_format: str | None) -> tuple[Tensor, bool]:
-    last = channels_last(name, data_format)
-    if inputs.ndim < 3 or inputs.ndim > 5:
+    last = data_format == "channels_last" or channels_last(name, data_format)
+    if not 3 <= inputs.ndim <= 5:
         raise ValueError(
             f"{name}: inputs need 3 to 5 dimensions (batch, 1 to 3 spatial axes, channels); "
             f"got shape {inputs.shape}"
@@ -31,17 +31,40 @@ def _images(name: str, inputs: Tensor, data_format: str | None) -> tuple[Tensor,
     return (inputs if last else to_channels_last(inputs)), last
 
 
-def _window(
-    name: str, x: Tensor, pool_size: int | Sequence[int], strides: int | Sequence[int] | None, padding: str
-) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, int]]]:
-    count = x.ndim - 2
+Window = tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, int]]]
+
+
+def _plan(
+    name: str,
+    sizes: tuple[int, ...],
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None,
+    padding: str,
+) -> Window:
+    """Gives window, step and explicit padding, one per spatial axis."""
+    count = len(sizes)
     window = per_axis(name, "pool_size", pool_size, count)
     steps = window if strides is None else per_axis(name, "strides", strides, count)
     if min(window) < 1 or min(steps) < 1:
         raise ValueError(f"{name}: pool_size and strides must be positive; got {window} and {steps}")
     if padding.lower() not in ("valid", "same"):
         raise ValueError(f"{name}: padding must be 'valid' or 'same'; got {padding!r}")
-    return window, steps, padding_of(name, padding, x.shape[1:-1], window, steps)
+    return window, steps, padding_of(name, padding, sizes, window, steps)
+
+
+# As for convolutions: the same few shapes come over and over.
+_cached_plan = functools.lru_cache(maxsize=512, typed=True)(_plan)
+
+
+def _window(
+    name: str, x: Tensor, pool_size: int | Sequence[int], strides: int | Sequence[int] | None, padding: str
+) -> Window:
+    sizes = x.shape[1:-1]
+    try:
+        return _cached_plan(name, sizes, pool_size, strides, padding)
+    except TypeError:
+        # Lists cannot be keys.
+        return _plan(name, sizes, pool_size, strides, padding)
 
 
 @op

@@ -36,7 +36,10 @@ class _Default:
     def next(self) -> tuple[int, int]:
         """Gives a new key."""
         self.count += 1
-        return self.seed, _DEFAULT_STREAMS + self.count
+        key = self.seed, _DEFAULT_STREAMS + self.count
+        if call_state.draws is not None:
+            call_state.draws.append((self, *key))
+        return key
 
 
 _default = _Default()
@@ -140,7 +143,10 @@ class SeedGenerator:
             return 0, 0
         seed, count = self.state.numpy().tolist()
         self.state.assign(np.array([seed, (count + 1) & _WORD], np.uint32))
-        return seed, _GENERATOR_STREAMS + count
+        key = seed, _GENERATOR_STREAMS + count
+        if call_state.draws is not None:
+            call_state.draws.append((self, *key))
+        return key
 
     def get_config(self) -> dict[str, Any]:
         """Gives what is needed to make the generator again."""
@@ -178,3 +184,48 @@ def draw_key(seed: Any = None) -> tuple[int, int]:
         f"seed must be None, an integer or a corten.random.SeedGenerator; "
         f"got {seed!r} of type {type(seed).__name__}"
     )
+
+
+def next_draws(generators: list[Any]) -> list[tuple[int, int, int]]:
+    """Gives the keys that a step which draws from these generators in this order would draw.
+
+    Args:
+        generators: A generator for each draw, as noted in `CallState.draws`.
+
+    Returns:
+        For each draw (seed, stream, how many streams on the next step draws).
+
+    Example:
+        >>> generator = corten.random.SeedGenerator(1)
+        >>> next_draws([generator, generator])
+        [(1, 4294967296, 2), (1, 4294967297, 2)]
+    """
+    taken: dict[int, int] = {}
+    keys: list[tuple[int, int, int]] = []
+    for generator in generators:
+        stride = sum(other is generator for other in generators)
+        ahead = taken.get(id(generator), 0)
+        taken[id(generator)] = ahead + 1
+        if isinstance(generator, SeedGenerator):
+            seed, count = generator.state.numpy().tolist()
+            keys.append((seed, _GENERATOR_STREAMS + count + ahead, stride))
+        else:
+            keys.append((generator.seed, _DEFAULT_STREAMS + generator.count + 1 + ahead, stride))
+    return keys
+
+
+def skip_draws(generators: list[Any], steps: int) -> None:
+    """Counts the draws of so many steps, as if each had drawn from these generators.
+
+    Example:
+        >>> generator = corten.random.SeedGenerator(1)
+        >>> skip_draws([generator], 3)
+        >>> generator.state.numpy().tolist()
+        [1, 3]
+    """
+    for generator in generators:
+        if isinstance(generator, SeedGenerator):
+            seed, count = generator.state.numpy().tolist()
+            generator.state.assign(np.array([seed, (count + steps) & _WORD], np.uint32))
+        else:
+            generator.count += steps

@@ -10,27 +10,14 @@ from corten.training.adapters import is_array_data, split_arrays
 from corten.utils.py_dataset import PyDataset
 
 
-def concatenate(parts: list[Any]) -> Any:
-    """Joins the outputs of the batches, keeping their structure."""
-    first = parts[0]
-    if isinstance(first, dict):
-        return {key: concatenate([part[key] for part in parts]) for key in first}
-    if isinstance(first, list | tuple):
-        joined = [concatenate([part[index] for part in parts]) for index in range(len(first))]
-        return joined if isinstance(first, list) else tuple(joined)
-    if len(parts) == 1:
-        return first
-    if any(part.ndim == 0 for part in parts):
-        return np.stack(parts)
-    return np.concatenate(parts, axis=0)
-
-
 def check_count(value: Any, name: str, smallest: int) -> int:
     """Gives a whole number of at least `smallest`.
 
     Raises:
         ValueError: It is none.
     """
+    if type(value) is int and value >= smallest:
+        return value
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < smallest:
         raise ValueError(f"fit: {name} must be a whole number of at least {smallest}; got {value!r}")
@@ -39,6 +26,8 @@ def check_count(value: Any, name: str, smallest: int) -> int:
 
 def check_validation_freq(validation_freq: Any) -> Any:
     """Gives the frequency as a whole number or the set of epochs, counted from 1."""
+    if type(validation_freq) is int and validation_freq >= 1:
+        return validation_freq
     if isinstance(validation_freq, int | np.integer) and not isinstance(validation_freq, bool):
         if validation_freq >= 1:
             return int(validation_freq)

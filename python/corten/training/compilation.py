@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corten import _core
 from corten.training.compile_loss import CompileLoss
 from corten.training.compile_metrics import CompileMetrics
 from corten.training.history import plain_logs
 from corten.training.loss_tracker import LossTracker
+
+if TYPE_CHECKING:
+    from corten.training.capture import StepCapture
+    from corten.training.preparation import Prepared
 
 Tensor = _core.Tensor
 
@@ -43,8 +47,16 @@ class TrainingState:
         self.metric_list: list[Any] | None = None
         #: The epoch at which `BackupAndRestore` wants the training to go on.
         self.resume_epoch: int | None = None
+        #: The training steps that the engine runs by itself.
+        self.capture: StepCapture | None = None
+        #: With what kind of data the model was prepared; None before that.
+        self.prepared: Prepared | None = None
         #: What the last custom train_step or test_step returned.
         self.step_logs: dict[str, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was captured belongs to the variables of this model; a copy captures anew.
+        return {**self.__dict__, "capture": None}
 
 
 class Compilation:
@@ -97,7 +109,8 @@ class Compilation:
             metrics: List of names, objects or functions; a list of lists or dict for several
                 outputs. 'accuracy' chooses its kind by shape.
             weighted_metrics: The same, for metrics that take the sample weights.
-            run_eagerly: Accepted for Keras's sake; everything runs eagerly.
+            run_eagerly: Run every step as Python code; otherwise `fit` traces a step that repeats and lets
+                the engine run it, with the same results.
             steps_per_execution: Batches of training between two calls of the batch hooks.
             jit_compile: Accepted for Keras's sake; no effect.
             auto_scale_loss: Scale losses when the dtype policy is 'mixed_float16'.

@@ -6,7 +6,7 @@ from typing import Any
 
 from corten import _core, losses
 from corten.training.loss_tracker import LossTracker
-from corten.training.outputs import OutputLayout, is_binary_or_sparse, only_entry
+from corten.training.outputs import OutputLayout, is_binary_or_sparse, only_entry, shapes_in
 
 Tensor = _core.Tensor
 _AUTOMATIC = frozenset({"crossentropy", "ce"})
@@ -79,6 +79,8 @@ class CompileLoss:
         self._loss_weights = loss_weights
         self._output_names = output_names
         self._layout: OutputLayout | None = None
+        #: The shapes of targets and outputs that `build` went by.
+        self._matched: Any = None
         self._single: Any = None
         self._losses: list[Any] = []
         self._weights: list[Any] = []
@@ -108,6 +110,10 @@ class CompileLoss:
             y_true: Targets; tensors or anything with a `shape`.
             y_pred: Outputs of the model, likewise.
         """
+        matched = (shapes_in(y_true), shapes_in(y_pred))
+        if matched == self._matched:
+            return
+        self._matched = None
         layout = OutputLayout(y_pred, self._output_names)
         outputs = layout.predictions(y_pred)
         choices = layout.align_choices(self._loss, "loss")
@@ -132,6 +138,7 @@ class CompileLoss:
             self.trackers = [LossTracker(f"{layout.names[index]}_loss") for index in used]
         elif layout.is_single and self._weights[0] is None:
             self._single = self._losses[0]
+        self._matched = matched
 
     def align_targets(self, y_true: Any) -> list[Any]:
         """Lists the targets, one entry per output."""

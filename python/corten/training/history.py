@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from corten import _core
+
+Tensor = _core.Tensor
+
 
 def plain(value: Any) -> Any:
     """Gives a scalar as a Python float, anything larger as a NumPy array.
@@ -17,6 +21,9 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, float):
         return value
+    # Not by way of NumPy, which takes longer than the computation of most values.
+    if type(value) is Tensor and value.size == 1:
+        return float(value.item())
     if hasattr(value, "numpy"):
         value = value.numpy()
     array = np.asarray(value)
@@ -38,8 +45,10 @@ def plain_logs(logs: Mapping[str, Any] | None) -> dict[str, Any]:
     if "loss" in logs:
         result["loss"] = plain(logs["loss"])
     for key, value in logs.items():
+        if key == "loss":
+            continue
         if isinstance(value, Mapping):
             result.update(plain_logs(value))
-        elif key != "loss":
+        else:
             result[key] = plain(value)
     return result

@@ -15,6 +15,21 @@ def only_entry(value: Any) -> Any:
     return value
 
 
+def shapes_in(value: Any) -> Any:
+    """Gives shape and dtype of every array in lists, tuples and dicts, and how these are arranged.
+
+    Example:
+        >>> import numpy as np
+        >>> shapes_in({"a": np.zeros((2, 3), np.float32), "b": None})
+        {'a': ((2, 3), 'float32'), 'b': None}
+    """
+    if isinstance(value, Mapping):
+        return {key: shapes_in(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shapes_in(item) for item in value]
+    return None if value is None else (tuple(value.shape), str(value.dtype))
+
+
 class OutputLayout:
     """How the outputs of a model are arranged.
 

@@ -20,6 +20,8 @@ def resolve_verbose(verbose: Any, caller: str) -> int:
     Raises:
         ValueError: Anything else.
     """
+    if type(verbose) is int and 0 <= verbose <= 2:
+        return verbose
     if isinstance(verbose, str) and verbose == "auto":
         return 1 if is_interactive() else 2
     if isinstance(verbose, bool | int | np.integer) and int(verbose) in (0, 1, 2):

@@ -129,13 +129,20 @@ class Steps(Compilation):
 
             return custom_step
 
-        def standard_step(batch: Any) -> None:
-            x, y, sample_weight = batch
-            y_pred = self._learn(x, y, sample_weight)
-            if state.metrics is not None:
-                self._update_metrics(y, y_pred, sample_weight)
+        capture = state.capture
+        if capture is None:
+            return self._standard_step
 
-        return standard_step
+        def captured_step(batch: Any) -> None:
+            capture.step(batch, self._standard_step)
+
+        return captured_step
+
+    def _standard_step(self, batch: Any) -> None:
+        x, y, sample_weight = batch
+        y_pred = self._learn(x, y, sample_weight)
+        if self._state().metrics is not None:
+            self._update_metrics(y, y_pred, sample_weight)
 
     def _test_function(self) -> Any:
         """As `_train_function`, for evaluation."""

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from corten import losses
+from corten import _core, losses
 from corten.naming import to_snake_case as snake_case
 
+Tensor = _core.Tensor
 Shape = tuple[Any, ...]
 
 _ONE_HOT = frozenset({"categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence"})
@@ -52,7 +53,43 @@ def loss_kind(loss: Any) -> str:
     return ""
 
 
-def check_targets(loss: Any, y: Any, output_shape: Shape, *, name: str = "y", caller: str = "fit") -> None:
+class LabelLimits:
+    """Between which values labels must lie.
+
+    Args:
+        highest: The largest label.
+        whole: Whether they must be whole numbers.
+    """
+
+    def __init__(self, highest: int, *, whole: bool) -> None:
+        self._highest = highest
+        self._whole = whole
+
+    def hold(self, y: Any) -> bool:
+        """Whether two quick looks, at the least and the largest label, show that all is well.
+
+        If not, `check_targets` looks closer.
+        """
+        if type(y) is not Tensor or y.size == 0:
+            return False
+        if y.dtype == "bool":
+            return True
+        if self._whole and "int" not in y.dtype:
+            return False
+        low, high = (_core.reduce(name, y, None, False).item() for name in ("min", "max"))
+        return bool(low >= 0 and high <= self._highest)
+
+
+def label_limits(loss: Any, output_shape: Shape) -> LabelLimits | None:
+    """The limits of the labels of a built-in loss for an output of that shape; None where all will do."""
+    kind = loss_kind(loss)
+    if kind == "sparse_categorical_crossentropy":
+        classes = output_shape[-1] if output_shape else None
+        return LabelLimits(classes - 1 if isinstance(classes, int) else -1, whole=True)
+    return LabelLimits(1, whole=False) if kind in _BINARY else None
+
+
+def check_targets(loss: Any, y: Any, output_shape: Shape, *, name: str = "y", caller: str = "fit") -> bool:
     """Checks the targets of one output.
 
     Args:
@@ -62,16 +99,19 @@ def check_targets(loss: Any, y: Any, output_shape: Shape, *, name: str = "y", ca
         name: How messages call the targets.
         caller: Method named by messages.
 
+    Returns:
+        Whether there was something to warn about.
+
     Raises:
         ValueError: The targets do not go with the loss and the output.
     """
     if loss is None:
-        return
+        return False
     kind = loss_kind(loss)
     if kind and y is None:
         raise ValueError(f"{caller}: loss={kind!r} compares outputs with targets, but there is no {name}")
     if y is None or not kind:
-        return
+        return False
     values = y.numpy() if hasattr(y, "numpy") else np.asarray(y)
     shape = tuple(values.shape)
     if kind in _ONE_HOT:
@@ -81,7 +121,8 @@ def check_targets(loss: Any, y: Any, output_shape: Shape, *, name: str = "y", ca
     elif kind in _BINARY:
         _check_binary(kind, values, shape, output_shape, name, caller)
     elif kind in _ELEMENTWISE:
-        _check_elementwise(kind, shape, output_shape, name, caller)
+        return _check_elementwise(kind, shape, output_shape, name, caller)
+    return False
 
 
 def _is_whole(values: np.ndarray) -> bool:
@@ -230,9 +271,10 @@ def _fits_elementwise(shape: Shape, output: Shape) -> bool:
     return len(shape) == len(output) - 1 and output[-1] in (1, None) and _same((*shape, 1), (*output[:-1], 1))
 
 
-def _check_elementwise(kind: str, shape: Shape, output: Shape, name: str, caller: str) -> None:
+def _check_elementwise(kind: str, shape: Shape, output: Shape, name: str, caller: str) -> bool:
+    """Gives whether it warned."""
     if _fits_elementwise(shape, output):
-        return
+        return False
     message = (
         f"{caller}: the model's output has shape {output}, but {name} has shape {shape}; "
         f"loss={kind!r} compares them element by element."
@@ -245,7 +287,7 @@ def _check_elementwise(kind: str, shape: Shape, output: Shape, name: str, caller
             UserWarning,
             stacklevel=2,
         )
-        return
+        return True
     hint = _image_hint(shape, output)
     if not hint and len(shape) <= 2 and len(output) == 2:
         hint = f" End the model in `Dense({shape[1] if len(shape) == 2 else 1})`, or check the targets."
@@ -261,14 +303,18 @@ def _image_hint(shape: Shape, output: Shape) -> str:
     return ""
 
 
-def warn_about_last_activation(model: Any, loss: Any, caller: str = "fit") -> None:
-    """Warns when the last layer's activation and the loss's `from_logits` contradict each other."""
+def warn_about_last_activation(model: Any, loss: Any, caller: str = "fit") -> bool:
+    """Warns when the last layer's activation and the loss's `from_logits` contradict each other.
+
+    Returns:
+        Whether it warned.
+    """
     kind = loss_kind(loss)
     if not kind.endswith("crossentropy") or not isinstance(loss, losses.Loss):
-        return
+        return False
     layers = getattr(model, "layers", None)
     if not layers:
-        return
+        return False
     activation = getattr(layers[-1], "activation", None)
     name = getattr(activation, "__name__", "")
     from_logits = bool(getattr(loss, "from_logits", False))
@@ -279,7 +325,8 @@ def warn_about_last_activation(model: Any, loss: Any, caller: str = "fit") -> No
             UserWarning,
             stacklevel=3,
         )
-    elif not from_logits and name == "linear":
+        return True
+    if not from_logits and name == "linear":
         wanted = "sigmoid" if kind.startswith("binary") else "softmax"
         warnings.warn(
             f"{caller}: loss={kind!r} expects probabilities, but the last layer ({layers[-1].name!r}) gives "
@@ -288,3 +335,5 @@ def warn_about_last_activation(model: Any, loss: Any, caller: str = "fit") -> No
             UserWarning,
             stacklevel=3,
         )
+        return True
+    return False

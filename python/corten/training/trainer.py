@@ -7,28 +7,33 @@ from typing import Any
 import numpy as np
 
 from corten import _core
+from corten.callbacks.callback_list import CallbackList
 from corten.training.adapters import (
+    ArrayAdapter,
     DataAdapter,
     EpochIterator,
     choose_adapter,
     is_array_data,
     unpack,
 )
+from corten.training.adapters.arrays import in_rows
 from corten.training.adapters.conversion import to_tensor
 from corten.training.adapters.epochs import check_steps
 from corten.training.arguments import (
     check_count,
     check_validation_freq,
-    concatenate,
     is_due,
     split_off_validation,
 )
 from corten.training.history import plain_logs
-from corten.training.preparation import prepare, targets_of
+from corten.training.predictions import Predictions
+from corten.training.preparation import prepare_for
 from corten.training.progress import resolve_verbose
 from corten.training.steps import Steps, as_user_sees, map_outputs, warn_without_variables
 
 Tensor = _core.Tensor
+# NumPy has one object for each native dtype, so that identity tells it.
+_FLOAT32 = np.dtype(np.float32)
 
 
 class Trainer(Steps):
@@ -91,8 +96,6 @@ class Trainer(Steps):
             >>> len(history.history["loss"])
             3
         """
-        from corten.callbacks import CallbackList
-
         state = self._check_compiled("fit")
         if self.optimizer is None and not self._overrides("train_step"):
             raise ValueError("fit: the model was compiled without an optimizer")
@@ -121,11 +124,7 @@ class Trainer(Steps):
                 validation_data, validation_batch_size or batch_size, validation_steps
             )
         iterator = EpochIterator(adapter, steps_per_epoch, "fit")
-        first = adapter.first_batch()
-        if first is None:
-            raise ValueError(f"fit: x ({type(x).__name__}) gives no batches")
-        checked = None if validation is None else validation.adapter
-        prepare(self, first, targets_of(adapter, first), "fit", checked)
+        prepare_for(self, adapter, x, "fit", None if validation is None else validation.adapter)
         variables = self._begin_training()
         callback_list = CallbackList(
             callbacks,
@@ -137,7 +136,8 @@ class Trainer(Steps):
             do_validation=validation is not None,
             model=self,
         )
-        self.stop_training = False
+        if self.stop_training:
+            self.stop_training = False
         state.resume_epoch = None
         before = _core.set_grad_enabled(True)
         try:
@@ -145,6 +145,7 @@ class Trainer(Steps):
             # What is trained is settled here, as the optimizer keeps state for just these variables.
             state.variables = variables
             state.metric_list = self.metrics
+            self._begin_capture(callback_list.callbacks, adapter)
             if state.resume_epoch is not None:
                 initial_epoch = max(initial_epoch, state.resume_epoch)
             logs: dict[str, Any] = {}
@@ -176,6 +177,21 @@ class Trainer(Steps):
             self.optimizer.build(variables)
         return variables
 
+    def _begin_capture(self, callbacks: list[Any], adapter: DataAdapter) -> None:
+        """Sets up what captures the training steps, unless they are the user's own code."""
+        state = self._state()
+        own_step = self._overrides("train_step") or self._overrides("compute_metrics")
+        if self.run_eagerly or own_step or not state.variables:
+            state.capture = None
+            return
+        from corten.callbacks import History, ProgbarLogger
+        from corten.training.capture import StepCapture
+
+        if state.capture is None:
+            state.capture = StepCapture(self)
+        own_code = any(type(callback) not in (History, ProgbarLogger) for callback in callbacks)
+        state.capture.begin(watchful=own_code or not in_rows(adapter))
+
     def _train_epoch(
         self,
         iterator: EpochIterator,
@@ -195,10 +211,7 @@ class Trainer(Steps):
         if callback_list.watches_train_batches:
             step = self._watched_steps(iterator, callback_list, step_function)
         else:
-            for step, batch in enumerate(iterator.epoch()):  # noqa: B007 - whether there was any counts
-                step_function(batch)
-                if self.stop_training:
-                    break
+            step = self._unwatched_steps(iterator, step_function)
         if step < 0:
             return None
         callback_list.params["steps_done"] = step + 1
@@ -227,6 +240,33 @@ class Trainer(Steps):
                     return step
         if (step + 1) % every != 0:
             callback_list.on_train_batch_end(step, self._current_logs() if wants_logs else None)
+        return step
+
+    def _unwatched_steps(self, iterator: EpochIterator, step_function: Any) -> int:
+        """Trains on the batches of an epoch, many at once where the engine can."""
+        adapter, capture = iterator.adapter, self._state().capture
+        step = -1
+        if capture is None or iterator.steps is not None or not in_rows(adapter):
+            for step, batch in enumerate(iterator.epoch()):  # noqa: B007 - whether there was any counts
+                step_function(batch)
+                if self.stop_training:
+                    break
+            return step
+        arrays, order = adapter.one_pass()
+        start, size, count = 0, adapter.batch_size, adapter.num_samples
+        standard_step = self._standard_step
+        while start < count and not self.stop_training:
+            rows = min(size, count - start)
+            step += capture.steps(
+                arrays,
+                order,
+                start,
+                rows,
+                (count - start) // rows,
+                lambda: adapter.cut(arrays, order, start),  # noqa: B023 - called at once
+                standard_step,
+            )
+            start = (step + 1) * size
         return step
 
     def _current_logs(self) -> dict[str, Any]:
@@ -279,18 +319,13 @@ class Trainer(Steps):
         Returns:
             The loss, or a list of the loss and the metrics in the order of `metrics_names`.
         """
-        from corten.callbacks import CallbackList
-
         if kwargs:
             raise TypeError(f"evaluate: unknown argument {', '.join(sorted(kwargs))}")
         state = self._check_compiled("evaluate")
         verbose = resolve_verbose(verbose, "evaluate")
         steps = check_steps(steps, "steps", "evaluate")
         adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="evaluate")
-        first = adapter.first_batch()
-        if first is None:
-            raise ValueError(f"evaluate: x ({type(x).__name__}) gives no batches")
-        prepare(self, first, targets_of(adapter, first), "evaluate")
+        prepare_for(self, adapter, x, "evaluate")
         iterator = EpochIterator(adapter, steps, "evaluate")
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
@@ -312,7 +347,8 @@ class Trainer(Steps):
         before = _core.set_grad_enabled(False)
         try:
             self.reset_metrics()
-            self.stop_evaluating = False
+            if self.stop_evaluating:
+                self.stop_evaluating = False
             iterator.adapter.on_epoch_begin()
             callback_list.on_test_begin()
             step_function = self._test_function()
@@ -370,14 +406,16 @@ class Trainer(Steps):
             type(x) is np.ndarray
             and callbacks is None
             and steps is None
-            and 0 < x.shape[0] <= (32 if batch_size is None else batch_size)
+            and x.ndim
+            and 0 < len(x) <= (32 if batch_size is None else batch_size)
             and self.built  # type: ignore[attr-defined]
             and type(self).predict_step is Steps.predict_step
         ):
             # One small batch, the case of an application: straight through the model.
             before = _core.set_grad_enabled(False)
             try:
-                outputs = self._forward(to_tensor(x, "x"), False)
+                batch = _core.tensor(x) if x.dtype is _FLOAT32 else to_tensor(x, "x")
+                outputs = self._forward(batch, False)
             except ValueError:
                 from corten.training.input_checks import check_inputs
 
@@ -391,7 +429,6 @@ class Trainer(Steps):
         return self._predict_batches(x, batch_size, verbose, steps, callbacks)
 
     def _predict_batches(self, x: Any, batch_size: Any, verbose: Any, steps: Any, callbacks: Any) -> Any:
-        from corten.callbacks import CallbackList
         from corten.training.input_checks import check_inputs
 
         bar_after = 1.0 if verbose == "auto" else 0.0
@@ -402,31 +439,40 @@ class Trainer(Steps):
             raise ValueError(f"predict: x ({type(x).__name__}) gives no batches")
         check_inputs(self, first[0], "predict")
         iterator = EpochIterator(adapter, check_steps(steps, "steps", "predict"), "predict")
-        if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(
-                callbacks,
-                add_progbar=verbose != 0,
-                verbose=verbose,
-                epochs=1,
-                steps=iterator.num_batches,
-                model=self,
-                bar_after=bar_after,
-            )
-        collected: list[Any] = []
+        callback_list: Any = None
+        if callbacks is not None or verbose != 0:
+            callback_list = callbacks
+            if not isinstance(callbacks, CallbackList):
+                callback_list = CallbackList(
+                    callbacks,
+                    add_progbar=verbose != 0,
+                    verbose=verbose,
+                    epochs=1,
+                    steps=iterator.num_batches,
+                    model=self,
+                    bar_after=bar_after,
+                )
+        whole = isinstance(adapter, ArrayAdapter) and steps is None
+        predictions = Predictions(adapter.num_samples if whole else None)
         self.stop_predicting = False
         before = _core.set_grad_enabled(False)
         try:
             adapter.on_epoch_begin()
-            callbacks.on_predict_begin()
+            if callback_list is not None:
+                callback_list.on_predict_begin()
             for step, batch in enumerate(iterator.epoch()):
-                callbacks.on_predict_batch_begin(step)
+                if callback_list is not None:
+                    callback_list.on_predict_batch_begin(step)
                 outputs = self.predict_step(as_user_sees((batch[0], None, None)))
-                collected.append(map_outputs(lambda leaf: leaf.numpy(), outputs))
-                callbacks.on_predict_batch_end(step, {"outputs": outputs})
+                # Views of the outputs: `predictions` copies the values to where they stay.
+                predictions.add(map_outputs(np.asarray, outputs))
+                if callback_list is not None:
+                    callback_list.on_predict_batch_end(step, {"outputs": outputs})
                 if self.stop_predicting:
                     break
-            callbacks.on_predict_end()
+            if callback_list is not None:
+                callback_list.on_predict_end()
             adapter.on_epoch_end()
         finally:
             _core.set_grad_enabled(before)
-        return concatenate(collected)
+        return predictions.result()

@@ -27,6 +27,16 @@ impl Spec {
     pub fn new(shape: &[usize], dtype: DType) -> Self {
         Self { shape: SmallVec::from_slice(shape), dtype }
     }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
     fn rank(&self) -> usize {
         self.shape.len()
     }

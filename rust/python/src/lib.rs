@@ -8,6 +8,7 @@
 
 mod array;
 mod autograd;
+mod capture;
 mod convert;
 mod dlpack;
 mod error;
@@ -25,6 +26,8 @@ mod tensor;
 mod _core {
     #[pymodule_export]
     use crate::autograd::{backward, custom_node, gradients, is_grad_enabled, set_grad_enabled};
+    #[pymodule_export]
+    use crate::capture::{StepPlan, StepTrace, trace_abort, trace_begin, trace_end};
     #[pymodule_export]
     use crate::dlpack::from_dlpack;
     #[pymodule_export]

@@ -9,12 +9,13 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::{
     autograd,
+    capture::{self, Work},
     storage::{CPU, Storage},
     tensor::{Data, Tensor},
 };
 
 pub type Outputs = SmallVec<[Tensor; 2]>;
-type Values = SmallVec<[Arc<Data>; 2]>;
+pub(crate) type Values = SmallVec<[Arc<Data>; 2]>;
 
 /// Runs one op on checked operands and records it where a gradient may be asked for.
 pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
@@ -23,7 +24,12 @@ pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
     let values = if inputs.iter().any(|x| matches!(x.storage(), Storage::Meta)) {
         results.iter().map(hollow).collect()
     } else {
-        dispatch(&op, inputs, &results)?
+        let values = dispatch(&op, inputs, &results)?;
+        if capture::tracing() {
+            let outputs: SmallVec<[_; 2]> = values.iter().map(Some).collect();
+            capture::note(Work::Op(op.clone()), inputs.iter().copied(), &outputs);
+        }
+        values
     };
     Ok(autograd::record(op, inputs, values))
 }
@@ -31,7 +37,11 @@ pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
 /// Runs an op that gives one tensor.
 pub fn run_one(op: Op, inputs: &[&Tensor]) -> Result<Tensor> {
     if let Some(value) = elementwise(&op, inputs) {
-        return Ok(autograd::record_one(op, inputs, Arc::new(value?)));
+        let value = Arc::new(value?);
+        if capture::tracing() {
+            capture::note(Work::Op(op.clone()), inputs.iter().copied(), &[Some(&value)]);
+        }
+        return Ok(autograd::record_one(op, inputs, value));
     }
     let mut outputs = run(op, inputs)?;
     Ok(outputs.swap_remove(0))
@@ -95,7 +105,12 @@ fn elementwise(op: &Op, inputs: &[&Tensor]) -> Option<Result<Data>> {
 /// A 0-dimensional tensor.
 pub fn scalar(value: Scalar, dtype: DType) -> Result<Tensor> {
     let buffer = CPU.fill(dtype, 1, value)?;
-    Ok(Tensor::from_data(stored(buffer, Layout::contiguous(&[]), dtype)))
+    let tensor = Tensor::from_data(stored(buffer, Layout::contiguous(&[]), dtype));
+    if capture::tracing() {
+        let op = Op::Full { shape: Dims::new(), value, dtype };
+        capture::note(Work::Op(op), std::iter::empty(), &[Some(tensor.data())]);
+    }
+    Ok(tensor)
 }
 
 /// A tensor of one value.
@@ -137,7 +152,7 @@ pub(crate) fn fused_grad(
     let grads_views =
         grads.iter().map(|grad| grad.as_ref().map(Tensor::view).transpose()).collect::<Result<SmallVec<[_; 3]>>>()?;
     let buffers = CPU.fused_grad(op, &inputs_views, &outputs_views, &grads_views, needs)?;
-    Ok(buffers.map(|buffers| {
+    let results: Option<Vec<Option<Tensor>>> = buffers.map(|buffers| {
         buffers
             .into_iter()
             .zip(inputs)
@@ -145,7 +160,27 @@ pub(crate) fn fused_grad(
                 buffer.map(|buffer| Tensor::from_buffer(buffer, Layout::contiguous(x.shape()), x.dtype()))
             })
             .collect()
-    }))
+    });
+    if capture::tracing()
+        && let Some(results) = &results
+    {
+        let work = Work::FusedGrad {
+            op: op.clone(),
+            inputs: inputs.len(),
+            outputs: outputs.len(),
+            grads: grads.iter().map(Option::is_some).collect(),
+            needs: needs.into(),
+        };
+        let operands = inputs.iter().chain(outputs).chain(grads.iter().flatten());
+        let made: SmallVec<[_; 6]> = results.iter().map(|result| result.as_ref().map(Tensor::data)).collect();
+        capture::note(work, operands, &made);
+    }
+    Ok(results)
+}
+
+/// The region of a tensor as a view of its memory.
+pub(crate) fn relaid_view(x: &Tensor, ranges: &[corten_core::Range]) -> Tensor {
+    Tensor::from_data(Data { storage: x.storage().clone(), layout: x.layout().slice(ranges), dtype: x.dtype() })
 }
 
 fn hollow(result: &Spec) -> Arc<Data> {
@@ -169,7 +204,8 @@ fn relaid(x: &Tensor, layout: Layout) -> Values {
     single(Data { storage: x.storage().clone(), layout, dtype: x.dtype() })
 }
 
-fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
+/// Computes the results of an op whose operands were checked.
+pub(crate) fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
     let out = &results[0];
     let one = |buffer: Buffer| -> Values { single(stored(buffer, Layout::contiguous(&out.shape), out.dtype)) };
     let len = || out.shape.iter().product::<usize>();
@@ -293,7 +329,7 @@ fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
                 many(buffers)
             } else {
                 let plain: SmallVec<[Tensor; 6]> = inputs.iter().map(|x| x.detach()).collect();
-                let _guard = autograd::no_grad();
+                let (_guard, _pause) = (autograd::no_grad(), capture::pause());
                 let results = crate::fused::reference(fused_op, &plain)?;
                 results.iter().map(|x| row_major(x).map(Arc::new)).collect::<Result<_>>()?
             }

@@ -3,15 +3,18 @@
 //! Every op passes [`execute::run`]; every derivative is an arm of one match in [`autograd`].
 
 pub mod autograd;
+pub mod capture;
 pub mod execute;
 pub mod fused;
 pub mod ops;
 mod optimizer;
+mod plan;
 mod storage;
 mod tensor;
 
 pub use corten_core as core;
 pub use corten_cpu as cpu;
 pub use optimizer::{Slot, optimizer_step};
+pub use plan::{Plan, Table, rows};
 pub use storage::{Device, Storage};
 pub use tensor::{Data, Tensor};

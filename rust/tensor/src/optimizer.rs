@@ -1,8 +1,14 @@
 //! Optimizer steps: one pass over all parameters, in place.
 
+use std::sync::Arc;
+
 use corten_core::{Backend as _, DType, Error, OptimizerOp, Parameter, Result, Tuple, View};
 
-use crate::{storage::CPU, tensor::Tensor};
+use crate::{
+    capture::{self, Work},
+    storage::CPU,
+    tensor::{Data, Tensor},
+};
 
 /// One parameter as the caller holds it.
 #[derive(Debug)]
@@ -30,6 +36,7 @@ pub fn optimizer_step(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Sl
         }
         parameter.gradient = crate::ops::cast(&parameter.gradient, dtype)?;
     }
+    let before: Vec<Noted> = if capture::tracing() { note(op, parameters) } else { Vec::new() };
     for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
         let mut group = Vec::new();
         for parameter in parameters.iter_mut().filter(|parameter| parameter.value.dtype() == dtype) {
@@ -37,7 +44,7 @@ pub fn optimizer_step(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Sl
             group.push(Parameter {
                 value: value.make_unique()?,
                 slots: slots.iter_mut().map(|slot| slot.make_unique()).collect::<Result<_>>()?,
-                gradient: View { buffer: gradient.buffer()?.as_ref(), layout: gradient.layout(), dtype },
+                gradient: View { buffer: gradient.memory()?.as_ref(), layout: gradient.layout(), dtype },
                 decay: *decay,
                 learning_rate,
             });
@@ -46,5 +53,29 @@ pub fn optimizer_step(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Sl
             CPU.optimizer_step(op, dtype, &mut group)?;
         }
     }
+    for (parameter, places) in parameters.iter().zip(before) {
+        let now = std::iter::once(&*parameter.value).chain(parameter.slots.iter().map(|slot| &**slot));
+        for (before, now) in places.into_iter().zip(now) {
+            capture::note_moved(before, now);
+        }
+    }
     Ok(())
+}
+
+/// Where the values of a parameter and its slots were.
+type Noted = Vec<*const Data>;
+
+fn note(op: &OptimizerOp, parameters: &[Slot<'_>]) -> Vec<Noted> {
+    let mut operands: Vec<&Tensor> = Vec::new();
+    for Slot { value, gradient, slots, .. } in parameters {
+        operands.extend([&**value, gradient]);
+        operands.extend(slots.iter().map(|slot| &**slot));
+    }
+    let slots = parameters.first().map_or(0, |parameter| parameter.slots.len());
+    capture::note(Work::Optimizer { op: *op, slots }, operands.into_iter(), &[]);
+    let place = |x: &Tensor| Arc::as_ptr(x.data());
+    parameters
+        .iter()
+        .map(|one| std::iter::once(place(one.value)).chain(one.slots.iter().map(|slot| place(slot))).collect())
+        .collect()
 }

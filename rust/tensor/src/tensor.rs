@@ -7,7 +7,7 @@ use corten_cpu::Buffer;
 
 use crate::{
     autograd::{Leaf, Origin},
-    execute,
+    capture, execute,
     storage::{CPU, Device, Storage},
 };
 
@@ -106,8 +106,14 @@ impl Tensor {
         self.data.storage.device()
     }
 
-    /// The CPU memory behind this tensor; an error for a meta tensor.
+    /// The CPU memory behind this tensor, for a look at the values; an error for a meta tensor.
     pub fn buffer(&self) -> Result<&Arc<Buffer>> {
+        capture::note_read(self);
+        self.memory()
+    }
+
+    /// The same for ops.
+    pub(crate) fn memory(&self) -> Result<&Arc<Buffer>> {
         match &self.data.storage {
             Storage::Cpu(buffer) => Ok(buffer),
             Storage::Meta => Err(Error::device(format!(
@@ -119,7 +125,7 @@ impl Tensor {
     }
 
     pub(crate) fn view(&self) -> Result<View<'_, Buffer>> {
-        Ok(View { buffer: self.buffer()?, layout: &self.data.layout, dtype: self.data.dtype })
+        Ok(View { buffer: self.memory()?, layout: &self.data.layout, dtype: self.data.dtype })
     }
 
     /// The elements in row-major order; `T` must be the tensor's dtype.
@@ -134,6 +140,7 @@ impl Tensor {
 
     /// Writes the elements row-major into `out`, which has their size in bytes.
     pub fn download(&self, out: &mut [u8]) -> Result<()> {
+        capture::note_read(self);
         CPU.download(self.view()?, out)
     }
 
@@ -145,6 +152,8 @@ impl Tensor {
                 corten_core::Tuple(self.shape())
             )));
         }
+        capture::note_read(self);
+        let _pause = capture::pause();
         let value = crate::ops::cast(&self.detach(), DType::F64)?;
         Ok(value.to_vec::<f64>()?[0])
     }

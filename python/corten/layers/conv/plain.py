@@ -219,7 +219,7 @@ def pad_causal(inputs: Any, kernel_size: int, dilation: int, data_format: str) -
 
 def fold_batch_axes(inputs: Any, rank: int) -> tuple[Any, tuple[int, ...] | None]:
     """Merge all axes before the last `rank + 1` into one; the second result undoes it (None: not needed)."""
-    shape = tuple(inputs.shape)
+    shape = inputs.shape
     extra = len(shape) - rank - 2
     if extra == 0:
         return inputs, None

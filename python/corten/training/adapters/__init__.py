@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from corten.training.adapters.adapter import Batch, DataAdapter, unpack
-from corten.training.adapters.arrays import ArrayAdapter, split_arrays
+from corten.training.adapters.arrays import SINGLE, ArrayAdapter, split_arrays
 from corten.training.adapters.conversion import Data, is_number_list
 from corten.training.adapters.epochs import EpochIterator
 from corten.training.adapters.iterables import IterableAdapter, PyDatasetAdapter, standardize
@@ -40,6 +40,17 @@ def is_array_data(x: Any) -> bool:
     return hasattr(x, "shape") or hasattr(x, "__array__") or hasattr(x, "to_numpy") or is_number_list(x)
 
 
+def _is_in_memory(x: Any, caller: str) -> bool:
+    """True for arrays of any kind, False for what may be a source of batches."""
+    from corten.utils.py_dataset import PyDataset
+
+    if x is None:
+        raise ValueError(f"{caller}: x is None; pass the data")
+    if isinstance(x, str | bytes):
+        raise TypeError(f"{caller}: x is text ({x!r}); expected an array of numbers or a source of batches")
+    return is_array_data(x) and not isinstance(x, PyDataset)
+
+
 def choose_adapter(
     x: Data,
     y: Data = None,
@@ -57,15 +68,9 @@ def choose_adapter(
         ValueError: Arguments that do not go with this kind of data.
         TypeError: Nothing that gives batches.
     """
-    from corten.utils.py_dataset import PyDataset
-
     if class_weight is not None:
         class_weight = check_class_weight(class_weight)
-    if x is None:
-        raise ValueError(f"{caller}: x is None; pass the data")
-    if isinstance(x, str | bytes):
-        raise TypeError(f"{caller}: x is text ({x!r}); expected an array of numbers or a source of batches")
-    if is_array_data(x) and not isinstance(x, PyDataset):
+    if type(x) in SINGLE or _is_in_memory(x, caller):
         return ArrayAdapter(
             x,
             y,
@@ -84,6 +89,8 @@ def choose_adapter(
             f"{caller}: x is a {kind}, which must give (x, y, sample_weight) batches itself; do not pass "
             "sample_weight"
         )
+    from corten.utils.py_dataset import PyDataset
+
     if isinstance(x, PyDataset):
         return PyDatasetAdapter(x, shuffle=shuffle, class_weight=class_weight)
     if isinstance(x, Iterable):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from corten.training.adapters.conversion import (
     Tensor,
     column_names,
     flatten,
+    is_sum_finite,
     map_leaves,
     to_array,
     warn_if_not_finite,
@@ -23,6 +24,8 @@ from corten.training.adapters.weights import class_weights_of
 # Up to this size the whole data is put into the epoch's order at once: one gather and then views
 # are quicker than a gather per batch. Above it the copy would cost more memory than it saves time.
 _REORDER_AT_ONCE_BYTES = 32 << 20
+#: What is one array for sure.
+SINGLE = (np.ndarray, Tensor)
 
 
 def check_lengths(leaves: list[tuple[str, Any]], caller: str) -> int:
@@ -31,6 +34,10 @@ def check_lengths(leaves: list[tuple[str, Any]], caller: str) -> int:
     Raises:
         ValueError: An array is a single number, is empty, or the sizes differ.
     """
+    if len(leaves) == 2:
+        first, second = leaves[0][1], leaves[1][1]
+        if first.ndim and second.ndim and 0 < len(first) == len(second):
+            return len(first)
     sizes: list[tuple[str, int]] = []
     for name, leaf in leaves:
         if len(leaf.shape) == 0:
@@ -57,6 +64,8 @@ def check_batch_size(batch_size: Any, caller: str) -> int:
     Raises:
         ValueError: It is not a whole number of at least 1.
     """
+    if type(batch_size) is int and batch_size > 0:
+        return batch_size
     whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
     if not whole or batch_size < 1:
         raise ValueError(f"{caller}: batch_size must be a whole number of at least 1; got {batch_size!r}")
@@ -105,25 +114,50 @@ class ArrayAdapter(DataAdapter):
         batch_size = check_batch_size(32 if batch_size is None else batch_size, caller)
         if isinstance(shuffle, str) and shuffle != "batch":
             raise ValueError(f"{caller}: shuffle must be True, False or 'batch'; got {shuffle!r}")
-        named_columns = {name: column_names(leaf) for name, leaf in flatten(x, "x")}
-        arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, sample_weight)]
-        leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
+        single = type(x) in SINGLE and type(y) in SINGLE and sample_weight is None is class_weight
+        if single:
+            # The common case, without the search for arrays in lists and dicts.
+            leaves = [("x", to_array(x, "x")), ("y", to_array(y, "y"))]
+        else:
+            arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, sample_weight)]
+            leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
         self.num_samples: int = check_lengths(leaves, caller)
+        if single:
+            tensors = [leaf if type(leaf) is Tensor else _core.tensor(leaf) for _, leaf in leaves]
+            self.arrays: Batch = (tensors[0], tensors[1], None)
+        else:
+            if class_weight is not None:
+                if sample_weight is not None:
+                    raise ValueError(f"{caller}: give sample_weight or class_weight, not both")
+                arrays[2] = class_weights_of(arrays[1], class_weight)
+            self.arrays = tuple(map_leaves(_as_tensor, part, "data") for part in arrays)
+            tensors = [leaf for part in self.arrays for _, leaf in flatten(part, "")]
         if check_values:
-            for name, leaf in leaves:
-                warn_if_not_finite(leaf, name, named_columns.get(name))
-        if class_weight is not None:
-            if sample_weight is not None:
-                raise ValueError(f"{caller}: give sample_weight or class_weight, not both")
-            arrays[2] = class_weights_of(arrays[1], class_weight)
-        self.arrays = tuple(map_leaves(_as_tensor, part, "data") for part in arrays)
+            for (name, leaf), tensor in zip(leaves, tensors, strict=False):
+                if not is_sum_finite(tensor):
+                    columns = {label: column_names(column) for label, column in flatten(x, "x")}
+                    warn_if_not_finite(leaf, name, columns.get(name))
         self.batch_size = batch_size
         self.num_batches: int = -(-self.num_samples // batch_size)
         self._shuffle = shuffle
-        self._bytes = sum(leaf.nbytes for part in self.arrays for _, leaf in flatten(part, ""))
+        self._bytes = sum([tensor.nbytes for tensor in tensors])
 
     def first_batch(self) -> Batch:
         return self._slice(self.arrays, 0, self.batch_size)
+
+    def one_pass(self) -> tuple[Batch, Tensor | None]:
+        """Draws the order of a pass: gives arrays, and the order of their rows where that is not theirs."""
+        if not self._shuffle or self.batch_size >= self.num_samples:
+            return self.arrays, None
+        order = _core.tensor(permutation(self.num_samples))
+        if self._bytes > _REORDER_AT_ONCE_BYTES:
+            return self.arrays, order
+        return self._take(order), None
+
+    def cut(self, arrays: Batch, order: Tensor | None, start: int) -> Batch:
+        """Gives the batch that starts at a row of what `one_pass` gave."""
+        stop = start + self.batch_size
+        return self._slice(arrays, start, stop) if order is None else self._take(order[start:stop])
 
     def batches(self) -> Iterator[Batch]:
         size, count = self.batch_size, self.num_samples
@@ -135,19 +169,16 @@ class ArrayAdapter(DataAdapter):
             for index in permutation(self.num_batches):
                 yield self._slice(self.arrays, int(index) * size, (int(index) + 1) * size)
             return
-        source = self.arrays
-        if self._shuffle:
-            order = _core.tensor(permutation(count))
-            if self._bytes > _REORDER_AT_ONCE_BYTES:
-                for start in range(0, count, size):
-                    yield self._take(order[start : start + size])
-                return
-            source = self._take(order)
+        source, order = self.one_pass()
+        if order is not None:
+            for start in range(0, count, size):
+                yield self._take(order[start : start + size])
+            return
         x, y, weight = source
-        if type(x) is Tensor and weight is None and type(y) is Tensor:
+        if type(x) is Tensor and weight is None and (y is None or type(y) is Tensor):
             for start in range(0, count, size):
                 stop = start + size
-                yield x[start:stop], y[start:stop], None
+                yield x[start:stop], None if y is None else y[start:stop], None
             return
         for start in range(0, count, size):
             yield self._slice(source, start, start + size)
@@ -160,6 +191,11 @@ class ArrayAdapter(DataAdapter):
     def _take(self, order: Tensor) -> Batch:
         x, y, weight = (map_leaves(lambda leaf, _: leaf[order], part, "") for part in self.arrays)
         return x, y, weight
+
+
+def in_rows(adapter: DataAdapter) -> TypeGuard[ArrayAdapter]:
+    """Whether a pass takes the rows of arrays one after the other, as `ArrayAdapter.one_pass` gives them."""
+    return type(adapter) is ArrayAdapter and adapter._shuffle != "batch"
 
 
 def _as_tensor(leaf: Any, _: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from numbers import Number
@@ -16,6 +17,8 @@ Tensor = _core.Tensor
 #: An array, a tensor, or a list or dict of them.
 Data = Any
 
+# NumPy has one object for each native dtype: what most data comes in is told by identity.
+_FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
 _FLOAT_NAMES = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
@@ -93,11 +96,14 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
                 f"{name} is not one array: its rows differ in length ({error}). "
                 "Make them alike, for sequences with `corten.utils.pad_sequences`."
             ) from error
-    kind = value.dtype.kind
+    dtype = value.dtype
+    if dtype is _FLOAT32 or dtype is _INT64:
+        return value
+    kind = dtype.kind
     if kind == "f":
-        if value.dtype.itemsize >= 8 and value.dtype.name != floatx():
+        if dtype.itemsize >= 8 and dtype.name != floatx():
             value = value.astype(floatx())
-    elif kind not in "iub" and value.dtype.name != "bfloat16":
+    elif kind not in "iub" and dtype.name != "bfloat16":
         value = _numbers_from_objects(value, name, columns)
     if not value.dtype.isnative:
         value = value.astype(value.dtype.newbyteorder("="))
@@ -149,20 +155,20 @@ def column_names(value: Any) -> list[str] | None:
     return [str(column) for column in columns]
 
 
-def warn_if_not_finite(array: Any, name: str, columns: list[str] | None = None) -> None:
-    """Warns once when `array` has NaN or infinity, and says where.
+def is_sum_finite(tensor: Tensor) -> bool:
+    """Whether one sum shows that there is no NaN and no infinity: both survive it.
 
-    One sum is enough to know that all is well: NaN and infinity survive it. Only when it is not
-    finite (which a sum of large values can also be) is the array looked at element by element.
+    A sum of large values may not be finite either.
     """
+    return tensor.dtype not in _FLOAT_NAMES or math.isfinite(_core.reduce("sum", tensor, None, False).item())
+
+
+def warn_if_not_finite(array: Any, name: str, columns: list[str] | None = None) -> None:
+    """Warns once when `array` has NaN or infinity, and says where: it looks at every element."""
     values = array.numpy() if type(array) is Tensor else array
     if values.dtype.kind != "f" or values.size == 0:
         return
-    with np.errstate(all="ignore"):
-        total = values.sum(dtype=np.float64 if values.dtype.itemsize < 4 else None)
-        if np.isfinite(total):
-            return
-        bad = ~np.isfinite(values)
+    bad = ~np.isfinite(values)
     count = int(bad.sum())
     if count == 0:
         return

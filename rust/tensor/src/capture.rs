@@ -1,0 +1,254 @@
+//! Steps that repeat. While a thread traces, the choke point notes every op it runs; two traces of the
+//! same step that agree make a [`Plan`](crate::plan::Plan), which runs the ops again on other values
+//! without anybody asking for them one by one.
+//!
+//! What makes a trace whole: all values come from ops, so a value that none of them made (and that was
+//! not named as a source) is a refusal, as is a look at a value that the step computed.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Weak},
+};
+
+use corten_core::{FusedOp, Key, Op, OptimizerOp, Spec};
+use smallvec::SmallVec;
+
+use crate::tensor::{Data, Tensor};
+
+/// A place for a value within a step.
+pub(crate) type Place = usize;
+
+/// In place of the seed of a key that is drawn anew for each step; the stream is its number.
+pub(crate) const DRAWN: u64 = u64::MAX;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Work {
+    Op(Op),
+    /// The gradient kernel of a fused op: its inputs, outputs and those upstream gradients there are.
+    FusedGrad {
+        op: FusedOp,
+        inputs: usize,
+        outputs: usize,
+        grads: SmallVec<[bool; 2]>,
+        needs: SmallVec<[bool; 6]>,
+    },
+    /// Inputs: for each parameter its value, its gradient and its slots (so many for each).
+    Optimizer {
+        op: OptimizerOp,
+        slots: usize,
+    },
+}
+
+/// One op and where its operands are and its results go.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) work: Work,
+    pub(crate) inputs: SmallVec<[Place; 4]>,
+    /// `None` where a gradient kernel gave nothing.
+    pub(crate) outputs: SmallVec<[Option<(Place, Spec)>; 2]>,
+}
+
+#[derive(Debug, Default)]
+struct Recorder {
+    places: HashMap<*const Data, Place>,
+    /// Keeps every address in use, so that none stands for two values; the values themselves may go.
+    held: Vec<Weak<Data>>,
+    steps: Vec<Step>,
+    sources: [usize; 3],
+    specs: Vec<Spec>,
+    refusal: Option<&'static str>,
+}
+
+/// What one step did.
+#[derive(Debug)]
+pub struct Trace {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) places: usize,
+    pub(crate) sources: [usize; 3],
+    /// Where the new value of each state is, and after these the other results.
+    pub(crate) results: Vec<Place>,
+    /// How many random keys each step draws.
+    pub(crate) draws: usize,
+    pub(crate) specs: Vec<Spec>,
+}
+
+thread_local! {
+    static TRACING: Cell<bool> = const { Cell::new(false) };
+    static RECORDER: RefCell<Recorder> = RefCell::default();
+}
+
+/// Whether this thread traces.
+#[inline]
+pub(crate) fn tracing() -> bool {
+    TRACING.get()
+}
+
+/// Goes on tracing when dropped.
+pub(crate) struct Pause(bool);
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        TRACING.set(self.0);
+    }
+}
+
+/// Notes nothing until the guard is dropped: for ops inside an op.
+pub(crate) fn pause() -> Pause {
+    Pause(TRACING.replace(false))
+}
+
+/// Starts a trace on this thread. `inputs` is the batch, `variables` what the optimizer changes in
+/// place, `states` what the step gives new values.
+pub fn begin(inputs: &[Tensor], variables: &[Tensor], states: &[Tensor]) {
+    let mut recorder = Recorder { sources: [inputs.len(), variables.len(), states.len()], ..Recorder::default() };
+    for source in inputs.iter().chain(variables).chain(states) {
+        if recorder.places.contains_key(&Arc::as_ptr(source.data())) {
+            recorder.refusal = Some("two sources are one tensor");
+        }
+        recorder.place_new(source.data());
+        recorder.specs.push(Spec::new(source.shape(), source.dtype()));
+    }
+    RECORDER.replace(recorder);
+    TRACING.set(true);
+}
+
+/// Ends the trace of this thread. `results` are the tensors that now hold the states' values and then
+/// what else the step is run for, `drawn` the random keys that were drawn for this step.
+///
+/// # Errors
+/// The reason why the step cannot be repeated.
+pub fn end(results: &[Tensor], drawn: &[Key]) -> Result<Trace, &'static str> {
+    TRACING.set(false);
+    let recorder = RECORDER.take();
+    if let Some(reason) = recorder.refusal {
+        return Err(reason);
+    }
+    if drawn.iter().collect::<HashSet<_>>().len() != drawn.len() {
+        return Err("one random key was drawn twice");
+    }
+    let place = |result: &Tensor| recorder.places.get(&Arc::as_ptr(result.data())).copied();
+    let results: Option<Vec<Place>> = results.iter().map(place).collect();
+    let results = results.ok_or("a result comes from elsewhere")?;
+    let mut steps = alive(recorder.steps, &results);
+    for step in &mut steps {
+        let key = match &mut step.work {
+            Work::Op(op) => key_of(op),
+            Work::FusedGrad { op, .. } => fused_key_of(op),
+            Work::Optimizer { .. } => None,
+        };
+        if let Some(key) = key
+            && let Some(number) = drawn.iter().position(|drawn| drawn == key)
+        {
+            *key = Key { seed: DRAWN, stream: number as u64 };
+        }
+        if let Work::Optimizer { op, .. } = &mut step.work {
+            *op = at_step(*op, 0);
+        }
+    }
+    Ok(Trace {
+        steps,
+        places: recorder.held.len(),
+        sources: recorder.sources,
+        results,
+        draws: drawn.len(),
+        specs: recorder.specs,
+    })
+}
+
+/// Forgets the trace of this thread.
+pub fn abort() {
+    TRACING.set(false);
+    RECORDER.take();
+}
+
+/// The steps whose results reach a result or the optimizer.
+fn alive(steps: Vec<Step>, results: &[Place]) -> Vec<Step> {
+    let mut needed: HashSet<Place> = results.iter().copied().collect();
+    let mut kept: Vec<Step> = Vec::with_capacity(steps.len());
+    for step in steps.into_iter().rev() {
+        let gives = step.outputs.iter().flatten().any(|(place, _)| needed.contains(place));
+        if gives || matches!(step.work, Work::Optimizer { .. }) {
+            needed.extend(&step.inputs);
+            kept.push(step);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+/// The random key of an op.
+pub(crate) fn key_of(op: &mut Op) -> Option<&mut Key> {
+    if let Op::Random { key, .. } | Op::RandomGamma { key } = op {
+        Some(key)
+    } else if let Op::Fused(fused) = op {
+        fused_key_of(fused)
+    } else {
+        None
+    }
+}
+
+pub(crate) fn fused_key_of(op: &mut FusedOp) -> Option<&mut Key> {
+    if let FusedOp::Dropout { key, .. } = op { Some(key) } else { None }
+}
+
+/// The rule at another step count.
+pub(crate) fn at_step(mut op: OptimizerOp, now: u64) -> OptimizerOp {
+    if let OptimizerOp::Adam { step, .. } | OptimizerOp::Adamax { step, .. } | OptimizerOp::Nadam { step, .. } = &mut op
+    {
+        *step = now;
+    }
+    op
+}
+
+impl Recorder {
+    fn place_new(&mut self, data: &Arc<Data>) -> Place {
+        let place = self.held.len();
+        self.places.insert(Arc::as_ptr(data), place);
+        self.held.push(Arc::downgrade(data));
+        place
+    }
+
+    /// Where an operand is; what no op made is refused, as nobody could tell when it changes.
+    fn place_of(&mut self, data: &Arc<Data>) -> Place {
+        self.places.get(&Arc::as_ptr(data)).copied().unwrap_or_else(|| {
+            self.refusal = Some("an operand comes from elsewhere");
+            0
+        })
+    }
+}
+
+/// Notes an op that ran.
+#[cold]
+pub(crate) fn note<'a>(work: Work, inputs: impl Iterator<Item = &'a Tensor>, outputs: &[Option<&Arc<Data>>]) {
+    RECORDER.with_borrow_mut(|recorder| {
+        let inputs = inputs.map(|x| recorder.place_of(x.data())).collect();
+        let outputs = outputs
+            .iter()
+            .map(|data| data.map(|data| (recorder.place_new(data), Spec::new(data.layout.shape(), data.dtype))))
+            .collect();
+        recorder.steps.push(Step { work, inputs, outputs });
+    });
+}
+
+/// Notes that somebody looks at a value. Where it depends on the step, what follows may depend on it.
+#[inline]
+pub(crate) fn note_read(x: &Tensor) {
+    if tracing() {
+        RECORDER.with_borrow_mut(|recorder| {
+            if recorder.places.contains_key(&Arc::as_ptr(x.data())) {
+                recorder.refusal = Some("a value was read");
+            }
+        });
+    }
+}
+
+/// Notes that the optimizer put a variable into other memory.
+pub(crate) fn note_moved(before: *const Data, now: &Tensor) {
+    RECORDER.with_borrow_mut(|recorder| {
+        if let Some(&place) = recorder.places.get(&before) {
+            recorder.places.insert(Arc::as_ptr(now.data()), place);
+            recorder.held.push(Arc::downgrade(now.data()));
+        }
+    });
+}
