@@ -196,8 +196,7 @@ def conv_bias(
         >>> corten.ops.conv_bias(image, kernel, [1.0, -10.0], "relu").tolist()
         [[[[10.0, 0.0]]]]
     """
-    # The value of a variable once, not for every question about it.
-    x, w, last = _operands("conv_bias", inputs, as_tensor(kernel), data_format)
+    x, w, last = _operands("conv_bias", inputs, kernel, data_format)
     groups = _groups("conv_bias", x, w)
     result = _convolve("conv_bias", x, w, strides, padding, dilation_rate, groups, bias, activation)
     return result if last else to_channels_first(result)

@@ -241,7 +241,7 @@ fn ended_gradient<T: Float>(activation: Activation, read: Option<In<'_>>, vector
                 Activation::Sigmoid => sigmoid_gradient(read, dy, out),
                 Activation::Tanh => tanh_gradient(read, dy, out),
                 Activation::Linear | Activation::Relu | Activation::Gelu | Activation::GeluTanh | Activation::Silu => {
-                    bias::gradient_row(activation, read, vector, dy, out)
+                    bias::gradient_row(activation, read, vector, dy, out);
                 }
             }
             add_row(sums, out);

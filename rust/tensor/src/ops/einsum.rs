@@ -191,10 +191,8 @@ fn sum_out(operand: Named, needed: &dyn Fn(&char) -> bool) -> Result<Named> {
     if gone.is_empty() {
         return Ok(operand);
     }
-    let dtype = match operand.tensor.dtype() {
-        DType::I8 => DType::I32,
-        other => other,
-    };
+    let dtype = operand.tensor.dtype();
+    let dtype = if dtype == DType::I8 { DType::I32 } else { dtype };
     let tensor = cast(&sum(&operand.tensor, &gone, false)?, dtype)?;
     Ok(Named { tensor, labels: operand.labels.into_iter().filter(|label| needed(label)).collect() })
 }
