@@ -142,6 +142,7 @@ fn compute<T: Real, S: Widen<T>>(
     }
     match (pass, geometry.is_depthwise()) {
         (Pass::Forward, false) => forward(geometry, a, b, out, ending),
+        (Pass::Input, false) if geometry.is_pointwise() => pointwise_grad_input(geometry, a, b, out),
         (Pass::Input, false) => input_gradient::run(geometry, a, b, out),
         (Pass::Weight, false) => grad_weight(geometry, a, b, out),
         (Pass::Forward, true) => {
@@ -202,6 +203,19 @@ fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T], en
             let rows = PatchRows::new(x, &grid, all_in, first_channel, g.channels_in);
             gemm(size, &rows, &weights, &out, true);
         }
+    }
+}
+
+/// The input gradient where every position reads one: a product with the turned weights.
+fn pointwise_grad_input<T: Real, S: Widen<T>>(g: &Geometry, dy: &[S], w: &[S], dx: &mut [T]) {
+    let (all_in, all_out) = (g.channels_in * g.groups, g.channels_out * g.groups);
+    let size = Size { rows: g.input_positions(), columns: g.channels_in, depth: g.channels_out };
+    for group in 0..g.groups {
+        let first = group * g.channels_out;
+        let rows = Matrix::new(dy, first, (size.rows, all_out as isize), (size.depth, 1));
+        let weights = Matrix::new(w, first, (g.channels_in, all_out as isize), (size.depth, 1));
+        let out = Output::strided(&mut dx[group * g.channels_in..], all_in);
+        gemm(size, &rows, &weights, &out, true);
     }
 }
 

@@ -413,12 +413,11 @@ fn blocked<T: Real>(
     let mut packed = Scratch::<T>::new(room);
     for columns in blocks(0..size.columns, most_columns) {
         for part in blocks(depth.clone(), step) {
-            let right = match in_place {
-                Some(all) => Right::InPlace(all),
-                None => {
-                    pack_right(kernel, width, b, &columns, &part, &mut packed, on_all_threads);
-                    Right::Packed(&packed, part.clone())
-                }
+            let right = if let Some(all) = in_place {
+                Right::InPlace(all)
+            } else {
+                pack_right(kernel, width, b, &columns, &part, &mut packed, on_all_threads);
+                Right::Packed(&packed, part.clone())
             };
             let block = Block {
                 kernel,

@@ -1,5 +1,5 @@
-//! Working memory of kernels: blocks kept per thread, so that packing never asks the system twice.
-//! For panels and tiles; whatever grows with an operand is a [`crate::memory::Buffer`].
+//! Working memory of kernels: blocks kept per thread, so that packing never asks the system twice. Large ones come
+//! from the allocator of tensors. For panels and tiles; whatever grows with an operand is a [`Buffer`].
 
 use std::{cell::RefCell, marker::PhantomData, ops};
 

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::parallel::DisjointMut;
 
-/// Bytes of the panels of a task, for the depth of one pass: a quarter of a second-level cache, which others may use
-/// too.
+/// Bytes of the panels of a task, for the depth of one pass: a third of a second-level cache, as results and rows pass
+/// through it, and other guests of the core use it too.
 const RESIDENT: usize = 640 << 10;
 /// Depth of a pass where the right operand is larger than that, and the most where it is not, or rows are few.
 const DEPTH: usize = 512;
