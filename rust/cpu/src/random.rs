@@ -61,6 +61,8 @@ fn round(words: [[u64; LANES]; 4], key: [u32; 2]) -> [[u64; LANES]; 4] {
 
 /// The words of positions `first`, `first + 1`, ..., in the low halves: `[word][position]`. In a vectorized caller
 /// this is vector code.
+// Indices, because each step writes several words of one lane.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 pub(crate) fn words_from(first: u64, key: Key) -> [[u64; LANES]; 4] {
     let mut words = [[0; LANES], [0; LANES], [key.stream; LANES], [key.stream >> 32; LANES]];
