@@ -365,7 +365,9 @@ impl<'a, T: Real> Ready<'a, T> {
         }
         let kernel = T::kernel();
         let a = Left::new(a, size);
-        let step = pass_depth(&kernel, self.width, size, self.depth, a.unit());
+        // The depth is cut as by `gemm`, whose panels may be narrower: the same bits.
+        let width = panel_width(&kernel, rows, self.columns);
+        let step = pass_depth(&kernel, width, size, self.depth, a.unit());
         for depth in blocks(0..self.depth, step) {
             let block = Block {
                 kernel: &kernel,

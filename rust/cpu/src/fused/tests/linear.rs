@@ -178,6 +178,8 @@ fn kept_panels_give_the_same_bits() {
         same::<T>("another matrix", &again[0], &fresh[0]);
     }
     check::<f32>(1100, 130);
+    // Deeper than one pass, which 7 rows take in one in narrower panels.
+    check::<f32>(1500, 130);
     check::<f32>(70, 512);
     check::<f64>(500, 150);
 }
