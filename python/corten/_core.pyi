@@ -60,7 +60,8 @@ class StepPlan:
         weight_decay: SupportsFloat | SupportsIndex,
         step: SupportsIndex,
         draws: SupportsGetItem[int, tuple[SupportsIndex, SupportsIndex, SupportsIndex]],
-    ) -> tuple[int, list[Tensor]]:
+        outcome: list,
+    ) -> None:
         """
         Runs the step on one batch after the other, for some 20 ms.
 
@@ -76,10 +77,9 @@ class StepPlan:
             weight_decay: Times the learning rate it is taken off the variables that decay.
             step: The number of the first step, from 1.
             draws: The random keys of the first step, as (seed, stream, streams to that of the next step).
-
-        Returns:
-            How many batches were done, and the results of the last: new values of the states, then what
-            else the step gives.
+            outcome: A list that gets how many batches were done, and the results of the last: new values of the
+                states, then what else the step gives. A value that is returned would be lost to a signal that
+                comes meanwhile: its exception is raised before anybody has the value.
 
         Raises:
             ValueError: The plan is for other shapes or dtypes.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -355,6 +357,18 @@ def test_what_is_not_captured(name: str) -> None:
     model = build()
     model.fit(X, y, epochs=4, verbose=0)
     assert replayed(model) == 0
+
+
+def test_an_interrupt_keeps_weights_and_counts_together() -> None:
+    model, _, _ = trained(dense_classifier(), False, X, LABELS)
+    before, iterations = replayed(model), int(model.optimizer.iterations)
+    timer = threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, LABELS, epochs=10**6, verbose=0)
+    timer.join()
+    assert replayed(model) > before
+    assert int(model.optimizer.iterations) - iterations == replayed(model) - before
 
 
 def test_wrong_data_is_refused_and_nothing_of_the_batch_is_kept() -> None:

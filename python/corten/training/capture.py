@@ -290,19 +290,31 @@ class StepCapture:
             rates = [optimizer._current_rate(iteration + step) for step in range(count)]
         else:
             rates = [optimizer._current_rate(iteration)]
-        done, results = captured.plan.run(
-            leaves,
-            order,
-            start,
-            size,
-            count,
-            [variable._value for variable in self._variables],
-            self._values(),
-            rates,
-            optimizer.weight_decay or 0.0,
-            iteration + 1,
-            next_draws(captured.draws) if captured.draws else [],
-        )
+        outcome: list[tuple[int, list[Any]]] = []
+        try:
+            captured.plan.run(
+                leaves,
+                order,
+                start,
+                size,
+                count,
+                [variable._value for variable in self._variables],
+                self._values(),
+                rates,
+                optimizer.weight_decay or 0.0,
+                iteration + 1,
+                next_draws(captured.draws) if captured.draws else [],
+                outcome,
+            )
+        finally:
+            # Also after Ctrl-C: what the steps changed belongs together.
+            for done, results in outcome:
+                self._keep(captured, iteration, done, results)
+        return outcome[0][0]
+
+    def _keep(self, captured: _Captured, iteration: int, done: int, results: list[Any]) -> None:
+        """Counts the steps that were done, and keeps the values they gave."""
+        optimizer = self._model.optimizer
         self.replayed += done
         optimizer._iterations._set(_core.full((), iteration + done, "int32"))
         if captured.draws:
@@ -313,7 +325,6 @@ class StepCapture:
         for tracker, added in zip(self._trackers, captured.counts, strict=True):
             tracker._total = next(values)
             tracker._count += added * done
-        return int(done)
 
 
 def _leaves(batch: Batch) -> tuple[tuple[str, ...], list[Any]]:

@@ -8,6 +8,7 @@ use corten_tensor::cpu::parallel;
 use corten_tensor::{Plan, Tensor, capture, ops, rows};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 use crate::convert::Array;
 use crate::funnel;
@@ -110,10 +111,9 @@ impl StepPlan {
     ///     weight_decay: Times the learning rate it is taken off the variables that decay.
     ///     step: The number of the first step, from 1.
     ///     draws: The random keys of the first step, as (seed, stream, streams to that of the next step).
-    ///
-    /// Returns:
-    ///     How many batches were done, and the results of the last: new values of the states, then what
-    ///     else the step gives.
+    ///     outcome: A list that gets how many batches were done, and the results of the last: new values of the
+    ///         states, then what else the step gives. A value that is returned would be lost to a signal that
+    ///         comes meanwhile: its exception is raised before anybody has the value.
     ///
     /// Raises:
     ///     ValueError: The plan is for other shapes or dtypes.
@@ -132,7 +132,8 @@ impl StepPlan {
         weight_decay: f64,
         step: u64,
         draws: Vec<(u64, u64, u64)>,
-    ) -> PyResult<(usize, Vec<PyTensor>)> {
+        outcome: &Bound<'_, PyList>,
+    ) -> PyResult<()> {
         let plan = &self.0;
         let (sources, order) = (plain(sources), order.map(|order| order.0));
         let draws: Vec<Draw> = draws.into_iter().map(|(seed, stream, stride)| Draw { seed, stream, stride }).collect();
@@ -183,7 +184,7 @@ impl StepPlan {
             done += 1;
             Ok(begun.elapsed() < RUN_FOR)
         })?;
-        Ok((done, states.into_iter().map(PyTensor::from).collect()))
+        outcome.append((done, states.into_iter().map(PyTensor::from).collect::<Vec<PyTensor>>()))
     }
 }
 
