@@ -360,12 +360,14 @@ def test_what_is_not_captured(name: str) -> None:
 
 
 def test_an_interrupt_keeps_weights_and_counts_together() -> None:
-    model, _, _ = trained(dense_classifier(), False, X, LABELS)
+    # Enough steps that the engine is at work when the interrupt comes.
+    x, labels = np.tile(X, (200, 1)), np.tile(LABELS, 200)
+    model, _, _ = trained(dense_classifier(), False, x, labels, epochs=1)
     before, iterations = replayed(model), int(model.optimizer.iterations)
     timer = threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        model.fit(X, LABELS, epochs=10**6, verbose=0)
+        model.fit(x, labels, epochs=10**6, verbose=0)
     timer.join()
     assert replayed(model) > before
     assert int(model.optimizer.iterations) - iterations == replayed(model) - before
