@@ -373,6 +373,29 @@ def test_an_interrupt_keeps_weights_and_counts_together() -> None:
     assert int(model.optimizer.iterations) - iterations == replayed(model) - before
 
 
+class Broken:
+    """A plan that does not do what the step does."""
+
+    def run(self, *_: Any) -> None:
+        raise RuntimeError("out of order")
+
+
+def test_a_plan_that_fails_where_the_step_does_not_is_given_up() -> None:
+    results = []
+    for eagerly in (True, False):
+        model, _, _ = trained(dense_classifier(), eagerly, X, LABELS, batch_size=20)
+        if not eagerly:
+            capture = model._training_state.capture
+            for kind in capture._kinds.values():
+                kind.plan = Broken()
+            before = capture.replayed
+        model.fit(X, LABELS, batch_size=20, epochs=2, verbose=0)
+        results.append([variable.numpy() for variable in (*model.variables, *model.optimizer.variables)])
+    assert all(np.array_equal(*pair) for pair in zip(*results, strict=True))
+    assert capture.replayed == before
+    assert capture.refusal == "the captured step failed: out of order"
+
+
 def test_wrong_data_is_refused_and_nothing_of_the_batch_is_kept() -> None:
     ids = IDS.copy()
     ids[95, 0] = 10

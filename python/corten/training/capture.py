@@ -17,10 +17,12 @@ from typing import Any
 
 from corten import _core
 from corten._state import state as call_state
+from corten.optimizers.schedules.schedule import fast_rate
 from corten.random.seed_generator import next_draws, skip_draws
 from corten.training.adapters import Batch
 from corten.training.adapters.conversion import flatten
 from corten.training.fingerprint import Fingerprint, Foreign
+from corten.variable import Variable
 
 Tensor = _core.Tensor
 #: One batch of training, run as Python code.
@@ -199,9 +201,11 @@ class StepCapture:
             return 1
         names, leaves = _leaves(arrays)
         kind = (size, names, *[(leaf.shape[1:], leaf.dtype) for leaf in leaves])
-        captured = self._kinds.get(kind) or _Captured()
-        if len(self._kinds) < _KINDS:
-            self._kinds[kind] = captured
+        captured = self._kinds.get(kind)
+        if captured is None:
+            captured = _Captured()
+            if len(self._kinds) < _KINDS:
+                self._kinds[kind] = captured
         if captured.plan is None:
             batch = first()
             if captured.tries < _TRIES and kind in self._kinds:
@@ -213,9 +217,12 @@ class StepCapture:
             return self._replay(captured, leaves, order, start, size, count)
         except MemoryError:
             raise
-        except Exception:
+        except Exception as failure:
             # Nothing of the batch was kept. As Python code it fails with the message of the layer or loss.
             function(first())
+            # It did not: the plan is not what the step does, and is not used again.
+            captured.plan, captured.tries = None, _TRIES
+            self.refusal = f"the captured step failed: {failure}"
             return 1
 
     def _allowed(self) -> bool:
@@ -285,11 +292,12 @@ class StepCapture:
     ) -> int:
         optimizer = self._model.optimizer
         iteration = int(optimizer._iterations._value)
-        if hasattr(optimizer._learning_rate, "rate"):
-            count = min(count, _RATES_AT_ONCE)
-            rates = [optimizer._current_rate(iteration + step) for step in range(count)]
-        else:
+        if isinstance(optimizer._learning_rate, Variable):
             rates = [optimizer._current_rate(iteration)]
+        else:
+            # Only a formula knows the rates of steps to come.
+            count = min(count, _RATES_AT_ONCE if fast_rate(optimizer._learning_rate) else 1)
+            rates = [optimizer._current_rate(iteration + step) for step in range(count)]
         outcome: list[tuple[int, list[Any]]] = []
         try:
             captured.plan.run(

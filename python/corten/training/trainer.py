@@ -329,18 +329,25 @@ class Trainer(Steps):
         adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="evaluate")
         prepare_for(self, adapter, x, "evaluate")
         iterator = EpochIterator(adapter, steps, "evaluate")
-        if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(
-                callbacks,
-                add_progbar=verbose != 0,
-                verbose=verbose,
-                epochs=1,
-                steps=iterator.num_batches,
-                model=self,
-            )
-        logs = self._evaluate_epochs(iterator, callbacks)
+        logs = self._evaluate_epochs(iterator, self._callback_list(callbacks, verbose, iterator))
         state.has_layer_losses = None
         return logs if return_dict else self._ordered_values(logs)
+
+    def _callback_list(
+        self, callbacks: Any, verbose: Any, iterator: EpochIterator, bar_after: float = 0.0
+    ) -> Any:
+        """The callbacks of a pass over the data; those of `fit` stay as they are."""
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
+            callbacks,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=1,
+            steps=iterator.num_batches,
+            model=self,
+            bar_after=bar_after,
+        )
 
     def _evaluate_epochs(self, iterator: EpochIterator, callback_list: Any) -> dict[str, Any]:
         state = self._state()
@@ -443,17 +450,7 @@ class Trainer(Steps):
         iterator = EpochIterator(adapter, check_steps(steps, "steps", "predict"), "predict")
         callback_list: Any = None
         if callbacks is not None or verbose != 0:
-            callback_list = callbacks
-            if not isinstance(callbacks, CallbackList):
-                callback_list = CallbackList(
-                    callbacks,
-                    add_progbar=verbose != 0,
-                    verbose=verbose,
-                    epochs=1,
-                    steps=iterator.num_batches,
-                    model=self,
-                    bar_after=bar_after,
-                )
+            callback_list = self._callback_list(callbacks, verbose, iterator, bar_after)
         whole = isinstance(adapter, ArrayAdapter) and steps is None
         predictions = Predictions(adapter.num_samples if whole else None)
         self.stop_predicting = False

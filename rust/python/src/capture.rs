@@ -19,8 +19,8 @@ const RUN_FOR: Duration = Duration::from_millis(20);
 
 /// Batches of so many bytes are gathered by a thread of their own while the step before them runs...
 const GATHERED_AHEAD_FROM: usize = 128 << 10;
-/// ...where the team has more than so many threads: a step on two threads leaves no core to gather on, and takes some
-/// 5 % longer when one of them is disturbed than when it gathers itself.
+/// ...where the team has more than so many threads: a step on two leaves no core to gather on, and a third thread there
+/// gained nothing.
 const THREADS_BUSY: usize = 2;
 
 /// What one step did. Made by `trace_end`.
