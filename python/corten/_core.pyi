@@ -665,9 +665,11 @@ def conv_bias(
     padding: SupportsGetItem[int, tuple[SupportsIndex, SupportsIndex]],
     dilation: Any,
     groups: SupportsIndex = 1,
+    residual: ArrayLike | None = None,
+    scale: SupportsFloat | SupportsIndex = 1.0,
 ) -> Tensor:
     """
-    Convolution, then bias and activation, in one pass.
+    Convolution, then scale, residual, bias and activation, in one pass.
 
     Args:
         x: `(n, spatial..., channels in)`.
@@ -678,6 +680,8 @@ def conv_bias(
         padding: One (before, after) pair for each spatial axis.
         dilation: One for each spatial axis.
         groups: Groups of channels.
+        residual: `(n, spatial..., channels out)`, added before the activation.
+        scale: Multiplies the convolution.
 
     Returns:
         `(n, spatial..., channels out)`.
@@ -972,10 +976,16 @@ def layer_norm(
     """
 
 def linear(
-    x: ArrayLike, w: ArrayLike, bias: ArrayLike, name: str = "linear", axes: SupportsIndex = 1
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike,
+    name: str = "linear",
+    axes: SupportsIndex = 1,
+    residual: ArrayLike | None = None,
+    scale: SupportsFloat | SupportsIndex = 1.0,
 ) -> Tensor:
     """
-    Product with weights, then bias and activation, in one pass.
+    Product with weights, then scale, residual, bias and activation, in one pass.
 
     Args:
         x: `(..., inner...)`.
@@ -983,6 +993,8 @@ def linear(
         bias: `(outer...)`.
         name: An activation, see `bias_activation`.
         axes: How many axes `inner` stands for.
+        residual: `(..., outer...)`, added before the activation.
+        scale: Multiplies the product.
 
     Returns:
         A float tensor `(..., outer...)`.

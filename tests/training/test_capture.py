@@ -66,6 +66,18 @@ def transformer() -> Any:
     return model
 
 
+def wide() -> Any:
+    """Results large enough to take the place of operands: skips, and functions that no product ends with."""
+    inputs = corten.Input((8,))
+    x = layers.Dense(256, "tanh")(inputs)
+    for function in ("softplus", "elu", "exponential"):
+        x = x + layers.Activation(function)(layers.Dense(256, kernel_initializer="zeros")(x)) * 0.1 - x * x * 0.01
+    model = corten.Model(inputs, layers.Dense(10)(x))
+    scores = corten.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", scores)
+    return model
+
+
 def trained(build: Build, eagerly: bool, x: Any, y: Any, fits: int = 1, **arguments: Any) -> Any:
     """A trained model, and all that training leaves behind."""
     corten.utils.set_random_seed(1)
@@ -145,6 +157,7 @@ CAPTURED: dict[str, tuple[Build, Any, Any]] = {
         LABELS,
     ),
     "two outputs": (two_outputs, X, [LABELS, X[:, :1]]),
+    "results in the place of operands": (wide, X, LABELS),
 }
 
 

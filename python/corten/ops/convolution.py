@@ -103,6 +103,8 @@ def _convolve(
     groups: int,
     bias: TensorLike | None = None,
     activation: str = "linear",
+    residual: TensorLike | None = None,
+    scale: float = 1.0,
 ) -> Tensor:
     sizes, kernel = x.shape[1:-1], w.shape[:-2]
     try:
@@ -111,7 +113,9 @@ def _convolve(
         # Lists cannot be keys.
         steps, pairs, dilation = _plan(name, sizes, kernel, strides, padding, dilation_rate)
     if bias is not None:
-        return _core.conv_bias(x, w, bias, activation, steps, pairs, dilation, groups)
+        return _core.conv_bias(
+            x, w, bias, activation, steps, pairs, dilation, groups, residual, scale
+        )
     return _core.conv(x, w, steps, pairs, dilation, groups)
 
 
@@ -171,8 +175,10 @@ def conv_bias(
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
+    residual: TensorLike | None = None,
+    scale: float = 1.0,
 ) -> Tensor:
-    """`conv`, then a bias and an activation function, in one pass.
+    """``activation(scale * conv(inputs, kernel) + residual + bias)`` in one pass.
 
     Args:
         inputs: Shape ``(batch, spatial..., channels)``, or channels second for 'channels_first'.
@@ -184,11 +190,14 @@ def conv_bias(
         padding: ``'valid'``, ``'same'`` or (1-D) ``'causal'``.
         data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
         dilation_rate: The distance of kernel cells.
+        residual: Of the shape of the result, as a skip connection brings; None adds nothing.
+        scale: Multiplies the convolution.
 
     Returns:
         A float tensor in the same data format.
 
     Raises:
+        ShapeError: The residual does not have the shape of the result.
         ValueError: Shapes, strides or padding do not fit, or the activation is not known.
 
     Example:
@@ -198,7 +207,11 @@ def conv_bias(
     """
     x, w, last = _operands("conv_bias", inputs, kernel, data_format)
     groups = _groups("conv_bias", x, w)
-    result = _convolve("conv_bias", x, w, strides, padding, dilation_rate, groups, bias, activation)
+    if residual is not None and not last:
+        residual = to_channels_last(as_tensor(residual))
+    result = _convolve(
+        "conv_bias", x, w, strides, padding, dilation_rate, groups, bias, activation, residual, scale
+    )
     return result if last else to_channels_first(result)
 
 

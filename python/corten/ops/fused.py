@@ -141,9 +141,15 @@ def bias_activation(x: TensorLike, bias: TensorLike, name: str = "linear") -> Te
 
 @op
 def linear(
-    x: TensorLike, kernel: TensorLike, bias: TensorLike, activation: str = "linear", axes: int = 1
+    x: TensorLike,
+    kernel: TensorLike,
+    bias: TensorLike,
+    activation: str = "linear",
+    axes: int = 1,
+    residual: TensorLike | None = None,
+    scale: float = 1.0,
 ) -> Tensor:
-    """A product with weights, then a bias and an activation function, in one pass.
+    """``activation(scale * (x @ kernel) + residual + bias)`` in one pass.
 
     Args:
         x: Shape ``(..., inner...)``.
@@ -151,6 +157,8 @@ def linear(
         bias: Shape ``(outer...)``.
         activation: A name as for `bias_activation`.
         axes: How many axes ``inner`` stands for.
+        residual: Shape ``(..., outer...)``, as a skip connection brings; None adds nothing.
+        scale: Multiplies the product.
 
     Returns:
         A float tensor of shape ``(..., outer...)``.
@@ -163,7 +171,7 @@ def linear(
         >>> corten.ops.linear([[1.0, 2.0]], [[3.0, -1.0], [1.0, -1.0]], [1.0, 2.0], "relu").tolist()
         [[6.0, 0.0]]
     """
-    return _core.linear(x, kernel, bias, activation, axes)
+    return _core.linear(x, kernel, bias, activation, axes, residual, scale)
 
 
 @op

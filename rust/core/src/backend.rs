@@ -55,6 +55,17 @@ pub trait Backend: Send + Sync {
     fn cast(&self, x: In<'_, Self>, dtype: DType) -> Result<Self::Buffer>;
     fn unary(&self, op: UnaryOp, x: In<'_, Self>) -> Result<Self::Buffer>;
     fn binary(&self, op: BinaryOp, a: In<'_, Self>, b: In<'_, Self>) -> Result<Self::Buffer>;
+    /// Writes the result over `x`, row-major float32 or float64.
+    fn unary_in_place(&self, op: UnaryOp, x: &mut Self::Buffer, dtype: DType) -> Result<()>;
+    /// Writes the result over `x`, row-major float32 or float64. `other`, row-major and as long, is the left operand if
+    /// `other_is_left`, else the right one.
+    fn binary_in_place(
+        &self,
+        op: BinaryOp,
+        x: &mut Self::Buffer,
+        other: In<'_, Self>,
+        other_is_left: bool,
+    ) -> Result<()>;
     fn compare(&self, op: CompareOp, a: In<'_, Self>, b: In<'_, Self>) -> Result<Self::Buffer>;
     fn select(&self, condition: In<'_, Self>, a: In<'_, Self>, b: In<'_, Self>) -> Result<Self::Buffer>;
 

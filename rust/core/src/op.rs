@@ -369,10 +369,14 @@ pub enum Activation {
     Silu,
 }
 
-/// What a product does at its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What a product does at its end: `activation(scale * product + residual + bias)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Epilogue {
     pub activation: Activation,
+    /// A factor of the product.
+    pub scale: f64,
+    /// Whether there is a last operand, of the shape of the result, that is added.
+    pub residual: bool,
     /// Whether a gradient may be asked for. Without one, a device may keep what it has prepared of the weights.
     pub recorded: bool,
 }
@@ -401,9 +405,10 @@ pub enum FusedOp {
     GroupNorm { groups: usize, epsilon: f64, scale: bool, offset: bool },
     /// (x `(..., c)`, bias `(c,)`)
     BiasActivation(Activation),
-    /// (x `(..., k)`, w `(k, n)`, bias `(n,)`): `activation(x @ w + bias)` and, if [`Epilogue::gives_product`], `x @ w`.
+    /// (x `(..., k)`, w `(k, n)`, bias `(n,)`, [residual `(..., n)`]): `activation(scale * (x @ w) + residual + bias)`
+    /// and, if [`Epilogue::gives_product`], the same without bias and activation.
     Linear(Epilogue),
-    /// (x, w as for `Conv`, bias `(c_out,)`): `activation(conv(x, w) + bias)`, and the convolution alone as for `Linear`.
+    /// (x, w as for `Conv`, bias `(c_out,)`, [residual]): as `Linear` with a convolution in place of the product.
     ConvBias { spec: ConvSpec, epilogue: Epilogue },
     /// (x): kept values are divided by `1 - rate`.
     Dropout { rate: f64, key: Key },
@@ -452,6 +457,11 @@ impl Activation {
 }
 
 impl Epilogue {
+    /// The product, then the activation.
+    pub const fn new(activation: Activation) -> Self {
+        Self { activation, scale: 1.0, residual: false, recorded: false }
+    }
+
     /// Whether the op gives, after its result, the product before bias and activation: the derivative reads it.
     pub const fn gives_product(self) -> bool {
         self.recorded && self.activation.derivative_reads_operand()

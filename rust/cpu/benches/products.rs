@@ -78,7 +78,7 @@ fn main() {
             let inputs: [View<'_, Buffer>; 3] =
                 std::array::from_fn(|i| View { buffer: &buffers[i], layout: &layouts[i], dtype });
             for (kind, recorded) in [("in_place", true), ("kept", false)] {
-                let op = FusedOp::Linear(Epilogue { activation: Activation::Relu, recorded });
+                let op = FusedOp::Linear(Epilogue { recorded, ..Epilogue::new(Activation::Relu) });
                 measure(&format!("linear_{kind}_{rows}x{depth}x{columns}"), operations, &wanted, || {
                     drop(Cpu.fused(&op, &inputs).expect("a product"));
                 });

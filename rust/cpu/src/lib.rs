@@ -70,6 +70,12 @@ impl Backend for Cpu {
     fn binary(&self, op: BinaryOp, a: In<'_>, b: In<'_>) -> Result<Buffer> {
         elementwise::binary(op, a, b)
     }
+    fn unary_in_place(&self, op: UnaryOp, x: &mut Buffer, dtype: DType) -> Result<()> {
+        elementwise::unary_in_place(op, x, dtype)
+    }
+    fn binary_in_place(&self, op: BinaryOp, x: &mut Buffer, other: In<'_>, other_is_left: bool) -> Result<()> {
+        elementwise::binary_in_place(op, x, other, other_is_left)
+    }
     fn compare(&self, op: CompareOp, a: In<'_>, b: In<'_>) -> Result<Buffer> {
         elementwise::compare(op, a, b)
     }

@@ -96,7 +96,7 @@ fn the_number_of_threads_changes_no_bit() {
     fused(&FusedOp::Softmax { axis: 3 }, &operands[..1], &[&shape], &[true]);
     fused(&FusedOp::BiasActivation(Activation::Tanh), &operands[..2], &[&shape], &[true]);
     for activation in [Activation::Relu, Activation::Gelu] {
-        let epilogue = Epilogue { activation, recorded: true };
+        let epilogue = Epilogue { recorded: true, ..Epilogue::new(activation) };
         let graded = [true, false];
         let graded = if epilogue.gives_product() { &graded[..] } else { &graded[..1] };
         let (w, vector) = (tensor(&[70, 90]), tensor(&[90]));

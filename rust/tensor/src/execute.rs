@@ -102,6 +102,35 @@ fn elementwise(op: &Op, inputs: &[&Tensor]) -> Option<Result<Data>> {
     Some(buffer.map(|buffer| stored(buffer, Layout::contiguous(shape), dtype)))
 }
 
+/// Smaller results are in the caches anyway.
+const IN_PLACE_FROM: usize = 1 << 12;
+
+/// Computes an elementwise op over its operand `which`, if nobody else holds that one's memory and the result fits in;
+/// else changes nothing and gives false. Outside any history; the bits are those of [`run`].
+pub(crate) fn in_place(op: &Op, target: &mut Tensor, which: usize, other: Option<&Tensor>) -> Result<bool> {
+    let (dtype, len) = (target.dtype(), target.len());
+    let fits = |x: &Tensor| x.dtype() == dtype && x.layout().is_contiguous();
+    if !matches!(dtype, DType::F32 | DType::F64) || len < IN_PLACE_FROM || !fits(target) || capture::tracing() {
+        return Ok(false);
+    }
+    if other.is_some_and(|other| !fits(other) || other.shape() != target.shape()) {
+        return Ok(false);
+    }
+    let Some(buffer) = target.exclusive().filter(|buffer| buffer.len_bytes() == len * dtype.size()) else {
+        return Ok(false);
+    };
+    match (op, other) {
+        (Op::Unary(unary), None) if !unary.is_predicate() && !matches!(unary, UnaryOp::Polygamma(_)) => {
+            CPU.unary_in_place(*unary, buffer, dtype)?;
+        }
+        (Op::Binary(binary), Some(other)) => {
+            CPU.binary_in_place(*binary, buffer, other.view()?, which == 1)?;
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
 /// A 0-dimensional tensor.
 pub fn scalar(value: Scalar, dtype: DType) -> Result<Tensor> {
     let buffer = CPU.fill(dtype, 1, value)?;

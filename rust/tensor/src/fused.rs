@@ -67,8 +67,8 @@ pub fn reference(op: &FusedOp, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
             one(affine(&normal, &inputs[1..], *scale, *offset))
         }
         FusedOp::BiasActivation(activation) => one(activate(*activation, &add(x, &inputs[1])?)),
-        FusedOp::Linear(epilogue) => ended(*epilogue, matmul(x, &inputs[1])?, &inputs[2]),
-        FusedOp::ConvBias { spec, epilogue } => ended(*epilogue, ops::conv(x, &inputs[1], spec.clone())?, &inputs[2]),
+        FusedOp::Linear(epilogue) => ended(*epilogue, matmul(x, &inputs[1])?, &inputs[2..]),
+        FusedOp::ConvBias { spec, epilogue } => ended(*epilogue, ops::conv(x, &inputs[1], spec.clone())?, &inputs[2..]),
         FusedOp::Dropout { rate, key } => one(dropout(x, *rate, *key)),
         FusedOp::Attention { scale, causal, mask } => {
             one(attention(x, &inputs[1], &inputs[2], if *mask { Some(&inputs[3]) } else { None }, *scale, *causal))
@@ -100,8 +100,14 @@ fn batch_norm(x: &Tensor, rest: &[Tensor], epsilon: f64, has_scale: bool, has_of
     Ok(vec![affine(&y, rest, has_scale, has_offset)?, reshape(&center, channels)?, reshape(&variance, channels)?])
 }
 
-fn ended(epilogue: Epilogue, product: Tensor, bias: &Tensor) -> Result<Vec<Tensor>> {
-    let result = activate(epilogue.activation, &add(&product, bias)?)?;
+fn ended(epilogue: Epilogue, mut product: Tensor, rest: &[Tensor]) -> Result<Vec<Tensor>> {
+    if epilogue.scale != 1.0 {
+        product = scale(&product, epilogue.scale)?;
+    }
+    if let Some(residual) = rest.get(1) {
+        product = add(&product, residual)?;
+    }
+    let result = activate(epilogue.activation, &add(&product, &rest[0])?)?;
     Ok(if epilogue.gives_product() { vec![result, product] } else { vec![result] })
 }
 

@@ -20,6 +20,8 @@ const KEPT_UP_TO: usize = 1 << 12;
 struct Instruction {
     step: Step,
     last_uses: SmallVec<[Place; 4]>,
+    /// The operand whose memory the result of an elementwise op may take.
+    dying: Option<usize>,
     drawn: bool,
 }
 
@@ -170,10 +172,12 @@ impl Plan {
         }
         let _guard = autograd::no_grad();
         for instruction in &self.instructions {
-            let values = compute(instruction, table, keys)?;
-            for (output, value) in instruction.step.outputs.iter().zip(values) {
-                if let Some((place, _)) = output {
-                    table[*place] = value;
+            if !compute_in_place(instruction, table)? {
+                let values = compute(instruction, table, keys)?;
+                for (output, value) in instruction.step.outputs.iter().zip(values) {
+                    if let Some((place, _)) = output {
+                        table[*place] = value;
+                    }
                 }
             }
             for place in &instruction.last_uses {
@@ -256,11 +260,32 @@ fn with_last_uses(steps: Vec<Step>, stays: Vec<bool>) -> Vec<Instruction> {
                 Work::FusedGrad { op, .. } => fused_key_of(&mut op.clone()).is_some_and(|key| key.seed == DRAWN),
                 Work::Optimizer { .. } => false,
             };
-            Instruction { step, last_uses, drawn }
+            let elementwise = matches!(step.work, Work::Op(Op::Unary(_) | Op::Binary(_)));
+            let dying = step.inputs.iter().position(|place| elementwise && last_uses.contains(place));
+            let dying = dying.filter(|_| step.inputs.first() != step.inputs.get(1));
+            Instruction { step, last_uses, dying, drawn }
         })
         .collect();
     instructions.reverse();
     instructions
+}
+
+/// Whether the result could take the place of an operand that is not used again.
+fn compute_in_place(Instruction { step, dying, .. }: &Instruction, table: &mut [Option<Tensor>]) -> Result<bool> {
+    let (Some(which), Work::Op(op), [Some((output, spec))]) = (*dying, &step.work, &step.outputs[..]) else {
+        return Ok(false);
+    };
+    let place = step.inputs[which];
+    let Some(mut target) = table[place].take() else { return Err(disordered()) };
+    let done = if target.shape() == &spec.shape[..] && target.dtype() == spec.dtype {
+        let other = step.inputs.iter().enumerate().find_map(|(i, place)| (i != which).then(|| table[*place].as_ref()));
+        execute::in_place(op, &mut target, which, other.flatten())
+    } else {
+        Ok(false)
+    };
+    let place = if matches!(done, Ok(true)) { *output } else { place };
+    table[place] = Some(target);
+    done
 }
 
 fn compute(

@@ -124,6 +124,14 @@ impl Tensor {
         }
     }
 
+    /// The memory for writing, if no other tensor and nothing outside holds it.
+    pub(crate) fn exclusive(&mut self) -> Option<&mut Buffer> {
+        match &mut Arc::get_mut(&mut self.data)?.storage {
+            Storage::Cpu(buffer) => Arc::get_mut(buffer).filter(|buffer| !buffer.is_foreign()),
+            Storage::Meta => None,
+        }
+    }
+
     pub(crate) fn view(&self) -> Result<View<'_, Buffer>> {
         Ok(View { buffer: self.memory()?, layout: &self.data.layout, dtype: self.data.dtype })
     }

@@ -79,9 +79,13 @@ fn kernels_agree_with_their_references() {
             compare(&FusedOp::Dropout { rate: 0.3, key: Key { seed: 1, stream: 2 } }, &[x()], 1);
             for &activation in Activation::ALL {
                 compare(&FusedOp::BiasActivation(activation), &[x(), vector(2)], 1);
-                let epilogue = Epilogue { activation, recorded: true };
-                let w = values(&[columns, 6], -1.0, 1.0, 2, dtype);
-                compare(&FusedOp::Linear(epilogue), &[x(), w, values(&[6], -1.0, 1.0, 3, dtype)], 1);
+                let epilogue = Epilogue { recorded: true, ..Epilogue::new(activation) };
+                let w = || values(&[columns, 6], -1.0, 1.0, 2, dtype);
+                let bias = || values(&[6], -1.0, 1.0, 3, dtype);
+                compare(&FusedOp::Linear(epilogue), &[x(), w(), bias()], 1);
+                let residual = values(&[rows, 6], -1.0, 1.0, 4, dtype);
+                let epilogue = Epilogue { scale: -0.7, residual: true, ..epilogue };
+                compare(&FusedOp::Linear(epilogue), &[x(), w(), bias(), residual], 1);
             }
         }
         let image = || values(&[3, 5, 4, 6], -2.0, 2.0, 1, dtype);
@@ -93,9 +97,12 @@ fn kernels_agree_with_their_references() {
             groups: 2,
         };
         for &activation in Activation::ALL {
-            let op = FusedOp::ConvBias { spec: spec.clone(), epilogue: Epilogue { activation, recorded: true } };
-            let w = values(&[2, 2, 3, 6], -1.0, 1.0, 2, dtype);
-            compare(&op, &[image(), w, vector(3)], 1);
+            let epilogue = Epilogue { recorded: true, ..Epilogue::new(activation) };
+            let w = || values(&[2, 2, 3, 6], -1.0, 1.0, 2, dtype);
+            compare(&FusedOp::ConvBias { spec: spec.clone(), epilogue }, &[image(), w(), vector(3)], 1);
+            let epilogue = Epilogue { scale: 1.3, residual: true, ..epilogue };
+            let residual = values(&[3, 3, 4, 6], -1.0, 1.0, 4, dtype);
+            compare(&FusedOp::ConvBias { spec: spec.clone(), epilogue }, &[image(), w(), vector(3), residual], 1);
         }
         let group = FusedOp::GroupNorm { groups: 3, epsilon: 1e-3, scale: true, offset: true };
         compare(&group, &[image(), vector(2), vector(3)], 1);

@@ -4,7 +4,7 @@ use corten_core::{
     Activation, BinaryOp, ConvSpec, Dims, FusedOp, Key, LinalgOp, Padding, PoolSpec, ReduceOp, Result, Scalar, ScanOp,
     ScatterMode, UnaryOp,
 };
-use corten_tensor::{Tensor, autograd, ops};
+use corten_tensor::{Tensor, autograd, ops, ops::Ending};
 
 type Function<'a> = &'a dyn Fn(&[Tensor]) -> Result<Tensor>;
 
@@ -412,7 +412,13 @@ fn fused() {
         check(activation.name(), &run(FusedOp::BiasActivation(activation), 0), &[x(), bias.clone()], smooth);
         let w = tensor(&[4, 3], -1.0, 1.0, 2);
         let bias = ops::narrow(&bias, 0, 0, 3).expect("a part");
-        check("linear", &|x| ops::linear(&x[0], &x[1], &x[2], activation, 1), &[x(), w, bias.clone()], smooth);
+        let linear = |x: &[Tensor]| ops::linear(&x[0], &x[1], Ending::new(&x[2], activation), 1);
+        check("linear", &linear, &[x(), w.clone(), bias.clone()], smooth);
+        let ended = |x: &[Tensor]| {
+            ops::linear(&x[0], &x[1], Ending { scale: 0.7, residual: Some(&x[3]), ..Ending::new(&x[2], activation) }, 1)
+        };
+        let residual = tensor(&[2, 3, 3], -0.1, 0.1, 4);
+        check("linear with residual", &ended, &[x(), w, bias.clone(), residual], smooth);
         let spec = ConvSpec {
             strides: Dims::from_slice(&[1]),
             padding: Padding::from_slice(&[(1, 0)]),
@@ -420,8 +426,18 @@ fn fused() {
             groups: 1,
         };
         let w = tensor(&[2, 4, 3], -1.0, 1.0, 2);
-        let conv = |x: &[Tensor]| ops::conv_bias(&x[0], &x[1], &x[2], activation, spec.clone());
-        check("conv_bias", &conv, &[x(), w, bias], smooth);
+        let conv = |x: &[Tensor]| ops::conv_bias(&x[0], &x[1], Ending::new(&x[2], activation), spec.clone());
+        check("conv_bias", &conv, &[x(), w.clone(), bias.clone()], smooth);
+        let ended = |x: &[Tensor]| {
+            ops::conv_bias(
+                &x[0],
+                &x[1],
+                Ending { scale: 0.7, residual: Some(&x[3]), ..Ending::new(&x[2], activation) },
+                spec.clone(),
+            )
+        };
+        let residual = conv(&[x(), w.clone(), bias.clone()]).expect("it fits");
+        check("conv_bias with residual", &ended, &[x(), w, bias, residual], smooth);
     }
     check("dropout", &run(FusedOp::Dropout { rate: 0.4, key: Key { seed: 7, stream: 3 } }, 0), &[x()], false);
     let (q, k, v) =
@@ -485,4 +501,19 @@ fn backward_fills_leaves_and_adds_up() {
     let expected: Vec<f64> = x.detach().to_vec::<f64>().expect("values").iter().map(|v| 4.0 * v).collect();
     assert_close("backward twice", &g, &expected, 1e-12);
     assert!(autograd::backward(&[x.detach()], &[None]).is_err());
+}
+
+#[test]
+fn sums_of_gradients_take_no_memory_that_others_hold() {
+    // Large enough to be added in place.
+    let len = 5000;
+    let upstream = tensor(&[len], 1.0, 2.0, 3);
+    let (before, x) = (upstream.to_vec::<f64>().expect("values"), tensor(&[len], 1.0, 2.0, 1).watched());
+    let y = ops::add(&ops::add(&x, &ops::mul(&x, &x).expect("product")).expect("sum"), &x).expect("sum");
+    let found =
+        autograd::gradients(&[y], &[Some(upstream.clone())], std::slice::from_ref(&x), false).expect("no error");
+    assert_eq!(upstream.to_vec::<f64>().expect("values"), before);
+    let x = x.detach().to_vec::<f64>().expect("values");
+    let expected: Vec<f64> = before.iter().zip(x).map(|(g, x)| g * (2.0 + 2.0 * x)).collect();
+    assert_close("x + x * x + x", found[0].as_ref().expect("a gradient"), &expected, 1e-12);
 }

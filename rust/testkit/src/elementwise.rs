@@ -1,6 +1,6 @@
 //! Elementwise families.
 
-use corten_core::{Backend, BinaryOp, CompareOp, DType, Kind, UnaryOp};
+use corten_core::{Backend, BinaryOp, CompareOp, DType, Kind, Layout, UnaryOp, View};
 
 use crate::operand::{Operand, assert_close, layouts, read, tolerance};
 
@@ -32,7 +32,23 @@ fn check_unary<B: Backend>(backend: &B, dtype: DType, (op, f, low, high): Unary)
         let expected: Vec<f64> = x.values().into_iter().map(f).collect();
         let what = format!("{} of {dtype}, {}", op.name(), x.name);
         assert_close(&what, &read(backend, &y, x.shape(), out), &expected, tolerance(dtype));
+        if has_in_place(dtype) && !op.is_predicate() {
+            let mut place = row_major(backend, &x);
+            backend.unary_in_place(op, &mut place, dtype).expect("unary in place");
+            assert_close(&what, &read(backend, &place, x.shape(), dtype), &expected, tolerance(dtype));
+        }
     }
+}
+
+const fn has_in_place(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F64)
+}
+
+fn row_major<B: Backend>(backend: &B, x: &Operand<B>) -> B::Buffer {
+    let (dtype, layout) = (x.view().dtype, Layout::contiguous(x.shape()));
+    let mut copy = backend.alloc(dtype, layout.len()).expect("memory");
+    backend.copy(x.view(), &mut copy, &layout).expect("a copy");
+    copy
 }
 
 fn check_binary<B: Backend>(backend: &B, dtype: DType, low: f64, high: f64, (op, f): Binary) {
@@ -43,6 +59,17 @@ fn check_binary<B: Backend>(backend: &B, dtype: DType, low: f64, high: f64, (op,
             let what = format!("{} of {dtype}, {} with {}", op.name(), a.name, b.name);
             // The 16-bit remainder of a rounded quotient can be off by a whole divisor; whole numbers are exact.
             assert_close(&what, &read(backend, &y, a.shape(), dtype), &expected, tolerance(dtype));
+            if has_in_place(dtype) {
+                let layout = Layout::contiguous(a.shape());
+                let (mut left, mut right) = (row_major(backend, &a), row_major(backend, &b));
+                let (a_again, b_again) = (row_major(backend, &a), row_major(backend, &b));
+                let view = |buffer| View { buffer, layout: &layout, dtype };
+                backend.binary_in_place(op, &mut left, view(&b_again), false).expect("over the left operand");
+                backend.binary_in_place(op, &mut right, view(&a_again), true).expect("over the right operand");
+                for place in [left, right] {
+                    assert_close(&what, &read(backend, &place, a.shape(), dtype), &expected, tolerance(dtype));
+                }
+            }
         }
     }
 }

@@ -478,6 +478,31 @@ row(
     axes=2,
 )
 row("linear", [F(1, 6), F(6, 1), F(1)], lambda x, w, b: special.expit(x @ w + b), activation="sigmoid")
+for kind, f in [("linear", lambda x: x), ("relu", lambda x: np.maximum(x, 0)), ("tanh", np.tanh)]:
+    row(
+        "linear",
+        [F(2, 3, 4), F(4, 5), F(5), F(2, 3, 5)],
+        lambda x, w, b, r, f=f: f(-0.5 * (x @ w) + r + b),
+        call=lambda x, w, b, r, k=kind: ops.linear(x, w, b, k, residual=r, scale=-0.5),
+    )
+    row(
+        "conv_bias",
+        [F(2, 7, 4), F(3, 2, 6), F(6), F(2, 4, 6)],
+        lambda x, w, b, r, f=f: f(1.5 * conv(x, w, 2, "same") + r + b),
+        call=lambda x, w, b, r, k=kind: ops.conv_bias(x, w, b, k, 2, "same", residual=r, scale=1.5),
+    )
+row(
+    "linear",
+    [F(2, 3, 4), F(3, 4, 2, 5), F(2, 5), F(2, 2, 5)],
+    lambda x, w, b, r: np.tensordot(x, w, 2) + r + b,
+    call=lambda x, w, b, r: ops.linear(x, w, b, axes=2, residual=r),
+)
+row(
+    "conv_bias",
+    [F(2, 4, 6, 5), F(3, 2, 4, 3), F(3), F(2, 3, 2, 2)],
+    lambda x, w, b, r: first(lambda x, w, b: conv(x, w, 2))(x, w, b) + r + b[:, None, None],
+    call=lambda x, w, b, r: ops.conv_bias(x, w, b, "linear", 2, data_format="channels_first", residual=r),
+)
 row(
     "conv_bias",
     [F(2, 4, 6, 5), F(3, 2, 4, 3), F(3)],

@@ -119,14 +119,18 @@ pub(super) fn fused(op: &FusedOp, inputs: &[Spec]) -> Result<Specs> {
 
 /// What a product of that shape with a bias gives.
 fn with_epilogue(op: &str, epilogue: Epilogue, inputs: &[Spec], shape: Dims) -> Result<Specs> {
-    let [x, w, bias] = inputs else {
+    let ([x, w, bias, rest @ ..], true) = (inputs, inputs.len() == 3 + usize::from(epilogue.residual)) else {
         return Err(Error::argument(format!(
-            "{op}: the operands are x, the weights and the bias; got {}",
+            "{op}: the operands are x, the weights, the bias and a residual if there is one; got {}",
             inputs.len()
         )));
     };
     same_dtype(op, x, bias)?;
     need_shape(op, "the bias", bias, &[last(w)])?;
+    for residual in rest {
+        same_dtype(op, x, residual)?;
+        need_shape(op, "the residual", residual, &shape)?;
+    }
     let result = Spec { shape, dtype: x.dtype };
     Ok(if epilogue.gives_product() { smallvec![result.clone(), result] } else { smallvec![result] })
 }

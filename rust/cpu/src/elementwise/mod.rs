@@ -8,10 +8,12 @@ mod cast;
 mod compare;
 mod float_binary;
 mod float_unary;
+mod in_place;
 mod integer;
 
 pub(crate) use cast::cast;
 pub(crate) use compare::{compare, select};
+pub(crate) use in_place::{binary_in_place, unary_in_place};
 
 use corten_core::{BinaryOp, DType, Error, Result, UnaryOp};
 use half::{bf16, f16};
@@ -40,7 +42,7 @@ pub(crate) fn unary(op: UnaryOp, x: In<'_>) -> Result<Buffer> {
         return float_unary::polygamma(order, x);
     }
     let out_size = if op.is_predicate() { 1 } else { x.dtype.size() };
-    let grain = if op.is_float_valued() { GRAIN_DEAR } else { GRAIN_CHEAP };
+    let grain = grain_of(op);
     match x.dtype {
         DType::F32 => run1(x, out_size, grain, float_unary::single(op, x.layout.len() * 4 >= STREAM_FROM)),
         DType::F64 => run1(x, out_size, grain, float_unary::double(op)),
@@ -59,6 +61,11 @@ pub(crate) fn unary(op: UnaryOp, x: In<'_>) -> Result<Buffer> {
             None => refuse(op.name(), x.dtype),
         },
     }
+}
+
+/// How many elements of an op are worth a chunk.
+fn grain_of(op: UnaryOp) -> usize {
+    if op.is_float_valued() { GRAIN_DEAR } else { GRAIN_CHEAP }
 }
 
 pub(crate) fn binary(op: BinaryOp, a: In<'_>, b: In<'_>) -> Result<Buffer> {

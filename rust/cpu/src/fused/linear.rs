@@ -1,7 +1,7 @@
 //! Products and convolutions with a bias and an activation: one pass forward; backward one pass for the gradients of
 //! activation and bias, then the two products.
 
-use corten_core::{Activation, ConvSpec, Epilogue, FusedOp, Layout, Result};
+use corten_core::{Activation, BinaryOp, ConvSpec, Epilogue, FusedOp, Layout, Result, Scalar};
 
 use super::{
     Gradient, Gradients, Outputs, Widened, bias,
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     In, conv, copy,
     dense::Dense,
+    elementwise,
     matmul::{self, Ending, Function, Matrix, Ready, Size},
     memo::Prepared,
     memory::{self, Buffer},
@@ -50,20 +51,28 @@ fn transposed(layout: &Layout) -> Layout {
     layout.permute(&[1, 0])
 }
 
-/// Lets `run` make a product of `len` elements and end it with the bias; gives the result, and the product too if that
-/// is wanted.
+/// Lets `run` make a product of `len` elements and end it with scale, residual and bias; gives the result, and what the
+/// activation read too if that is wanted.
 fn ended<T: Float>(
     epilogue: Epilogue,
     vector: &[T],
+    residual: Option<&[T]>,
     len: usize,
     run: impl FnOnce(&mut [T], &Ending<'_, T>) -> Result<()>,
 ) -> Outputs {
-    let Epilogue { activation, .. } = epilogue;
+    let Epilogue { activation, scale, .. } = epilogue;
+    let factor = (scale != 1.0).then(|| T::from_f64(scale));
     let mut product = Buffer::for_elements(T::DTYPE, len)?;
     let mut result = epilogue.gives_product().then(|| Buffer::for_elements(T::DTYPE, len)).transpose()?;
     let apart = result.as_mut().map(|result| DisjointMut::new(result.as_mut_slice::<T>()));
     let finish = |row: usize, column: usize, piece: &mut [T]| {
         let (start, vector) = (row * vector.len() + column, &vector[column..column + piece.len()]);
+        if let Some(factor) = factor {
+            scale_by(factor, piece);
+        }
+        if let Some(residual) = residual {
+            add_row(piece, &residual[start..start + piece.len()]);
+        }
         if let Some(apart) = &apart {
             // SAFETY: every piece of the product comes once.
             bias::forward_row(activation, piece, vector, unsafe { apart.range(start..start + piece.len()) });
@@ -77,6 +86,7 @@ fn ended<T: Float>(
         }
     };
     let function = match activation {
+        Activation::Linear | Activation::Relu if factor.is_some() || residual.is_some() => Function::Finish(&finish),
         Activation::Linear => Function::None,
         Activation::Relu => Function::Rectify,
         Activation::Sigmoid | Activation::Tanh | Activation::Gelu | Activation::GeluTanh | Activation::Silu => {
@@ -93,6 +103,8 @@ fn ended<T: Float>(
 pub(super) fn forward<T: Float>(inputs: &[In<'_>], epilogue: Epilogue) -> Outputs {
     let flat = Flat::new(inputs[0])?;
     let (x, w, vector) = (flat.of(inputs[0]), inputs[1], Dense::<T>::new(inputs[2])?);
+    let residual = inputs.get(3).map(|&residual| Dense::<T>::new(residual)).transpose()?;
+    let residual = residual.as_ref().map(Dense::slice);
     let (of_x, of_w) = (x.layout, w.layout);
     let size = Size { rows: of_x.shape()[0], columns: of_w.shape()[1], depth: of_x.shape()[1] };
     let a = Matrix::new(
@@ -115,7 +127,7 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], epilogue: Epilogue) -> Output
         vector = &repeated;
     }
     let ready = if epilogue.recorded { None } else { kept_panels(w, size, &b)? };
-    ended(epilogue, vector, size.rows * size.columns, |out, ending| {
+    ended(epilogue, vector, residual, size.rows * size.columns, |out, ending| {
         if !out.is_empty() {
             let ready = ready.map(|made| Ready::new(made.data.as_slice::<T>(), size.columns, size.depth));
             matmul::product_with_ending(size, &a, &b, ready.as_ref(), out, ending);
@@ -145,9 +157,13 @@ fn kept_panels<'a, T: Float>(w: In<'a>, size: Size, b: &Matrix<'_, T>) -> Result
 pub(super) fn conv_forward<T: Float>(inputs: &[In<'_>], spec: &ConvSpec, epilogue: Epilogue) -> Outputs {
     let [x, w] = [inputs[0], inputs[1]];
     let vector = Dense::<T>::new(inputs[2])?;
+    let residual = inputs.get(3).map(|&residual| Dense::<T>::new(residual)).transpose()?;
+    let residual = residual.as_ref().map(Dense::slice);
     let shape = output_shape(spec, x, w)?;
     let len = shape.iter().product();
-    ended(epilogue, vector.slice(), len, |out, ending| conv::conv_with_ending(spec, x, w, &shape, out, ending))
+    ended(epilogue, vector.slice(), residual, len, |out, ending| {
+        conv::conv_with_ending(spec, x, w, &shape, out, ending)
+    })
 }
 
 fn output_shape(spec: &ConvSpec, x: In<'_>, w: In<'_>) -> Result<Vec<usize>> {
@@ -157,13 +173,29 @@ fn output_shape(spec: &ConvSpec, x: In<'_>, w: In<'_>) -> Result<Vec<usize>> {
     Ok(std::iter::once(of_x[0]).chain(spatial).chain([of_w[last]]).collect())
 }
 
-/// Of 16-bit floats: their own product, then bias and activation in float32.
+/// `x * factor` in memory of its own.
+fn scaled(x: In<'_>, factor: f64) -> Result<Buffer> {
+    let factor = copy::fill(x.dtype, 1, Scalar::Float(factor))?;
+    let layout = Layout::contiguous(&[]).expand(x.layout.shape());
+    elementwise::binary(BinaryOp::Mul, x, In { buffer: &factor, layout: &layout, dtype: x.dtype })
+}
+
+/// Of 16-bit floats: their own product, then the rest in float32.
 pub(super) fn forward_of_half<S: Half>(inputs: &[In<'_>], epilogue: Epilogue) -> Outputs {
     let flat = Flat::new(inputs[0])?;
     let x = flat.of(inputs[0]);
-    let product = matmul::matmul(x, inputs[1])?;
+    let mut product = matmul::matmul(x, inputs[1])?;
     let layout = Layout::contiguous(&[x.layout.shape()[0], inputs[1].layout.shape()[1]]);
-    let sums = In { buffer: &product, layout: &layout, dtype: S::DTYPE };
+    let dtype = S::DTYPE;
+    if epilogue.scale != 1.0 {
+        product = scaled(In { buffer: &product, layout: &layout, dtype }, epilogue.scale)?;
+    }
+    if let Some(&residual) = inputs.get(3) {
+        let flat = Flat::new(residual)?;
+        let sums = In { buffer: &product, layout: &layout, dtype };
+        product = elementwise::binary(BinaryOp::Add, sums, flat.of(residual))?;
+    }
+    let sums = In { buffer: &product, layout: &layout, dtype };
     let op = FusedOp::BiasActivation(epilogue.activation);
     let Some(mut results) = super::forward_of_half::<S>(&op, &[sums, inputs[2]])? else { return Ok(None) };
     if epilogue.gives_product() {
@@ -173,6 +205,11 @@ pub(super) fn forward_of_half<S: Half>(inputs: &[In<'_>], epilogue: Epilogue) ->
 }
 
 vectorized! {
+    fn scale_by<T: Float>(factor: T, piece: &mut [T]) {
+        for value in piece {
+            *value = *value * factor;
+        }
+    }
     /// `sums += row` for every row.
     fn add_rows<T: Float>(rows: &[T], sums: &mut [T]) {
         for row in rows.chunks_exact(sums.len()) {
@@ -259,24 +296,45 @@ fn parts<'a>(of: &Gradient<'a>, epilogue: Epilogue) -> Option<(Option<In<'a>>, I
 }
 
 /// The gradients of both products of a linear layer from that of its product.
-fn products(of: &Gradient<'_>, dy: In<'_>, ended: Ended) -> Gradients {
+fn products(of: &Gradient<'_>, epilogue: Epilogue, dy: In<'_>, ended: Ended) -> Gradients {
     let (x, g) = (Flat::new(of.inputs[0])?, Flat::new(dy)?);
     let (x, w) = (x.of(of.inputs[0]), of.inputs[1]);
     let contiguous = Layout::contiguous(g.layout.shape());
-    let g = match &ended.product {
+    let scaled = scaled_gradient(epilogue, ended.product.as_ref(), &contiguous, g.of(dy))?;
+    let g = match scaled.as_ref().or(ended.product.as_ref()) {
         Some(buffer) => In { buffer, layout: &contiguous, dtype: dy.dtype },
         None => g.of(dy),
     };
     let (x_t, w_t) = (transposed(x.layout), transposed(w.layout));
     let dx = of.needs[0].then(|| matmul::matmul(g, In { layout: &w_t, ..w })).transpose()?;
     let dw = of.needs[1].then(|| matmul::matmul(In { layout: &x_t, ..x }, g)).transpose()?;
-    Ok(Some(vec![dx, dw, of.needs[2].then_some(ended.bias)]))
+    with_the_others(of, [dx, dw], ended, dy)
+}
+
+/// The gradient of the product where that is not the gradient of what the activation reads.
+fn scaled_gradient(epilogue: Epilogue, made: Option<&Buffer>, layout: &Layout, dy: In<'_>) -> Result<Option<Buffer>> {
+    if epilogue.scale == 1.0 {
+        return Ok(None);
+    }
+    let g = made.map_or(dy, |buffer| In { buffer, layout, dtype: dy.dtype });
+    scaled(g, epilogue.scale).map(Some)
+}
+
+/// All gradients: those of the operands of the product, of the bias, of the residual.
+fn with_the_others(of: &Gradient<'_>, products: [Option<Buffer>; 2], ended: Ended, dy: In<'_>) -> Gradients {
+    let [dx, dw] = products;
+    let mut gradients = vec![dx, dw, of.needs[2].then_some(ended.bias)];
+    if let Some(&needed) = of.needs.get(3) {
+        let residual = || ended.product.map_or_else(|| copy::to_contiguous(dy), Ok);
+        gradients.push(needed.then(residual).transpose()?);
+    }
+    Ok(Some(gradients))
 }
 
 pub(super) fn gradient<T: Float>(of: &Gradient<'_>, epilogue: Epilogue) -> Gradients {
     let Some((read, dy)) = parts(of, epilogue) else { return Ok(None) };
     let ended = ended_gradient::<T>(epilogue.activation, read, of.inputs[2], dy)?;
-    products(of, dy, ended)
+    products(of, epilogue, dy, ended)
 }
 
 pub(super) fn gradient_of_half<S: Half>(of: &Gradient<'_>, epilogue: Epilogue) -> Gradients {
@@ -285,7 +343,7 @@ pub(super) fn gradient_of_half<S: Half>(of: &Gradient<'_>, epilogue: Epilogue) -
     let wide = wide.views();
     let ended = ended_gradient::<f32>(epilogue.activation, read.map(|_| wide[2]), wide[0], wide[1])?;
     let product = ended.product.as_ref().map(narrow::<S>).transpose()?;
-    products(of, dy, Ended { product, bias: narrow::<S>(&ended.bias)? })
+    products(of, epilogue, dy, Ended { product, bias: narrow::<S>(&ended.bias)? })
 }
 
 pub(super) fn conv_gradient<T: Float>(of: &Gradient<'_>, spec: &ConvSpec, epilogue: Epilogue) -> Gradients {
@@ -293,13 +351,14 @@ pub(super) fn conv_gradient<T: Float>(of: &Gradient<'_>, spec: &ConvSpec, epilog
     let (x, w) = (of.inputs[0], of.inputs[1]);
     let ended = ended_gradient::<T>(epilogue.activation, read, of.inputs[2], dy)?;
     let contiguous = Layout::contiguous(dy.layout.shape());
-    let g = match &ended.product {
+    let scaled = scaled_gradient(epilogue, ended.product.as_ref(), &contiguous, dy)?;
+    let g = match scaled.as_ref().or(ended.product.as_ref()) {
         Some(buffer) => In { buffer, layout: &contiguous, dtype: dy.dtype },
         None => dy,
     };
     let dx = of.needs[0].then(|| conv::conv_grad_input(spec, g, w, x.layout.shape())).transpose()?;
     let dw = of.needs[1].then(|| conv::conv_grad_weight(spec, x, g, w.layout.shape())).transpose()?;
-    Ok(Some(vec![dx, dw, of.needs[2].then_some(ended.bias)]))
+    with_the_others(of, [dx, dw], ended, dy)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use corten_tensor::core::{Activation, FusedOp, Key, Result, promote};
 use corten_tensor::execute::Outputs;
-use corten_tensor::{Tensor, ops};
+use corten_tensor::{Tensor, ops, ops::Ending};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -235,7 +235,7 @@ pub(crate) fn activation(op: &str, name: &str) -> PyResult<Activation> {
         .ok_or_else(|| convert::unknown(op, name, Activation::ALL.iter().map(|activation| activation.name())))
 }
 
-/// Product with weights, then bias and activation, in one pass.
+/// Product with weights, then scale, residual, bias and activation, in one pass.
 ///
 /// Args:
 ///     x: `(..., inner...)`.
@@ -243,15 +243,29 @@ pub(crate) fn activation(op: &str, name: &str) -> PyResult<Activation> {
 ///     bias: `(outer...)`.
 ///     name: An activation, see `bias_activation`.
 ///     axes: How many axes `inner` stands for.
+///     residual: `(..., outer...)`, added before the activation.
+///     scale: Multiplies the product.
 ///
 /// Returns:
 ///     A float tensor `(..., outer...)`.
 #[pyfunction]
-#[pyo3(signature = (x, w, bias, name="linear", axes=1))]
-pub(crate) fn linear(py: Python<'_>, x: Array, w: Array, bias: Array, name: &str, axes: usize) -> PyResult<PyTensor> {
+#[pyo3(signature = (x, w, bias, name="linear", axes=1, residual=None, scale=1.0))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn linear(
+    py: Python<'_>,
+    x: Array,
+    w: Array,
+    bias: Array,
+    name: &str,
+    axes: usize,
+    residual: Option<Array>,
+    scale: f64,
+) -> PyResult<PyTensor> {
     let activation = activation("linear", name)?;
     let cost = (x.0.len() / 16).saturating_mul(bias.0.len()).max(w.0.len() / 16);
-    funnel::run(py, cost, || ops::linear(&x.0, &w.0, &bias.0, activation, axes)).map(Into::into)
+    let residual = residual.as_ref().map(|residual| &residual.0);
+    let ending = Ending { bias: &bias.0, activation, scale, residual };
+    funnel::run(py, cost, || ops::linear(&x.0, &w.0, ending, axes)).map(Into::into)
 }
 
 /// Sets a share of the elements to zero and scales the others up.

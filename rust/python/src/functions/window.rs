@@ -1,7 +1,7 @@
 //! Convolution and pooling, channels last.
 
 use corten_tensor::core::{ConvSpec, Dims, PoolSpec};
-use corten_tensor::{Tensor, ops};
+use corten_tensor::{Tensor, ops, ops::Ending};
 use pyo3::prelude::*;
 
 use crate::convert::{Array, Ints};
@@ -59,7 +59,7 @@ pub(crate) fn conv(
     funnel::run(py, conv_cost(&x.0, &w.0), || ops::conv(&x.0, &w.0, spec)).map(Into::into)
 }
 
-/// Convolution, then bias and activation, in one pass.
+/// Convolution, then scale, residual, bias and activation, in one pass.
 ///
 /// Args:
 ///     x: `(n, spatial..., channels in)`.
@@ -70,11 +70,14 @@ pub(crate) fn conv(
 ///     padding: One (before, after) pair for each spatial axis.
 ///     dilation: One for each spatial axis.
 ///     groups: Groups of channels.
+///     residual: `(n, spatial..., channels out)`, added before the activation.
+///     scale: Multiplies the convolution.
 ///
 /// Returns:
 ///     `(n, spatial..., channels out)`.
 #[pyfunction]
-#[pyo3(signature = (x, w, bias, name, strides, padding, dilation, groups=1))]
+#[pyo3(signature = (x, w, bias, name, strides, padding, dilation, groups=1, residual=None, scale=1.0))]
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn conv_bias(
     py: Python<'_>,
     x: Array,
@@ -85,11 +88,15 @@ pub(crate) fn conv_bias(
     padding: Vec<(usize, usize)>,
     dilation: Ints,
     groups: usize,
+    residual: Option<Array>,
+    scale: f64,
 ) -> PyResult<PyTensor> {
     let activation = activation("conv_bias", name)?;
+    let residual = residual.as_ref().map(|residual| &residual.0);
+    let ending = Ending { bias: &bias.0, activation, scale, residual };
     let spec = conv_spec("conv_bias", &strides, padding, &dilation, groups)?;
     let cost = conv_cost(&x.0, &w.0);
-    funnel::run(py, cost, || ops::conv_bias(&x.0, &w.0, &bias.0, activation, spec)).map(Into::into)
+    funnel::run(py, cost, || ops::conv_bias(&x.0, &w.0, ending, spec)).map(Into::into)
 }
 
 /// Transposed convolution: the input gradient of `conv`.

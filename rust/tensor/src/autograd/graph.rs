@@ -9,12 +9,12 @@ use std::{
     },
 };
 
-use corten_core::{Dims, Error, Layout, Op, ReduceOp, Result, Tuple};
+use corten_core::{BinaryOp, Dims, Error, Layout, Op, ReduceOp, Result, Tuple};
 use smallvec::SmallVec;
 
 use super::rules;
 use crate::{
-    execute::Outputs,
+    execute::{self, Outputs},
     ops,
     tensor::{Data, Tensor},
 };
@@ -331,7 +331,11 @@ fn accumulate(pending: &mut BTreeMap<u64, (Arc<Node>, Upstream)>, origin: &Origi
     let slot = &mut slots[origin.index];
     *slot = Some(match slot.take() {
         None => gradient,
-        Some(sum) => ops::add(&sum, &gradient)?,
+        Some(mut sum) => {
+            let done =
+                !is_grad_enabled() && execute::in_place(&Op::Binary(BinaryOp::Add), &mut sum, 0, Some(&gradient))?;
+            if done { sum } else { ops::add(&sum, &gradient)? }
+        }
     });
     Ok(())
 }

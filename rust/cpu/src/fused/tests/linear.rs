@@ -24,11 +24,26 @@ fn function(activation: Activation, z: f64) -> f64 {
 
 fn epilogues() -> impl Iterator<Item = Epilogue> {
     let all = Activation::ALL.iter().copied();
-    all.flat_map(|activation| [false, true].map(|recorded| Epilogue { activation, recorded }))
+    all.flat_map(|activation| [false, true].map(|recorded| Epilogue { recorded, ..Epilogue::new(activation) }))
+}
+
+/// Each also with a scale, a residual and both.
+fn further_epilogues() -> impl Iterator<Item = Epilogue> {
+    epilogues().flat_map(|plain| {
+        [(1.0, false), (-0.6, false), (1.0, true), (0.8, true)].map(|(scale, residual)| Epilogue {
+            scale,
+            residual,
+            ..plain
+        })
+    })
 }
 
 /// What an op gives for this product, its second output without a gradient.
-fn outputs(epilogue: Epilogue, product: Vec<f64>, bias: &[f64]) -> Vec<Vec<f64>> {
+fn outputs(epilogue: Epilogue, mut product: Vec<f64>, rest: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let bias = &rest[0];
+    for (i, x) in product.iter_mut().enumerate() {
+        *x = *x * epilogue.scale + rest.get(1).map_or(0.0, |residual| residual[i]);
+    }
     let sums = product.iter().enumerate().map(|(i, x)| x + bias[i % bias.len()]);
     let result = sums.map(|z| function(epilogue.activation, z)).collect();
     if epilogue.gives_product() { vec![result, product] } else { vec![result] }
@@ -42,13 +57,14 @@ fn graded(epilogue: Epilogue) -> Option<Vec<bool>> {
 
 #[test]
 fn products_and_their_gradients() {
-    for epilogue in epilogues() {
+    for epilogue in further_epilogues() {
         for (m, k, n) in [(3, 4, 5), (1, 3, 7), (6, 5, 1), (7, 2, 19)] {
             let Some(graded) = graded(epilogue) else { continue };
-            let case = Case { graded, ..Case::new(&[&[m, k], &[k, n], &[n]]) };
+            let shapes: [&[usize]; 4] = [&[m, k], &[k, n], &[n], &[m, n]];
+            let case = Case { graded, ..Case::new(&shapes[..3 + usize::from(epilogue.residual)]) };
             check(&FusedOp::Linear(epilogue), &case, |inputs| {
                 let dot = |i: usize| (0..k).map(|j| inputs[0][i / n * k + j] * inputs[1][j * n + i % n]).sum();
-                outputs(epilogue, (0..m * n).map(dot).collect(), &inputs[2])
+                outputs(epilogue, (0..m * n).map(dot).collect(), &inputs[2..])
             });
         }
     }
@@ -60,9 +76,10 @@ fn convolutions_and_their_gradients() {
     let (strides, dilation) = (Dims::from_slice(&[1]), Dims::from_slice(&[1]));
     let spec = ConvSpec { strides, padding: Padding::from_slice(&[(1, 0)]), dilation, groups: 1 };
     let made = steps + 1 - taps + 1;
-    for epilogue in epilogues() {
+    for epilogue in further_epilogues() {
         let Some(graded) = graded(epilogue) else { continue };
-        let case = Case { graded, ..Case::new(&[&[2, steps, c_in], &[taps, c_in, c_out], &[c_out]]) };
+        let shapes: [&[usize]; 4] = [&[2, steps, c_in], &[taps, c_in, c_out], &[c_out], &[2, made, c_out]];
+        let case = Case { graded, ..Case::new(&shapes[..3 + usize::from(epilogue.residual)]) };
         check(&FusedOp::ConvBias { spec: spec.clone(), epilogue }, &case, |inputs| {
             let one = |i: usize| {
                 let (sample, step, channel) = (i / c_out / made, i / c_out % made, i % c_out);
@@ -73,7 +90,7 @@ fn convolutions_and_their_gradients() {
                 };
                 terms.map(term).sum()
             };
-            outputs(epilogue, (0..2 * made * c_out).map(one).collect(), &inputs[2])
+            outputs(epilogue, (0..2 * made * c_out).map(one).collect(), &inputs[2..])
         });
     }
 }
@@ -148,7 +165,7 @@ fn kept_panels_give_the_same_bits() {
     fn check<T: Element>(depth: usize, columns: usize) {
         let (mut w, vector) = (random::<T>(depth * columns, 2), random::<T>(columns, 3));
         let (of_w, of_vector) = (Layout::contiguous(&[depth, columns]), Layout::contiguous(&[columns]));
-        let epilogue = Epilogue { activation: Activation::Silu, recorded: false };
+        let epilogue = Epilogue::new(Activation::Silu);
         let product = |w: &Buffer, rows: usize| {
             let (x, of_x) = (random::<T>(rows * depth, 1), Layout::contiguous(&[rows, depth]));
             let inputs = [(&x, &of_x), (w, &of_w), (&vector, &of_vector)];
@@ -195,7 +212,7 @@ fn parts_of_one_buffer_are_not_taken_for_one_another() {
         whole.slice(&[rows, Range { start: 0, step: 1, len: columns }])
     };
     let (of_x, of_vector) = (Layout::contiguous(&[1, depth]), Layout::contiguous(&[columns]));
-    let epilogue = Epilogue { activation: Activation::Linear, recorded: false };
+    let epilogue = Epilogue::new(Activation::Linear);
     let product = |w: &Buffer, layout: &Layout| {
         let inputs = [(&x, &of_x), (w, layout), (&vector, &of_vector)];
         let inputs = inputs.map(|(buffer, layout)| In { buffer, layout, dtype: DType::F32 });
@@ -216,7 +233,7 @@ fn what_is_not_kept() {
         let layouts = [vec![1, depth], vec![depth, columns], vec![columns]].map(|shape| Layout::contiguous(&shape));
         let buffers = [&x, &w, &vector];
         let inputs: [In<'_>; 3] = std::array::from_fn(|i| In { buffer: buffers[i], layout: &layouts[i], dtype });
-        let epilogue = Epilogue { activation: Activation::Relu, recorded };
+        let epilogue = Epilogue { recorded, ..Epilogue::new(Activation::Relu) };
         for _ in 0..3 {
             fused(&FusedOp::Linear(epilogue), &inputs).expect("no error").expect("a kernel");
         }
