@@ -90,6 +90,22 @@ class StepTrace:
     """
     What one step did. Made by `trace_end`.
     """
+    def calls(self, /) -> list[tuple]:
+        """
+        The ops in order: for each its kind, its attributes, the places of its operands, and place, shape and dtype of
+        its results. Arguments have the first places, then variables.
+
+        Raises:
+            ValueError: It is the trace of a training step.
+        """
+    def constants(self, /) -> list[tuple[int, Tensor]]:
+        """
+        The constants by place.
+        """
+    def results(self, /) -> list[int]:
+        """
+        The places of the results.
+        """
 
 @final
 class Tensor:
@@ -1588,6 +1604,17 @@ def trace_end(
 
     Returns:
         The trace, or the reason why the step cannot be run again.
+    """
+
+def trace_function(
+    inputs: SupportsGetItem[int, ArrayLike], variables: SupportsGetItem[int, ArrayLike]
+) -> None:
+    """
+    Starts to note the ops of this thread, for a look at a function. What comes from elsewhere is a constant of it.
+
+    Args:
+        inputs: The arguments.
+        variables: The values of the variables.
     """
 
 def transpose(x: ArrayLike, axes: Any | None = None) -> Tensor:

@@ -220,6 +220,39 @@ class Model(Trainer, Layer):
 
         save_model(self, filepath, overwrite=overwrite, **kwargs)
 
+    def export(
+        self,
+        filepath: Any,
+        format: str | None = None,
+        verbose: bool | None = None,
+        input_signature: Any = None,
+    ) -> None:
+        """Write what the model computes in inference to a file that runs without Corten.
+
+        Args:
+            filepath: Where to write.
+            format: ``'onnx'``; None is told by the ending of `filepath`. (Keras's ``'tf_saved_model'``,
+                ``'openvino'``, ``'litert'`` and ``'torch'`` need their own frameworks.)
+            verbose: Whether to say where the file is; None is True.
+            input_signature: What the model is called with, a structure of `corten.InputSpec`; None takes the
+                model's `Input`.
+
+        Raises:
+            ImportError: The package onnx is missing (`pip install corten[onnx]`).
+            NotImplementedError: An op or a size has no form in the format.
+            ValueError: The format is not known.
+
+        Example:
+            >>> import corten, os, tempfile
+            >>> path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+            >>> corten.Sequential([corten.Input((2,)), corten.layers.Dense(1)]).export(path, verbose=False)
+            >>> os.path.exists(path)
+            True
+        """
+        from corten.export import export_model
+
+        export_model(self, filepath, format, verbose, input_signature)
+
     def save_weights(self, filepath: Any, overwrite: bool = True, **_: Any) -> None:
         """Save the weights to a `.weights.safetensors`, `.safetensors`, `.npz` or `.h5` file.
 

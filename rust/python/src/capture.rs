@@ -8,10 +8,11 @@ use corten_tensor::cpu::parallel;
 use corten_tensor::{Plan, Tensor, capture, ops, rows};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::convert::Array;
 use crate::funnel;
+use crate::program::describe;
 use crate::tensor::PyTensor;
 
 /// How long a run goes on before Python gets to look at signals and flags.
@@ -27,6 +28,30 @@ const THREADS_BUSY: usize = 2;
 #[pyclass(frozen, module = "corten._core")]
 pub(crate) struct StepTrace(capture::Trace);
 
+#[pymethods]
+impl StepTrace {
+    /// The ops in order: for each its kind, its attributes, the places of its operands, and place, shape and dtype of
+    /// its results. Arguments have the first places, then variables.
+    ///
+    /// Raises:
+    ///     ValueError: It is the trace of a training step.
+    fn calls<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let calls =
+            self.0.calls().ok_or_else(|| PyValueError::new_err("the trace of a training step is no function"))?;
+        calls.iter().map(|call| describe(py, call)?.into_pyobject(py)).collect()
+    }
+
+    /// The places of the results.
+    fn results(&self) -> Vec<usize> {
+        self.0.results().to_vec()
+    }
+
+    /// The constants by place.
+    fn constants(&self) -> Vec<(usize, PyTensor)> {
+        self.0.constants().iter().map(|(place, value)| (*place, value.clone().into())).collect()
+    }
+}
+
 /// Starts to note the ops of this thread.
 ///
 /// Args:
@@ -36,6 +61,16 @@ pub(crate) struct StepTrace(capture::Trace);
 #[pyfunction]
 pub(crate) fn trace_begin(inputs: Vec<Array>, variables: Vec<Array>, states: Vec<Array>) {
     capture::begin(&plain(inputs), &plain(variables), &plain(states));
+}
+
+/// Starts to note the ops of this thread, for a look at a function. What comes from elsewhere is a constant of it.
+///
+/// Args:
+///     inputs: The arguments.
+///     variables: The values of the variables.
+#[pyfunction]
+pub(crate) fn trace_function(inputs: Vec<Array>, variables: Vec<Array>) {
+    capture::begin_with_constants(&plain(inputs), &plain(variables));
 }
 
 /// Ends the trace of this thread.

@@ -18,6 +18,7 @@ mod funnel;
 mod identities;
 mod indexing;
 mod optimizer;
+mod program;
 mod reductions;
 mod rows;
 mod tensor;
@@ -28,7 +29,7 @@ mod _core {
     #[pymodule_export]
     use crate::autograd::{backward, custom_node, gradients, is_grad_enabled, set_grad_enabled};
     #[pymodule_export]
-    use crate::capture::{StepPlan, StepTrace, trace_abort, trace_begin, trace_end};
+    use crate::capture::{StepPlan, StepTrace, trace_abort, trace_begin, trace_end, trace_function};
     #[pymodule_export]
     use crate::dlpack::from_dlpack;
     #[pymodule_export]

@@ -49,6 +49,14 @@ pub(crate) struct Step {
     pub(crate) outputs: SmallVec<[Option<(Place, Spec)>; 2]>,
 }
 
+impl Step {
+    fn call(&self) -> Option<Call<'_>> {
+        let Work::Op(op) = &self.work else { return None };
+        let outputs = self.outputs.iter().map(|output| output.as_ref().map(|(place, spec)| (*place, spec)));
+        Some(Call { op, inputs: &self.inputs, outputs: outputs.collect::<Option<_>>()? })
+    }
+}
+
 #[derive(Debug, Default)]
 struct Recorder {
     places: HashMap<*const Data, Place>,
@@ -57,6 +65,8 @@ struct Recorder {
     steps: Vec<Step>,
     sources: [usize; 3],
     specs: Vec<Spec>,
+    /// Operands that come from elsewhere, where these are taken for constants.
+    constants: Option<Vec<(Place, Tensor)>>,
     refusal: Option<&'static str>,
 }
 
@@ -71,6 +81,32 @@ pub struct Trace {
     /// How many random keys each step draws.
     pub(crate) draws: usize,
     pub(crate) specs: Vec<Spec>,
+    constants: Vec<(Place, Tensor)>,
+}
+
+/// One op of a [`Trace`] as others read it: operands by place, results by place, shape and dtype.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub op: &'a Op,
+    pub inputs: &'a [usize],
+    pub outputs: Vec<(usize, &'a Spec)>,
+}
+
+impl Trace {
+    /// The ops in order; none if there is more than ops in it. Sources have the first places.
+    pub fn calls(&self) -> Option<Vec<Call<'_>>> {
+        self.steps.iter().map(Step::call).collect()
+    }
+
+    /// Where the results are.
+    pub fn results(&self) -> &[usize] {
+        &self.results
+    }
+
+    /// What came from elsewhere, by place.
+    pub fn constants(&self) -> &[(usize, Tensor)] {
+        &self.constants
+    }
 }
 
 thread_local! {
@@ -101,7 +137,17 @@ pub(crate) fn pause() -> Pause {
 /// Starts a trace on this thread. `inputs` is the batch, `variables` what the optimizer changes in
 /// place, `states` what the step gives new values.
 pub fn begin(inputs: &[Tensor], variables: &[Tensor], states: &[Tensor]) {
-    let mut recorder = Recorder { sources: [inputs.len(), variables.len(), states.len()], ..Recorder::default() };
+    start(inputs, variables, states, None);
+}
+
+/// As [`begin`], for a look at a function: operands that come from elsewhere are constants of it.
+pub fn begin_with_constants(inputs: &[Tensor], variables: &[Tensor]) {
+    start(inputs, variables, &[], Some(Vec::new()));
+}
+
+fn start(inputs: &[Tensor], variables: &[Tensor], states: &[Tensor], constants: Option<Vec<(Place, Tensor)>>) {
+    let sources = [inputs.len(), variables.len(), states.len()];
+    let mut recorder = Recorder { sources, constants, ..Recorder::default() };
     for source in inputs.iter().chain(variables).chain(states) {
         if recorder.places.contains_key(&Arc::as_ptr(source.data())) {
             recorder.refusal = Some("two sources are one tensor");
@@ -153,6 +199,7 @@ pub fn end(results: &[Tensor], drawn: &[Key]) -> Result<Trace, &'static str> {
         results,
         draws: drawn.len(),
         specs: recorder.specs,
+        constants: recorder.constants.unwrap_or_default(),
     })
 }
 
@@ -209,12 +256,18 @@ impl Recorder {
         place
     }
 
-    /// Where an operand is; what no op made is refused, as nobody could tell when it changes.
-    fn place_of(&mut self, data: &Arc<Data>) -> Place {
-        self.places.get(&Arc::as_ptr(data)).copied().unwrap_or_else(|| {
+    /// Where an operand is; what no op made is a constant or refused, as nobody could tell when it changes.
+    fn place_of(&mut self, x: &Tensor) -> Place {
+        if let Some(&place) = self.places.get(&Arc::as_ptr(x.data())) {
+            return place;
+        }
+        if self.constants.is_none() {
             self.refusal = Some("an operand comes from elsewhere");
-            0
-        })
+            return 0;
+        }
+        let place = self.place_new(x.data());
+        self.constants.get_or_insert_default().push((place, x.detach()));
+        place
     }
 }
 
@@ -222,7 +275,7 @@ impl Recorder {
 #[cold]
 pub(crate) fn note<'a>(work: Work, inputs: impl Iterator<Item = &'a Tensor>, outputs: &[Option<&Arc<Data>>]) {
     RECORDER.with_borrow_mut(|recorder| {
-        let inputs = inputs.map(|x| recorder.place_of(x.data())).collect();
+        let inputs = inputs.map(|x| recorder.place_of(x)).collect();
         let outputs = outputs
             .iter()
             .map(|data| data.map(|data| (recorder.place_new(data), Spec::new(data.layout.shape(), data.dtype))))
