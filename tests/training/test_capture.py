@@ -71,7 +71,8 @@ def wide() -> Any:
     inputs = corten.Input((8,))
     x = layers.Dense(256, "tanh")(inputs)
     for function in ("softplus", "elu", "exponential"):
-        x = x + layers.Activation(function)(layers.Dense(256, kernel_initializer="zeros")(x)) * 0.1 - x * x * 0.01
+        hidden = layers.Activation(function)(layers.Dense(256, kernel_initializer="zeros")(x))
+        x = x + hidden * 0.1 - x * x * 0.01
     model = corten.Model(inputs, layers.Dense(10)(x))
     scores = corten.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("sgd", scores)

@@ -113,9 +113,7 @@ def _convolve(
         # Lists cannot be keys.
         steps, pairs, dilation = _plan(name, sizes, kernel, strides, padding, dilation_rate)
     if bias is not None:
-        return _core.conv_bias(
-            x, w, bias, activation, steps, pairs, dilation, groups, residual, scale
-        )
+        return _core.conv_bias(x, w, bias, activation, steps, pairs, dilation, groups, residual, scale)
     return _core.conv(x, w, steps, pairs, dilation, groups)
 
 
