@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from corten import tree
-from corten.symbolic import FunctionOperation, KerasTensor, Node, node_of
+from corten.symbolic import FunctionOperation, KerasTensor, Node, getitem, node_of
 
 
 def has_functional_init(cls: type) -> bool:
@@ -130,11 +130,15 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
     from corten.saving import serialization
 
     operations: dict[str, Any] = {}
+    settings: dict[str, dict[str, Any]] = {}
     made: dict[tuple[str, int, int], KerasTensor] = {}
     waiting: list[tuple[Any, int, dict[str, Any]]] = []
     for entry in config["layers"]:
         if entry.get("class_name") == "FunctionOperation":
             operation: Any = FunctionOperation.from_config(entry["config"])
+        elif (function := _function_of(entry)) is not None:
+            settings[entry["name"]] = {k: v for k, v in entry["config"].items() if k not in _NO_ARGUMENTS}
+            operation = FunctionOperation(function, entry["name"])
         else:
             operation = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
         name = entry.get("name") or operation.name
@@ -158,7 +162,7 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
                 continue
             args = serialization.deserialize_keras_object(arguments.get("args", []))
             kwargs = serialization.deserialize_keras_object(arguments.get("kwargs", {}))
-            output = operations[name](*args, **kwargs)
+            output = operations[name](*args, **{**settings.get(name, {}), **kwargs})
             flat = [leaf for leaf in tree.flatten(output) if isinstance(leaf, KerasTensor)]
             for position, tensor in enumerate(flat):
                 made[name, index, position] = tensor
@@ -188,6 +192,27 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
     if not trainable:
         model.trainable = False
     return model
+
+
+# What Keras writes of an operation besides the arguments of its function.
+_NO_ARGUMENTS = {"name", "dtype", "trainable"}
+
+
+def _function_of(entry: dict[str, Any]) -> Any:
+    """The function of `corten.ops` that an operation of Keras's stands for, or None if it is a layer."""
+    from corten import layers, ops
+    from corten.naming import to_snake_case
+
+    class_name, module = entry.get("class_name"), entry.get("module")
+    if not isinstance(class_name, str) or not isinstance(entry.get("config"), dict):
+        return None
+    is_operation = isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
+    # HDF5 files have no modules; what distinguishes a layer there is that it has a dtype.
+    is_layer = module is not None or (hasattr(layers, class_name) and "dtype" in entry["config"])
+    if is_layer and not is_operation:
+        return None
+    function = getitem if class_name == "GetItem" else getattr(ops, to_snake_case(class_name), None)
+    return function if inspect.isfunction(function) else None
 
 
 def _call_of(call: Any) -> dict[str, Any]:

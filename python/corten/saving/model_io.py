@@ -14,22 +14,24 @@ import numpy as np
 
 from corten import _core
 from corten.naming import to_snake_case
-from corten.saving import files, safetensors
+from corten.saving import files, keras_files, safetensors
 from corten.saving.object_registration import CustomObjectScope
 from corten.variable import Variable
 
 _TRAINING_STATE = ("optimizer/", "metrics/", "loss_tracker/", "compile_metrics/", "_")
-_FOREIGN = {".keras", ".h5", ".hdf5", ".onnx", ".pb", ".pt", ".pth"}
+_FOREIGN = {".onnx", ".pb", ".pt", ".pth"}
+_H5 = {".h5", ".hdf5"}
 
 
 def save_model(
     model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **_: Any
 ) -> None:
-    """Save a model to a `.corten` file: architecture, weights, optimizer and compile state.
+    """Save a model to one file: architecture, weights, optimizer and compile state.
 
     Args:
         model: The model; it must be built.
-        filepath: The path; `.corten` is the format's ending.
+        filepath: The path. It ends in `.corten`, or in `.keras` for a file that Keras reads too (which
+            needs h5py: `pip install corten[h5]`).
         overwrite: Whether an existing file may be replaced.
         include_optimizer: Whether the optimizer's state goes in.
 
@@ -51,12 +53,18 @@ def save_model(
     from corten.saving.serialization import serialize_keras_object
 
     config = serialize_keras_object(model)
+    optimizer = getattr(model, "optimizer", None)
+    if not include_optimizer or not getattr(optimizer, "built", False):
+        optimizer = None
+    if path.suffix == ".keras":
+        state = {} if optimizer is None else _own_state(optimizer)
+        keras_files.write_keras(path, config, _weights_of(model), state, _h5_bytes)
+        return
     members = {
         "config.json": json.dumps(config, allow_nan=True).encode(),
         "weights.safetensors": safetensors.dump(_weights_of(model), _names_of(model)),
     }
-    optimizer = getattr(model, "optimizer", None)
-    if include_optimizer and optimizer is not None and getattr(optimizer, "built", False):
+    if optimizer is not None:
         members["optimizer.safetensors"] = safetensors.dump(_own_state(optimizer))
     files.write_archive(path, members)
 
@@ -67,7 +75,7 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """Load a model that `save_model` wrote.
+    """Load a model that `save_model` wrote, or Keras (`.keras`, and `.h5` of Keras 2 and 3).
 
     Args:
         filepath: The path.
@@ -91,18 +99,12 @@ def load_model(
     path = _existing(filepath)
     if path.suffix in _FOREIGN:
         raise ValueError(
-            f"load_model: {path.name!r} is not a `.corten` file. To bring weights over from Keras, "
-            "save them there with `model.save_weights('x.weights.h5')` and load them here with "
-            "`model.load_weights`."
+            f"load_model: {path.name!r} is of a format that is not read; models are read from `.corten`, "
+            "`.keras` and `.h5`."
         )
-    members = files.read_archive(path)
-    for name in ("config.json", "weights.safetensors"):
-        if name not in members:
-            raise ValueError(f"{path}: is damaged: it has no {name}.")
-    config = files.parse_json(members["config.json"], f"{path}: config.json")
-    arrays = safetensors.parse(members["weights.safetensors"], f"{path}: weights")
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: is damaged: its configuration is no object.")
+    if path.suffix in _H5:
+        return _load_legacy(path, custom_objects, compile)
+    config, arrays, state = _read_model(path)
     compile_config = config.pop("compile_config", None)
     with CustomObjectScope(custom_objects or {}), only_registered():
         model = deserialize_keras_object(config)
@@ -110,12 +112,106 @@ def load_model(
             model.compile_from_config(compile_config)
     _assign(model, arrays, str(path))
     optimizer = getattr(model, "optimizer", None)
-    if compile and optimizer is not None and "optimizer.safetensors" in members:
-        state = safetensors.parse(members["optimizer.safetensors"], f"{path}: optimizer")
+    if compile and optimizer is not None and state:
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
         _assign_own(optimizer, state, f"{path}: optimizer")
     return model
+
+
+def _read_model(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Configuration, weights, and the optimizer's own state."""
+    if path.suffix == ".keras":
+        config, arrays = keras_files.read_keras(path, _read_h5)
+        own = "optimizer/vars/"
+        state = {name.removeprefix(own): array for name, array in arrays.items() if name.startswith(own)}
+        return config, arrays, state
+    members = files.read_archive(path)
+    for name in ("config.json", "weights.safetensors"):
+        if name not in members:
+            raise ValueError(f"{path}: is damaged: it has no {name}.")
+    config = files.parse_json(members["config.json"], f"{path}: config.json")
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: is damaged: its configuration is no object.")
+    arrays = safetensors.parse(members["weights.safetensors"], f"{path}: weights")
+    optimizer = members.get("optimizer.safetensors")
+    return config, arrays, safetensors.parse(optimizer, f"{path}: optimizer") if optimizer else {}
+
+
+def _load_legacy(path: Path, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
+    """A whole model that Keras 2 or 3 wrote to HDF5."""
+    from corten.saving.legacy_config import compile_arguments, modern_config
+    from corten.saving.serialization import deserialize_keras_object, only_registered
+
+    stored = keras_files.LegacyModel(path, _h5py())
+    if stored.config is None:
+        raise ValueError(
+            f"{path}: holds weights and no model; build the model and use "
+            f"`model.load_weights({path.name!r})`."
+        )
+    with CustomObjectScope(custom_objects or {}), only_registered():
+        model = deserialize_keras_object(modern_config(stored.config))
+        arguments = compile_arguments(stored.training) if compile and stored.training else None
+        if arguments:
+            model.compile(**{key: deserialize_keras_object(value) for key, value in arguments.items()})
+    _assign_legacy(model, stored)
+    optimizer = getattr(model, "optimizer", None)
+    if arguments and optimizer is not None and stored.optimizer:
+        optimizer.build(model.trainable_variables)
+        _assign_legacy_optimizer(optimizer, stored.optimizer, str(path))
+    return model
+
+
+def _assign_legacy(model: Any, stored: keras_files.LegacyModel, skip_mismatch: bool = False) -> None:
+    """Gives each layer with weights those of the layer at its place in the file, all or none."""
+    layers = [layer for layer in model.layers if layer.weights]
+    if len(layers) != len(stored.layers):
+        raise ValueError(
+            f"{stored.path}: has {len(stored.layers)} layers with weights, the model has {len(layers)}."
+        )
+    saved = [(variable, variable._value) for variable in model.variables]
+    try:
+        for layer, (name, arrays) in zip(layers, stored.layers, strict=True):
+            _assign_legacy_layer(layer, arrays, f"{stored.path}: layer {name!r}", skip_mismatch)
+    except BaseException:
+        for variable, value in saved:
+            variable._value = value
+        raise
+
+
+def _assign_legacy_layer(layer: Any, arrays: list[Any], where: str, skip_mismatch: bool) -> None:
+    weights = layer.weights
+    # Models inside write what is trained before what is not.
+    if len(weights) == len(arrays) and hasattr(layer, "layers"):
+        weights = [*layer.trainable_weights, *layer.non_trainable_weights]
+    fits = len(weights) == len(arrays) and all(
+        tuple(array.shape) == variable.shape for variable, array in zip(weights, arrays, strict=True)
+    )
+    if not fits:
+        found = ", ".join(str(tuple(array.shape)) for array in arrays)
+        wanted = ", ".join(str(variable.shape) for variable in weights)
+        message = f"{where}: has weights of shapes {found}; the model's layer {layer.name!r} has {wanted}."
+        if not skip_mismatch:
+            raise ValueError(message)
+        warnings.warn(f"Skipping layer {layer.name!r}: {message}", stacklevel=5)
+        return
+    for variable, array in zip(weights, arrays, strict=True):
+        variable.assign(array)
+
+
+def _assign_legacy_optimizer(optimizer: Any, arrays: list[Any], source: str) -> None:
+    variables = optimizer.variables
+    if len(variables) != len(arrays) or any(
+        variable.shape != tuple(array.shape) for variable, array in zip(variables, arrays, strict=True)
+    ):
+        warnings.warn(
+            f"{source}: the optimizer's state is of another version of Keras and was left out; training "
+            "starts with a fresh state.",
+            stacklevel=4,
+        )
+        return
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) -> None:
@@ -137,14 +233,12 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) ->
             name: value.to_float32() if isinstance(value, safetensors.Bfloat16) else value
             for name, value in weights.items()
         }
-        buffer = io.BytesIO()
         if suffix == ".npz":
+            buffer = io.BytesIO()
             np.savez(buffer, **plain)  # type: ignore[arg-type]
+            data = buffer.getvalue()
         else:
-            with _h5py().File(buffer, "w") as file:
-                for name, value in plain.items():
-                    file.create_dataset(name, data=value)
-        data = buffer.getvalue()
+            data = _h5_bytes(plain)
     files.write_atomically(path, lambda file: file.write(data))
 
 
@@ -153,7 +247,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
 
     Args:
         model: The model.
-        filepath: A file that `save_weights` or `save_model` wrote.
+        filepath: A file that `save_weights` or `save_model` wrote, or Keras (`.weights.h5`, `.keras`, and
+            `.h5` of Keras 2, whose layers count by their places).
         skip_mismatch: Whether layers whose weights do not fit are left alone, with a warning.
         by_name: Whether layers take the weights of the layer of their name, wherever it was;
             layers without one are left alone. Otherwise the place in the model counts.
@@ -163,6 +258,12 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
         ValueError: The file is damaged or does not fit the model.
     """
     path = _existing(filepath)
+    if path.suffix in _H5 and not by_name and keras_files.is_legacy(path, _h5py()):
+        _assign_legacy(model, keras_files.LegacyModel(path, _h5py()), skip_mismatch)
+        return
+    if path.suffix == ".keras":
+        _assign(model, keras_files.read_keras(path, _read_h5)[1], str(path), skip_mismatch)
+        return
     if path.suffix == ".corten":
         members = files.read_archive(path)
         if "weights.safetensors" not in members:
@@ -203,9 +304,9 @@ def check_file_name(filepath: Any, weights_only: bool = False) -> None:
             f"or `model.save({path.stem.removesuffix('.weights') + '.corten'!r})` for the whole model."
         )
     # Letters: 'model-0.25' is a name without an ending.
-    if path.suffix != ".corten" and path.suffix[1:2].isalpha():
+    if path.suffix not in {".corten", ".keras"} and path.suffix[1:2].isalpha():
         raise ValueError(
-            f"save: a model is saved as `.corten`; got {path.name!r}. Use "
+            f"save: a model is saved as `.corten` or `.keras`; got {path.name!r}. Use "
             f"`model.save({path.stem + '.corten'!r})`, or `save_weights` for the weights alone."
         )
 
@@ -291,10 +392,20 @@ def _h5py() -> Any:
     return h5py
 
 
-def _read_h5(path: Path) -> dict[str, Any]:
+def _h5_bytes(arrays: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    with _h5py().File(buffer, "w") as file:
+        for name, value in arrays.items():
+            if isinstance(value, safetensors.Bfloat16):
+                value = value.to_float32()
+            file.create_dataset(name, data=value)
+    return buffer.getvalue()
+
+
+def _read_h5(source: Any) -> dict[str, Any]:
     h5py = _h5py()
     arrays: dict[str, Any] = {}
-    with h5py.File(path, "r") as file:
+    with h5py.File(source, "r") as file:
 
         def visit(group: Any, prefix: str, depth: int) -> None:
             if depth > 64:
@@ -306,12 +417,8 @@ def _read_h5(path: Path) -> dict[str, Any]:
                 member = group[name]
                 if isinstance(member, h5py.Group):
                     visit(member, f"{prefix}{name}/", depth + 1)
-                elif member.is_virtual or member.external:
-                    raise ValueError(f"{prefix}{name} refers to another file")
-                elif member.dtype.kind not in "biuf" or member.nbytes > member.id.get_storage_size():
-                    raise ValueError(f"{prefix}{name} claims more than the file holds")
                 else:
-                    arrays[f"{prefix}{name}"] = member[()]
+                    arrays[f"{prefix}{name}"] = keras_files.checked_array(member, f"{prefix}{name}", h5py)
 
         visit(file, "", 0)
     return arrays

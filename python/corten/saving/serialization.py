@@ -284,6 +284,13 @@ def _load_slice(config: dict[str, Any]) -> slice:
     return slice(*(deserialize_keras_object(inner.get(k)) for k in ("start", "stop", "step")))
 
 
+def _refuse_code() -> Any:
+    raise ValueError(
+        "The file holds the code of a lambda, which would have to be run to load it: Corten runs no code from "
+        "files. Build the model from its source and use `load_weights`, or pass the layer as `custom_objects`."
+    )
+
+
 _SPECIAL: dict[str, Any] = {
     "__tuple__": lambda config: tuple(_restore_tuples(item) for item in config["items"]),
     "__bytes__": lambda config: config["config"]["value"].encode("latin-1"),
@@ -291,6 +298,7 @@ _SPECIAL: dict[str, Any] = {
     "__numpy__": _load_array,
     "__slice__": _load_slice,
     "__ellipsis__": lambda _: Ellipsis,
+    "__lambda__": lambda config: _refuse_code(),
     "__typespec__": lambda config: _find({**config, "class_name": config["config"]}),
 }
 

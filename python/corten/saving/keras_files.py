@@ -1,0 +1,272 @@
+"""Keras's own files: `.keras` archives read and written, whole models in `.h5` read.
+
+A `.keras` file is a zip of `config.json`, `metadata.json` and `model.weights.h5`. Nothing in such a file is
+run or imported: classes are Corten's own of the same name or those the user registered, and stored code is
+refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from corten.saving import files
+
+#: The version of Keras whose configurations are written.
+KERAS_VERSION = "3.15.1"
+_WEIGHTS = "model.weights.h5"
+# Functions that are classes of `keras.src.ops.numpy` there, by names that say how.
+_OPERATION_NAMES = (
+    "add subtract multiply divide true_divide floor_divide power mod maximum minimum matmul equal not_equal "
+    "less less_equal greater greater_equal negative absolute exp log sqrt square sin cos tanh logical_and "
+    "logical_or logical_not"
+)
+_KERAS_OPERATIONS = frozenset(_OPERATION_NAMES.split())
+# A member may not grow by more than this when it is unpacked.
+_MOST_GROWTH = 200
+_SLACK = 1 << 20
+
+#: Arrays by path, as in `model.weights.h5`.
+Arrays = dict[str, Any]
+
+
+def read_keras(path: Path, read_h5: Callable[[Any], Arrays]) -> tuple[dict[str, Any], Arrays]:
+    """Gives configuration and arrays of a `.keras` file.
+
+    Args:
+        path: The file.
+        read_h5: Reads an HDF5 file.
+
+    Raises:
+        ValueError: It is none, is damaged, or has members that it must not have.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            if len(members) != len(archive.infolist()):
+                raise ValueError("two members have one name")
+            for name in ("config.json", _WEIGHTS):
+                if name not in members:
+                    raise ValueError(f"it has no {name}")
+            contents = {name: _member(archive, members[name]) for name in ("config.json", _WEIGHTS)}
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        if isinstance(error, ValueError) and type(error) is not ValueError:
+            raise
+        raise ValueError(f"{path}: is no `.keras` file, or a damaged one ({error}).") from None
+    config = files.parse_json(contents["config.json"], f"{path}: config.json")
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: is damaged: its configuration is no object.")
+    return config, _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}", read_h5)
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if info.file_size > _MOST_GROWTH * info.compress_size + _SLACK:
+        raise ValueError(f"{info.filename} unpacks to {info.file_size} bytes from {info.compress_size}")
+    with archive.open(info) as member:
+        data = member.read(info.file_size + 1)
+    if len(data) != info.file_size:
+        raise ValueError(f"{info.filename} is not as long as it says")
+    return data
+
+
+def _parsed(data: bytes, what: str, read_h5: Callable[[Any], Arrays]) -> Arrays:
+    try:
+        return read_h5(io.BytesIO(data))
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ValueError(f"{what}: cannot be read; damaged? ({error})") from None
+
+
+def write_keras(
+    path: Path,
+    config: dict[str, Any],
+    weights: Arrays,
+    optimizer: Arrays,
+    write_h5: Callable[[Arrays], bytes],
+) -> None:
+    """Writes a `.keras` file.
+
+    Args:
+        path: Where it goes.
+        config: The model's configuration.
+        weights: Arrays by path.
+        optimizer: The optimizer's arrays by number.
+        write_h5: Makes an HDF5 file.
+    """
+    translated = _for_keras(config)
+    arrays = {**weights, **{f"optimizer/vars/{key}": value for key, value in optimizer.items()}}
+    members = {
+        "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "backend": "corten"}).encode(),
+        "config.json": json.dumps(translated).encode(),
+        _WEIGHTS: write_h5(arrays),
+    }
+
+    def write(file: Any) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, data in members.items():
+                info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, data)
+
+    files.write_atomically(path, write)
+    calls = sorted(_functions_in(translated))
+    if calls:
+        warnings.warn(
+            f"save: {path.name!r} has calls of functions between layers ({', '.join(calls)}), which Corten "
+            "reads back and Keras does not; use layers there (Add, Concatenate, ...) if Keras is to read it.",
+            stacklevel=4,
+        )
+
+
+def _for_keras(config: Any) -> Any:
+    """The configuration under Keras's names of modules."""
+    if isinstance(config, list):
+        return [_for_keras(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "__tuple__":
+        return _for_keras(config["items"])
+    operation = _keras_operation(config)
+    if operation is not None:
+        return _for_keras(operation)
+    result = {key: _for_keras(value) for key, value in config.items()}
+    build = result.get("build_config")
+    shapes = build.get("input_shape") if isinstance(build, dict) else None
+    if isinstance(shapes, dict) and all(key.endswith("_shape") for key in shapes):
+        result["build_config"] = {"shapes_dict": shapes}
+    module = config.get("module")
+    if (
+        isinstance(module, str)
+        and module.startswith("corten.")
+        and config.get("class_name") != "FunctionOperation"
+    ):
+        result["module"] = "keras." + module.removeprefix("corten.")
+        if config.get("class_name") == "Functional":
+            result["module"], result["registered_name"] = "keras.src.models.functional", "Functional"
+        elif module in {"corten.models", "corten.dtype_policies"}:
+            result["module"] = "keras"
+    return result
+
+
+def _keras_operation(config: dict[str, Any]) -> dict[str, Any] | None:
+    """The call of a function as Keras writes it, where the function has no settings."""
+    if config.get("class_name") != "FunctionOperation":
+        return None
+    name = str(config["config"]["function"]).removeprefix("corten.ops.")
+    if name not in _KERAS_OPERATIONS or any(call["kwargs"] for call in config.get("inbound_nodes", [])):
+        return None
+    class_name = "".join(part.capitalize() for part in name.split("_"))
+    names = {"module": "keras.src.ops.numpy", "class_name": class_name, "registered_name": class_name}
+    return {**config, **names, "config": {"name": config["name"]}}
+
+
+def _functions_in(config: Any) -> set[str]:
+    if isinstance(config, list):
+        return {name for item in config for name in _functions_in(item)}
+    if not isinstance(config, dict):
+        return set()
+    found = {name for value in config.values() for name in _functions_in(value)}
+    if config.get("class_name") == "FunctionOperation":
+        found.add(str(config["config"]["function"]).removeprefix("corten."))
+    return found
+
+
+# -- whole models in HDF5 -------------------------------------------------------------------------------
+
+
+class LegacyModel:
+    """What a whole-model `.h5` file of Keras 2 or 3 holds.
+
+    Attributes:
+        config: The configuration, or None in a file of weights.
+        training: Loss, optimizer and metrics, or None.
+        layers: Names of layers with their arrays in order.
+        optimizer: The optimizer's arrays in order.
+    """
+
+    def __init__(self, path: Path, h5py: Any) -> None:
+        self.path = path
+        try:
+            with h5py.File(path, "r") as file:
+                self._read(file, h5py)
+        except (OSError, KeyError, RuntimeError, TypeError) as error:
+            raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
+
+    def _read(self, file: Any, h5py: Any) -> None:
+        self.config = self._json(file, "model_config")
+        self.training = self._json(file, "training_config")
+        root = self._group(file, "model_weights", h5py) if "model_weights" in file else file
+        self.layers: list[tuple[str, list[Any]]] = []
+        for name in _names(root, "layer_names"):
+            group = self._group(root, name, h5py)
+            weights = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
+            if weights:
+                self.layers.append((name, weights))
+        self.optimizer: list[Any] = []
+        if "optimizer_weights" in file:
+            group = self._group(file, "optimizer_weights", h5py)
+            self.optimizer = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
+
+    def _json(self, file: Any, name: str) -> dict[str, Any] | None:
+        text = file.attrs.get(name)
+        if text is None:
+            return None
+        data = text if isinstance(text, bytes) else str(text).encode()
+        config = files.parse_json(data, f"{self.path}: {name}")
+        if not isinstance(config, dict):
+            raise ValueError(f"{self.path}: is damaged: {name} is no object.")
+        return config
+
+    def _group(self, parent: Any, path: str, h5py: Any) -> Any:
+        member = _followed(parent, path, h5py)
+        if not isinstance(member, h5py.Group):
+            raise ValueError(f"{self.path}: {path!r} is no group.")
+        return member
+
+    def _array(self, parent: Any, path: str, h5py: Any) -> Any:
+        return checked_array(_followed(parent, path, h5py), path, h5py)
+
+
+def is_legacy(path: Path, h5py: Any) -> bool:
+    """Whether an HDF5 file names its layers as Keras 2 did."""
+    with contextlib.suppress(OSError), h5py.File(path, "r") as file:
+        return "layer_names" in file.attrs or "model_weights" in file
+    return False
+
+
+def checked_array(member: Any, name: str, h5py: Any) -> Any:
+    """The numbers of a dataset that lies in the file and is as large as it says."""
+    if not isinstance(member, h5py.Dataset):
+        raise ValueError(f"{name} is no array")
+    if member.is_virtual or member.external:
+        raise ValueError(f"{name} refers to another file")
+    if member.dtype.kind not in "biuf" or member.nbytes > member.id.get_storage_size():
+        raise ValueError(f"{name} claims more than the file holds")
+    return member[()]
+
+
+def _followed(parent: Any, path: str, h5py: Any) -> Any:
+    """A member by path; links to other files or places are never followed."""
+    for part in path.split("/"):
+        if not isinstance(parent, h5py.Group) or part in {"", ".", ".."} or part not in parent:
+            raise ValueError(f"{path!r} is not there")
+        if not isinstance(parent.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{path!r} is a link")
+        parent = parent[part]
+    return parent
+
+
+def _names(group: Any, attribute: str) -> list[str]:
+    """Names in an attribute, which Keras splits where they are too long for one."""
+    parts = [attribute] if attribute in group.attrs else []
+    while not parts or f"{attribute}{len(parts)}" in group.attrs:
+        if f"{attribute}{len(parts)}" not in group.attrs:
+            break
+        parts.append(f"{attribute}{len(parts)}")
+    names = [name for part in parts for name in group.attrs[part]]
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
