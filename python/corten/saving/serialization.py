@@ -286,8 +286,8 @@ def _load_slice(config: dict[str, Any]) -> slice:
 
 def _refuse_code() -> Any:
     raise ValueError(
-        "The file holds the code of a lambda, which would have to be run to load it: Corten runs no code from "
-        "files. Build the model from its source and use `load_weights`, or pass the layer as `custom_objects`."
+        "The file holds the code of a lambda, which would have to be run to load it: Corten runs no code "
+        "from files. Build the model from its source and use `load_weights`, or pass `custom_objects`."
     )
 
 
