@@ -6,20 +6,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from corten.config import standardize_dtype as standardize_dtype
+    from corten.symbolic import is_keras_tensor as is_keras_tensor
     from corten.training.progress import Progbar as Progbar
+    from corten.utils.audio_dataset import audio_dataset_from_directory as audio_dataset_from_directory
     from corten.utils.file_utils import get_file as get_file
+    from corten.utils.image_dataset import image_dataset_from_directory as image_dataset_from_directory
+    from corten.utils.image_utils import (
+        array_to_img as array_to_img,
+        img_to_array as img_to_array,
+        load_img as load_img,
+        save_img as save_img,
+    )
     from corten.utils.numerical import normalize as normalize, to_categorical as to_categorical
     from corten.utils.py_dataset import PyDataset as PyDataset, Sequence as Sequence
     from corten.utils.seeding import set_random_seed as set_random_seed
     from corten.utils.sequence_utils import pad_sequences as pad_sequences
     from corten.utils.session import clear_session as clear_session
     from corten.utils.splitting import split_dataset as split_dataset, train_test_split as train_test_split
+    from corten.utils.text_dataset import text_dataset_from_directory as text_dataset_from_directory
+    from corten.utils.timeseries_dataset import (
+        timeseries_dataset_from_array as timeseries_dataset_from_array,
+    )
 
 # Name to the module that defines it.
 _HOMES = {
     "Progbar": "corten.training.progress",
     "PyDataset": "corten.utils.py_dataset",
     "Sequence": "corten.utils.py_dataset",
+    "array_to_img": "corten.utils.image_utils",
+    "audio_dataset_from_directory": "corten.utils.audio_dataset",
     "clear_session": "corten.utils.session",
     "custom_object_scope": "corten.saving",
     "deserialize_keras_object": "corten.saving",
@@ -27,13 +43,21 @@ _HOMES = {
     "get_file": "corten.utils.file_utils",
     "get_registered_name": "corten.saving",
     "get_registered_object": "corten.saving",
+    "image_dataset_from_directory": "corten.utils.image_dataset",
+    "img_to_array": "corten.utils.image_utils",
+    "is_keras_tensor": "corten.symbolic",
+    "load_img": "corten.utils.image_utils",
     "normalize": "corten.utils.numerical",
     "pack_x_y_sample_weight": "corten.utils.data_tuples",
     "pad_sequences": "corten.utils.sequence_utils",
     "register_keras_serializable": "corten.saving",
+    "save_img": "corten.utils.image_utils",
     "serialize_keras_object": "corten.saving",
     "set_random_seed": "corten.utils.seeding",
     "split_dataset": "corten.utils.splitting",
+    "standardize_dtype": "corten.config",
+    "text_dataset_from_directory": "corten.utils.text_dataset",
+    "timeseries_dataset_from_array": "corten.utils.timeseries_dataset",
     "to_categorical": "corten.utils.numerical",
     "train_test_split": "corten.utils.splitting",
     "unpack_x_y_sample_weight": "corten.utils.data_tuples",

@@ -1,0 +1,205 @@
+"""Images as files, as Pillow images and as arrays."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corten import config
+
+#: How resized pixels may be computed, by Keras's names.
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+_MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
+
+
+def pillow() -> Any:
+    """Pillow's module `Image`.
+
+    Raises:
+        ImportError: Pillow is not installed.
+    """
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError as error:
+        raise ImportError("images need Pillow: pip install corten[image]") from error
+
+
+def load_img(
+    path: Any,
+    color_mode: str = "rgb",
+    target_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Any:
+    """Reads an image file as a Pillow image.
+
+    Args:
+        path: Path, open file, or the bytes in an `io.BytesIO`.
+        color_mode: ``'grayscale'``, ``'rgb'`` or ``'rgba'``.
+        target_size: Height and width to resize to; None keeps the size.
+        interpolation: How, one of ``'nearest'``, ``'bilinear'``, ``'bicubic'``, ``'hamming'``, ``'box'``,
+            ``'lanczos'``.
+        keep_aspect_ratio: Whether to cut the middle out so that nothing is stretched.
+
+    Raises:
+        ImportError: Pillow is missing (`pip install corten[image]`).
+        ValueError: The file is no image, or an argument is unknown.
+    """
+    image_module = pillow()
+    if color_mode not in _MODES:
+        raise ValueError(f"load_img: color_mode must be one of {', '.join(_MODES)}; got {color_mode!r}")
+    source = path.expanduser() if isinstance(path, Path) else path
+    try:
+        with image_module.open(os.path.expanduser(source) if isinstance(source, str) else source) as opened:
+            image = opened.convert(_MODES[color_mode])
+    except (image_module.UnidentifiedImageError, SyntaxError, EOFError) as error:
+        raise ValueError(f"load_img: {str(path)!r} is no image that Pillow can read ({error})") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ValueError(f"load_img: {str(path)!r} is damaged ({error})") from None
+    if target_size is None:
+        return image
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(
+            f"load_img: interpolation must be one of {', '.join(INTERPOLATIONS)}; got {interpolation!r}"
+        )
+    height, width = target_size
+    method = getattr(image_module.Resampling, interpolation.upper())
+    box = _middle(image.height, image.width, height, width) if keep_aspect_ratio else None
+    return image.resize((width, height), method, box=box)
+
+
+def _middle(height: int, width: int, new_height: int, new_width: int) -> tuple[int, int, int, int]:
+    """The largest part in the middle with the new proportions: left, top, right, bottom."""
+    kept_height = min(height, max(1, int(width * new_height / new_width)))
+    kept_width = min(width, max(1, int(height * new_width / new_height)))
+    top, left = (height - kept_height) // 2, (width - kept_width) // 2
+    return left, top, left + kept_width, top + kept_height
+
+
+def img_to_array(img: Any, data_format: str | None = None, dtype: str | None = None) -> np.ndarray:
+    """A Pillow image as an array.
+
+    Args:
+        img: The image, or a 2-D or 3-D array.
+        data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
+        dtype: None is the configured float.
+
+    Returns:
+        An array of three axes.
+
+    Example:
+        >>> img_to_array([[0, 255]]).shape
+        (1, 2, 1)
+    """
+    data_format = data_format or config.image_data_format()
+    _check_format("img_to_array", data_format)
+    array = np.asarray(img, dtype=dtype or config.floatx())
+    if array.ndim == 2:
+        array = array[..., None]
+    elif array.ndim != 3:
+        raise ValueError(f"img_to_array: an image has 2 or 3 axes; got shape {array.shape}")
+    return array.transpose(2, 0, 1) if data_format == "channels_first" else array
+
+
+def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: str | None = None) -> Any:
+    """An array as a Pillow image.
+
+    Args:
+        x: Three axes, one of them 1, 3 or 4 channels.
+        data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
+        scale: Whether to bring the values to 0 to 255; otherwise they must be there already.
+        dtype: In which the array is read; None is the configured float.
+
+    Raises:
+        ImportError: Pillow is missing (`pip install corten[image]`).
+        ValueError: The shape is not that of an image.
+    """
+    data_format = data_format or config.image_data_format()
+    _check_format("array_to_img", data_format)
+    array = np.asarray(x, dtype=dtype or config.floatx())
+    if array.ndim != 3:
+        raise ValueError(f"array_to_img: an image has 3 axes; got shape {array.shape}")
+    if data_format == "channels_first":
+        array = array.transpose(1, 2, 0)
+    if scale:
+        array = array - array.min()
+        largest = array.max()
+        array = array / largest * 255 if largest else array
+    channels = array.shape[2]
+    pixels = array.astype("int32" if channels == 1 and array.max() > 255 else "uint8")
+    if channels == 1:
+        return pillow().fromarray(pixels[:, :, 0])
+    if channels in {3, 4}:
+        return pillow().fromarray(pixels)
+    raise ValueError(f"array_to_img: an image has 1, 3 or 4 channels; got {channels} in shape {array.shape}")
+
+
+def save_img(
+    path: Any,
+    x: Any,
+    data_format: str | None = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **kwargs: Any,
+) -> None:
+    """Writes an array as an image file.
+
+    Args:
+        path: Where it goes; its ending says the format unless `file_format` does.
+        x: As for `array_to_img`.
+        data_format: As for `array_to_img`.
+        file_format: Such as ``'png'`` or ``'jpeg'``.
+        scale: As for `array_to_img`.
+        **kwargs: For Pillow's `save`, such as ``quality=90``.
+    """
+    image = array_to_img(x, data_format=data_format, scale=scale)
+    is_jpeg = str(file_format or path).lower().endswith(("jpg", "jpeg"))
+    image = image.convert("RGB") if is_jpeg and image.mode == "RGBA" else image
+    image.save(path, format="jpeg" if file_format == "jpg" else file_format, **kwargs)
+
+
+def smart_resize(
+    x: Any,
+    size: tuple[int, int],
+    interpolation: str = "bilinear",
+    data_format: str | None = "channels_last",
+    **_: Any,
+) -> Any:
+    """Resizes images without stretching: the largest part in the middle that has the new proportions.
+
+    Args:
+        x: One image or a batch of them.
+        size: The new height and width.
+        interpolation: As for `corten.ops.image.resize`.
+        data_format: ``'channels_last'`` or ``'channels_first'``.
+
+    Returns:
+        An array if `x` is one, else a tensor.
+
+    Example:
+        >>> smart_resize(np.ones((10, 20, 3), "float32"), (4, 4)).shape
+        (4, 4, 3)
+    """
+    from corten import ops
+
+    if len(size) != 2:
+        raise ValueError(f"smart_resize: size is height and width; got {size!r}")
+    if len(np.shape(x)) not in {3, 4}:
+        raise ValueError(f"smart_resize: an image has 3 axes, a batch 4; got shape {tuple(np.shape(x))}")
+    resized = ops.image.resize(
+        x, size, interpolation=interpolation, crop_to_aspect_ratio=True, data_format=data_format
+    )
+    return resized.numpy() if isinstance(x, np.ndarray) else resized
+
+
+def _check_format(name: str, data_format: str) -> None:
+    if data_format not in {"channels_first", "channels_last"}:
+        raise ValueError(
+            f"{name}: data_format must be 'channels_first' or 'channels_last'; got {data_format!r}"
+        )
