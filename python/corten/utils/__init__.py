@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from corten.utils import bounding_boxes as bounding_boxes
     from corten.training.progress import Progbar as Progbar
     from corten.utils.file_utils import get_file as get_file
     from corten.utils.numerical import normalize as normalize, to_categorical as to_categorical
@@ -39,19 +40,23 @@ _HOMES = {
     "unpack_x_y_sample_weight": "corten.utils.data_tuples",
 }
 
-__all__ = sorted(_HOMES)
+_MODULES = frozenset({"bounding_boxes"})
+
+__all__ = sorted({*_HOMES, *_MODULES})
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"corten.utils.{name}")
     home = _HOMES.get(name)
     if home is None:
         from corten.identifiers import suggestion
 
-        raise AttributeError(f"module 'corten.utils' has no attribute {name!r}.{suggestion(name, _HOMES)}")
+        raise AttributeError(f"module 'corten.utils' has no attribute {name!r}.{suggestion(name, __all__)}")
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})
