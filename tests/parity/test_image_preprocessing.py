@@ -12,11 +12,20 @@ from corten.utils import bounding_boxes
 VALUES = dict(np.load(Path(__file__).parent / "image_preprocessing.npz"))
 ROWS = json.loads(VALUES["rows"].tobytes())
 WIDE, BOXES, LABELS = VALUES["WIDE"], VALUES["BOXES"], VALUES["LABELS"]
-SOURCES = {"WIDE": WIDE, "UNIT": VALUES["UNIT"], "FIRST": WIDE.transpose(0, 3, 1, 2)}
+ODD = VALUES["ODD"]
+SOURCES = {
+    "ODD": ODD,
+    "ODD FIRST": ODD.transpose(0, 3, 1, 2),
+    "WIDE": WIDE,
+    "UNIT": VALUES["UNIT"],
+    "FIRST": WIDE.transpose(0, 3, 1, 2),
+}
 
 
 def close(got, expected):
-    np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-5, atol=1e-5 * max(1, np.abs(expected).max()))
+    np.testing.assert_allclose(
+        np.asarray(got), expected, rtol=1e-5, atol=1e-5 * max(1, np.abs(expected).max())
+    )
 
 
 def transformation_of(row, shape):

@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from corten.utils import bounding_boxes as bounding_boxes
     from corten.training.progress import Progbar as Progbar
+    from corten.utils import bounding_boxes as bounding_boxes
     from corten.utils.file_utils import get_file as get_file
     from corten.utils.numerical import normalize as normalize, to_categorical as to_categorical
     from corten.utils.py_dataset import PyDataset as PyDataset, Sequence as Sequence

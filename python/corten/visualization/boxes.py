@@ -30,8 +30,8 @@ def _write(image: np.ndarray, text: str, box: np.ndarray, color: Any, scale: flo
         from PIL import Image, ImageDraw, ImageFont
     except ImportError as error:
         raise ImportError(
-            "draw_bounding_boxes: labels are written with Pillow; install it with `pip install corten[image]`, "
-            "or leave `class_mapping` out."
+            "draw_bounding_boxes: labels are written with Pillow; install it with "
+            "`pip install corten[image]`, or leave `class_mapping` out."
         ) from error
     size = max(1.0, 22.0 * scale)
     font = ImageFont.load_default(size)
@@ -81,7 +81,8 @@ def draw_bounding_boxes(
     Example:
         >>> import numpy as np
         >>> boxes = {"boxes": [[[1.0, 1.0, 4.0, 4.0]]], "labels": [[0]]}
-        >>> drawn = draw_bounding_boxes(np.zeros((1, 6, 6, 3)), boxes, "xyxy", color=(9, 9, 9), line_thickness=1)
+        >>> image = np.zeros((1, 6, 6, 3))
+        >>> drawn = draw_bounding_boxes(image, boxes, "xyxy", color=(9, 9, 9), line_thickness=1)
         >>> drawn[0, :, :, 0].tolist()[1:4]
         [[0, 9, 9, 9, 9, 0], [0, 9, 0, 0, 9, 0], [0, 9, 0, 0, 9, 0]]
     """

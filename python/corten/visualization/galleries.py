@@ -188,7 +188,7 @@ def plot_bounding_box_gallery(
             )  # fmt: skip
     if legend:
         legend_handles = [
-            patches.Patch(color=np.array(color) / 255.0, label=label)
+            patches.Patch(color=(color[0] / 255, color[1] / 255, color[2] / 255), label=label)
             for color, label in ((true_color, "Ground Truth"), (pred_color, "Prediction"))
         ]
     return plot_image_gallery(

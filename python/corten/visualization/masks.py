@@ -48,7 +48,8 @@ def draw_segmentation_masks(
     Example:
         >>> import numpy as np
         >>> masks = np.array([[[[1], [-1]]]])
-        >>> drawn = draw_segmentation_masks(np.full((1, 1, 2, 3), 100), masks, 2, {0: (0, 0, 0), 1: (200, 0, 0)})
+        >>> colors = {0: (0, 0, 0), 1: (200, 0, 0)}
+        >>> drawn = draw_segmentation_masks(np.full((1, 1, 2, 3), 100), masks, 2, colors)
         >>> drawn[0, 0].tolist()
         [[180, 20, 20], [100, 100, 100]]
     """

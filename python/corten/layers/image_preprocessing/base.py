@@ -85,7 +85,7 @@ class BaseImagePreprocessingLayer(Layer):
     Args:
         factor: How strong the transformation is: a number or two, (lower, upper); only for layers
             whose transformation has one strength.
-        bounding_box_format: The format of the boxes given, see `corten.utils.bounding_boxes.convert_format`.
+        bounding_box_format: The format of the boxes, see `corten.utils.bounding_boxes.convert_format`.
         data_format: "channels_last" or "channels_first"; None takes `corten.config.image_data_format()`.
         **kwargs: `name`, `dtype`, `trainable`.
     """
@@ -143,8 +143,8 @@ class BaseImagePreprocessingLayer(Layer):
         shape = tuple(images.shape)
         if len(shape) not in (3, 4):
             raise ValueError(
-                f"{type(self).__name__}: Expected the input image to be rank 3 (single image) or 4 (batch of "
-                f"images). Received: inputs.shape={shape}"
+                f"{type(self).__name__}: Expected the input image to be rank 3 or 4. A single image has 3 "
+                f"axes, a batch of images 4. Received: inputs.shape={shape}"
             )
         batched = len(shape) == 4
         rows, columns, channels = (-3, -2, -1) if self.data_format == "channels_last" else (-2, -1, -3)
@@ -311,3 +311,8 @@ def per_image(numbers: Any, dtype: str, axes: int = 3) -> Any:
     """One number per image, shaped to broadcast over its pixels."""
     numbers = ops.cast(ops.convert_to_tensor(numbers), dtype)
     return ops.reshape(numbers, (-1, *(1,) * axes))
+
+
+def per_box(numbers: Any, dtype: str, boxes: Any) -> Any:
+    """One number per image, shaped to broadcast over the boxes of a batch (or of one image)."""
+    return per_image(numbers, dtype, len(boxes.shape) - 1)

@@ -33,8 +33,8 @@ def dense_boxes(layer: str, bounding_boxes: Any) -> dict[str, Any]:
     if isinstance(boxes, (list, tuple)):
         if not isinstance(labels, (list, tuple)) or len(boxes) != len(labels):
             raise ValueError(
-                f"{layer}: If `bounding_boxes['boxes']` is a list, then `bounding_boxes['labels']` must also be a "
-                f"list of the same length, {len(boxes)}; got {labels!r}."
+                f"{layer}: If `bounding_boxes['boxes']` is a list, then `bounding_boxes['labels']` must also "
+                f"be a list of the same length, {len(boxes)}; got {labels!r}."
             )
         boxes, labels = _filled_up(layer, boxes, labels)
     boxes = ops.cast(ops.convert_to_tensor(boxes), "float32")

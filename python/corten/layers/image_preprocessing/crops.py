@@ -172,12 +172,14 @@ class RandomCrop(_Crop):
             top = random.randint((), 0, size.height - self.height + 1, seed=seed)
             left = random.randint((), 0, size.width - self.width + 1, seed=seed)
             return Window(top, left, self.height, self.width, size.height, size.width)
-        return Window(*self._window(size.height, size.width), size.height, size.width)
+        middle = self._window(size.height, size.width)
+        return Window(*middle[:2], *middle[2:], size.height, size.width)
 
     def _as_window(self, transformation: Any) -> Window:
         if isinstance(transformation, Window):
             return transformation
-        return Window(*transformation, self.height, self.width, self.height, self.width)
+        top, left = transformation
+        return Window(top, left, self.height, self.width, self.height, self.width)
 
     def _transform_images(self, images: Any, transformation: Any, interpolation: str) -> Any:
         window = self._as_window(transformation)

@@ -135,7 +135,8 @@ class ContrastLimitedAdaptiveHistogramEqualization(ColorLayer):
         grid = tuple(tile_grid_size) if isinstance(tile_grid_size, (tuple, list)) else ()
         if len(grid) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in grid):
             raise ValueError(
-                f"{type(self).__name__}: `tile_grid_size` must be two positive integers; got {tile_grid_size!r}."
+                f"{type(self).__name__}: `tile_grid_size` must be two positive integers; "
+                f"got {tile_grid_size!r}."
             )
         self.tile_grid_size = grid
 
@@ -161,7 +162,8 @@ class ContrastLimitedAdaptiveHistogramEqualization(ColorLayer):
         rows, columns = (_neighbors(size, count) for size, count in zip(sizes, grid, strict=True))
         image = np.arange(batch, dtype="int32").reshape(-1, 1, 1, 1) * (grid[0] * grid[1] * channels)
         channel = np.arange(channels, dtype="int32")
-        flat, result = ops.reshape(tables, (-1,)), 0.0
+        flat = ops.reshape(tables, (-1,))
+        result: Any = 0.0
         for row, down in rows:
             for column, across in columns:
                 tile = (row[:, None] * grid[1] + column)[None, :, :, None] * channels
@@ -192,7 +194,11 @@ class ContrastLimitedAdaptiveHistogramEqualization(ColorLayer):
         return ops.clip((below - least) * 255.0 / rest, 0, 255)
 
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "clip_limit": self.clip_limit, "tile_grid_size": self.tile_grid_size}
+        config = {
+            **super().get_config(),
+            "clip_limit": self.clip_limit,
+            "tile_grid_size": self.tile_grid_size,
+        }
         del config["seed"]
         return config
 

@@ -83,7 +83,10 @@ class MixUp(BaseImagePreprocessingLayer):
             return bounding_boxes
         boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
         labels = ops.convert_to_tensor(bounding_boxes["labels"])
-        both = [ops.concatenate([v, _partners(v, transformation)], axis=min(1, v.ndim - 1)) for v in (boxes, labels)]
+        both = [
+            ops.concatenate([v, _partners(v, transformation)], axis=min(1, v.ndim - 1))
+            for v in (boxes, labels)
+        ]
         return {**bounding_boxes, "boxes": both[0], "labels": both[1]}
 
     def get_config(self) -> dict[str, Any]:

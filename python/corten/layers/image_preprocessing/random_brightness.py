@@ -23,7 +23,9 @@ class RandomBrightness(ColorLayer):
         [[[[151.0]]]]
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(value_range, seed, factor, **kwargs)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:

@@ -28,7 +28,9 @@ class RandomContrast(ColorLayer):
 
     _FACTOR_BOUNDS: Range = (0, 1)
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(value_range, seed, factor, **kwargs)
 
     def _set_factor(self, factor: Any) -> None:

@@ -24,10 +24,8 @@ class RandomErasing(ColorLayer):
 
     Example:
         >>> import numpy as np
-        >>> y = RandomErasing(scale=(0.25, 0.25), fill_value=0, seed=1)(
-        ...     np.ones((1, 8, 8, 1), "float32"), training=True
-        ... )
-        >>> int(corten.ops.sum(y))
+        >>> layer = RandomErasing((1.0, 1.0), scale=(0.25, 0.25), fill_value=0)
+        >>> int(corten.ops.sum(layer(np.ones((1, 8, 8, 1), "float32"), training=True)))
         48
     """
 

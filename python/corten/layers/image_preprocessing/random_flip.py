@@ -6,7 +6,7 @@ from typing import Any
 
 from corten import ops
 from corten.layers.arguments import one_of
-from corten.layers.image_preprocessing.base import BaseImagePreprocessingLayer
+from corten.layers.image_preprocessing.base import BaseImagePreprocessingLayer, per_box, per_image
 from corten.utils.bounding_boxes import clip_to_image_size, convert_format
 from corten.utils.bounding_boxes.formats import corners, joined
 
@@ -63,7 +63,7 @@ class RandomFlip(BaseImagePreprocessingLayer):
     def _transform_images(self, images: Any, transformation: Any, interpolation: str) -> Any:
         if transformation is None:
             return images
-        flips = ops.reshape(ops.convert_to_tensor(transformation["flips"]), (-1, 1, 1, 1))
+        flips = per_image(transformation["flips"], "bool")
         return ops.where(flips, ops.flip(images, axis=self._flipped_axes()), images)
 
     def transform_bounding_boxes(
@@ -80,9 +80,9 @@ class RandomFlip(BaseImagePreprocessingLayer):
             left, right = 1 - right, 1 - left
         if "vertical" in self.mode:
             top, bottom = 1 - bottom, 1 - top
-        flips = ops.reshape(ops.convert_to_tensor(transformation["flips"]), (-1, 1, 1))
+        flips = per_box(transformation["flips"], "bool", moved["boxes"])
         moved["boxes"] = ops.where(flips, joined(left, top, right, bottom), moved["boxes"])
-        moved = clip_to_image_size(moved, *size, bounding_box_format="rel_xyxy")
+        moved = clip_to_image_size(moved, bounding_box_format="rel_xyxy")
         return convert_format(moved, "rel_xyxy", own, *size)
 
     def get_config(self) -> dict[str, Any]:

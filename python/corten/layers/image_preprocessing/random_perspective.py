@@ -102,8 +102,8 @@ class RandomPerspective(BaseImagePreprocessingLayer):
             return bounding_boxes
         own = self.bounding_box_format or "xyxy"
         shape = [int(size) for size in transformation["input_shape"]]
-        size = shape[-3:-1] if self.data_format == "channels_last" else shape[-2:]
-        moved = convert_format(bounding_boxes, own, "xyxy", *size)
+        height, width = shape[-3:-1] if self.data_format == "channels_last" else shape[-2:]
+        moved = convert_format(bounding_boxes, own, "xyxy", height, width)
         x1, y1, x2, y2 = corners(moved["boxes"])
         x, y = _projected(
             joined(x1, x2, x2, x1),
@@ -113,8 +113,8 @@ class RandomPerspective(BaseImagePreprocessingLayer):
         )
         chosen = per_image(transformation["apply_perspective"], "bool", 2)
         moved["boxes"] = ops.where(chosen, enclosing(x, y), moved["boxes"])
-        moved = clip_to_image_size(moved, *size)
-        return convert_format(moved, "xyxy", own, *size)
+        moved = clip_to_image_size(moved, height, width)
+        return convert_format(moved, "xyxy", own, height, width)
 
     def get_config(self) -> dict[str, Any]:
         return {

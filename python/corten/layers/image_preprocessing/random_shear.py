@@ -102,7 +102,7 @@ class RandomShear(AffineLayer):
         top = ops.minimum(y1 - down * left, y1 - down * right)
         bottom = ops.maximum(y2 - down * left, y2 - down * right)
         moved["boxes"] = joined(left, top, right, bottom)
-        moved = clip_to_image_size(moved, *size, bounding_box_format="rel_xyxy")
+        moved = clip_to_image_size(moved, bounding_box_format="rel_xyxy")
         return convert_format(moved, "rel_xyxy", own, *size)
 
     def get_config(self) -> dict[str, Any]:

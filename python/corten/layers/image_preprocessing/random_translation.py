@@ -6,7 +6,7 @@ from typing import Any
 
 from corten import ops
 from corten.layers.image_preprocessing.affine import AffineLayer, matrix
-from corten.layers.image_preprocessing.base import Range
+from corten.layers.image_preprocessing.base import Range, per_box
 from corten.utils.bounding_boxes import pad
 
 
@@ -94,9 +94,9 @@ class RandomTranslation(AffineLayer):
         return matrix(1.0, 0.0, -shift[:, 0], 0.0, 1.0, -shift[:, 1], 0.0, 0.0)
 
     def _moved_boxes(self, boxes: Any, transformation: Any, height: int, width: int) -> Any:
-        shift = ops.cast(ops.convert_to_tensor(transformation["translations"]), boxes.dtype)
-        shape = (-1, *(1,) * (boxes.ndim - 1))
-        return pad(boxes, ops.reshape(shift[:, 1], shape), ops.reshape(shift[:, 0], shape))
+        shift = ops.convert_to_tensor(transformation["translations"])
+        top, left = (per_box(shift[:, index], boxes.dtype, boxes) for index in (1, 0))
+        return pad(boxes, top, left)
 
     def get_config(self) -> dict[str, Any]:
         return {

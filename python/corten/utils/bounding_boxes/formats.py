@@ -9,7 +9,8 @@ from typing import Any
 from corten import ops
 
 FORMATS = (
-    "xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh",
+    "xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy", "rel_yxyx", "rel_xywh",
+    "rel_center_xywh",
 )  # fmt: skip
 
 
@@ -164,9 +165,7 @@ def clip_to_image_size(
     return result
 
 
-def crop(
-    boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_format: str = "xyxy"
-) -> Any:
+def crop(boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_format: str = "xyxy") -> Any:
     """Boxes as they lie in a window of the image.
 
     Args:
@@ -220,21 +219,13 @@ def pad(
 
 
 def _affine_rows(
-    angle: Any,
-    translate_x: Any,
-    translate_y: Any,
-    scale: Any,
-    shear_x: Any,
-    shear_y: Any,
-    height: Any,
-    width: Any,
-    center_x: float,
-    center_y: float,
+    numbers: list[Any], height: Any, width: Any, center: tuple[float, float]
 ) -> tuple[list[Any], list[Any]]:
     """Two rows of three numbers per image that map points of the input to points of the result."""
+    angle, translate_x, translate_y, scale, shear_x, shear_y = numbers
     radian = math.pi / 180.0
     turn, lean_x, lean_y = (-value * radian for value in (angle, shear_x, shear_y))
-    across, down = center_x * (width - 1), center_y * (height - 1)
+    across, down = center[0] * (width - 1), center[1] * (height - 1)
     moved_x = across - translate_x * (width - 1)
     moved_y = down - translate_y * (height - 1)
     tilt, cosine, tangent = turn - lean_y, ops.cos(lean_y), ops.tan(lean_x)
@@ -291,7 +282,7 @@ def affine_transform(
         for value in (angle, translate_x, translate_y, scale, shear_x, shear_y)
     ]
     center = (0.5 if center_x is None else center_x, 0.5 if center_y is None else center_y)
-    first, second = _affine_rows(*numbers, height, width, *center)
+    first, second = _affine_rows(numbers, height, width, center)
     x1, y1, x2, y2 = corners(boxes)
     x, y = joined(x1, x2, x2, x1), joined(y1, y1, y2, y2)
     new_x = first[0] * x + first[1] * y + first[2]

@@ -101,9 +101,7 @@ def compute_ciou(boxes1: Any, boxes2: Any, bounding_box_format: str, image_shape
         )
     height, width = (None, None) if image_shape is None else image_shape[:2]
     small = config.epsilon()
-    pair = [
-        convert_format(boxes, bounding_box_format, "xyxy", height, width) for boxes in (boxes1, boxes2)
-    ]
+    pair = [convert_format(boxes, bounding_box_format, "xyxy", height, width) for boxes in (boxes1, boxes2)]
     (left1, top1, right1, bottom1), (left2, top2, right2, bottom2) = (
         [ops.squeeze(column, axis=-1) for column in corners(boxes)] for boxes in pair
     )
