@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         training,
         tree,
         utils,
+        visualization,
     )  # fmt: skip
     from corten._core import (
         ShapeError,
@@ -83,7 +84,8 @@ __all__ = [
     "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
     "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "random",
     "regularizers", "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient",
-    "tensor", "training", "tree", "utils", "value_and_grad", "version", "vjp",
+    "tensor", "training", "tree", "utils", "value_and_grad", "version", "visualization",
+    "vjp",
 ]  # fmt: skip
 
 # Loaded when first asked for, so that a script pays only for what it uses.
@@ -93,7 +95,7 @@ _MODULES = frozenset(
         "dtype_policies", "initializers", "keras", "layers", "losses", "memory", "metrics",
         "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "random",
         "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "utils",
-        "variable",
+        "variable", "visualization",
     }
 )  # fmt: skip
 _NAMES = {

@@ -57,6 +57,10 @@ def both(layer: Any, x: Any) -> Any:
     return layer(x, x)
 
 
+def inference(layer: Any, x: Any) -> Any:
+    return layer(x, training=False)
+
+
 CASES = [
     # Core
     case("Dense", lambda **k: L.Dense(4, **k), (3, 5), (3, 4), [(5, 4), (4,)]),
@@ -204,4 +208,37 @@ CASES = [
     case("Attention", lambda **k: L.Attention(use_scale=True, **k), [(2, 3, 4), (2, 5, 4)], (2, 3, 4), [()]),
     case("Attention concat", lambda **k: L.Attention(score_mode="concat", **k), [(2, 3, 4), (2, 5, 4)], (2, 3, 4), [()]),
     case("AdditiveAttention", lambda **k: L.AdditiveAttention(**k), [(2, 3, 4), (2, 5, 4)], (2, 3, 4), [(4,)]),
+    # Image preprocessing. A call without `training` draws, so these are called as in inference; what is drawn
+    # is tested in tests/layers/test_image_preprocessing.py.
+    case("Resizing", lambda **k: L.Resizing(4, 6, **k), (2, 8, 8, 3), (2, 4, 6, 3)),
+    case("CenterCrop", lambda **k: L.CenterCrop(4, 6, **k), (2, 8, 8, 3), (2, 4, 6, 3)),
+    case("RandomCrop", lambda **k: L.RandomCrop(4, 6, seed=1, **k), (2, 8, 8, 3), (2, 4, 6, 3), call=inference),
+    case("AugMix", lambda **k: L.AugMix(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("AutoContrast", lambda **k: L.AutoContrast((-3, 3), **k), (2, 8, 8, 3), (2, 8, 8, 3), gradient=False),
+    case("ContrastLimitedAdaptiveHistogramEqualization", lambda **k: L.ContrastLimitedAdaptiveHistogramEqualization((-3, 3), tile_grid_size=(2, 2), **k), (2, 8, 8, 3), (2, 8, 8, 3), gradient=False),
+    case("CutMix", lambda **k: L.CutMix(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("Equalization", lambda **k: L.Equalization((-3, 3), **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("MaxNumBoundingBoxes", lambda **k: L.MaxNumBoundingBoxes(3, **k), (2, 8, 8, 3), (2, 8, 8, 3)),
+    case("MixUp", lambda **k: L.MixUp(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandAugment", lambda **k: L.RandAugment(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomBrightness", lambda **k: L.RandomBrightness(0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomColorDegeneration", lambda **k: L.RandomColorDegeneration(0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomColorJitter", lambda **k: L.RandomColorJitter((-3, 3), 0.2, 0.2, 0.2, 0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomContrast", lambda **k: L.RandomContrast(0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomElasticTransform", lambda **k: L.RandomElasticTransform(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomErasing", lambda **k: L.RandomErasing(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomFlip", lambda **k: L.RandomFlip(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomGaussianBlur", lambda **k: L.RandomGaussianBlur(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomGrayscale", lambda **k: L.RandomGrayscale(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomHue", lambda **k: L.RandomHue(0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomInvert", lambda **k: L.RandomInvert(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomPerspective", lambda **k: L.RandomPerspective(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomPosterization", lambda **k: L.RandomPosterization(4, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomRotation", lambda **k: L.RandomRotation(0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomSaturation", lambda **k: L.RandomSaturation(0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomSharpness", lambda **k: L.RandomSharpness(0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomShear", lambda **k: L.RandomShear(0.2, 0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomTranslation", lambda **k: L.RandomTranslation(0.2, 0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("RandomZoom", lambda **k: L.RandomZoom(0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
+    case("Solarization", lambda **k: L.Solarization(0.2, 0.2, seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
 ]

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from corten.config import standardize_dtype as standardize_dtype
     from corten.symbolic import is_keras_tensor as is_keras_tensor
     from corten.training.progress import Progbar as Progbar
+    from corten.utils import bounding_boxes as bounding_boxes
     from corten.utils.audio_dataset import audio_dataset_from_directory as audio_dataset_from_directory
     from corten.utils.file_utils import get_file as get_file
     from corten.utils.image_dataset import image_dataset_from_directory as image_dataset_from_directory
@@ -63,19 +64,23 @@ _HOMES = {
     "unpack_x_y_sample_weight": "corten.utils.data_tuples",
 }
 
-__all__ = sorted(_HOMES)
+_MODULES = frozenset({"bounding_boxes"})
+
+__all__ = sorted({*_HOMES, *_MODULES})
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"corten.utils.{name}")
     home = _HOMES.get(name)
     if home is None:
         from corten.identifiers import suggestion
 
-        raise AttributeError(f"module 'corten.utils' has no attribute {name!r}.{suggestion(name, _HOMES)}")
+        raise AttributeError(f"module 'corten.utils' has no attribute {name!r}.{suggestion(name, __all__)}")
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})
