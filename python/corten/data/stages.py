@@ -39,7 +39,8 @@ def pad_and_stack(parts: Sequence[Any], value: Any) -> np.ndarray:
     shape = tuple(max(sizes) for sizes in zip(*(array.shape for array in arrays), strict=True))
     result = np.full((len(arrays), *shape), value, dtype=arrays[0].dtype)
     for index, array in enumerate(arrays):
-        result[(index, *(slice(size) for size in array.shape))] = array
+        place: tuple[Any, ...] = (index, *(slice(size) for size in array.shape))
+        result[place] = array
     return result
 
 
