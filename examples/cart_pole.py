@@ -1,9 +1,9 @@
 """Learns to balance a pole on a cart by policy gradients.
 
-Shows: an environment in NumPy (many carts at once), actions drawn from a policy network, returns against a learned
-baseline, a training step of one's own with ``GradientTape``, gradient clipping.
-Sources: Barto, Sutton & Anderson, Neuronlike Adaptive Elements, 1983 (the equations of the cart); Williams, 1992
-(REINFORCE).
+Shows: an environment in NumPy (many carts at once), actions drawn from a policy network, returns against a
+learned baseline, a training step of one's own with ``GradientTape``, gradient clipping.
+Sources: Barto, Sutton & Anderson, Neuronlike Adaptive Elements, 1983 (the equations of the cart); Williams,
+1992 (REINFORCE).
 
     python examples/cart_pole.py [--small]
 """
@@ -28,7 +28,7 @@ class CartPoles:
 
     def step(self, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pushes each cart right or left; gives the states, and which poles still stand."""
-        position, speed, angle, turning = self.state.T
+        _, speed, angle, turning = self.state.T
         force = np.where(right, self.FORCE, -self.FORCE)
         total, moment = self.CART + self.POLE, self.POLE * self.HALF_LENGTH
         sine, cosine = np.sin(angle), np.cos(angle)

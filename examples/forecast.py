@@ -1,7 +1,7 @@
 """Forecasts the next day of an hourly series with a GRU, and compares with "as yesterday".
 
-Shows: windows over a series, splits in time order, scaling by the training part, several steps ahead at once, a
-baseline that has to be beaten.
+Shows: windows over a series, splits in time order, scaling by the training part, several steps ahead at once,
+a baseline that has to be beaten.
 Data: two years of hourly temperatures made with a yearly and a daily wave and weather that drifts (an
 autoregression), or a file of your own: ``--csv FILE --column NAME``.
 
@@ -26,7 +26,9 @@ def temperatures(hours: int, seed: int = 0) -> np.ndarray:
     for i in range(1, hours):  # an AR(1) process: about four days of memory
         weather[i] = 0.99 * weather[i - 1] + rng.normal(0, 0.4)
     day = (4 + 2 * np.sin(2 * np.pi * t / 8766)) * np.sin(2 * np.pi * (t - 9) / 24)
-    return (11 - 8 * np.cos(2 * np.pi * t / 8766) + day + weather + rng.normal(0, 0.3, hours)).astype("float32")
+    return (11 - 8 * np.cos(2 * np.pi * t / 8766) + day + weather + rng.normal(0, 0.3, hours)).astype(
+        "float32"
+    )
 
 
 def read_column(path: str, column: str) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Two networks compete: one draws digits, the other tells them from real ones.
 
-Shows: a model with two optimizers, its own ``compile`` and ``train_step`` with ``GradientTape``, ``metrics``, and a
-callback that writes pictures while training goes on.
+Shows: a model with two optimizers, its own ``compile`` and ``train_step`` with ``GradientTape``, ``metrics``,
+and a callback that writes pictures while training goes on.
 Sources: Goodfellow et al., Generative Adversarial Networks, 2014; Radford et al., DCGAN, 2015.
 Data: MNIST digits that come with Corten.
 
@@ -80,7 +80,9 @@ class GAN(corten.Model):
             of_real = self.discriminator(real, training=True)
             of_drawn = self.discriminator(ops.stop_gradient(drawn), training=True)
             # 0.9 rather than 1 for real pictures keeps the discriminator from becoming too sure.
-            d_loss = entropy(0.9 * ops.ones_like(of_real), of_real) + entropy(ops.zeros_like(of_drawn), of_drawn)
+            d_loss = entropy(0.9 * ops.ones_like(of_real), of_real) + entropy(
+                ops.zeros_like(of_drawn), of_drawn
+            )
         weights = self.discriminator.trainable_variables
         self.d_optimizer.apply_gradients(zip(tape.gradient(d_loss, weights), weights, strict=True))
 

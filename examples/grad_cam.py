@@ -1,7 +1,8 @@
 """Shows which parts of a picture a network looked at (Grad-CAM).
 
-Shows: a second model over the same layers that also gives a feature map, a gradient with respect to that map, heat
-maps over pictures, and a check of the claim: hiding the hottest ink hurts the answer more than hiding the coldest.
+Shows: a second model over the same layers that also gives a feature map, a gradient with respect to that map,
+heat maps over pictures, and a check of the claim: hiding the hottest ink hurts the answer more than hiding
+the coldest.
 Source: Selvaraju et al., Grad-CAM, 2017. Data: MNIST digits that come with Corten.
 
     python examples/grad_cam.py [--small] [--output FILE.png]

@@ -1,10 +1,11 @@
 """Embeds a knowledge graph with TransE and completes it: who is whose grandmother?
 
-Shows: a subclassed model with a margin loss over true and corrupted triples, a constraint on embeddings, ranking
-against all entities with the filtered protocol (other true answers do not count as mistakes): MRR and Hits@k.
+Shows: a subclassed model with a margin loss over true and corrupted triples, a constraint on embeddings,
+ranking against all entities with the filtered protocol (other true answers do not count as mistakes): MRR and
+Hits@k.
 Source: Bordes et al., Translating Embeddings for Modeling Multi-relational Data, 2013.
-Data: generated families with seven relations, or yours: ``--triples FILE`` (head, relation, tail by tabs, as in
-FB15k-237's ``train.txt``).
+Data: generated families with seven relations, or yours: ``--triples FILE`` (head, relation, tail by tabs, as
+in FB15k-237's ``train.txt``).
 
     python examples/knowledge_graph.py [--small] [--triples FILE]
 """
@@ -49,7 +50,9 @@ def to_numbers(triples) -> tuple[np.ndarray, int, int]:
 class TransE(corten.Model):
     """A relation is a step from head to tail: `head + relation` is near `tail` where the triple is true."""
 
-    def __init__(self, entities: int, relations: int, size: int = 64, margin: float = 2.0, negatives: int = 16):
+    def __init__(
+        self, entities: int, relations: int, size: int = 64, margin: float = 2.0, negatives: int = 16
+    ):
         super().__init__()
         self.count, self.margin, self.negatives = entities, margin, negatives
         start = corten.initializers.RandomUniform(-6 / size**0.5, 6 / size**0.5, seed=1)
@@ -119,7 +122,9 @@ def main() -> None:
     every = every[np.random.default_rng(0).permutation(len(every))]
     cut = int(0.9 * len(every))
     train, test = every[:cut], every[cut:]
-    print(f"{len(train)} triples to train on, {len(test)} held out, {entities} entities, {relations} relations")
+    print(
+        f"{len(train)} triples to train on, {len(test)} held out, {entities} entities, {relations} relations"
+    )
 
     model = TransE(entities, relations)
     model(train[:1])

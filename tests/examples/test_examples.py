@@ -1,5 +1,6 @@
 """Every example runs at its small size and does what it claims."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -32,21 +33,21 @@ CLAIMS = {
 ORDERS = {
     "forecast": [["Mean absolute error of the model", "Mean absolute error of 'as yesterday'"]],
     "gan": [["Distance to real digits after", "Distance to real digits before"]],
-    "grad_cam": [["Same answer without the hottest 30 % of the ink", "Same answer without the coldest 30 % of the ink"]],
+    "grad_cam": [[f"Same answer without the {which} 30 % of the ink" for which in ("hottest", "coldest")]],
     "knowledge_graph": [["Before training: filtered MRR", "After training: filtered MRR"]],
     "metric_learning": [
-        ["Held-out known classes, pixels: mean average precision", "Held-out known classes, embeddings: mean average precision"],
-        ["Held-out unseen classes, pixels: mean average precision", "Held-out unseen classes, embeddings: mean average precision"],
+        [f"Held-out {classes} classes, {what}: mean average precision" for what in ("pixels", "embeddings")]
+        for classes in ("known", "unseen")
     ],
-    "recommender": [["Held-out error of the model", "Held-out error of the item's mean", "Held-out error of the mean rating"]],
+    "recommender": [[f"Held-out error of the {what}" for what in ("model", "item's mean", "mean rating")]],
     "semi_supervised": [["Labels alone: held-out accuracy", "With pseudo-labels: held-out accuracy"]],
     "tabular": [["Linear model: held-out AUC", "Network: held-out AUC", "Best possible: held-out AUC"]],
     "transfer_learning": [["From scratch, same examples: accuracy", "After fine-tuning: accuracy"]],
     "vae": [
         ["Last epoch's loss", "First epoch's loss"],
-        ["Held-out squared error of the autoencoder", "Held-out squared error of the mean picture"],
+        [f"Held-out squared error of the {what}" for what in ("autoencoder", "mean picture")],
     ],
-}  # fmt: skip
+}
 
 #: Lines that must be printed as they are.
 LINES = {
@@ -87,7 +88,7 @@ def test_example(name, tmp_path):
         assert low < number(output, label) < high, output
     for labels in orders:
         numbers = [number(output, label) for label in labels]
-        assert all(a < b for a, b in zip(numbers, numbers[1:], strict=False)), output
+        assert all(a < b for a, b in itertools.pairwise(numbers)), output
     for line in lines:
         assert line in output.splitlines(), output
     assert list(tmp_path.iterdir()) == []  # pictures only when asked for

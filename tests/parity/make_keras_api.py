@@ -50,9 +50,9 @@ def walk(module, prefix: str, found: dict, seen: frozenset) -> None:
         path = f"{prefix}{name}"
         if inspect.ismodule(thing):
             # Public modules lie in `keras` itself; what they import from elsewhere is not theirs.
-            if thing.__name__.startswith(("keras.api.", "keras.")) and "keras.src" not in thing.__name__:
-                if thing.__name__ not in seen:
-                    walk(thing, f"{path}.", found, seen | {thing.__name__})
+            own = thing.__name__.startswith("keras.") and "keras.src" not in thing.__name__
+            if own and thing.__name__ not in seen:
+                walk(thing, f"{path}.", found, seen | {thing.__name__})
         elif inspect.isclass(thing):
             found[path] = ["class", parameters(thing)]
         elif callable(thing):
@@ -102,7 +102,9 @@ def main() -> None:
     for path in WITH_METHODS:
         methods(path, found)
     aliases(found)
-    lines = [f"{json.dumps(name)}: {json.dumps(found[name], separators=(',', ':'))}" for name in sorted(found)]
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(found[name], separators=(',', ':'))}" for name in sorted(found)
+    ]
     text = f'{{"keras": "{keras.__version__}", "names": {{\n' + ",\n".join(lines) + "\n}}\n"
     json.loads(text)
     target = Path(__file__).with_name("keras_api.json")

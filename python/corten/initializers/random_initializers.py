@@ -190,16 +190,27 @@ class VarianceScaling(RandomInitializer):
 
 
 class _Scaled(VarianceScaling):
-    """A `VarianceScaling` whose only argument is the seed."""
+    """A `VarianceScaling` of fixed scale, mode and distribution.
+
+    Args:
+        seed: See `VarianceScaling`.
+        input_axes: See `VarianceScaling`.
+        output_axes: See `VarianceScaling`.
+    """
 
     _arguments: tuple[float, str, str] = (1.0, "fan_in", "truncated_normal")
 
-    def __init__(self, seed: Any = None) -> None:
-        scale, mode, distribution = self._arguments
-        super().__init__(scale=scale, mode=mode, distribution=distribution, seed=seed)
+    def __init__(
+        self,
+        seed: Any = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(*self._arguments, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return RandomInitializer.get_config(self)
+        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        return {**RandomInitializer.get_config(self), **axes}
 
 
 class GlorotUniform(_Scaled):

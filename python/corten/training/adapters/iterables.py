@@ -12,9 +12,7 @@ from corten.training.adapters.conversion import flatten, to_tensors
 from corten.training.adapters.weights import class_weights_of
 
 
-def standardize(
-    batch: Any, class_weight: dict[int, float] | None = None, same_length: bool = True
-) -> Batch:
+def standardize(batch: Any, class_weight: dict[int, float] | None = None, same_length: bool = True) -> Batch:
     """Gives a batch of a user's source as tensors `(x, y, sample_weight)`.
 
     Raises:
