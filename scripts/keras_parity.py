@@ -281,7 +281,7 @@ class Comparison:
             "# Keras parity",
             "",
             f"What Keras {keras_version()} has, and whether Corten has it: {len(self.there)} of {total} "
-            "public names. `corten.X` stands for `keras.X`; parameters, their order and defaults are compared too. "
+            "public names. `corten.X` stands for `keras.X`; parameters, order and defaults count too. "
             "`scripts/keras_parity.py` writes this page, and a test fails when it is not true any more.",
             "",
             "| area | names | there |",
