@@ -90,7 +90,7 @@ def main() -> None:
         optimizer=corten.optimizers.Adam(5e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
     )
     model.fit(
-        [encode(texts), y[:, :-1]], y[:, 1:], batch_size=64, epochs=6 if arguments.small else 10, verbose=2
+        [encode(texts), y[:, :-1]], y[:, 1:], batch_size=64, epochs=5 if arguments.small else 10, verbose=2
     )
 
     given = translate(model, test_texts)
