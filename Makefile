@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: help demo test test-rust test-python test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
+.PHONY: help demo docs parity test test-rust test-python test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -35,6 +35,10 @@ $(VENV)/.demo-tools: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check "maturin>=1.14,<2" "numpy>=1.26" "matplotlib>=3.8"
 	@touch $@
 
+$(VENV)/.docs-tools: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep=" ")')
+	@touch $@
+
 dist/.built: $(SOURCES) | $(VENV)/.demo-tools
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out dist
@@ -46,6 +50,12 @@ $(VENV)/.installed: dist/.built
 
 demo: tools $(VENV)/.installed ## Trains a network on handwritten digits, saves it, loads it, draws pictures
 	$(BIN)/python examples/handwriting.py
+
+docs: tools $(VENV)/.installed $(VENV)/.docs-tools ## Builds the documentation into site/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+parity: $(VENV)/.installed ## Writes docs/keras-parity.md: which of Keras's names are there
+	$(BIN)/python scripts/keras_parity.py --tighten
 
 wheel: tools dist/.built ## Builds the wheel into dist/
 	@ls -l dist/*.whl
@@ -99,4 +109,4 @@ bench-conditions: $(VENV)/.installed ## Measures busy cores, one and two threads
 	$(BIN)/python benches/conditions.py --peers-python $(PEERS_PYTHON)
 
 clean: ## Removes everything that was built
-	rm -rf target dist $(VENV)
+	rm -rf target dist site $(VENV)

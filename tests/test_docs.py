@@ -8,7 +8,7 @@ import pytest
 import corten
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -28,4 +28,6 @@ def test_examples_run(page, tmp_path, monkeypatch, capsys):
 def test_links_lead_somewhere():
     for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "ARCHITECTURE.md"]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+            # Pages below api/ are written by `make docs`, which checks links to them.
+            elsewhere = target.startswith(("http", "api/"))
+            assert elsewhere or (page.parent / target).exists(), f"{page.name}: {target}"

@@ -574,7 +574,7 @@ def _tensor_if_number(leaf: Any) -> Any:
     return leaf
 
 
-def remat(fn: Callable[..., Any]) -> Callable[..., Any]:
+def remat(f: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that keeps none of its intermediate values and recomputes them backwards.
 
     Trades time for memory. Layers and other functions that use `Variable`s are fine: the variables
@@ -582,23 +582,23 @@ def remat(fn: Callable[..., Any]) -> Callable[..., Any]:
     back for the second run, so that dropout drops the same units and nothing is counted twice.
 
     Args:
-        fn: A function, or a layer.
+        f: A function, or a layer.
 
     Example:
         >>> import corten
-        >>> f = corten.remat(lambda x: (x * x).sum())
-        >>> corten.grad(f)(corten.tensor([3.0])).tolist()
+        >>> square = corten.remat(lambda x: (x * x).sum())
+        >>> corten.grad(square)(corten.tensor([3.0])).tolist()
         [6.0]
     """
 
-    @functools.wraps(fn)
+    @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if any_symbolic(args, kwargs) or not _core.is_grad_enabled() or state.probing:
-            return fn(*args, **kwargs)
+            return f(*args, **kwargs)
         leaves = tree.flatten((list(args), kwargs))
         places = [index for index, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
         with record_access() as accessed, no_grad():
-            outputs = fn(*args, **kwargs)
+            outputs = f(*args, **kwargs)
         form = (list(args), kwargs)
         before = dict(accessed)
         used = [v for v in before if v.trainable and v.dtype in FLOAT_DTYPES]
@@ -624,7 +624,7 @@ def remat(fn: Callable[..., Any]) -> Callable[..., Any]:
                     variable._value = twins.get(variable, value)
                 with _depth:
                     new_args, new_kwargs = tree.pack_sequence_as(form, fresh)
-                    again = [_as_tensor(x) for x in tree.flatten(fn(*new_args, **new_kwargs))]
+                    again = [_as_tensor(x) for x in tree.flatten(f(*new_args, **new_kwargs))]
                     pairs = [
                         (output, gradient)
                         for output, gradient in zip(again, upstream, strict=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from corten import config
 from corten.dtype_policies import DTypePolicy as DTypePolicy
+from corten.optimizers import LossScaleOptimizer as LossScaleOptimizer
 
 Policy = DTypePolicy
 

@@ -43,6 +43,35 @@ def test_a_step_without_targets_gets_the_tensor_itself():
     assert [type(data) for data in model.received[3:]] == [tuple]
 
 
+class Uneven(corten.utils.PyDataset):
+    """Few labelled samples and many without labels in one batch."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return (X[:4], X[:4, :1]), X
+
+
+def test_an_own_step_may_join_parts_of_different_length():
+    class Joined(Seen):
+        def train_step(self, data):
+            (x, y), more = data
+            self.received.append((x.shape, y.shape, more.shape))
+            return {"loss": ops.mean((self(x) - y) ** 2) + ops.mean(self(more) ** 2)}
+
+    for source in (Uneven(), (Uneven()[i] for i in range(2))):
+        joined = Joined()
+        joined.compile("sgd")
+        joined.fit(source, verbose=0)
+        assert joined.received == [((4, 5), (4, 1), (20, 5))] * 2
+
+    plain = corten.Sequential([layers.Dense(1)])
+    plain.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="same number of samples"):
+        plain.fit(((X, X[:4, :1]) for _ in range(2)), verbose=0)
+
+
 def test_packing_and_unpacking():
     pack, unpack = corten.utils.pack_x_y_sample_weight, corten.utils.unpack_x_y_sample_weight
     for parts in [(1, None, None), (1, 2, None), (1, 2, 3), ([1, 1], None, None)]:

@@ -473,8 +473,8 @@ class SparseCategoricalCrossentropy(FunctionLoss):
     Args:
         from_logits: Whether predictions have not been through softmax.
         ignore_class: Samples with this label count nothing, not even in the mean.
-        axis: The axis of the classes.
         reduction: See `Loss`.
+        axis: The axis of the classes.
         name: Name of the loss.
         dtype: See `Loss`.
 
@@ -490,8 +490,8 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:

@@ -98,9 +98,9 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         name: Name of the metric.
         dtype: See `Metric`.
         from_logits: Whether predictions have not been through softmax.
-        axis: The axis of the classes.
         ignore_class: Samples with this label add nothing; as in Keras, they still count in an
             unweighted mean and do not in a weighted one.
+        axis: The axis of the classes.
 
     Example:
         >>> round(float(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]])), 4)
@@ -112,8 +112,8 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
         from_logits: bool = False,
-        axis: int = -1,
         ignore_class: int | None = None,
+        axis: int = -1,
     ) -> None:
         super().__init__(
             sparse_categorical_crossentropy,

@@ -101,9 +101,9 @@ class MultiOptimizer(Optimizer):
 
     Args:
         optimizer_selector: An `OptimizerMap`, or a callable from a variable to its optimizer.
-        name: Name of the optimizer.
         loss_scale_factor: The loss is multiplied and the gradients divided by it; those of the inner
             optimizers do not count.
+        name: Name of the optimizer.
         **kwargs: See `Optimizer`.
 
     Example:
@@ -120,8 +120,8 @@ class MultiOptimizer(Optimizer):
     def __init__(
         self,
         optimizer_selector: Callable[[Any], Optimizer] | Optimizer,
-        name: str | None = None,
         loss_scale_factor: float | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(optimizer_selector, Optimizer):

@@ -127,8 +127,8 @@ class Progbar:
         verbose: 0 silent, 1 a bar that is redrawn, 2 one line at the end.
         interval: Seconds between two drawings.
         stateful_metrics: Names of values that are shown as they are; others are averaged.
-        unit_name: What a step is called.
         stateless_metrics: The opposite choice: names of values that are averaged; give one or the other.
+        unit_name: What a step is called.
 
     Example:
         >>> bar = Progbar(3, verbose=0)
@@ -145,8 +145,8 @@ class Progbar:
         verbose: int = 1,
         interval: float = 0.05,
         stateful_metrics: Iterable[str] | None = None,
-        unit_name: str = "step",
         stateless_metrics: Iterable[str] | None = None,
+        unit_name: str = "step",
     ) -> None:
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ValueError("Progbar: Only one of stateful_metrics and stateless_metrics can be given")
@@ -200,9 +200,9 @@ class Progbar:
         else:
             write(f"{self.prefix}{self.line(finalize, now, bar=self.verbose == 1)}\n")
 
-    def add(self, count: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
-        """Moves on by `count` steps."""
-        self.update(self.current + count, values)
+    def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
+        """Moves on by `n` steps."""
+        self.update(self.current + n, values)
 
     def is_due(self) -> bool:
         """Whether `update` would draw now."""

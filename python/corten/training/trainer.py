@@ -123,6 +123,7 @@ class Trainer(Steps):
             caller="fit",
             check_values=True,
         )
+        adapter.same_length = not self._overrides("train_step")
         validation = None
         if validation_data is not None:
             validation = self._validation_epochs(

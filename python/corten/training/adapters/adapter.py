@@ -17,11 +17,14 @@ class DataAdapter(abc.ABC):
         num_batches: How many batches one pass gives, or None when that is not known.
         restartable: False for a generator, which can be walked once only.
         num_samples: How many samples there are, or None when that is not known.
+        same_length: Whether the parts of a batch must have the same number of samples. Not so for
+            a training step of the user's own, which may join labelled and unlabelled samples.
     """
 
     num_batches: int | None = None
     num_samples: int | None = None
     restartable: bool = True
+    same_length: bool = True
 
     @abc.abstractmethod
     def batches(self) -> Iterator[Batch]:

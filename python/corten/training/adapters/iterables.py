@@ -12,11 +12,11 @@ from corten.training.adapters.conversion import flatten, to_tensors
 from corten.training.adapters.weights import class_weights_of
 
 
-def standardize(batch: Any, class_weight: dict[int, float] | None = None) -> Batch:
+def standardize(batch: Any, class_weight: dict[int, float] | None = None, same_length: bool = True) -> Batch:
     """Gives a batch of a user's source as tensors `(x, y, sample_weight)`.
 
     Raises:
-        ValueError: The parts differ in length.
+        ValueError: The parts differ in length, and `same_length` forbids that.
     """
     x, y, weight = unpack(batch)
     x = to_tensors(x, "x")
@@ -24,7 +24,7 @@ def standardize(batch: Any, class_weight: dict[int, float] | None = None) -> Bat
     weight = to_tensors(weight, "sample_weight")
     leaves = [*flatten(x, "x"), *flatten(y, "y"), *flatten(weight, "sample_weight")]
     sizes = {leaf.shape[0] if leaf.shape else 0 for _, leaf in leaves}
-    if len(sizes) > 1:
+    if same_length and len(sizes) > 1:
         listed = ", ".join(f"{name} has shape {tuple(leaf.shape)}" for name, leaf in leaves)
         hint = "" if all(leaf.shape for _, leaf in leaves) else " Are these single samples? Add `.batch(32)`."
         raise ValueError(f"All parts of a batch must have the same number of samples: {listed}.{hint}")
@@ -55,7 +55,7 @@ class IterableAdapter(DataAdapter):
         self._pending = None
         class_weight = self._class_weight
         for batch in raw:
-            yield standardize(batch, class_weight)
+            yield standardize(batch, class_weight, self.same_length)
 
     def first_batch(self) -> Batch | None:
         iterator = self._pending if self._pending is not None else iter(self._source)
@@ -64,7 +64,7 @@ class IterableAdapter(DataAdapter):
         except StopIteration:
             return None
         self._pending = itertools.chain((first,), iterator)
-        return standardize(first, self._class_weight)
+        return standardize(first, self._class_weight, self.same_length)
 
 
 def _length_of(source: Any) -> int | None:
@@ -103,7 +103,7 @@ class PyDatasetAdapter(DataAdapter):
             )
 
     def first_batch(self) -> Batch:
-        return standardize(self._dataset[0], self._class_weight)
+        return standardize(self._dataset[0], self._class_weight, self.same_length)
 
     def batches(self) -> Iterator[Batch]:
         indices: Iterable[int]
@@ -123,7 +123,7 @@ class PyDatasetAdapter(DataAdapter):
         else:
             raw = map(fetch, indices)
         for batch in raw:
-            yield standardize(batch, self._class_weight)
+            yield standardize(batch, self._class_weight, self.same_length)
 
     def on_epoch_begin(self) -> None:
         self._dataset.on_epoch_begin()
