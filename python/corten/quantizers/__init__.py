@@ -1,13 +1,11 @@
 """Fewer bits for weights: quantizers, their options, and functions to build more.
 
 Example:
-    >>> import corten
+    >>> import numpy as np
     >>> from corten import quantizers
-    >>> layer = corten.layers.Dense(4)
-    >>> layer.build((None, 8))
-    >>> layer.quantize("int8")
-    >>> layer.kernel.dtype
-    'int8'
+    >>> integers, scale = quantizers.AbsMaxQuantizer(axis=-1)(np.array([[1.0, -2.0]], "float32"))
+    >>> integers.tolist()
+    [[64, -127]]
 """
 
 from __future__ import annotations
