@@ -72,9 +72,10 @@ class Named:
         return self.compute_dtype
 
     @property
-    def quantization_mode(self) -> None:
-        """Always None: layers are not quantized."""
-        return None
+    def quantization_mode(self) -> str | None:
+        """How the weights are quantized, such as `'int8'`; None where they are not."""
+        mode: str | None = self.dtype_policy.quantization_mode
+        return mode
 
 
 def forgot_super(layer: Any) -> RuntimeError:
