@@ -19,29 +19,49 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type
         type_check: Whether subclasses of the quantizable layers are refused.
     """
     config = validate_and_resolve_config(mode, config)
-    if config.mode in {"gptq", "awq"}:
-        raise NotImplementedError(
-            f"quantize: {config.mode!r} needs a run over data, which is not there; use 'int8' or 'int4'."
-        )
     if not model.built:
         raise ValueError(
             f"Cannot quantize a layer that isn't yet built. Layer '{model.name}' (of type "
             f"'{type(model).__name__}') is not built yet. Call it once or call `build(input_shape)`."
         )
-    quantized = []
+    if config.mode in {"gptq", "awq"}:
+        _quantize_with_data(model, config, filters, type_check)
+    else:
+        _quantize_layers(model, config, filters, type_check)
+    # Steps that were traced had the float weights.
+    model.__dict__.pop("_training_state", None)
+
+
+def _quantize_layers(model: Any, config: Any, filters: Any, type_check: bool) -> None:
     for layer in model._flatten_layers(include_self=False):
         # Layers without weights of their own have nothing to quantize.
-        if not any(True for _ in layer._own_variables(seeds=False)) and layer.built:
+        if layer.built and not any(True for _ in layer._own_variables(seeds=False)):
             continue
         if layer._layers or not should_quantize_layer(layer, filters):
             continue
         try:
             layer.quantize(config.mode, type_check=type_check, config=config)
-            quantized.append(layer)
         except NotImplementedError as error:
-            warnings.warn(str(error), stacklevel=3)
-    # Steps that were traced had the float weights.
-    model.__dict__.pop("_training_state", None)
+            warnings.warn(str(error), stacklevel=4)
+
+
+def _quantize_with_data(model: Any, config: Any, filters: Any, type_check: bool) -> None:
+    from corten.quantizers.calibration import calibrate, calibration_inputs, layers_to_calibrate
+
+    structure = config.quantization_layer_structure
+    if structure is None:
+        structure = model.get_quantization_layer_structure(config.mode)
+    if structure is None or not structure.get("sequential_blocks"):
+        raise ValueError(
+            f"For mode='{config.mode}', a valid quantization structure must be provided: `config."
+            "quantization_layer_structure`, or a model with `get_quantization_layer_structure`. It is a dict "
+            "with the lists 'pre_block_layers' and 'sequential_blocks'."
+        )
+    # Before anything is changed.
+    calibration_inputs(config)
+    for layer in layers_to_calibrate(structure, filters):
+        layer.quantize(config.mode, type_check=type_check, config=config)
+    calibrate(config, structure, filters)
 
 
 def quantization_layer_structure(model: Any, mode: str | None) -> dict[str, Any] | None:

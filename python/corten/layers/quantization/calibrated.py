@@ -32,6 +32,14 @@ class CalibratedProduct(Quantizable):
         """Undo `_matrix_of`."""
         raise NotImplementedError
 
+    def _summed_input_axes(self, rank: int) -> tuple[int, ...]:
+        """The axes of an input of so many axes that the product sums over."""
+        raise NotImplementedError
+
+    def _row_order(self, rank: int) -> tuple[int, ...]:
+        """Those axes in the order of the matrix's rows."""
+        return self._summed_input_axes(rank)
+
     def _product(self, inputs: Any, kernel: Any) -> Any:
         """The product of inputs and a kernel."""
         raise NotImplementedError
@@ -149,15 +157,27 @@ class CalibratedProduct(Quantizable):
     # ---- files ------------------------------------------------------------------------------------------
 
     def _calibrated_attributes(self: Any) -> list[str]:
-        if self._float_until_calibrated():
-            raise ValueError(
-                f"Layer '{self.name}' cannot be saved or loaded between `quantize` and calibration: call "
-                f"`model.quantize` with a dataset in the {self.quantization_mode} options first."
-            )
         names = ["bias", "quantized_kernel", "kernel_scale", "kernel_zero"]
         return [*names, "awq_scales", "g_idx"] if self.quantization_mode == "awq" else [*names, "g_idx"]
+
+    def _unsaved_variables(self: Any) -> list[Any]:
+        waiting = self._is_quantized and self.quantization_mode in {"gptq", "awq"}
+        kernel = [self._kernel] if waiting and "_kernel" in self.__dict__ else []
+        return [*super()._unsaved_variables(), *kernel]
+
+    def save_own_variables(self: Any, store: dict[str, Any]) -> None:
+        if (
+            self._is_quantized
+            and self.quantization_mode in {"gptq", "awq"}
+            and self._float_until_calibrated()
+        ):
+            raise ValueError(
+                f"Layer '{self.name}' cannot be saved between `quantize` and calibration: call "
+                f"`model.quantize` with a dataset in the {self.quantization_mode} options first."
+            )
+        super().save_own_variables(store)
 
     def load_own_variables(self: Any, store: dict[str, Any]) -> None:
         super().load_own_variables(store)
         if self._is_quantized and self.quantization_mode in {"gptq", "awq"}:
-            setattr(self, f"is_{self.quantization_mode}_calibrated", True)
+            self._mark_calibrated()

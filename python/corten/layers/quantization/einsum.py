@@ -62,6 +62,11 @@ class QuantizedEinsum(QuantizedProduct):
         result = self._output_labels()
         return tuple(axis for axis, label in enumerate(self._input_labels(rank)) if label not in result)
 
+    def _row_order(self, rank: int) -> tuple[int, ...]:
+        kernel = self._labels()[1]
+        places = self._input_labels(rank)
+        return tuple(places.index(kernel[axis]) for axis in self._summed_kernel_axes())
+
     def _beside_output(self, scale: Any) -> Any:
         return aligned(scale, self._labels()[1], self._output_labels())
 

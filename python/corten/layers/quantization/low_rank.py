@@ -154,7 +154,8 @@ class LowRank:
         """The attributes that are saved, in the order of Keras's files."""
         return [f"_{self._adapted}", "bias"]
 
-    def _lora_variables(self: Any) -> list[Any]:
+    def _unsaved_variables(self: Any) -> list[Any]:
+        """The layer's variables that files do not get."""
         names = (f"lora_{self._adapted}_a", f"lora_{self._adapted}_b")
         return [getattr(self, name) for name in names] if self.lora_enabled else []
 
@@ -162,7 +163,7 @@ class LowRank:
         """Names and variables to save: those of the mode, then those that a subclass added."""
         named = [(name, self.__dict__.get(name)) for name in self._saved_attributes()]
         found = [(name.lstrip("_"), variable) for name, variable in named if variable is not None]
-        known = {id(variable) for _, variable in found} | {id(v) for v in self._lora_variables()}
+        known = {id(variable) for _, variable in found} | {id(v) for v in self._unsaved_variables()}
         others = [v for v in self._own_variables(seeds=False) if id(v) not in known]
         return [*found, *((variable.name, variable) for variable in others)]
 

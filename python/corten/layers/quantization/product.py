@@ -25,10 +25,6 @@ class QuantizedProduct(CalibratedProduct):
         """The axes of the kernel that the product sums over."""
         raise NotImplementedError
 
-    def _summed_input_axes(self, rank: int) -> tuple[int, ...]:
-        """The axes of an input of so many axes that the product sums over."""
-        raise NotImplementedError
-
     def _beside_output(self, scale: Any) -> Any:
         """A scale of the kernel, of size 1 along summed axes, as it lies beside the output."""
         raise NotImplementedError
