@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from corten import dtype_policies
@@ -11,6 +12,9 @@ class Named:
     """Base of `Layer` with what the layer is called and which dtypes it uses."""
 
     _path: str | None
+    _is_quantized: bool
+    built: bool
+    quantize: Callable[..., None]
 
     @property
     def name(self) -> str:
@@ -48,6 +52,9 @@ class Named:
         self.__dict__["_fast"] = False
         self.__dict__.pop("_steady", None)
         self.__dict__.pop("_casting", None)
+        mode = self.quantization_mode
+        if mode is not None and self.built and not self._is_quantized:
+            self.quantize(mode, config=_options(mode, self.dtype_policy))
 
     @property
     def dtype(self) -> str:
@@ -76,6 +83,19 @@ class Named:
         """How the weights are quantized, such as `'int8'`; None where they are not."""
         mode: str | None = self.dtype_policy.quantization_mode
         return mode
+
+
+def _options(mode: str, policy: Any) -> Any:
+    """The options that a quantizing policy's name has in it; None for those of the mode."""
+    from corten import quantizers
+
+    if hasattr(policy, "block_size"):
+        return quantizers.Int4QuantizationConfig(block_size=policy.block_size)
+    if mode == "gptq":
+        return quantizers.GPTQConfig(None, None, weight_bits=policy.weight_bits, group_size=policy.group_size)
+    if mode == "awq":
+        return quantizers.AWQConfig(None, None, group_size=policy.group_size)
+    return None
 
 
 def forgot_super(layer: Any) -> RuntimeError:

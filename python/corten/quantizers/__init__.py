@@ -1,11 +1,13 @@
 """Fewer bits for weights: quantizers, their options, and functions to build more.
 
 Example:
-    >>> import numpy as np
+    >>> import corten
     >>> from corten import quantizers
-    >>> integers, scale = quantizers.AbsMaxQuantizer(axis=-1)(np.array([[1.0, -2.0]], "float32"))
-    >>> integers.tolist()
-    [[64, -127]]
+    >>> layer = corten.layers.Dense(4)
+    >>> layer.build((None, 8))
+    >>> layer.quantize(config=quantizers.Int4QuantizationConfig(block_size=4))
+    >>> layer.kernel.dtype
+    'int8'
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from corten.quantizers.affine import (
     quantize_with_sz_map,
     quantize_with_zero_point,
 )
+from corten.quantizers.awq import AWQ, awq_quantize_matrix, awq_search_optimal_scales
+from corten.quantizers.calibration import get_dataloader
 from corten.quantizers.configuration import (
     AWQConfig,
     Float8QuantizationConfig,
@@ -42,10 +46,13 @@ from corten.quantizers.float8 import (
     compute_float8_scale,
     quantize_and_dequantize,
 )
+from corten.quantizers.gptq import GPTQ, gptq_quantize_matrix
 from corten.quantizers.int4 import pack_int4, unpack_int4
 
 __all__ = [
-    "AWQConfig", "AbsMaxQuantizer", "Float8QuantizationConfig", "GPTQConfig", "Int4QuantizationConfig",
+    "AWQ", "AWQConfig", "AbsMaxQuantizer", "Float8QuantizationConfig", "GPTQ", "GPTQConfig",
+    "Int4QuantizationConfig", "awq_quantize_matrix", "awq_search_optimal_scales", "get_dataloader",
+    "gptq_quantize_matrix",
     "Int8QuantizationConfig", "QuantizationConfig", "Quantizer", "abs_max_quantize",
     "abs_max_quantize_grouped_with_zero_point", "compute_float8_amax_history", "compute_float8_scale",
     "compute_quantization_parameters", "dequantize_with_sz_map", "dequantize_with_zero_point",

@@ -31,7 +31,9 @@ class QuantizationConfig:
     @property
     def mode(self) -> str:
         """The mode, such as `'int8'`."""
-        raise NotImplementedError("Subclasses must implement this property.")
+        raise NotImplementedError(
+            "Do not instantiate QuantizationConfig directly. Use Int8QuantizationConfig and its like."
+        )
 
     def dtype_policy_string(self) -> str:
         """Return the part of a dtype policy's name that stands for this mode."""
