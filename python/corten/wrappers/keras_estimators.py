@@ -171,11 +171,11 @@ class SKLearnTransformer(TransformerMixin, _KerasEstimator):
 
     Example:
         >>> import corten
-        >>> model = corten.Sequential([corten.Input((3,)), corten.layers.Dense(2)])
+        >>> model = corten.Sequential([corten.Input((3,)), corten.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
         >>> estimator = corten.wrappers.SKLearnTransformer(model, fit_kwargs={"verbose": 0})
         >>> estimator.fit(np.ones((4, 3)), np.ones(4)).transform(np.ones((5, 3))).shape
-        (5, 2)
+        (5, 1)
     """
 
     def transform(self, X: Any) -> np.ndarray:
