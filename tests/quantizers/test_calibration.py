@@ -173,11 +173,11 @@ def test_whole_models(mode, more, tmp_path):
     assert model.layers[-1].quantization_mode is None
     model.save_weights(tmp_path / "model.safetensors")
     other = token_model()
-    policy = block.wide.dtype_policy.name
+    config = block.wide.quantization_config
     for name in ("first", "second"):
         for layer in other.get_layer(name)._flatten_layers():
             if isinstance(layer, (layers.Dense, layers.EinsumDense)):
-                layer.dtype_policy = policy
+                layer.quantize(config=config)
     other.load_weights(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(other.predict(x, verbose=0), after)
 
@@ -237,6 +237,11 @@ def test_messages():
     layer.quantize(config=quantizers.GPTQConfig(None, None))
     with pytest.raises(ValueError, match="between `quantize` and calibration"):
         layer.save_own_variables({})
+    fresh = layers.Dense(3)
+    fresh.build((None, 4))
+    with pytest.raises(ValueError, match="Implicitly enabling GPTQ"):
+        fresh.dtype_policy = "gptq/4/128_from_float32"
+    assert fresh.dtype_policy.name == "float32"
     with pytest.raises(ValueError, match="lora cannot be enabled on a layer quantized with gptq"):
         layer.enable_lora(2)
     plain = models.Sequential([layers.Input((6,)), layers.Dense(3)])

@@ -85,6 +85,6 @@ def get(identifier: Any) -> DTypePolicy:
         return DTypePolicy(settings.standardize_dtype(identifier))
     except ValueError:
         raise ValueError(
-            f"dtype_policies.get: cannot interpret {identifier!r}; expected a DTypePolicy, a name "
-            "such as 'float32' or 'mixed_bfloat16', or a configuration."
+            f"dtype_policies.get: Cannot interpret `dtype` argument. Received: {identifier!r}; expected a "
+            "DTypePolicy, a name such as 'float32' or 'mixed_bfloat16', or a configuration."
         ) from None

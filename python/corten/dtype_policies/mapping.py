@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import MutableMapping
 from typing import Any
 
 from corten import config as settings
 from corten.dtype_policies.policy import DTypePolicy
 
 
-class DTypePolicyMap(DTypePolicy):
+class DTypePolicyMap(DTypePolicy, MutableMapping):
     """A policy per layer path, with a default one for the rest.
 
     Args:
         default_policy: The policy of layers without an entry; None takes the global one.
-        policy_map: Paths (or regular expressions) to policies.
+        policy_map: Paths, or regular expressions that match whole paths, to policies.
+
+    Raises:
+        TypeError: `policy_map` is no dict.
 
     Example:
         >>> from corten.dtype_policies import DTypePolicyMap
-        >>> policies = DTypePolicyMap(policy_map={"encoder/dense": "mixed_bfloat16"})
+        >>> policies = DTypePolicyMap(policy_map={"encoder/.*": "mixed_bfloat16"})
         >>> policies["encoder/dense"].name, policies["decoder/dense"].name
         ('mixed_bfloat16', 'float32')
     """
 
+    _is_map = True
+
     def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None) -> None:
+        if isinstance(default_policy, DTypePolicyMap):
+            raise ValueError("DTypePolicyMap: `default_policy` cannot be a map itself.")
         self._default_policy = default_policy if default_policy is None else _get(default_policy)
         if policy_map is not None and not isinstance(policy_map, dict):
             raise TypeError(
-                "DTypePolicyMap: `policy_map` must be a dict of paths to policies; got "
-                f"{policy_map!r} of type {type(policy_map).__name__}."
+                "DTypePolicyMap: If specified, `policy_map` must be a dict. Received: "
+                f"policy_map={policy_map!r} (of type {type(policy_map).__name__})"
             )
-        super().__init__(self.default_policy.name)
+        super().__init__(None if self._default_policy is None else _source(self._default_policy))
         self._map = {path: _get(policy) for path, policy in (policy_map or {}).items()}
+
+    @property
+    def name(self) -> str:
+        """The default policy's name, for messages."""
+        return f"map_{self.default_policy.name}"
 
     @property
     def default_policy(self) -> DTypePolicy:
@@ -40,17 +54,26 @@ class DTypePolicyMap(DTypePolicy):
     def __getitem__(self, path: str) -> DTypePolicy:
         if path in self._map:
             return self._map[path]
-        import re
-
-        matches = [key for key in self._map if re.search(f"^{key}(/|$)", path)]
+        matches = [key for key in self._map if re.fullmatch(key, path)]
         if len(matches) > 1:
-            raise ValueError(f"DTypePolicyMap: path {path!r} matches several keys: {matches}.")
+            raise ValueError(
+                f"DTypePolicyMap: Path '{path}' matches multiple dtype policy keys: {matches}. Make the "
+                "expressions exclude each other, or give the path an entry of its own."
+            )
         return self._map[matches[0]] if matches else self.default_policy
 
     def __setitem__(self, path: str, policy: Any) -> None:
         if path in self._map:
-            raise ValueError(f"DTypePolicyMap: path {path!r} already has policy {self._map[path]}.")
-        self._map[path] = _get(policy)
+            raise ValueError(
+                f"DTypePolicyMap: {path} already exist in the DTypePolicyMap with value {self._map[path]}: a "
+                "path already has a policy for good; use `replace`."
+            )
+        try:
+            self._map[path] = _get(policy)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"DTypePolicyMap: Cannot interpret the assigned value. Received: {policy!r} ({error})"
+            ) from None
 
     def replace(self, path: str, policy: Any) -> None:
         """Set the policy of a path, whether it has one or not."""
@@ -68,6 +91,20 @@ class DTypePolicyMap(DTypePolicy):
     def __iter__(self) -> Any:
         return iter(self._map)
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, DTypePolicyMap)
+            and self._default_policy == other._default_policy
+            and self._map == other._map
+        )
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        mapping = [(path, policy.name) for path, policy in self._map.items()]
+        default = None if self._default_policy is None else self._default_policy.name
+        return f"<DTypePolicyMap default_policy={default}, mapping={mapping}>"
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that recreate this map."""
         default = None if self._default_policy is None else _serialize(self._default_policy)
@@ -75,6 +112,11 @@ class DTypePolicyMap(DTypePolicy):
             "default_policy": default,
             "policy_map": {path: _serialize(policy) for path, policy in self._map.items()},
         }
+
+
+def _source(policy: DTypePolicy) -> str:
+    """The name of the float types of a policy."""
+    return getattr(policy, "_source_name", policy._name)
 
 
 def _get(identifier: Any) -> DTypePolicy:

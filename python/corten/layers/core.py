@@ -320,7 +320,10 @@ class Wrapper(Layer):
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
-            raise ValueError(f"{type(self).__name__}: `layer` must be a Layer; got {layer!r}.")
+            raise ValueError(
+                f"Layer {layer!r} supplied to {type(self).__name__} isn't a supported layer type. Please "
+                "ensure wrapped layer is a valid Keras layer: `layer` must be a Layer."
+            )
         super().__init__(**kwargs)
         self.layer = layer
 

@@ -38,23 +38,27 @@ class Named:
     def dtype_policy(self) -> Any:
         """The dtype policy."""
         policy = self.__dict__.get("_dtype_policy")
-        if isinstance(policy, dtype_policies.DTypePolicyMap):
-            return policy[self._path or self.name]
-        return policy if policy is not None else dtype_policies.get(None)
+        if policy is None:
+            return dtype_policies.get(None)
+        # Not `isinstance`, which takes its time for mappings: this is asked for in every call.
+        return policy[self._path or self.name] if policy._is_map else policy
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
+        policy = dtype_policies.get(value)
+        mode = policy.quantization_mode
+        becomes = mode is not None and self.built and not self._is_quantized
+        options = _options(mode, policy) if becomes else None
         current = self.__dict__.get("_dtype_policy")
         if isinstance(current, dtype_policies.DTypePolicyMap) and self._path:
-            current.replace(self._path, value)
+            current.replace(self._path, policy)
         else:
-            self._dtype_policy = dtype_policies.get(value)
+            self._dtype_policy = policy
         self.__dict__["_fast"] = False
         self.__dict__.pop("_steady", None)
         self.__dict__.pop("_casting", None)
-        mode = self.quantization_mode
-        if mode is not None and self.built and not self._is_quantized:
-            self.quantize(mode, config=_options(mode, self.dtype_policy))
+        if becomes:
+            self.quantize(mode, config=options)
 
     @property
     def dtype(self) -> str:
@@ -85,16 +89,17 @@ class Named:
         return mode
 
 
-def _options(mode: str, policy: Any) -> Any:
+def _options(mode: str | None, policy: Any) -> Any:
     """The options that a quantizing policy's name has in it; None for those of the mode."""
     from corten import quantizers
 
     if hasattr(policy, "block_size"):
         return quantizers.Int4QuantizationConfig(block_size=policy.block_size)
-    if mode == "gptq":
-        return quantizers.GPTQConfig(None, None, weight_bits=policy.weight_bits, group_size=policy.group_size)
-    if mode == "awq":
-        return quantizers.AWQConfig(None, None, group_size=policy.group_size)
+    if mode in {"gptq", "awq"}:
+        raise ValueError(
+            f"Implicitly enabling {mode.upper()} quantization by setting `dtype_policy` to '{policy.name}' "
+            "is not supported. Use `layer.quantize(config=...)`, or give the policy to a new layer."
+        )
     return None
 
 

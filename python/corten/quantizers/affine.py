@@ -86,7 +86,7 @@ def compute_quantization_parameters(
 def quantize_with_zero_point(
     input_tensor: Any, scale: Any, zero: Any, maxq: Any, epsilon: float = 1e-8
 ) -> Any:
-    """Return `clip(round(x / scale) + zero, 0, maxq)`, of the input's dtype.
+    """Return `clip(round(x / scale + zero), 0, maxq)`, of the input's dtype.
 
     Args:
         input_tensor: The values.
@@ -101,7 +101,7 @@ def quantize_with_zero_point(
     """
     scale = ops.convert_to_tensor(scale)
     scale = ops.where(ops.equal(scale, 0.0), ops.full_like(scale, epsilon), scale)
-    integers = ops.add(ops.round(ops.divide(input_tensor, scale)), ops.cast(zero, scale.dtype))
+    integers = ops.round(ops.add(ops.divide(input_tensor, scale), ops.cast(zero, scale.dtype)))
     return ops.minimum(ops.maximum(integers, 0.0), ops.cast(maxq, integers.dtype))
 
 

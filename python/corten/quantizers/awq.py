@@ -67,7 +67,7 @@ def _rounded(weights: Array, group_size: int) -> tuple[Array, Array, Array, Arra
     )
     inputs = weights.shape[1]
     groups = np.arange(inputs) // (inputs if group_size == -1 else group_size)
-    integers = np.clip(np.round(weights / scale[:, groups]) + zero[:, groups], 0, largest)
+    integers = np.clip(np.round(weights / scale[:, groups] + zero[:, groups]), 0, largest)
     return integers, scale, zero, groups
 
 

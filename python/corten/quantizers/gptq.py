@@ -77,7 +77,7 @@ def gptq_quantize_matrix(
                 zeros.append(np.broadcast_to(zero.reshape(-1, 1), (outputs, 1)))
                 scale, zero = scales[-1][:, 0], zeros[-1][:, 0]
             column = weights[:, i]
-            integer = np.clip(np.round(column / scale) + zero, 0, largest)
+            integer = np.clip(np.round(column / scale + zero), 0, largest)
             integers[:, i] = integer
             error = (column - (integer - zero) * scale) / factor[i, i]
             weights[:, i:end] -= np.outer(error, factor[i, i:end])

@@ -60,6 +60,12 @@ class Quantizing:
             )
         return compute(*args, **kwargs)
 
+    def _int8_call(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._lacks("_int8_call")
+
+    def _float8_call(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._lacks("_float8_call")
+
     def _check_quantize_args(self: Any, mode: str) -> None:
         if not self.built:
             raise ValueError(
