@@ -156,7 +156,7 @@ class HashedCrossing(_TakesText):
     Example:
         >>> import numpy as np
         >>> HashedCrossing(num_bins=5)((np.array(["A", "B", "A"]), np.array([101, 101, 102]))).tolist()
-        [1, 4, 1]
+        [1, 4, 3]
     """
 
     def __init__(
