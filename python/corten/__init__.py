@@ -91,7 +91,8 @@ __all__ = [
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(
     {
-        "activations", "autograd", "backend", "callbacks", "config", "constraints", "data", "datasets",
+        "activations", "array_api", "autograd", "backend", "callbacks", "complex_tensor", "config",
+        "constraints", "data", "datasets",
         "dtype_policies", "initializers", "keras", "layers", "losses", "memory", "metrics",
         "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "random",
         "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "utils",
