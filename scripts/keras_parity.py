@@ -29,7 +29,6 @@ TO_COME = "being written"
 
 OTHER_FRAMEWORK = "wraps or runs another framework's model"
 JAX = "part of Keras's JAX or TensorFlow backend"
-QUANTIZATION = "quantization is planned"
 SPARSE = "there are no ragged and no sparse tensors"
 
 #: Names that are not there, and why. `a.*` stands for all names below `a`.
@@ -40,38 +39,25 @@ ABSENT = {
     "device": "there is one device, the CPU; planned with the GPU backend",
     "distillation.*": "planned",
     "distribution.*": "training on several devices is planned",
-    "dtype_policies.AWQDTypePolicy": QUANTIZATION,
-    "dtype_policies.GPTQDTypePolicy": QUANTIZATION,
-    "dtype_policies.Int4DTypePolicy": QUANTIZATION,
-    "dtype_policies.QuantizedDTypePolicy": QUANTIZATION,
-    "dtype_policies.QuantizedFloat8DTypePolicy": QUANTIZATION,
     "export.*": "writes models of other frameworks (SavedModel, ONNX, OpenVINO, LiteRT)",
     "KerasTensor.ragged": SPARSE,
     "KerasTensor.ragged_rank": SPARSE,
     "KerasTensor.row_splits_dtype": SPARSE,
     "KerasTensor.sparse": SPARSE,
     "Layer.add_metric": "raises an error in Keras 3: make metrics in `__init__`",
-    "Layer.quantize": QUANTIZATION,
-    "Layer.quantized_build": QUANTIZATION,
-    "Layer.quantized_call": QUANTIZATION,
     "Layer.rematerialized_call": "`corten.remat(layer)` does it",
     "layers.FlaxLayer": OTHER_FRAMEWORK,
     "layers.JaxLayer": OTHER_FRAMEWORK,
     "layers.TFSMLayer": OTHER_FRAMEWORK,
     "layers.TorchModuleWrapper": OTHER_FRAMEWORK,
     "Model.compute_loss_and_updates": JAX,
-    "Model.get_quantization_layer_structure": QUANTIZATION,
     "Model.jax_state_sync": JAX,
     "Model.make_predict_function": "steps are not compiled by a method; override `predict_step`",
     "Model.make_test_function": "steps are not compiled by a method; override `test_step`",
     "Model.make_train_function": "steps are not compiled by a method; override `train_step`",
-    "Model.quantize": QUANTIZATION,
     "Model.stateless_compute_loss": JAX,
     "optimizers.legacy.*": "raise an error in Keras 3",
-    "Quantizer": QUANTIZATION,
-    "quantizers.*": QUANTIZATION,
     "RematScope": "`corten.remat(layer)` does it",
-    "Variable.overwrite_with_gradient": "for float8 training, which is not there",
 }
 
 SHAPES = "takes any arguments: shapes come from running `call`"
@@ -89,7 +75,6 @@ DIFFERENT = {
         for name in ("AveragePooling", "AvgPool")
         for rank in (1, 2, 3)
     },
-    "layers.EinsumDense: gptq_unpacked_column_size": QUANTIZATION,
     "layers.RNN.compute_mask: _": "the parameter has a name",
     "layers.RNN.compute_mask: mask": "may be left out",
     "layers.RNN.compute_output_shape: initial_state_shape": SHAPES,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         models,
         ops,
         optimizers,
+        quantizers,
         random,
         regularizers,
         saving,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from corten.models import Functional, Model, Sequential
     from corten.naming import name_scope
     from corten.optimizers import Optimizer
+    from corten.quantizers import Quantizer
     from corten.regularizers import Regularizer
     from corten.saving import load_model
     from corten.symbolic import KerasTensor
@@ -77,12 +79,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Functional", "GradientTape", "Initializer", "Input",
-    "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
-    "Sequential", "ShapeError", "Tensor", "Variable", "activations", "autograd", "backend", "callbacks",
+    "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Quantizer",
+    "Regularizer", "Sequential", "ShapeError", "Tensor", "Variable", "activations", "autograd", "backend",
+    "callbacks",
     "config", "constraints", "custom_gradient", "data", "datasets", "dtype_policies",
     "from_dlpack", "grad",
     "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
-    "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "random",
+    "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "quantizers", "random",
     "regularizers", "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient",
     "tensor", "training", "tree", "utils", "value_and_grad", "version", "visualization",
     "vjp",
@@ -94,7 +97,7 @@ _MODULES = frozenset(
         "activations", "array_api", "autograd", "backend", "callbacks", "complex_tensor", "config",
         "constraints", "data", "datasets",
         "dtype_policies", "initializers", "keras", "layers", "losses", "memory", "metrics",
-        "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "random",
+        "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "quantizers", "random",
         "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "utils",
         "variable", "visualization",
     }
@@ -108,7 +111,7 @@ _NAMES = {
     "value_and_grad": "autograd", "vjp": "autograd",
     "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies",
     "Initializer": "initializers", "Loss": "losses", "Metric": "metrics",
-    "Optimizer": "optimizers", "Regularizer": "regularizers",
+    "Optimizer": "optimizers", "Quantizer": "quantizers", "Regularizer": "regularizers",
     "Input": "layers", "InputSpec": "layers", "Layer": "layers",
     "Function": "models", "Functional": "models", "Model": "models", "Sequential": "models",
     "KerasTensor": "symbolic", "name_scope": "naming", "Variable": "variable",

@@ -745,7 +745,7 @@ def cpu_features() -> dict:
 
     Returns:
         `isa` (the name of the one in use) and whether each known one, and each extension of it
-        (`amx_bf16`, `amx_int8`, `avx512_vnni`), is used.
+        (`amx_bf16`, `amx_int8`, `avx512_bf16`, `avx512_vnni`), is used.
     """
 
 def cross_entropy(logits: ArrayLike, probs: ArrayLike) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -141,7 +142,10 @@ def dtype_policy() -> DTypePolicy:
     from corten.dtype_policies import DTypePolicy
 
     policy = _Settings.dtype_policy
-    return policy if policy is not None else DTypePolicy(_Settings.floatx)
+    if policy is None:
+        return DTypePolicy(_Settings.floatx)
+    # What is done to a layer's policy is not done to those of other layers.
+    return copy.copy(policy) if type(policy) is DTypePolicy else policy
 
 
 def set_dtype_policy(policy: Any) -> None:

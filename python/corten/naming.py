@@ -95,3 +95,27 @@ def current_path() -> str:
 def join_path(name: str) -> str:
     """Return `name` below the open name scopes."""
     return "/".join([*_scopes.stack, name])
+
+
+class at_path:
+    """Context manager in which the open name scopes are those of a path, whatever they were.
+
+    Args:
+        path: Names joined by `/`.
+
+    Example:
+        >>> from corten.naming import at_path, join_path
+        >>> with at_path("model/dense"):
+        ...     join_path("kernel")
+        'model/dense/kernel'
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> at_path:
+        self._outer, _scopes.stack = _scopes.stack, self._path.split("/")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _scopes.stack = self._outer

@@ -43,6 +43,8 @@ class Variable:
     """
 
     __array_priority__ = 100
+    # Whether optimizers take the gradient for the new value.
+    overwrite_with_gradient: bool = False
 
     def __init__(
         self,

@@ -27,8 +27,8 @@ def test_dense_messages():
         layers.Dense(0)
     with pytest.raises(ValueError, match="positive integer"):
         layers.Dense("64")
-    with pytest.raises(NotImplementedError, match="lora_rank"):
-        layers.Dense(3, lora_rank=2)
+    with pytest.raises(ValueError, match="lora_rank"):
+        layers.Dense(3, lora_rank=0)
     layer = layers.Dense(3)
     layer(np.ones((2, 4), "float32"))
     with pytest.raises(ValueError, match="incompatible with the layer"):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         models as models,
         ops as ops,
         optimizers as optimizers,
+        quantizers as quantizers,
         random as random,
         regularizers as regularizers,
         saving as saving,
@@ -55,8 +56,8 @@ _MODULES = frozenset(
     {
         "activations", "backend", "callbacks", "config", "constraints", "datasets",
         "dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision",
-        "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving", "tree",
-        "utils",
+        "models", "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers", "saving",
+        "tree", "utils",
     }
 )  # fmt: skip
 _NAMES = frozenset(

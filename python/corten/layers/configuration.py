@@ -81,7 +81,7 @@ def layer_from_config(cls: type, config: dict[str, Any]) -> Any:
     """Create a layer from a configuration.
 
     Raises:
-        TypeError: The constructor does not take the configuration.
+        TypeError: The constructor does not take the configuration, or something in it.
     """
     from corten.saving import serialization
 
@@ -103,7 +103,7 @@ def layer_from_config(cls: type, config: dict[str, Any]) -> Any:
             base["name"] = name
     try:
         layer = cls(**config)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise TypeError(
             f"Error when deserializing class '{cls.__name__}' using config={config}. "
             f"Exception encountered: {error}"

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten import activations, ops, regularizers, saving
+from corten.dtype_policies.quantized import QUANTIZATION_MODES
 from corten.layers.arguments import known_size, positive_integer
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
-from corten.layers.weight_options import WeightOptions, linear
+from corten.layers.quantization.product import QuantizedProduct
+from corten.layers.weight_options import WeightOptions, bias_and_activation, linear
 
 
-class Dense(WeightOptions, Layer):
+class Dense(WeightOptions, QuantizedProduct, Layer):
     """Fully connected layer: `activation(inputs @ kernel + bias)`, over the last axis of the input.
 
     Args:
@@ -26,9 +28,9 @@ class Dense(WeightOptions, Layer):
         activity_regularizer: Penalty on the layer's output.
         kernel_constraint: Projection of `kernel` after each optimizer step.
         bias_constraint: Projection of `bias` after each optimizer step.
-        lora_rank: Reserved for low-rank adaptation; must be None.
-        lora_alpha: Reserved for low-rank adaptation; must be None.
-        quantization_config: Reserved for quantization; must be None.
+        lora_rank: If given, `build` ends with `enable_lora(lora_rank, lora_alpha)`.
+        lora_alpha: Strength of the low-rank product; None takes `lora_rank`.
+        quantization_config: Options for a `dtype` that quantizes, such as `'int8_from_float32'`.
 
     Example:
         >>> import numpy as np
@@ -38,6 +40,8 @@ class Dense(WeightOptions, Layer):
         >>> [weight.shape for weight in layer.weights]
         [(5, 3), (3,)]
     """
+
+    _modes = QUANTIZATION_MODES
 
     def __init__(
         self,
@@ -58,9 +62,8 @@ class Dense(WeightOptions, Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("Dense", "units", units)
-        reject_reserved(
-            "Dense", lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config
-        )
+        self._set_lora(lora_rank, lora_alpha)
+        self._set_quantization_config(quantization_config)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self._set_weight_options(
@@ -72,13 +75,57 @@ class Dense(WeightOptions, Layer):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         features = known_size("Dense", input_shape, -1, "features")
-        self.kernel = self._add_option_weight("kernel", (features, self.units))
+        self._adapted_shape = (features, self.units)
+        mode = self.quantization_mode
+        if mode is None or mode == "float8":
+            self._kernel = self._add_option_weight("kernel", self._adapted_shape)
         self.bias = self._add_option_weight("bias", (self.units,)) if self.use_bias else None
+        if mode is not None:
+            self.quantized_build(input_shape, mode)
+        self._enable_lora_if_asked()
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return linear(inputs, self.kernel, self.bias, self.activation)
+        if self._special:
+            if self._is_quantized:
+                return self.quantized_call(inputs, training=training)
+            return linear(inputs, self._adapted_weight(), self.bias, self.activation)
+        return linear(inputs, self._kernel, self.bias, self.activation)
+
+    def _product(self, inputs: Any, kernel: Any) -> Any:
+        return ops.matmul(inputs, kernel)
+
+    def _finish(self, outputs: Any) -> Any:
+        return bias_and_activation(outputs, self.bias, self.activation)
+
+    def _lora_term(self: Any, inputs: Any) -> Any:
+        thin = ops.matmul(inputs, self.lora_kernel_a)
+        return ops.multiply(ops.matmul(thin, self.lora_kernel_b), self._lora_strength)
+
+    def _matrix_shape(self) -> tuple[int, int]:
+        return self._adapted_shape
+
+    def _matrix_of(self, kernel: Any) -> Any:
+        return kernel
+
+    def _kernel_of(self, matrix: Any) -> Any:
+        return matrix
+
+    def _summed_kernel_axes(self) -> tuple[int, ...]:
+        return (0,)
+
+    def _summed_input_axes(self, rank: int) -> tuple[int, ...]:
+        return (rank - 1,)
+
+    def _beside_output(self, scale: Any) -> Any:
+        return ops.squeeze(scale, 0)
+
+    def _beside_kernel(self, scale: Any) -> Any:
+        return ops.expand_dims(scale, 0)
+
+    def _input_scale_beside_output(self, scale: Any) -> Any:
+        return scale
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -88,17 +135,9 @@ class Dense(WeightOptions, Layer):
             "use_bias": self.use_bias,
             **self._weight_config(),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            **self._quantization_config_entry(),
+            **self._lora_config(),
         }
-
-
-def reject_reserved(layer: str, **arguments: Any) -> None:
-    """Raise if an argument of Keras's signature that Corten does not implement yet was given a value."""
-    for name, value in arguments.items():
-        if value is not None:
-            raise NotImplementedError(
-                f"{layer}: `{name}` is accepted for compatibility but not implemented; got "
-                f"{name}={value!r}. Pass None."
-            )
 
 
 class Activation(Layer):
@@ -281,7 +320,10 @@ class Wrapper(Layer):
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
-            raise ValueError(f"{type(self).__name__}: `layer` must be a Layer; got {layer!r}.")
+            raise ValueError(
+                f"Layer {layer!r} supplied to {type(self).__name__} isn't a supported layer type. Please "
+                "ensure wrapped layer is a valid Keras layer: `layer` must be a Layer."
+            )
         super().__init__(**kwargs)
         self.layer = layer
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import activations, initializers, ops, regularizers
-from corten.layers.core import reject_reserved
+from corten.dtype_policies.quantized import QUANTIZATION_MODES
 from corten.layers.layer import Layer
+from corten.layers.quantization.einsum import QuantizedEinsum
 from corten.layers.weight_options import WeightOptions, engine_activation
 
 _EQUATION = re.compile(r"^\s*([a-zA-Z.]+)\s*,\s*([a-zA-Z]+)\s*->\s*([a-zA-Z.]*)\s*$")
@@ -17,7 +18,7 @@ _EQUATION = re.compile(r"^\s*([a-zA-Z.]+)\s*,\s*([a-zA-Z]+)\s*->\s*([a-zA-Z.]*)\
 Label = str | int
 
 
-class EinsumDense(WeightOptions, Layer):
+class EinsumDense(WeightOptions, QuantizedEinsum, Layer):
     """Dense layer whose product is `einsum(equation, inputs, kernel)`.
 
     Args:
@@ -33,9 +34,10 @@ class EinsumDense(WeightOptions, Layer):
         bias_regularizer: Penalty on `bias`.
         kernel_constraint: Projection of `kernel` after each optimizer step.
         bias_constraint: Projection of `bias` after each optimizer step.
-        lora_rank: Reserved for low-rank adaptation; must be None.
-        lora_alpha: Reserved for low-rank adaptation; must be None.
-        quantization_config: Reserved for quantization; must be None.
+        lora_rank: If given, `build` ends with `enable_lora(lora_rank, lora_alpha)`.
+        lora_alpha: Strength of the low-rank product; None takes `lora_rank`.
+        gptq_unpacked_column_size: Accepted for compatibility: the kernel's shape says it.
+        quantization_config: Options for a `dtype` that quantizes, such as `'int8_from_float32'`.
 
     Example:
         >>> import numpy as np
@@ -45,6 +47,7 @@ class EinsumDense(WeightOptions, Layer):
     """
 
     _summed_axes = 0
+    _modes = QUANTIZATION_MODES
 
     def __init__(
         self,
@@ -60,13 +63,13 @@ class EinsumDense(WeightOptions, Layer):
         bias_constraint: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
         quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        reject_reserved(
-            "EinsumDense", lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config
-        )
+        self._set_lora(lora_rank, lora_alpha)
+        self._set_quantization_config(quantization_config)
         self.equation = equation
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.bias_axes = bias_axes
@@ -81,9 +84,15 @@ class EinsumDense(WeightOptions, Layer):
         kernel_shape, bias_shape, self.full_output_shape = weight_shapes(
             self.equation, tuple(input_shape), self.partial_output_shape, self.bias_axes
         )
-        self.kernel = self._add_option_weight("kernel", kernel_shape, initializer=self._kernel_start())
+        self._adapted_shape = self.original_kernel_shape = kernel_shape
+        mode = self.quantization_mode
+        if mode is None or mode == "float8":
+            self._kernel = self._add_option_weight("kernel", kernel_shape, initializer=self._kernel_start())
         self.bias = self._add_option_weight("bias", bias_shape) if bias_shape is not None else None
-        self._summed_axes = summed_axes(self.equation, self.kernel.shape, bias_shape)
+        self._summed_axes = summed_axes(self.equation, kernel_shape, bias_shape)
+        if mode is not None:
+            self.quantized_build(input_shape, mode)
+        self._enable_lora_if_asked()
         self.built = True
 
     def _kernel_start(self) -> Any:
@@ -97,14 +106,29 @@ class EinsumDense(WeightOptions, Layer):
         return start
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if self._special:
+            if self._is_quantized:
+                return self.quantized_call(inputs, training=training)
+            return self._float_call(inputs, self._adapted_weight())
+        return self._float_call(inputs, self._kernel)
+
+    def _float_call(self, inputs: Any, kernel: Any) -> Any:
         if self._summed_axes:
             fused = engine_activation(self.activation)
             if fused is not None:
-                return ops.linear(inputs, self.kernel, self.bias, fused, self._summed_axes)
-        x = ops.einsum(self.equation, inputs, self.kernel)
+                return ops.linear(inputs, kernel, self.bias, fused, self._summed_axes)
+        return self._finish(ops.einsum(self.equation, inputs, kernel))
+
+    def _product(self, inputs: Any, kernel: Any) -> Any:
+        return ops.einsum(self.equation, inputs, kernel)
+
+    def _finish(self, outputs: Any) -> Any:
         if self.bias is not None:
-            x = ops.add(x, self.bias)
-        return self.activation(x) if self.activation is not None else x
+            outputs = ops.add(outputs, self.bias)
+        return self.activation(outputs) if self.activation is not None else outputs
+
+    def _labels(self) -> tuple[str, str, str]:
+        return parse_equation(self.equation)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -115,6 +139,8 @@ class EinsumDense(WeightOptions, Layer):
             "bias_axes": self.bias_axes,
             **self._weight_config(),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            **self._quantization_config_entry(),
+            **self._lora_config(),
         }
 
 
@@ -160,7 +186,7 @@ def summed_axes(equation: str, kernel_shape: tuple[int, ...], bias_shape: tuple[
     return count if plain and distinct and bias_shape == tuple(kernel_shape[count:]) else 0
 
 
-def _labels(specification: str, hidden: int) -> list[Label]:
+def axis_labels(specification: str, hidden: int) -> list[Label]:
     """One label per axis; the ellipsis becomes the numbers of the `hidden` axes it covers."""
     before, dots, after = specification.partition("...")
     return [*before, *(range(hidden) if dots else ()), *after]
@@ -186,7 +212,7 @@ def weight_shapes(
             f"{len(source.replace('...', ''))} axes; "
             f"got shape {input_shape}."
         )
-    sizes: dict[Label, int | None] = dict(zip(_labels(source, hidden), input_shape, strict=True))
+    sizes: dict[Label, int | None] = dict(zip(axis_labels(source, hidden), input_shape, strict=True))
     letters = result.replace("...", "")
     # The batch axis is not in `output_shape`: it is the first letter unless the ellipsis comes first.
     named = letters if result.startswith("...") else letters[1:]
@@ -222,7 +248,7 @@ def weight_shapes(
         return size
 
     kernel_shape = tuple(size_of(letter, "kernel") for letter in weight)
-    output_labels = _labels(result, hidden)
+    output_labels = axis_labels(result, hidden)
     full_shape = tuple(sizes.get(label) for label in output_labels)
     if not bias_axes:
         return kernel_shape, None, full_shape

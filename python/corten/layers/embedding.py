@@ -7,13 +7,13 @@ from typing import Any
 
 from corten import ops, regularizers
 from corten.layers.arguments import positive_integer
-from corten.layers.core import reject_reserved
 from corten.layers.layer import Layer
+from corten.layers.quantization.tables import QuantizedTable, ReversibleTable
 from corten.layers.weight_options import WeightOptions
 from corten.ops.indexing import from_the_start
 
 
-class Embedding(WeightOptions, Layer):
+class Embedding(WeightOptions, QuantizedTable, Layer):
     """Turns integer ids into vectors: `output[..., :] = embeddings[ids[...], :]`.
 
     Args:
@@ -24,15 +24,17 @@ class Embedding(WeightOptions, Layer):
         embeddings_constraint: Projection of `embeddings` after each optimizer step.
         mask_zero: Whether id 0 means "no data"; later layers then skip it.
         weights: Starting value of `embeddings`, or a list holding it.
-        lora_rank: Reserved for low-rank adaptation; must be None.
-        lora_alpha: Reserved for low-rank adaptation; must be None.
-        quantization_config: Reserved for quantization; must be None.
+        lora_rank: If given, `build` ends with `enable_lora(lora_rank, lora_alpha)`.
+        lora_alpha: Strength of the low-rank product; None takes `lora_rank`.
+        quantization_config: Options for a `dtype` that quantizes, such as `'int8_from_float32'`.
 
     Example:
         >>> import numpy as np
         >>> Embedding(10, 4)(np.array([[1, 2, 3]])).shape
         (1, 3, 4)
     """
+
+    _modes: tuple[str, ...] = ("int8", "int4")
 
     def __init__(
         self,
@@ -54,9 +56,8 @@ class Embedding(WeightOptions, Layer):
         super().__init__(**kwargs)
         self.input_dim = positive_integer("Embedding", "input_dim", input_dim)
         self.output_dim = positive_integer("Embedding", "output_dim", output_dim)
-        reject_reserved(
-            "Embedding", lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config
-        )
+        self._set_lora(lora_rank, lora_alpha)
+        self._set_quantization_config(quantization_config)
         self._set_weight_options(
             embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint)
         )
@@ -71,14 +72,33 @@ class Embedding(WeightOptions, Layer):
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         if self.built:
             return
-        self.embeddings = self._add_option_weight("embeddings", (self.input_dim, self.output_dim))
+        self._adapted_shape = (self.input_dim, self.output_dim)
+        self._build_tables(input_shape)
+        self._enable_lora_if_asked()
         self.built = True
 
+    def _build_tables(self, input_shape: Any) -> None:
+        if self.quantization_mode in {None, "float8"}:
+            self._embeddings = self._add_option_weight("embeddings", self._adapted_shape)
+        else:
+            self.quantized_build(input_shape, self.quantization_mode)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        return {"input_shape": self.__dict__.get("_build_shapes")} if self.built else None
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        # The shape of the ids does not matter, and may not have been known.
+        self.build(config.get("input_shape"))
+
     def call(self, inputs: Any) -> Any:
+        if self._special and self._is_quantized:
+            return self.quantized_call(inputs)
         ids = inputs if "int" in str(inputs.dtype) else ops.cast(inputs, "int32")
         try:
             # Indexing counts negative numbers from the end; ids have no end to count from.
-            rows = ops.take(self.embeddings, from_the_start(ids), axis=0)
+            rows = ops.take(self._embeddings, from_the_start(ids), axis=0)
+            if self._special:
+                rows = ops.add(rows, self._lora_rows(ids))
             return ops.cast(rows, self.compute_dtype)
         except IndexError:
             raise self._id_error(ids) from None
@@ -101,10 +121,12 @@ class Embedding(WeightOptions, Layer):
             **self._weight_config(),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "mask_zero": self.mask_zero,
+            **self._quantization_config_entry(),
+            **self._lora_config(),
         }
 
 
-class ReversibleEmbedding(Embedding):
+class ReversibleEmbedding(ReversibleTable, Embedding):
     """An embedding that also projects vectors back to scores over the ids (`reverse=True`).
 
     Args:
@@ -126,6 +148,8 @@ class ReversibleEmbedding(Embedding):
         >>> layer(vectors, reverse=True).shape
         (1, 3, 10)
     """
+
+    _modes = ("int8", "int4")
 
     def __init__(
         self,
@@ -153,11 +177,9 @@ class ReversibleEmbedding(Embedding):
         self.reverse_dtype = reverse_dtype
         self.logit_soft_cap = logit_soft_cap
 
-    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-        if self.built:
-            return
-        super().build(input_shape)
-        if not self.tie_weights:
+    def _build_tables(self, input_shape: Any) -> None:
+        super()._build_tables(input_shape)
+        if not self.tie_weights and not self._is_quantized:
             self.reverse_embeddings = self._add_option_weight(
                 "embeddings", (self.output_dim, self.input_dim), name="reverse_embeddings"
             )
@@ -165,16 +187,20 @@ class ReversibleEmbedding(Embedding):
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         if not reverse:
             return super().call(inputs)
+        if self._is_quantized:
+            return self.quantized_call(inputs, reverse=True)
         kernel = (
             ops.transpose(self.embeddings)
             if self.tie_weights
             else ops.convert_to_tensor(self.reverse_embeddings)
         )
         dtype = self.reverse_dtype or self.compute_dtype
-        scores = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
-        if self.logit_soft_cap is not None:
-            scores = ops.multiply(ops.tanh(ops.divide(scores, self.logit_soft_cap)), self.logit_soft_cap)
-        return scores
+        return self._capped(ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype)))
+
+    def _capped(self, scores: Any) -> Any:
+        if self.logit_soft_cap is None:
+            return scores
+        return ops.multiply(ops.tanh(ops.divide(scores, self.logit_soft_cap)), self.logit_soft_cap)
 
     def compute_mask(self, inputs: Any, mask: Any = None, reverse: bool = False) -> Any:
         return None if reverse else super().compute_mask(inputs, mask)

@@ -43,6 +43,11 @@ class InputLayer(Layer):
         **kwargs: Any,
     ) -> None:
         if sparse or ragged:
+            if input_tensor is not None:
+                raise ValueError(
+                    "InputLayer: When providing `input_tensor`, you cannot provide an incompatible `sparse` "
+                    "or `ragged` argument: tensors are dense."
+                )
             raise NotImplementedError("InputLayer: sparse and ragged inputs are not supported.")
         if "input_shape" in kwargs:
             if shape is not None:

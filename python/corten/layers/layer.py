@@ -19,6 +19,7 @@ from corten.layers.input_spec import InputSpec, assert_input_compatibility, take
 from corten.layers.masks import Masks
 from corten.layers.naming_and_dtypes import Named, forgot_super
 from corten.layers.persistence import Persistence
+from corten.layers.quantization.base import Quantizing
 from corten.layers.shape_inference import SymbolicCalls, is_default
 from corten.layers.tracking import Tracking
 from corten.naming import auto_name, current_path, name_scope
@@ -30,7 +31,7 @@ __all__ = ["InputSpec", "Layer", "convert_input"]
 _Tensor = _core.Tensor
 
 
-class Layer(SymbolicCalls, Masks, Named, Persistence, Tracking):
+class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
     """A function of tensors with weights of its own.
 
     Subclasses set hyper-parameters in `__init__`, create weights with `add_weight` in `build`

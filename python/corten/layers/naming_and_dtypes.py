@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from corten import dtype_policies
@@ -11,6 +12,9 @@ class Named:
     """Base of `Layer` with what the layer is called and which dtypes it uses."""
 
     _path: str | None
+    _is_quantized: bool
+    built: bool
+    quantize: Callable[..., None]
 
     @property
     def name(self) -> str:
@@ -40,14 +44,20 @@ class Named:
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
+        policy = dtype_policies.get(value)
+        mode = policy.quantization_mode
+        becomes = mode is not None and self.built and not self._is_quantized
+        options = _options(mode, policy) if becomes else None
         current = self.__dict__.get("_dtype_policy")
         if isinstance(current, dtype_policies.DTypePolicyMap) and self._path:
-            current.replace(self._path, value)
+            current.replace(self._path, policy)
         else:
-            self._dtype_policy = dtype_policies.get(value)
+            self._dtype_policy = policy
         self.__dict__["_fast"] = False
         self.__dict__.pop("_steady", None)
         self.__dict__.pop("_casting", None)
+        if becomes:
+            self.quantize(mode, config=options)
 
     @property
     def dtype(self) -> str:
@@ -72,9 +82,24 @@ class Named:
         return self.compute_dtype
 
     @property
-    def quantization_mode(self) -> None:
-        """Always None: layers are not quantized."""
-        return None
+    def quantization_mode(self) -> str | None:
+        """How the weights are quantized, such as `'int8'`; None where they are not."""
+        mode: str | None = self.dtype_policy.quantization_mode
+        return mode
+
+
+def _options(mode: str | None, policy: Any) -> Any:
+    """The options that a quantizing policy's name has in it; None for those of the mode."""
+    from corten import quantizers
+
+    if hasattr(policy, "block_size"):
+        return quantizers.Int4QuantizationConfig(block_size=policy.block_size)
+    if mode in {"gptq", "awq"}:
+        raise ValueError(
+            f"Implicitly enabling {mode.upper()} quantization by setting `dtype_policy` to '{policy.name}' "
+            "is not supported. Use `layer.quantize(config=...)`, or give the policy to a new layer."
+        )
+    return None
 
 
 def forgot_super(layer: Any) -> RuntimeError:

@@ -32,6 +32,10 @@ class Persistence:
             )
         return sum(variable.size for variable in self.weights)
 
+    def _stored_variables(self: Any) -> list[Any]:
+        """The variables that `load_own_variables` fills, by position."""
+        return list(self._own_variables(seeds=False))
+
     def save_own_variables(self: Any, store: dict[str, Any]) -> None:
         """Put this layer's own variables (not its sub-layers') into `store`, by position."""
         for index, variable in enumerate(self._own_variables(seeds=False)):

@@ -198,6 +198,57 @@ class Model(Trainer, Layer):
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    # ---- quantizing ----------------------------------------------------------------------------
+
+    def quantize(  # type: ignore[override]
+        self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Replace the weights of all `Dense`, `EinsumDense` and embedding layers by quantized ones.
+
+        Args:
+            mode: `'int8'`, `'int4'`, `'float8'`, `'gptq'` or `'awq'`; may be left out with `config`.
+            config: Options, such as `corten.quantizers.Int4QuantizationConfig(block_size=64)`. `'gptq'` and
+                `'awq'` need theirs, with data to run the model on.
+            filters: Which layers: a regular expression to be found in the name, a list of those, or a
+                function of the layer; None for all.
+            **kwargs: `type_check=False` takes subclasses of those layers too.
+
+        Raises:
+            ValueError: The mode is not known, the model is not built, or a layer is quantized already.
+
+        Example:
+            >>> import corten
+            >>> model = corten.Sequential([corten.Input((8,)), corten.layers.Dense(4)])
+            >>> model.quantize("int8")
+            >>> model.layers[0].kernel.dtype
+            'int8'
+        """
+        from corten.models.quantization import quantize_model
+
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+        quantize_model(self, mode, config, filters, type_check)
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, Any] | None:
+        """Return which layers GPTQ and AWQ take for the blocks of the model. May be overridden.
+
+        Args:
+            mode: The mode.
+
+        Returns:
+            `{"pre_block_layers": [...], "sequential_blocks": [...]}`, or None for a model without blocks.
+
+        Example:
+            >>> import corten
+            >>> model = corten.Sequential([corten.Input((8,)), corten.layers.Dense(4)])
+            >>> model.get_quantization_layer_structure() is None
+            True
+        """
+        from corten.models.quantization import quantization_layer_structure
+
+        return quantization_layer_structure(self, mode)
+
     # ---- files ---------------------------------------------------------------------------------
 
     def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:

@@ -530,8 +530,8 @@ def _by_name(model: Any, arrays: dict[str, Any], metadata: dict[str, str], sourc
 def _assign_own(holder: Any, store: dict[str, Any], source: str) -> None:
     """Give a layer, optimizer or seed generator its own variables from arrays."""
     variables = list(
-        holder._own_variables(seeds=False)
-        if hasattr(holder, "_own_variables")
+        holder._stored_variables()
+        if hasattr(holder, "_stored_variables")
         else [holder.state]
         if isinstance(getattr(holder, "state", None), Variable)
         else holder.variables

@@ -7,11 +7,11 @@ from typing import Any
 
 from corten import activations, ops, regularizers
 from corten.layers.conv.geometry import ConvolutionGeometry, positive_value
-from corten.layers.core import reject_reserved
+from corten.layers.quantization.low_rank import LowRank
 from corten.layers.weight_options import WeightOptions, bias_and_activation, engine_activation
 
 
-class BaseConv(WeightOptions, ConvolutionGeometry):
+class BaseConv(WeightOptions, LowRank, ConvolutionGeometry):
     """Convolution over `rank` spatial axes; use Conv1D, Conv2D or Conv3D."""
 
     def __init__(
@@ -35,10 +35,9 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
         **kwargs: Any,
     ) -> None:
         layer = type(self).__name__
-        reject_reserved(
-            layer, lora_rank=kwargs.pop("lora_rank", None), lora_alpha=kwargs.pop("lora_alpha", None)
-        )
+        lora = (kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None))
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._set_lora(*lora)
         self._set_geometry(
             kernel_size, strides, padding, data_format, dilation_rate, allow_causal=self.rank == 1
         )
@@ -69,11 +68,20 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
                 f"(input shape {tuple(input_shape)}) and groups={self.groups}."
             )
         self._check_output_size(input_shape)
-        self.kernel = self._add_option_weight(
-            "kernel", (*self.kernel_size, channels // self.groups, self.filters)
-        )
+        self._adapted_shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self._kernel = self._add_option_weight("kernel", self._adapted_shape)
         self.bias = self._add_option_weight("bias", (self.filters,)) if self.use_bias else None
+        self._enable_lora_if_asked()
         self.built = True
+
+    @property
+    def kernel(self) -> Any:
+        """What inputs are convolved with."""
+        return self._adapted_weight()
+
+    @kernel.setter
+    def kernel(self, value: Any) -> None:
+        self._kernel = value
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """The convolution without bias and activation; a subclass may change the kernel here."""
@@ -91,6 +99,7 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
         )
 
     def call(self, inputs: Any) -> Any:
+        kernel = self._adapted_weight() if self._special else self._kernel
         batch_shape = None
         if len(inputs.shape) != self.rank + 2:
             inputs, batch_shape = fold_batch_axes(inputs, self.rank)
@@ -98,7 +107,7 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
         if fused is not None and type(self).convolution_op is BaseConv.convolution_op:
             outputs = ops.conv_bias(
                 inputs,
-                self.kernel,
+                kernel,
                 self.bias,
                 fused,
                 self.strides,
@@ -107,7 +116,7 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
                 self.dilation_rate,
             )
         else:
-            outputs = self.convolution_op(inputs, self.kernel)
+            outputs = self.convolution_op(inputs, kernel)
             outputs = bias_and_activation(outputs, self.bias, self.activation, self._channel_axis)
         return unfold_batch_axes(outputs, batch_shape)
 
@@ -121,6 +130,7 @@ class BaseConv(WeightOptions, ConvolutionGeometry):
             "use_bias": self.use_bias,
             **self._weight_config(),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            **self._lora_config(),
         }
 
 

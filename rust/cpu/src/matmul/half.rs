@@ -1,4 +1,4 @@
-//! Products of 16-bit floats where the CPU cannot multiply them: they are widened on the way into the float32
+//! Products of 16-bit floats. Where the CPU cannot multiply them they are widened on the way into the float32
 //! product, a block at a time, and rounded once as they leave it.
 
 use std::ops::Range;
@@ -105,7 +105,7 @@ pub(super) fn multiply_brain(
 
 #[cfg(target_arch = "x86_64")]
 fn brain_kernel() -> Option<tiles::Kernel<f32>> {
-    tiles::amx::brain()
+    tiles::amx::brain().or_else(tiles::x86::brain)
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -103,6 +103,17 @@ fn has_vnni() -> bool {
     false
 }
 
+/// Whether one instruction of the instruction set in use multiplies and adds two bfloat16.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn has_brain() -> bool {
+    isa() == Isa::Avx512 && is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_brain() -> bool {
+    false
+}
+
 /// What this CPU offers and what is used of it, for reports.
 pub fn features() -> Vec<(&'static str, bool)> {
     let uses = |name| Isa::ALL.iter().any(|known| known.name() == name && *known <= isa());
@@ -111,6 +122,7 @@ pub fn features() -> Vec<(&'static str, bool)> {
         ("avx2", uses("avx2")),
         ("avx512", uses("avx512")),
         ("avx512_vnni", uses("avx512") && has_vnni()),
+        ("avx512_bf16", has_brain()),
         ("amx_bf16", amx::has_brain()),
         ("amx_int8", amx::has_integers()),
     ]

@@ -51,7 +51,7 @@ pub(crate) fn empty_cache(py: Python<'_>) {
 ///
 /// Returns:
 ///     `isa` (the name of the one in use) and whether each known one, and each extension of it
-///     (`amx_bf16`, `amx_int8`, `avx512_vnni`), is used.
+///     (`amx_bf16`, `amx_int8`, `avx512_bf16`, `avx512_vnni`), is used.
 #[pyfunction]
 pub(crate) fn cpu_features(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let result = PyDict::new(py);

@@ -1,14 +1,18 @@
-//! 8-bit integers on AVX-512 VNNI and on AVX2. Inner loops have no closures and no iterators by value: those are not
-//! compiled for the instruction set and become calls, around which all sums are spilled.
+//! 8-bit integers on AVX-512 VNNI and on AVX2, bfloat16 on AVX-512 BF16. Inner loops have no closures and no iterators
+//! by value: those are not compiled for the instruction set and become calls, around which all sums are spilled.
 
-use std::arch::x86_64::{
-    __m512i, _mm_cvtepi8_epi16, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_add_epi32, _mm256_broadcastq_epi64,
-    _mm256_cvtepi8_epi16, _mm256_madd_epi16, _mm256_setzero_si256, _mm256_storeu_si256, _mm512_dpbusd_epi32,
-    _mm512_loadu_si512, _mm512_set1_epi32, _mm512_storeu_si512,
+use std::{
+    arch::x86_64::{
+        __m512, __m512bh, __m512i, _mm_cvtepi8_epi16, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_add_epi32,
+        _mm256_broadcastq_epi64, _mm256_cvtepi8_epi16, _mm256_madd_epi16, _mm256_setzero_si256, _mm256_storeu_si256,
+        _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32,
+        _mm512_storeu_ps, _mm512_storeu_si512,
+    },
+    mem::transmute,
 };
 
 use super::{EDGE, Kernel, SIDE, STEP, TILE, directly};
-use crate::simd::{Isa, isa};
+use crate::simd::{Isa, has_brain, isa};
 
 /// Rows whose sums stay in registers.
 const ROWS: usize = 8;
@@ -22,6 +26,13 @@ pub(in super::super) fn integers() -> Option<Kernel<i32>> {
     }
 }
 
+/// bfloat16, if the instruction set in use multiplies it.
+pub(in super::super) fn brain() -> Option<Kernel<f32>> {
+    has_brain().then_some(BF16)
+}
+
+/// Needs AVX-512 F and BF16.
+pub(super) const BF16: Kernel<f32> = Kernel { run: bf16, around: directly, is_offset: false };
 /// Needs AVX-512 F and VNNI.
 pub(super) const VNNI: Kernel<i32> = Kernel { run: vnni, around: directly, is_offset: true };
 /// Needs AVX2.
@@ -58,6 +69,44 @@ fn vnni(a: &[u32], b: &[u32], c: &mut [i32], stride: usize) {
             unsafe {
                 _mm512_storeu_si512(row.as_mut_ptr().cast(), sums[0]);
                 _mm512_storeu_si512(row[EDGE..].as_mut_ptr().cast(), sums[1]);
+            }
+        }
+    }
+}
+
+/// `vdpbf16ps` adds two products to each sum, the odd elements' first; it takes subnormal numbers for zero and makes
+/// them zero, as AMX does.
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn bf16(a: &[u32], b: &[u32], c: &mut [f32], stride: usize) {
+    for first in (0..SIDE).step_by(ROWS) {
+        let corner = &mut c[first * stride..][..(ROWS - 1) * stride + SIDE];
+        let mut sums: [[__m512; 2]; ROWS] = std::array::from_fn(|i| {
+            let row = &corner[i * stride..][..SIDE];
+            // SAFETY: a row has 32 sums.
+            unsafe { [_mm512_loadu_ps(row.as_ptr()), _mm512_loadu_ps(row[EDGE..].as_ptr())] }
+        });
+        for (a, b) in a.as_chunks::<STEP>().0.iter().zip(b.as_chunks::<STEP>().0) {
+            let rows = &a[first / EDGE * TILE + first % EDGE * EDGE..][..ROWS * EDGE];
+            for k in 0..EDGE {
+                let (left, right) = (&b[k * EDGE..][..EDGE], &b[TILE + k * EDGE..][..EDGE]);
+                // SAFETY: both are 16 words; any bits are a vector of bfloat16.
+                let columns: [__m512bh; 2] = unsafe {
+                    transmute([_mm512_loadu_si512(left.as_ptr().cast()), _mm512_loadu_si512(right.as_ptr().cast())])
+                };
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: as above.
+                    let row: __m512bh = unsafe { transmute(_mm512_set1_epi32(rows[i * EDGE + k] as i32)) };
+                    sums[0] = _mm512_dpbf16_ps(sums[0], row, columns[0]);
+                    sums[1] = _mm512_dpbf16_ps(sums[1], row, columns[1]);
+                }
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            let row = &mut corner[i * stride..][..SIDE];
+            // SAFETY: a row has 32 sums.
+            unsafe {
+                _mm512_storeu_ps(row.as_mut_ptr(), sums[0]);
+                _mm512_storeu_ps(row[EDGE..].as_mut_ptr(), sums[1]);
             }
         }
     }

@@ -1,0 +1,1 @@
+"""What `Dense`, `EinsumDense` and the embeddings do with quantized weights and low-rank updates."""
