@@ -187,7 +187,9 @@ class ComplexTensor:
 
     def to_device(self, device: str, /, *, stream: Any = None) -> ComplexTensor:
         """The numbers on a device of the array API: ``"cpu"`` is the only one."""
-        return self.map(lambda part: part.to_device(device, stream=stream))
+        if stream is not None:
+            raise ValueError("to_device: `stream` must be None; the CPU has no streams")
+        return self.map(lambda part: part.to(device))
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         from corten.array_api import namespace_of_version

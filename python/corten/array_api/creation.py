@@ -70,15 +70,15 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         raise ValueError(
             f"asarray: {type(obj).__name__} cannot become a tensor without a copy; leave `copy` out"
         )
-    name = None if dtype is None else dtype_of(dtype, "")
+    wanted = None if dtype is None else dtype_of(dtype, "")
     if isinstance(obj, (builtins.bool, int, float, complex, list, tuple, range)):
         if _has_tensors(obj):
             result = _stacked(obj)
         else:
-            return _of_python(obj, name)
+            return _of_python(obj, wanted)
     else:
         result = array(obj)
-    return result if name is None else cast(result, name)
+    return result if wanted is None else cast(result, wanted)
 
 
 def _stacked(obj: Any) -> Array:
@@ -249,12 +249,14 @@ def meshgrid(*arrays: Array, indexing: str = "xy") -> list[Array]:
     vectors = [array(one) for one in arrays]
     if not vectors:
         return []
-    grids = ranges.meshgrid(*(one.real if is_complex(one) else one for one in vectors), indexing=indexing)
+    grids: list[Array] = list(
+        ranges.meshgrid(*(one.real if is_complex(one) else one for one in vectors), indexing=indexing)
+    )
     for i, one in enumerate(vectors):
         if is_complex(one):
             parts = [one.imag if i == j else _core.full(other.shape, 0.0) for j, other in enumerate(vectors)]
             grids[i] = ComplexTensor(grids[i], ranges.meshgrid(*parts, indexing=indexing)[i])
-    return list(grids)
+    return grids
 
 
 def tril(x: Array, /, *, k: int = 0) -> Array:

@@ -39,7 +39,7 @@ def _many(
     if norm not in _NORMS:
         raise ValueError(f"{name}: norm must be 'backward', 'ortho' or 'forward'; got {norm!r}")
     for axis, length in zip(axes, lengths, strict=True):
-        x = x.map(lambda part, axis=axis, length=length: _fitted(part, axis, length))
+        x = ComplexTensor(_fitted(x.real, axis, length), _fitted(x.imag, axis, length))
     result = ComplexTensor(*_over((x.real, x.imag), axes, inverse))
     # The engine divides inverse transforms by the length, as "backward" wants.
     count = math.prod(lengths)
@@ -69,8 +69,8 @@ def fft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backw
             ``"ortho"`` both, by its square root.
 
     Example:
-        >>> corten.array_api.fft.fft(corten.array_api.asarray([1 + 0j, 1 + 0j])).tolist()
-        [(2+0j), 0j]
+        >>> corten.array_api.fft.fft(corten.array_api.asarray([1j, 0j])).tolist()
+        [1j, 1j]
     """
     x = _complex(x)
     axis = axis_of("fft", axis, x.ndim)
@@ -120,8 +120,8 @@ def rfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
     """Transform of real numbers: the ``n // 2 + 1`` frequencies from 0 up.
 
     Example:
-        >>> corten.array_api.fft.rfft(corten.tensor([1.0, 1.0, 1.0, 1.0])).tolist()
-        [(4+0j), 0j, 0j]
+        >>> corten.array_api.fft.rfft(corten.tensor([1.0, 0.0, 0.0])).tolist()
+        [(1+0j), (1+0j)]
     """
     x = _real("rfft", x)
     axis = axis_of("rfft", axis, x.ndim)

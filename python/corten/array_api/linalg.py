@@ -6,7 +6,7 @@ Functions of complex matrices other than products are NumPy's and have no gradie
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -252,7 +252,7 @@ def solve(x1: Array, x2: Array, /) -> Array:
     return result[..., 0] if x2.ndim == 1 else result
 
 
-def qr(x: Array, /, *, mode: str = "reduced") -> QRResult:
+def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResult:
     """Orthonormal columns times an upper triangle; ``"complete"`` gives a square first factor.
 
     Example:
@@ -263,7 +263,7 @@ def qr(x: Array, /, *, mode: str = "reduced") -> QRResult:
         raise ValueError(f"qr: mode must be 'reduced' or 'complete'; got {mode!r}")
     x = _matrix("qr", x)
     if isinstance(x, ComplexTensor):
-        return QRResult(*through_numpy("qr", lambda a: tuple(np.linalg.qr(a, mode)), x))
+        return QRResult(*through_numpy("qr", lambda a: tuple(np.linalg.qr(a, mode=mode)), x))
     return QRResult(*linalg.qr(x, mode))
 
 
@@ -410,6 +410,7 @@ def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Ten
 
 __all__ = [
     "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm",
-    "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals",
+    "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd",
+    "svdvals",
     "tensordot", "trace", "vecdot", "vector_norm",
 ]  # fmt: skip

@@ -265,6 +265,7 @@ def diff(
 
 __all__ = [
     "broadcast_arrays", "broadcast_to", "concat", "diff", "expand_dims", "flip", "matrix_transpose",
-    "moveaxis", "permute_dims", "repeat", "reshape", "roll", "squeeze", "stack", "take", "take_along_axis", "tile",
+    "moveaxis", "permute_dims", "repeat", "reshape", "roll", "squeeze", "stack", "take",
+    "take_along_axis", "tile",
     "unstack",
 ]  # fmt: skip
