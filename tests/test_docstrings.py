@@ -21,6 +21,8 @@ def test_examples(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     corten.utils.set_random_seed(0)
     corten.utils.clear_session()
+    if name.startswith("corten.wrappers."):
+        pytest.importorskip("sklearn")
     module = importlib.import_module(name)
     with capsys.disabled():
         failed, _ = doctest.testmod(module, optionflags=FLAGS, extraglobs={"corten": corten}, report=True)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         tree,
         utils,
         visualization,
+        wrappers,
     )  # fmt: skip
     from corten._core import (
         ShapeError,
@@ -88,18 +89,18 @@ __all__ = [
     "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "quantizers", "random",
     "regularizers", "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient",
     "tensor", "training", "tree", "utils", "value_and_grad", "version", "visualization",
-    "vjp",
+    "vjp", "wrappers",
 ]  # fmt: skip
 
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(
     {
         "activations", "array_api", "autograd", "backend", "callbacks", "complex_tensor", "config",
-        "constraints", "data", "datasets",
-        "dtype_policies", "initializers", "keras", "layers", "losses", "memory", "metrics",
+        "constraints", "data", "datasets", "dtype_policies", "initializers", "keras", "layers", "legacy",
+        "losses", "memory", "metrics",
         "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "quantizers", "random",
         "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "utils",
-        "variable", "visualization",
+        "variable", "visualization", "wrappers",
     }
 )  # fmt: skip
 _NAMES = {

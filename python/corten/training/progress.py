@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from corten.config import is_interactive_logging_enabled
+
 _BAR_WIDTH = 20
 
 
@@ -30,7 +32,9 @@ def resolve_verbose(verbose: Any, caller: str) -> int:
 
 
 def is_interactive() -> bool:
-    """Whether the output is a place where a line can be rewritten: a terminal or a notebook."""
+    """Whether lines may be rewritten: in a terminal or a notebook, unless that is switched off."""
+    if not is_interactive_logging_enabled():
+        return False
     if "ipykernel" in sys.modules or "google.colab" in sys.modules:
         return True
     if os.environ.get("TERM") == "dumb":

@@ -6,11 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from corten.config import standardize_dtype as standardize_dtype
+    from corten.config import (
+        disable_interactive_logging as disable_interactive_logging,
+        enable_interactive_logging as enable_interactive_logging,
+        is_interactive_logging_enabled as is_interactive_logging_enabled,
+        standardize_dtype as standardize_dtype,
+    )
+    from corten.saving import CustomObjectScope as CustomObjectScope
     from corten.symbolic import is_keras_tensor as is_keras_tensor
     from corten.training.progress import Progbar as Progbar
-    from corten.utils import bounding_boxes as bounding_boxes
+    from corten.utils import bounding_boxes as bounding_boxes, legacy as legacy
     from corten.utils.audio_dataset import audio_dataset_from_directory as audio_dataset_from_directory
+    from corten.utils.config import Config as Config
     from corten.utils.file_utils import get_file as get_file
     from corten.utils.image_dataset import image_dataset_from_directory as image_dataset_from_directory
     from corten.utils.image_utils import (
@@ -32,6 +39,8 @@ if TYPE_CHECKING:
 
 # Name to the module that defines it.
 _HOMES = {
+    "Config": "corten.utils.config",
+    "CustomObjectScope": "corten.saving",
     "Progbar": "corten.training.progress",
     "PyDataset": "corten.utils.py_dataset",
     "Sequence": "corten.utils.py_dataset",
@@ -40,12 +49,15 @@ _HOMES = {
     "clear_session": "corten.utils.session",
     "custom_object_scope": "corten.saving",
     "deserialize_keras_object": "corten.saving",
+    "disable_interactive_logging": "corten.config",
+    "enable_interactive_logging": "corten.config",
     "get_custom_objects": "corten.saving",
     "get_file": "corten.utils.file_utils",
     "get_registered_name": "corten.saving",
     "get_registered_object": "corten.saving",
     "image_dataset_from_directory": "corten.utils.image_dataset",
     "img_to_array": "corten.utils.image_utils",
+    "is_interactive_logging_enabled": "corten.config",
     "is_keras_tensor": "corten.symbolic",
     "load_img": "corten.utils.image_utils",
     "normalize": "corten.utils.numerical",
@@ -64,7 +76,7 @@ _HOMES = {
     "unpack_x_y_sample_weight": "corten.utils.data_tuples",
 }
 
-_MODULES = frozenset({"bounding_boxes"})
+_MODULES = frozenset({"bounding_boxes", "legacy"})
 
 __all__ = sorted({*_HOMES, *_MODULES})
 

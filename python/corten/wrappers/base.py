@@ -1,0 +1,139 @@
+"""What all scikit-learn wrappers share: making the model, fitting it, and predictions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from corten.models import Model, clone_model
+
+_ROWS = 32
+
+
+def make_model(source: Any, warm: Any, name: str, inputs: Any, targets: Any, arguments: Any) -> Model:
+    """Gives the compiled model to fit: made by the user's function, or a clone of the user's model.
+
+    Args:
+        source: A compiled model, or a function of `X` and `y` that gives one.
+        warm: The model of an earlier fit to go on with, or None.
+        name: The estimator, for messages.
+        inputs: What the model will be fitted on.
+        targets: The targets as the model sees them.
+        arguments: More arguments of the function.
+
+    Raises:
+        TypeError: `source` is neither, or its function gives no model.
+        RuntimeError: The model is not compiled.
+    """
+    if warm is not None:
+        return warm
+    if isinstance(source, Model):
+        check_compiled(source, name)
+        return clone_model(source)
+    if not callable(source):
+        raise TypeError(
+            f"{name}: model must be a compiled model or a function of X and y that gives one; got {source!r}"
+        )
+    model = source(X=inputs, y=targets, **(arguments or {}))
+    if not isinstance(model, Model):
+        raise TypeError(f"{name}: the model function must return a model; got {type(model).__name__}")
+    check_compiled(model, name)
+    return model
+
+
+def check_compiled(model: Model, name: str) -> None:
+    """Raises RuntimeError for a model without loss or optimizer."""
+    if not model.compiled or not model.loss or not model.optimizer:
+        raise RuntimeError(
+            f"{name}: the given model needs to be compiled, and have a loss and an optimizer: call "
+            "`model.compile(optimizer, loss)` first"
+        )
+
+
+@contextlib.contextmanager
+def seeded(random_state: Any) -> Iterator[None]:
+    """Draws everything random inside from a seed, and leaves the global generator as it was.
+
+    Args:
+        random_state: None (the global generator goes on), an integer or a `RandomState`.
+    """
+    if random_state is None:
+        yield
+        return
+    from corten.random import seed_generator
+
+    source = seed_generator._default
+    before = source.seed, source.count
+    seed_generator.set_global_seed(int(check_random_state(random_state).randint(2**31 - 1)))
+    try:
+        yield
+    finally:
+        source.seed, source.count = before
+
+
+def predict_rows(model: Any, inputs: np.ndarray) -> np.ndarray:
+    """Gives a model's outputs for samples, each with the same bits whichever samples are beside it.
+
+    How products are summed depends on their sizes, so the last batch is filled up to the size of the others.
+    """
+    rest = len(inputs) % _ROWS
+    parts = []
+    if rest < len(inputs):
+        parts.append(np.asarray(model.predict(inputs[: len(inputs) - rest], batch_size=_ROWS, verbose=0)))
+    if rest:
+        last = inputs[len(inputs) - rest :]
+        filled = np.concatenate([last, np.repeat(last[-1:], _ROWS - rest, axis=0)])
+        parts.append(np.asarray(model.predict(filled, batch_size=_ROWS, verbose=0))[:rest])
+    return np.concatenate(parts)
+
+
+class EstimatorBase(BaseEstimator):
+    """Fits a model on validated arrays. Subclasses say how targets and predictions are encoded."""
+
+    model: Any
+    warm_start: bool
+    model_kwargs: dict[str, Any] | None
+    fit_kwargs: dict[str, Any] | None
+
+    def fit(self, X: Any, y: Any, **kwargs: Any) -> Any:
+        """Fits the model.
+
+        Args:
+            X: Features, shape `(samples, features)`.
+            y: Targets, one per sample.
+            **kwargs: Arguments of `Model.fit`; they go before `fit_kwargs`.
+
+        Returns:
+            The estimator.
+        """
+        X, y = validate_data(self, X, y)
+        return self._fit_arrays(X, self._encode(y), kwargs)
+
+    def _fit_arrays(self, inputs: Any, targets: Any, kwargs: dict[str, Any]) -> Any:
+        warm = getattr(self, "model_", None) if self.warm_start else None
+        if warm is None and self.warm_start and isinstance(self.model, Model):
+            # Keras: the given model itself is trained on.
+            check_compiled(self.model, type(self).__name__)
+            warm = self.model
+        name = type(self).__name__
+        model = make_model(self.model, warm, name, inputs, targets, self.model_kwargs)
+        self.history_ = model.fit(inputs, targets, **{**(self.fit_kwargs or {}), **kwargs})
+        self.model_ = model
+        return self
+
+    def _encode(self, y: Any) -> Any:
+        raise NotImplementedError
+
+    def _outputs(self, X: Any, **kwargs: Any) -> np.ndarray:
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **kwargs)
+        return predict_rows(self.model_, X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
