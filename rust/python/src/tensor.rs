@@ -7,7 +7,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyTuple};
+use pyo3::types::{PyBytes, PyCapsule, PyComplex, PyTuple};
 
 use crate::convert::{self, Array, Axes, Operand, Type};
 use crate::reductions::{reduce, reduce_in, refuse_out, scan, variance};
@@ -306,6 +306,21 @@ impl PyTensor {
             }
             _ => Err(PyValueError::new_err(format!("to: unknown device {device:?}; known: cpu, meta"))),
         }
+    }
+
+    /// The tensor on a device of the array API: `"cpu"` is the only one.
+    #[pyo3(signature = (device, /, *, stream=None))]
+    fn to_device(&self, device: &str, stream: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        if stream.is_some() {
+            return Err(PyValueError::new_err("to_device: `stream` must be None; the CPU has no streams"));
+        }
+        self.to(device)
+    }
+
+    /// The module of the array API's functions for tensors, `corten.array_api`.
+    #[pyo3(signature = (*, api_version=None))]
+    fn __array_namespace__<'py>(&self, py: Python<'py>, api_version: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        py.import("corten.array_api")?.call_method1("namespace_of_version", (api_version,))
     }
 
     /// A row-major copy.
@@ -752,6 +767,9 @@ impl PyTensor {
         self.inner.item().map_err(error::to_python)
     }
 
+    fn __complex__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyComplex>> {
+        Ok(PyComplex::from_doubles(py, self.__float__()?, 0.0))
+    }
     fn __index__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         export::integer(py, &self.inner, true)
     }
