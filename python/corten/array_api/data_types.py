@@ -117,24 +117,27 @@ def can_cast(from_: Any, to: Any, /) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class FloatInfo:
-    """Limits of a float dtype, as Python numbers (`finfo`)."""
+    """Limits of a float dtype, as Python numbers (`finfo`).
+
+    `dtype` is NumPy's object, which the standard wants here and which equals the name.
+    """
 
     bits: int
     eps: float
     max: float
     min: float
     smallest_normal: float
-    dtype: str
+    dtype: Any
 
 
 @dataclasses.dataclass(frozen=True)
 class IntegerInfo:
-    """Limits of an integer dtype, as Python numbers (`iinfo`)."""
+    """Limits of an integer dtype, as Python numbers (`iinfo`); `dtype` as in `FloatInfo`."""
 
     bits: int
     max: int
     min: int
-    dtype: str
+    dtype: Any
 
 
 def finfo(type: Any, /) -> FloatInfo:
@@ -154,7 +157,7 @@ def finfo(type: Any, /) -> FloatInfo:
         return FloatInfo(16, 2.0**-7, large, -large, 2.0**-126, name)
     info = np.finfo(name)
     numbers = (float(info.eps), float(info.max), float(info.min), float(info.smallest_normal))
-    return FloatInfo(info.bits, *numbers, name)
+    return FloatInfo(info.bits, *numbers, info.dtype)
 
 
 def iinfo(type: Any, /) -> IntegerInfo:
@@ -168,4 +171,4 @@ def iinfo(type: Any, /) -> IntegerInfo:
     if name not in INTEGERS:
         raise TypeError(f"iinfo: expected an integer dtype; got {name!r}. Use `finfo` for floats")
     info = np.iinfo(name)
-    return IntegerInfo(info.bits, int(info.max), int(info.min), name)
+    return IntegerInfo(info.bits, int(info.max), int(info.min), np.dtype(name))

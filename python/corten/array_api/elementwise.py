@@ -26,6 +26,21 @@ def _function(name: str, engine: str, numpy: str, x: Any) -> Array:
     return _core.unary(engine, x)
 
 
+def _complex_expm1(z: np.ndarray) -> np.ndarray:
+    """``exp(a + bi) - 1`` by parts: NumPy's has other values where parts are 0 or infinite."""
+    a, b = z.real, z.imag
+    turning = np.where(np.isfinite(b), b, 0.0).astype(b.dtype)
+    real = np.expm1(a) * np.cos(turning) - 2 * np.sin(turning / 2) ** 2
+    imag = np.exp(a) * np.sin(turning)
+    astray = ~np.isfinite(b)
+    result = np.empty_like(z)
+    result.real = np.select(
+        [b == 0, a == -np.inf, astray & (a == np.inf), astray], [np.expm1(a), -1, a, np.nan], real
+    )
+    result.imag = np.select([b == 0, astray & (a == -np.inf), astray], [b, np.copysign(0.0, b), np.nan], imag)
+    return result
+
+
 def _refuse_complex(name: str, *values: Any) -> None:
     for x in values:
         if isinstance(x, (ComplexTensor, complex)):
@@ -168,7 +183,10 @@ def expm1(x: Array, /) -> Array:
         >>> corten.array_api.expm1(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("expm1", "expm1", "expm1", x)
+    x = array(x)
+    return (
+        through_numpy("expm1", _complex_expm1, x) if isinstance(x, ComplexTensor) else _core.unary("expm1", x)
+    )
 
 
 def log(x: Array, /) -> Array:

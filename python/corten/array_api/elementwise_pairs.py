@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import _core
-from corten.array_api._common import Array, Tensor, array, is_python_number, number_as, together
+from corten.array_api._common import FLOATS, Array, Tensor, array, is_python_number, number_as, together
 from corten.array_api.elementwise import _refuse_complex, _truth
 from corten.ops import arithmetic
 
@@ -62,13 +62,19 @@ def divide(x1: Any, x2: Any, /) -> Array:
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Tensor:
-    """Quotient rounded downwards.
+    """Quotient rounded downwards; of a finite number by infinity 0, with the sign of the quotient.
 
     Example:
         >>> corten.array_api.floor_divide(corten.tensor([-3]), 2).tolist()
         [-2]
     """
-    return _core.binary("floor_divide", *_pair("floor_divide", x1, x2))
+    x1, x2 = _pair("floor_divide", x1, x2)
+    result = _core.binary("floor_divide", x1, x2)
+    if result.dtype not in FLOATS:
+        return result
+    # The standard's exception: rounding downwards would give -1 where the signs differ.
+    vanishing = _core.unary("isinf", x2) & _core.unary("isfinite", x1)
+    return _core.where(vanishing, x1 / x2, result)
 
 
 def remainder(x1: Any, x2: Any, /) -> Tensor:

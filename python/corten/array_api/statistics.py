@@ -42,9 +42,9 @@ def sum(x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = F
         [4, 6]
     """
     x = array(x)
-    x = cast(x, _sum_dtype(x, dtype))
+    name = _sum_dtype(x, dtype)
     axes = axes_of("sum", axis, x.ndim)
-    return each_part(lambda part: _core.reduce("sum", part, axes, keepdims), x)
+    return cast(each_part(lambda part: _core.reduce("sum", part, axes, keepdims), cast(x, name)), name)
 
 
 def prod(x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
@@ -55,11 +55,12 @@ def prod(x: Array, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = 
         6
     """
     x = array(x)
-    x = cast(x, _sum_dtype(x, dtype))
+    name = _sum_dtype(x, dtype)
+    x = cast(x, name)
     axes = axes_of("prod", axis, x.ndim)
     if isinstance(x, ComplexTensor):
         return through_numpy("prod", np.prod, x, axis=axes, keepdims=keepdims)
-    return _core.reduce("prod", x, axes, keepdims)
+    return cast(_core.reduce("prod", x, axes, keepdims), name)
 
 
 def mean(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -170,12 +171,13 @@ def _running(name: str, x: Any, axis: int | None, dtype: Any, initial: float | N
             raise ValueError(f"{name}: axis must be given for an array of {x.ndim} dimensions")
         axis = 0
     axis = axis_of(name, axis, x.ndim)
-    x = cast(x, _sum_dtype(x, dtype))
+    wanted = _sum_dtype(x, dtype)
+    x = cast(x, wanted)
     if isinstance(x, ComplexTensor):
         function = np.cumsum if name == "cumulative_sum" else np.cumprod
         result = through_numpy(name, function, x, axis=axis)
     else:
-        result = _core.scan("cumsum" if name == "cumulative_sum" else "cumprod", x, axis)
+        result = cast(_core.scan("cumsum" if name == "cumulative_sum" else "cumprod", x, axis), wanted)
     if initial is None:
         return result
     shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])

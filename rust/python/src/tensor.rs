@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyComplex, PyTuple};
 
 use crate::convert::{self, Array, Axes, Operand, Type};
+use crate::functions::linalg;
 use crate::reductions::{reduce, reduce_in, refuse_out, scan, variance};
 use crate::rows::Rows;
 use crate::{dlpack, error, export, funnel, indexing};
@@ -669,10 +670,10 @@ impl PyTensor {
         self.operate(py, BinaryOp::ShiftRight, other, true)
     }
     fn __matmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        product(py, &self.inner, other, false)
+        linalg::operator(py, &self.inner, other, false)
     }
     fn __rmatmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        product(py, &self.inner, other, true)
+        linalg::operator(py, &self.inner, other, true)
     }
     fn __neg__(&self, py: Python<'_>) -> PyResult<Self> {
         self.unary(py, UnaryOp::Neg)
@@ -770,6 +771,7 @@ impl PyTensor {
     fn __complex__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyComplex>> {
         Ok(PyComplex::from_doubles(py, self.__float__()?, 0.0))
     }
+
     fn __index__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         export::integer(py, &self.inner, true)
     }
@@ -794,19 +796,4 @@ pub(crate) fn watched(x: &Tensor) -> PyResult<Tensor> {
     }
     let message = format!("requires_grad: only float tensors have gradients; got {}", x.dtype());
     Err(error::to_python(Error::dtype(message)))
-}
-
-fn product<'py>(
-    py: Python<'py>,
-    mine: &Tensor,
-    other: &Bound<'py, PyAny>,
-    reflected: bool,
-) -> PyResult<Bound<'py, PyAny>> {
-    let Some(other) = convert::operand_or_none(other)? else {
-        return Ok(py.NotImplemented().into_bound(py));
-    };
-    let other = other.into_default().map_err(error::to_python)?;
-    let (a, b) = if reflected { (&other, mine) } else { (mine, &other) };
-    let result = funnel::run(py, funnel::product_cost(a, b), || ops::matmul(a, b))?;
-    PyTensor::from(result).into_bound_py_any(py)
 }
