@@ -24,7 +24,7 @@ class SwapEMAWeights(Callback):
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None and not _averaging(optimizer):
             raise ValueError(
-                "SwapEMAWeights must be used when `use_ema=True` is set: the optimizer keeps no averages. Make it "
+                "SwapEMAWeights must be used when `use_ema=True` is set; make the optimizer "
                 "with use_ema=True, for example `corten.optimizers.Adam(use_ema=True)`"
             )
 
