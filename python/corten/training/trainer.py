@@ -432,6 +432,8 @@ class Trainer(Steps):
             before = _core.set_grad_enabled(False)
             try:
                 batch = _core.tensor(x) if x.dtype is _FLOAT32 else to_tensor(x, "x")
+                if type(batch) is np.ndarray:
+                    return self._predict_batches(x, batch_size, verbose, steps, callbacks)
                 outputs = self._forward(batch, False)
             except ValueError:
                 from corten.training.input_checks import check_inputs
