@@ -115,6 +115,8 @@ def test_asarray():
     assert xp.asarray(3).dtype == "int32"
     assert xp.asarray([1.5, 2]).dtype == "float32"
     assert xp.asarray(np.arange(3.0)).dtype == "float64"
+    assert xp.asarray(np.float64(1.5)).dtype == "float64"
+    assert xp.asarray([np.float64(1.5), 1]).dtype == "float64"
     assert xp.asarray(2**63, dtype=xp.uint64).item() == 2**63
     assert xp.asarray([xp.asarray(1, dtype=xp.int8), xp.asarray(2, dtype=xp.int8)]).dtype == "int8"
     x = xp.ones(3)

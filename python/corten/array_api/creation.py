@@ -71,11 +71,13 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
             f"asarray: {type(obj).__name__} cannot become a tensor without a copy; leave `copy` out"
         )
     wanted = None if dtype is None else dtype_of(dtype, "")
-    if isinstance(obj, (builtins.bool, int, float, complex, list, tuple, range)):
-        if _has_tensors(obj):
-            result = _stacked(obj)
-        else:
-            return _of_python(obj, wanted)
+    if isinstance(obj, np.generic):
+        # Some of NumPy's numbers are Python numbers too, but have a dtype that counts.
+        result = array(np.asarray(obj))
+    elif isinstance(obj, (list, tuple)) and _has_tensors(obj):
+        result = _stacked(obj)
+    elif isinstance(obj, (builtins.bool, int, float, complex, list, tuple, range)):
+        return _of_python(obj, wanted)
     else:
         result = array(obj)
     return result if wanted is None else cast(result, wanted)
