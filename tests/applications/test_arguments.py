@@ -175,7 +175,8 @@ def test_each_networks_preprocessing():
     x = np.full((1, 1, 3), 255.0)
     expected = {
         "vgg16": 255 - 103.939, "vgg19": 255 - 103.939, "resnet": 255 - 103.939, "resnet50": 255 - 103.939,
-        "resnet_v2": 1, "xception": 1, "inception_v3": 1, "inception_resnet_v2": 1, "mobilenet": 1, "mobilenet_v2": 1, "densenet": (1 - 0.485) / 0.229,
+        "resnet_v2": 1, "xception": 1, "inception_v3": 1, "inception_resnet_v2": 1,
+        "mobilenet": 1, "mobilenet_v2": 1, "densenet": (1 - 0.485) / 0.229,
     }  # fmt: skip
     for module, value in expected.items():
         found = getattr(applications, module).preprocess_input(x.copy())

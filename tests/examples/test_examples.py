@@ -21,6 +21,10 @@ CLAIMS = {
     "knowledge_graph": [],
     "metric_learning": [],
     "mnist_cnn": [("Held-out accuracy", 0.75, 1)],
+    "quantize_digits": [
+        (f"{name}: held-out accuracy", 0.8, 1)
+        for name in ("float32", "int8", "int4, by channel", "GPTQ, groups of 64", "AWQ, groups of 64")
+    ],
     "recommender": [("Held-out error of the model", 0.4, 0.75)],
     "semi_supervised": [],
     "seq2seq_attention": [("Whole dates right", 0.9, 1.01)],

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from corten.callbacks.callback import Callback, Logs
 
 _HIGHER_IS_BETTER = (
@@ -28,6 +26,37 @@ _HIGHER_IS_BETTER = (
     "cosine_similarity",
 )
 _LOWER_IS_BETTER = ("loss", "error", "false_positives", "false_negatives", "crossentropy", "divergence")
+
+
+def direction_of(monitor: str, model: Any) -> str:
+    """Whether higher or lower is better for a value of the history: by the metric, else by its name.
+
+    Args:
+        monitor: Name of the value.
+        model: The model whose metrics are asked.
+
+    Returns:
+        'max' or 'min'.
+
+    Example:
+        >>> direction_of("val_accuracy", None), direction_of("loss", None)
+        ('max', 'min')
+    """
+    name = monitor.removeprefix("val_")
+    for metric in getattr(model, "metrics", None) or []:
+        for single in getattr(metric, "metrics", None) or [metric]:
+            direction = getattr(single, "_direction", None)
+            if getattr(single, "name", None) == name and direction in ("up", "down"):
+                return "max" if direction == "up" else "min"
+    lowered = name.lower()
+    if lowered.endswith(_LOWER_IS_BETTER):
+        return "min"
+    words = lowered.replace("-", "_").split("_")
+    if any(key in lowered if "_" in key else key in words for key in _HIGHER_IS_BETTER):
+        return "max"
+    if any(word.startswith(("accuracy", "auc", "precision", "recall", "f1", "fbeta")) for word in words):
+        return "max"
+    return "min"
 
 
 class MonitorCallback(Callback):
@@ -53,33 +82,18 @@ class MonitorCallback(Callback):
         self.mode = mode
         self.best = baseline
         self.min_delta = abs(min_delta)
-        #: `np.less` or `np.greater`; None until it is needed.
+        #: `ops.less` or `ops.greater`; None until it is needed.
         self.monitor_op: Callable[[Any, Any], Any] | None = None
         self._warned = False
 
     def _set_monitor_op(self) -> None:
         """Settles whether higher or lower is better, once the model and its metrics are known."""
-        mode = self.mode if self.mode != "auto" else self._infer_mode()
-        self.monitor_op = np.greater if mode == "max" else np.less
+        from corten import ops
+
+        mode = self.mode if self.mode != "auto" else direction_of(self.monitor, self.model)
+        self.monitor_op = ops.greater if mode == "max" else ops.less
         # Subtracted from the current value, so that small changes do not count.
         self._margin = self.min_delta if mode == "max" else -self.min_delta
-
-    def _infer_mode(self) -> str:
-        name = self.monitor.removeprefix("val_")
-        for metric in getattr(self.model, "metrics", None) or []:
-            for single in getattr(metric, "metrics", None) or [metric]:
-                direction = getattr(single, "_direction", None)
-                if getattr(single, "name", None) == name and direction in ("up", "down"):
-                    return "max" if direction == "up" else "min"
-        lowered = name.lower()
-        if lowered.endswith(_LOWER_IS_BETTER):
-            return "min"
-        words = lowered.replace("-", "_").split("_")
-        if any(key in lowered if "_" in key else key in words for key in _HIGHER_IS_BETTER):
-            return "max"
-        if any(word.startswith(("accuracy", "auc", "precision", "recall", "f1", "fbeta")) for word in words):
-            return "max"
-        return "min"
 
     def _is_improvement(self, current: Any, reference: Any) -> bool:
         if reference is None:

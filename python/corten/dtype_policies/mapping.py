@@ -27,6 +27,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         ('mixed_bfloat16', 'float32')
     """
 
+    _is_map = True
+
     def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None) -> None:
         if isinstance(default_policy, DTypePolicyMap):
             raise ValueError("DTypePolicyMap: `default_policy` cannot be a map itself.")

@@ -24,6 +24,7 @@ class DTypePolicy:
     """
 
     _quantization_mode: str | None = None
+    _is_map = False
 
     def __init__(self, name: str | None = None) -> None:
         if name is None:

@@ -26,6 +26,7 @@ def batch_shape(leaf: Any) -> Any:
 
 def managed_build(build: Callable[..., None]) -> Callable[..., None]:
     """Wrap `build`: open the layer's name scope, note the shapes, mark the layer as built."""
+    names = list(inspect.signature(build).parameters)[1:]
 
     @functools.wraps(build)
     def managed(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -42,6 +43,8 @@ def managed_build(build: Callable[..., None]) -> Callable[..., None]:
         finally:
             self.__dict__["_building"] = False
         shapes: Any = kwargs if kwargs and not args else args[0] if args else None
+        if len(args) + len(kwargs) > 1:
+            shapes = {**dict(zip(names, args, strict=False)), **kwargs}
         self.__dict__["_build_shapes"] = shapes
         self.built = True
 

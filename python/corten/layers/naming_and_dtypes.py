@@ -38,9 +38,10 @@ class Named:
     def dtype_policy(self) -> Any:
         """The dtype policy."""
         policy = self.__dict__.get("_dtype_policy")
-        if isinstance(policy, dtype_policies.DTypePolicyMap):
-            return policy[self._path or self.name]
-        return policy if policy is not None else dtype_policies.get(None)
+        if policy is None:
+            return dtype_policies.get(None)
+        # Not `isinstance`, which takes its time for mappings: this is asked for in every call.
+        return policy[self._path or self.name] if policy._is_map else policy
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:

@@ -135,7 +135,10 @@ def abs_max_quantize(
         scale = ops.minimum(scale, 65504.0)
     scale = ops.cast(scale, given)
     scaled = ops.multiply(values, ops.cast(scale, values.dtype))
-    rounded = ops.clip(ops.round(scaled), value_range[0], value_range[1])
+    rounded = ops.round(scaled)
+    if value_range[0] > -value_range[1] or given in {"float16", "bfloat16"}:
+        # Otherwise nothing can be outside.
+        rounded = ops.clip(rounded, value_range[0], value_range[1])
     return ops.cast(rounded, dtype), scale
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from corten.utils import bounding_boxes as bounding_boxes, legacy as legacy
     from corten.utils.audio_dataset import audio_dataset_from_directory as audio_dataset_from_directory
     from corten.utils.config import Config as Config
+    from corten.utils.cross_validation import cross_validate as cross_validate, k_fold as k_fold
     from corten.utils.file_utils import get_file as get_file
     from corten.utils.image_dataset import image_dataset_from_directory as image_dataset_from_directory
     from corten.utils.image_utils import (
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
         img_to_array as img_to_array,
         load_img as load_img,
         save_img as save_img,
+    )
+    from corten.utils.model_plot import (
+        get_source_inputs as get_source_inputs,
+        model_to_dot as model_to_dot,
+        plot_model as plot_model,
     )
     from corten.utils.numerical import normalize as normalize, to_categorical as to_categorical
     from corten.utils.py_dataset import PyDataset as PyDataset, Sequence as Sequence
@@ -47,6 +53,7 @@ _HOMES = {
     "array_to_img": "corten.utils.image_utils",
     "audio_dataset_from_directory": "corten.utils.audio_dataset",
     "clear_session": "corten.utils.session",
+    "cross_validate": "corten.utils.cross_validation",
     "custom_object_scope": "corten.saving",
     "deserialize_keras_object": "corten.saving",
     "disable_interactive_logging": "corten.config",
@@ -55,14 +62,18 @@ _HOMES = {
     "get_file": "corten.utils.file_utils",
     "get_registered_name": "corten.saving",
     "get_registered_object": "corten.saving",
+    "get_source_inputs": "corten.utils.model_plot",
     "image_dataset_from_directory": "corten.utils.image_dataset",
     "img_to_array": "corten.utils.image_utils",
     "is_interactive_logging_enabled": "corten.config",
     "is_keras_tensor": "corten.symbolic",
+    "k_fold": "corten.utils.cross_validation",
     "load_img": "corten.utils.image_utils",
+    "model_to_dot": "corten.utils.model_plot",
     "normalize": "corten.utils.numerical",
     "pack_x_y_sample_weight": "corten.utils.data_tuples",
     "pad_sequences": "corten.utils.sequence_utils",
+    "plot_model": "corten.utils.model_plot",
     "register_keras_serializable": "corten.saving",
     "save_img": "corten.utils.image_utils",
     "serialize_keras_object": "corten.saving",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -56,25 +54,9 @@ def check_compiled(model: Model, name: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def seeded(random_state: Any) -> Iterator[None]:
-    """Draws everything random inside from a seed, and leaves the global generator as it was.
-
-    Args:
-        random_state: None (the global generator goes on), an integer or a `RandomState`.
-    """
-    if random_state is None:
-        yield
-        return
-    from corten.random import seed_generator
-
-    source = seed_generator._default
-    before = source.seed, source.count
-    seed_generator.set_global_seed(int(check_random_state(random_state).randint(2**31 - 1)))
-    try:
-        yield
-    finally:
-        source.seed, source.count = before
+def seed_of(random_state: Any) -> int | None:
+    """Gives a number for scikit-learn's `random_state`; None stays None."""
+    return None if random_state is None else int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def predict_rows(model: Any, inputs: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from corten.wrappers.base import EstimatorBase, make_model, predict_rows, seeded
+from corten.utils.seeding import seeded
+from corten.wrappers.base import EstimatorBase, make_model, predict_rows, seed_of
 
 
 def _hidden(inputs: Any) -> list[Any]:
@@ -93,7 +94,7 @@ class _Estimator(EstimatorBase):
         }
         warm = getattr(self, "model_", None) if self.warm_start else None
         source = type(self)._default if self.model is None else self.model
-        with seeded(self.random_state):
+        with seeded(seed_of(self.random_state)):
             model = make_model(source, warm, type(self).__name__, inputs, targets, self.model_kwargs)
             self.history_ = model.fit(inputs, self._targets_for(model, targets), **settings)
         self.model_ = model

@@ -1,0 +1,125 @@
+"""The trials of a search, and the file that keeps them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+_VERSION = 1
+
+
+@dataclasses.dataclass
+class Trial:
+    """One setting that was tried.
+
+    Attributes:
+        number: Which trial it is, from 0.
+        parameters: Name to value.
+        seed: What its weights, order of samples and dropout were drawn from.
+        epochs: For how long it was trained.
+        score: The last value of the objective; NaN where training broke down.
+        history: The logged values, a list per name.
+    """
+
+    number: int
+    parameters: dict[str, Any]
+    seed: int
+    epochs: int = 0
+    score: float = math.nan
+    history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+
+    def rank(self, direction: str) -> tuple[float, int]:
+        """Gives what to sort by: best first, NaN last, ties in the order of trials."""
+        if math.isnan(self.score):
+            return math.inf, self.number
+        return (-self.score if direction == "max" else self.score), self.number
+
+
+class TrialFile:
+    """Keeps trials in `results.json` of a folder, written anew (as a whole or not at all) after each.
+
+    Args:
+        directory: The folder, or None to keep nothing.
+        settings: What makes the search; a file of another search is refused.
+    """
+
+    def __init__(self, directory: Any, settings: dict[str, Any]) -> None:
+        self.path = None if directory is None else Path(directory) / "results.json"
+        # As they come back from a file, so that they compare.
+        self._settings = json.loads(json.dumps(settings))
+
+    def read(self) -> tuple[list[Trial], str | None]:
+        """Gives the trials of an earlier run and whether higher is better ('max' or 'min').
+
+        Raises:
+            ValueError: The file belongs to another search, or is damaged.
+        """
+        if self.path is None or not self.path.exists():
+            return [], None
+        try:
+            stored = json.loads(self.path.read_text(encoding="utf-8"))
+            version, settings = stored["version"], stored["settings"]
+            entries = [dict(entry) for entry in stored["trials"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self.path}: this is no file of search results ({error}); delete it"
+            ) from error
+        if version != _VERSION:
+            raise ValueError(f"{self.path}: its version is {version}; this Corten reads {_VERSION}")
+        for name, value in self._settings.items():
+            if settings.get(name) != value:
+                raise ValueError(
+                    f"{self.path} holds the results of another search: its {name} is "
+                    f"{settings.get(name)!r}, not {value!r}. Take another directory, or delete the file."
+                )
+        for entry in entries:
+            entry["score"] = math.nan if entry["score"] is None else entry["score"]
+        return [Trial(**entry) for entry in entries], stored["direction"]
+
+    def write(self, trials: list[Trial], direction: str | None) -> None:
+        """Stores the trials."""
+        if self.path is None:
+            return
+        entries = [dataclasses.asdict(trial) for trial in trials]
+        content = {
+            "version": _VERSION,
+            "settings": self._settings,
+            "direction": direction,
+            "trials": [_plain(entry) for entry in entries],
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".tmp")
+        draft.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
+        os.replace(draft, self.path)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table(trials: list[Trial], direction: str, objective: str) -> str:
+    """Gives the trials as lines of text, best first."""
+    if not trials:
+        return "no trials yet"
+    names = list(trials[0].parameters)
+    rows = [["trial", objective, "epochs", *names]]
+    for trial in sorted(trials, key=lambda trial: trial.rank(direction)):
+        values = [_short(trial.parameters[name]) for name in names]
+        rows.append([str(trial.number), _short(trial.score), str(trial.epochs), *values])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
