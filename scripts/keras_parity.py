@@ -35,6 +35,7 @@ SPARSE = "there are no ragged and no sparse tensors"
 ABSENT = {
     "callbacks.OrbaxCheckpoint": "a library of JAX; `ModelCheckpoint` and `BackupAndRestore` are there",
     "config.is_nnx_enabled": JAX,
+    "config.enable_unsafe_deserialization": "a file never runs code, so there is nothing to allow",
     "config.set_backend": "there is one engine, no backend to choose",
     "device": "there is one device, the CPU; planned with the GPU backend",
     "distillation.*": "planned",

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from corten import _core, tree
 from corten._state import state
 from corten.config import standardize_dtype
@@ -176,7 +178,8 @@ class KerasTensor:
         if sparse or ragged:
             raise NotImplementedError("KerasTensor: sparse and ragged tensors are not supported.")
         self._shape = standardize_shape(shape)
-        self._dtype = standardize_dtype(dtype)
+        # Text has no tensors: it goes as NumPy arrays to the layers that make numbers of it.
+        self._dtype = "string" if _is_string(dtype) else standardize_dtype(dtype)
         self.name = name or auto_name("KerasTensor")
         self._keras_history: History | None = None
         self.sparse = False
@@ -264,6 +267,10 @@ class KerasTensor:
 
     def __getitem__(self, key: Any) -> Any:
         return symbolic_call(getitem, (self, key), {})
+
+
+def _is_string(dtype: Any) -> bool:
+    return dtype.__class__ is str and dtype in ("string", "str")
 
 
 def getitem(x: Any, key: Any) -> Any:
@@ -374,8 +381,10 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
     return tuple(result)
 
 
-def meta_tensor(shape: Any, dtype: str) -> _core.Tensor:
-    """Return a tensor that has a shape and a dtype but no storage."""
+def meta_tensor(shape: Any, dtype: str) -> Any:
+    """Return a tensor that has a shape and a dtype but no storage; for text an array likewise."""
+    if dtype == "string":
+        return np.broadcast_to(np.array("", dtype=object), tuple(shape))
     return _core.broadcast_to(_meta_scalar(dtype), tuple(shape))
 
 
@@ -488,15 +497,18 @@ def output_spec(function: Callable[..., Any], args: Any = (), kwargs: Any = None
 
 
 def _as_symbolic(first: Any, second: Any) -> Any:
-    if not isinstance(first, _core.Tensor):
-        return first
+    dtype = first.dtype if isinstance(first, _core.Tensor) else None
+    if dtype is None:
+        if not (isinstance(first, np.ndarray) and first.dtype == object):
+            return first
+        dtype = "string"
     shape: tuple[int | None, ...] = first.shape
     if second is not None:
         if len(first.shape) != len(second.shape):
             raise ValueError("the number of axes changes with an unknown dimension.")
         pairs = zip(first.shape, second.shape, strict=True)
         shape = tuple(a if a == b else None for a, b in pairs)
-    return KerasTensor(shape, first.dtype)
+    return KerasTensor(shape, dtype)
 
 
 def symbolic_call(function: Callable[..., Any], args: Any, kwargs: Any = None, operation: Any = None) -> Any:

@@ -212,6 +212,18 @@ CASES = [
     # is tested in tests/layers/test_image_preprocessing.py.
     case("Resizing", lambda **k: L.Resizing(4, 6, **k), (2, 8, 8, 3), (2, 4, 6, 3)),
     case("CenterCrop", lambda **k: L.CenterCrop(4, 6, **k), (2, 8, 8, 3), (2, 4, 6, 3)),
+    # Preprocessing
+    case("Rescaling", lambda **k: L.Rescaling(0.5, 1.0, **k), (3, 5), (3, 5)),
+    case("Normalization", lambda **k: L.Normalization(mean=1.0, variance=4.0, **k), (3, 5), (3, 5)),
+    case("Normalization learned", lambda **k: L.Normalization(**k), (3, 5), (3, 5), [(5,), (5,), ()], mixed=False),
+    case("Discretization", lambda **k: L.Discretization([0.0, 1.0], output_mode="one_hot", **k), (3, 5), (3, 5, 3), gradient=False),
+    case("CategoryEncoding", lambda **k: L.CategoryEncoding(4, **k), (3, 5), (3, 4), integers=4, gradient=False),
+    case("Hashing", lambda **k: L.Hashing(4, output_mode="count", **k), (3, 5), (3, 4), integers=9, gradient=False),
+    case("HashedCrossing", lambda **k: L.HashedCrossing(4, output_mode="one_hot", **k), [(3, 1), (3, 1)], (3, 4), integers=9, gradient=False),
+    case("IntegerLookup", lambda **k: L.IntegerLookup(vocabulary=[1, 3], output_mode="count", **k), (3, 5), (3, 3), integers=4, gradient=False),
+    case("MelSpectrogram", lambda **k: L.MelSpectrogram(16, 8, sampling_rate=100, num_mel_bins=4, min_freq=1.0, power_to_db=False, **k), (2, 40), (2, 4, 6), mixed=False),
+    case("STFTSpectrogram", lambda **k: L.STFTSpectrogram("psd", frame_length=16, frame_step=8, **k), (2, 40, 1), (2, 4, 9), [(16, 1, 9), (16, 1, 9)]),
+    case("Pipeline", lambda **k: L.Pipeline([L.Rescaling(2.0, **k)]), (3, 5), (3, 5), mixed=False),
     case("RandomCrop", lambda **k: L.RandomCrop(4, 6, seed=1, **k), (2, 8, 8, 3), (2, 4, 6, 3), call=inference),
     case("AugMix", lambda **k: L.AugMix(seed=1, **k), (2, 8, 8, 3), (2, 8, 8, 3), call=inference),
     case("AutoContrast", lambda **k: L.AutoContrast((-3, 3), **k), (2, 8, 8, 3), (2, 8, 8, 3), gradient=False),

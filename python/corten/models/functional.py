@@ -373,20 +373,24 @@ def _with_history(inputs: Any) -> Any:
 
 def _fit(value: Any, tensor: KerasTensor, name: str) -> Any:
     """Return an input with the dtype and number of axes that the model was made for."""
-    if value.__class__ is not _core.Tensor:
+    if tensor.dtype == "string":
+        from corten.layers.preprocessing.text import as_text
+
+        value = as_text(f"Model {name!r}, input {tensor.name!r}", value)
+    elif value.__class__ is not _core.Tensor:
         from corten.layers.conversion import convert_input
 
         value = convert_input(value, None)
         if not isinstance(value, _core.Tensor):
             value = _core.tensor(value)
-    if value.dtype != tensor.dtype:
+    if tensor.dtype != "string" and value.dtype != tensor.dtype:
         value = _core.cast(value, tensor.dtype)
     wanted = tensor.shape
     if value.ndim != len(wanted):
         if len(value.shape) == len(wanted) + 1 and value.shape[-1] == 1:
-            return _core.squeeze(value, -1)
+            return value[..., 0]
         if len(value.shape) == len(wanted) - 1 and wanted[-1] == 1:
-            return _core.expand_dims(value, -1)
+            return value[..., None]
         raise ValueError(
             f"Invalid input shape for model {name!r}: input with name {tensor.name!r} must have "
             f"shape {wanted}; got shape {value.shape}."

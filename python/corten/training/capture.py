@@ -200,6 +200,9 @@ class StepCapture:
                 self._total_dtypes = self._dtypes_of_totals()
             return 1
         names, leaves = _leaves(arrays)
+        if any(type(leaf) is not Tensor for leaf in leaves):
+            function(first())  # Text is no operand of the engine's.
+            return 1
         kind = (size, names, *[(leaf.shape[1:], leaf.dtype) for leaf in leaves])
         captured = self._kinds.get(kind)
         if captured is None:

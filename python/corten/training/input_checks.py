@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from corten.training.adapters.conversion import flatten
+from corten.training.adapters.conversion import flatten, is_text_array, refuse_text
 
 Shape = tuple[Any, ...]
 
@@ -21,11 +21,15 @@ def check_inputs(model: Any, x: Any, caller: str) -> None:
 
     Raises:
         ValueError: A shape does not fit, or the number of inputs is wrong.
+        TypeError: There is text, and no layer that takes it.
     """
+    leaves = flatten(x, "x")
+    if any(is_text_array(leaf) for _, leaf in leaves) and not takes_text(model):
+        for name, leaf in leaves:
+            refuse_text(leaf, name)
     declared = declared_inputs(model)
     if not declared:
         return
-    leaves = flatten(x, "x")
     if isinstance(x, Mapping):
         by_name = dict(declared)
         if not set(by_name) <= set(x):
@@ -52,6 +56,14 @@ def check_inputs(model: Any, x: Any, caller: str) -> None:
         got = tuple(leaf.shape)
         if not _fits(got, wanted):
             raise ValueError(_mismatch(model, leaf_name, got, wanted, caller))
+
+
+def takes_text(model: Any) -> bool:
+    """Whether a layer of the model makes numbers of text, or may: one of the user's own."""
+    return any(
+        getattr(layer, "takes_text", False) or not type(layer).__module__.startswith("corten.")
+        for layer in model._flatten_layers()
+    )
 
 
 def declared_inputs(model: Any) -> list[tuple[str, Shape]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from corten import _core
 from corten.training.adapters import ArrayAdapter, Batch, DataAdapter, LazyRowsAdapter
-from corten.training.adapters.conversion import map_leaves
+from corten.training.adapters.conversion import is_text_array, map_leaves
 from corten.training.input_checks import check_inputs
 from corten.training.target_checks import (
     LabelLimits,
@@ -66,6 +66,8 @@ def _kind(value: Any) -> Any:
     """Shape (without the batch axis) and dtype of every array, in their structure."""
     if type(value) is Tensor:
         return value.shape[1:], value.dtype
+    if is_text_array(value):
+        return value.shape[1:], "string"
     if isinstance(value, Mapping):
         return dict, tuple((key, _kind(item)) for key, item in value.items())
     if isinstance(value, list | tuple):

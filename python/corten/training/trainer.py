@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from corten import _core
+from corten import _core, config
 from corten.callbacks.callback_list import CallbackList
 from corten.callbacks.history import History
 from corten.callbacks.progbar_logger import ProgbarLogger
@@ -106,6 +106,8 @@ class Trainer(Steps):
         if self.optimizer is None and not self._overrides("train_step"):
             raise ValueError("fit: the model was compiled without an optimizer")
         epochs = check_count(epochs, "epochs", 0)
+        most = config.max_epochs()
+        epochs = epochs if most is None else min(epochs, most)
         initial_epoch = check_count(initial_epoch, "initial_epoch", 0)
         steps_per_epoch = check_steps(steps_per_epoch, "steps_per_epoch", "fit")
         validation_steps = check_steps(validation_steps, "validation_steps", "fit")
@@ -251,7 +253,12 @@ class Trainer(Steps):
         """Trains on the batches of an epoch, many at once where the engine can."""
         adapter, capture = iterator.adapter, self._state().capture
         step = -1
-        if capture is None or iterator.steps is not None or not in_rows(adapter):
+        if (
+            capture is None
+            or iterator.steps is not None
+            or iterator.limit is not None
+            or not in_rows(adapter)
+        ):
             for step, batch in enumerate(iterator.epoch()):  # noqa: B007 - whether there was any counts
                 step_function(batch)
                 if self.stop_training:
@@ -430,6 +437,8 @@ class Trainer(Steps):
             before = _core.set_grad_enabled(False)
             try:
                 batch = _core.tensor(x) if x.dtype is _FLOAT32 else to_tensor(x, "x")
+                if type(batch) is np.ndarray:
+                    return self._predict_batches(x, batch_size, verbose, steps, callbacks)
                 outputs = self._forward(batch, False)
             except ValueError:
                 from corten.training.input_checks import check_inputs
@@ -458,7 +467,7 @@ class Trainer(Steps):
         callback_list: Any = None
         if callbacks is not None or verbose != 0:
             callback_list = self._callback_list(callbacks, verbose, iterator, bar_after)
-        whole = isinstance(adapter, ArrayAdapter) and steps is None
+        whole = isinstance(adapter, ArrayAdapter) and steps is None and iterator.limit is None
         predictions = Predictions(adapter.num_samples if whole else None)
         self.stop_predicting = False
         before = _core.set_grad_enabled(False)

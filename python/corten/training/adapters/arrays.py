@@ -139,7 +139,7 @@ class ArrayAdapter(DataAdapter):
             leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
         self.num_samples: int = check_lengths(leaves, caller)
         if single:
-            tensors = [leaf if type(leaf) is Tensor else _core.tensor(leaf) for _, leaf in leaves]
+            tensors = [_as_tensor(leaf, "") for _, leaf in leaves]
             self.arrays: Batch = (tensors[0], tensors[1], None)
         else:
             if class_weight is not None:
@@ -150,12 +150,13 @@ class ArrayAdapter(DataAdapter):
             tensors = [leaf for part in self.arrays for _, leaf in flatten(part, "")]
         if check_values:
             for (name, leaf), tensor in zip(leaves, tensors, strict=False):
-                if not is_sum_finite(tensor):
+                if type(tensor) is Tensor and not is_sum_finite(tensor):
                     columns = {label: column_names(column) for label, column in flatten(x, "x")}
                     warn_if_not_finite(leaf, name, columns.get(name))
         self.batch_size = batch_size
         self.num_batches: int = -(-self.num_samples // batch_size)
         self._shuffle = shuffle
+        self.has_text = any(type(tensor) is not Tensor for tensor in tensors)
         self._bytes = sum([tensor.nbytes for tensor in tensors])
 
     def first_batch(self) -> Batch:
@@ -205,17 +206,22 @@ class ArrayAdapter(DataAdapter):
         return x, y, weight
 
     def _take(self, order: Tensor) -> Batch:
-        x, y, weight = (map_leaves(lambda leaf, _: leaf[order], part, "") for part in self.arrays)
+        rows = np.asarray(order) if self.has_text else None
+
+        def taken(leaf: Any, _: str) -> Any:
+            return leaf[order if type(leaf) is Tensor else rows]
+
+        x, y, weight = (map_leaves(taken, part, "") for part in self.arrays)
         return x, y, weight
 
 
 def in_rows(adapter: DataAdapter) -> TypeGuard[ArrayAdapter]:
     """Whether a pass takes the rows of arrays one after the other, as `ArrayAdapter.one_pass` gives them."""
-    return type(adapter) is ArrayAdapter and adapter._shuffle != "batch"
+    return type(adapter) is ArrayAdapter and adapter._shuffle != "batch" and not adapter.has_text
 
 
-def _as_tensor(leaf: Any, _: str) -> Tensor:
-    return leaf if type(leaf) is Tensor else _core.tensor(leaf)
+def _as_tensor(leaf: Any, _: str) -> Any:
+    return leaf if type(leaf) is Tensor or leaf.dtype.kind == "O" else _core.tensor(leaf)
 
 
 def _named(x: Data, y: Data, weight: Data) -> list[tuple[Data, str]]:

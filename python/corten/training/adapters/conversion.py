@@ -23,14 +23,17 @@ _FLOAT_NAMES = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
 def is_number_list(value: Any) -> bool:
-    """True for (nested) lists of plain numbers, which are one array; a list of arrays is several inputs.
+    """True for (nested) lists of numbers or texts, which are one array; a list of arrays is several inputs.
 
     Example:
         >>> is_number_list([[1, 2], [3, 4]]), is_number_list([np.zeros(3)])
         (True, False)
     """
+    nested = value
     while isinstance(value, list | tuple) and value:
         value = value[0]
+    if isinstance(value, str | bytes):
+        return value is not nested
     return isinstance(value, Number | bool | np.generic) and not isinstance(value, np.ndarray)
 
 
@@ -72,7 +75,9 @@ def map_leaves(function: Any, value: Data, name: str) -> Data:
 def to_array(value: Any, name: str) -> np.ndarray | Tensor:
     """Gives one array of numbers: tensors as they are, everything else as NumPy.
 
-    Float64 becomes the default float (as NumPy makes float64 without being asked), other types stay.
+    Float64 becomes the default float (as NumPy makes float64 without being asked), other types stay. Inputs
+    (named "x") may be text, as an array of `str`: whether the model reads text is checked when it is
+    prepared.
 
     Raises:
         TypeError: The values are text or Python objects.
@@ -104,10 +109,32 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
         if dtype.itemsize >= 8 and dtype.name != floatx():
             value = value.astype(floatx())
     elif kind not in "iub" and dtype.name != "bfloat16":
+        if name[:1] == "x" and is_text_array(value):
+            return value.astype(object)
         value = _numbers_from_objects(value, name, columns)
     if not value.dtype.isnative:
         value = value.astype(value.dtype.newbyteorder("="))
     return value
+
+
+def is_text_array(value: Any) -> bool:
+    """Whether a value is a NumPy array of text."""
+    if type(value) is not np.ndarray:
+        return False
+    kind = value.dtype.kind
+    return kind in "UST" or (
+        kind == "O" and value.size > 0 and all(isinstance(v, str | bytes) for v in value.flat)
+    )
+
+
+def refuse_text(value: Any, name: str, columns: list[str] | None = None) -> None:
+    """Says that an array holds text where numbers belong.
+
+    Raises:
+        TypeError: Always for text.
+    """
+    if is_text_array(value):
+        _numbers_from_objects(value, name, columns)
 
 
 def _numbers_from_objects(value: np.ndarray, name: str, columns: list[str] | None) -> np.ndarray:
@@ -153,10 +180,10 @@ def _is_number(item: Any) -> bool:
     return isinstance(item, Number | np.bool_) or _is_missing(item)
 
 
-def to_tensor(value: Any, name: str = "data") -> Tensor:
-    """Gives one tensor for one array of a batch."""
+def to_tensor(value: Any, name: str = "data") -> Any:
+    """Gives one tensor for one array of a batch; text stays an array."""
     array = to_array(value, name)
-    return array if type(array) is Tensor else _core.tensor(array)
+    return array if type(array) is Tensor or is_text_array(array) else _core.tensor(array)
 
 
 def to_tensors(value: Data, name: str) -> Data:
