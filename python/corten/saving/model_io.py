@@ -315,7 +315,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
         return
     if data is None:
         raise ValueError(
-            f"{path}: has no layer names; `by_name=True` needs `.safetensors`, `.corten` or Keras 2's `.h5`."
+            f"{path}: holds no layer names; `by_name=True` needs `.safetensors`, `.corten`, Keras 2's `.h5`."
         )
     arrays = _by_name(model, arrays, safetensors.metadata(data), str(path))
     _assign(model, arrays, str(path), skip_mismatch, partial=True)
