@@ -72,7 +72,9 @@ if TYPE_CHECKING:
     from corten.optimizers import Optimizer
     from corten.quantizers import Quantizer
     from corten.regularizers import Regularizer
+    from corten.rematerialization import RematScope
     from corten.saving import load_model
+    from corten.scopes import SymbolicScope, device
     from corten.symbolic import KerasTensor
     from corten.utils import set_random_seed
     from corten.variable import Variable
@@ -82,9 +84,10 @@ __version__ = "0.1.0"
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Functional", "GradientTape", "Initializer", "Input",
     "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Quantizer",
-    "Regularizer", "Sequential", "ShapeError", "Tensor", "Variable", "activations", "autograd", "backend",
+    "Regularizer", "RematScope", "Sequential", "ShapeError", "SymbolicScope",
+    "Tensor", "Variable", "activations", "autograd", "backend",
     "callbacks",
-    "config", "constraints", "custom_gradient", "data", "datasets", "dtype_policies",
+    "config", "constraints", "custom_gradient", "data", "datasets", "device", "dtype_policies",
     "from_dlpack", "grad",
     "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
     "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "quantizers", "random",
@@ -116,6 +119,7 @@ _NAMES = {
     "Input": "layers", "InputSpec": "layers", "Layer": "layers",
     "Function": "models", "Functional": "models", "Model": "models", "Sequential": "models",
     "KerasTensor": "symbolic", "name_scope": "naming", "Variable": "variable",
+    "RematScope": "rematerialization", "SymbolicScope": "scopes", "device": "scopes",
     "StatelessScope": "stateless", "load_model": "saving", "set_random_seed": "utils",
 }  # fmt: skip
 

@@ -64,7 +64,7 @@ _NAMES = frozenset(
     {
         "DTypePolicy", "FloatDTypePolicy", "Function", "Functional", "Initializer", "Input",
         "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
-        "Sequential", "Variable", "name_scope", "remat", "version",
+        "RematScope", "Sequential", "SymbolicScope", "Variable", "device", "name_scope", "remat", "version",
     }
 )  # fmt: skip
 
