@@ -99,8 +99,9 @@ __all__ = [
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(
     {
-        "activations", "autograd", "backend", "callbacks", "config", "constraints", "data", "datasets",
-        "dtype_policies", "initializers", "keras", "layers", "legacy", "losses", "memory", "metrics",
+        "activations", "array_api", "autograd", "backend", "callbacks", "complex_tensor", "config",
+        "constraints", "data", "datasets", "dtype_policies", "initializers", "keras", "layers", "legacy",
+        "losses", "memory", "metrics",
         "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "quantizers", "random",
         "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "tuner", "utils",
         "variable", "visualization", "wrappers",

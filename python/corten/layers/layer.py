@@ -39,7 +39,8 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
     (called once, with the shape of the first input) and compute in `call`.
 
     Args:
-        activity_regularizer: A function of the output that gives a penalty.
+        activity_regularizer: A function of the output that gives a penalty, which is divided by the size
+            of the batch.
         trainable: Whether optimizers update the weights.
         dtype: A dtype or dtype policy; None takes the global policy.
         autocast: Whether float inputs are cast to the layer's compute dtype.
@@ -437,7 +438,9 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
             if self.activity_regularizer is not None:
                 for output in tree.flatten(outputs):
                     if isinstance(output, _Tensor):
-                        self.add_loss(self.activity_regularizer(output))
+                        # By the size of the batch, so that the penalty does not depend on it.
+                        size = max(output.shape[0], 1) if output.shape else 1
+                        self.add_loss(self.activity_regularizer(output) / size)
             if Seen.masks or not is_default(self.compute_mask):
                 self._attach_masks(args, kwargs, outputs)
             return outputs

@@ -115,8 +115,25 @@ def load_model(
     if compile and optimizer is not None and state:
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
-        _assign_own(optimizer, state, f"{path}: optimizer")
+        if _fits(optimizer, state):
+            _assign_own(optimizer, state, f"{path}: optimizer")
+        else:
+            warnings.warn(
+                f"{path}: the optimizer's state is that of other variables (was the model quantized, or LoRA "
+                "enabled, without a new `compile`?) and was left out; training starts with a fresh state.",
+                stacklevel=2,
+            )
     return model
+
+
+def _fits(optimizer: Any, state: dict[str, Any]) -> bool:
+    """Whether an optimizer's state is one of the variables that it was built with."""
+    variables = list(optimizer.variables)
+    return len(variables) == len(state) and all(
+        tuple(state[str(index)].shape) == variable.shape
+        for index, variable in enumerate(variables)
+        if str(index) in state
+    )
 
 
 def _read_model(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
