@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from corten import (
         activations,
+        applications,
         autograd,
         callbacks,
         config,
@@ -84,27 +85,23 @@ __version__ = "0.1.0"
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Functional", "GradientTape", "Initializer", "Input",
     "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Quantizer",
-    "Regularizer", "RematScope", "Sequential", "ShapeError", "SymbolicScope",
-    "Tensor", "Variable", "activations", "autograd", "backend",
-    "callbacks",
-    "config", "constraints", "custom_gradient", "data", "datasets", "device", "dtype_policies",
-    "from_dlpack", "grad",
-    "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
-    "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "quantizers", "random",
-    "regularizers", "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient",
-    "tensor", "training", "tree", "tuner", "utils", "value_and_grad", "version", "visualization",
-    "vjp", "wrappers",
+    "Regularizer", "RematScope", "Sequential", "ShapeError", "SymbolicScope", "Tensor", "Variable",
+    "activations", "applications", "autograd", "backend", "callbacks", "config", "constraints",
+    "custom_gradient", "data", "datasets", "device", "dtype_policies", "from_dlpack", "grad", "hessian",
+    "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses", "metrics", "models",
+    "name_scope", "no_grad", "num_threads", "ops", "optimizers", "quantizers", "random", "regularizers",
+    "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient", "tensor", "training",
+    "tree", "tuner", "utils", "value_and_grad", "version", "visualization", "vjp", "wrappers",
 ]  # fmt: skip
 
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(
     {
-        "activations", "array_api", "autograd", "backend", "callbacks", "complex_tensor", "config",
-        "constraints", "data", "datasets", "dtype_policies", "initializers", "keras", "layers", "legacy",
-        "losses", "memory", "metrics",
-        "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "quantizers", "random",
-        "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "tuner", "utils",
-        "variable", "visualization", "wrappers",
+        "activations", "applications", "array_api", "autograd", "backend", "callbacks", "complex_tensor",
+        "config", "constraints", "data", "datasets", "dtype_policies", "initializers", "keras", "layers",
+        "legacy", "losses", "memory", "metrics", "mixed_precision", "models", "naming", "ops", "optimizers",
+        "preprocessing", "quantizers", "random", "regularizers", "saving", "stateless", "symbolic", "tf",
+        "training", "tree", "tuner", "utils", "variable", "visualization", "wrappers",
     }
 )  # fmt: skip
 _NAMES = {

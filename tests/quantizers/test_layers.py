@@ -318,3 +318,13 @@ def test_an_optimizer_of_other_variables_is_left_out(tmp_path):
     with pytest.warns(UserWarning, match="state is that of other variables"):
         again = models.load_model(tmp_path / "model.corten")
     again.fit(x, x[:, :2], verbose=0)
+
+
+def test_layers_before_a_quantized_one_are_trained():
+    first, second = layers.Dense(6, activation="relu"), layers.Dense(3)
+    model = models.Sequential([layers.Input((6,)), first, second])
+    second.quantize("int8")
+    model.compile("sgd", "mse")
+    before = first.get_weights()[0]
+    model.fit(X, X[:, :3], epochs=2, verbose=0)
+    assert np.abs(first.get_weights()[0] - before).max() > 1e-4

@@ -364,6 +364,9 @@ class Model(Trainer, Layer):
 
         Args:
             value_format: `'backend_tensor'` or `'numpy_array'`.
+
+        Raises:
+            ValueError: The format is another one, or two variables have the same path.
         """
         if value_format not in {"backend_tensor", "numpy_array"}:
             raise ValueError(
@@ -386,6 +389,11 @@ class Model(Trainer, Layer):
                 *parents, leaf = variable.path.split("/")
                 for part in parents:
                     node = node.setdefault(part, {})
+                if leaf in node:
+                    raise ValueError(
+                        f"The following variable path is found twice in the model: {variable.path!r}. "
+                        "Give the layers different names."
+                    )
                 value = variable.numpy() if value_format == "numpy_array" else variable.value
                 node[leaf] = value
             result[group] = branch

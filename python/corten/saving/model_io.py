@@ -186,10 +186,27 @@ def _assign_legacy(model: Any, stored: keras_files.LegacyModel, skip_mismatch: b
         raise ValueError(
             f"{stored.path}: has {len(stored.layers)} layers with weights, the model has {len(layers)}."
         )
+    _assign_legacy_pairs(model, list(zip(layers, stored.layers, strict=True)), stored.path, skip_mismatch)
+
+
+def _assign_legacy_by_name(model: Any, stored: keras_files.LegacyModel, skip_mismatch: bool) -> None:
+    """Gives each layer the weights of the layer of its name in the file; others stay as they are."""
+    there = dict(stored.layers)
+    pairs = [(layer, (layer.name, there[layer.name])) for layer in model.layers if layer.name in there]
+    if not pairs:
+        given = ", ".join(sorted(there)[:8])
+        raise ValueError(f"{stored.path}: no layer of the model has a name of the file's layers ({given}).")
+    _assign_legacy_pairs(model, pairs, stored.path, skip_mismatch)
+
+
+def _assign_legacy_pairs(
+    model: Any, pairs: list[tuple[Any, tuple[str, list[Any]]]], path: Path, skip_mismatch: bool
+) -> None:
+    """Gives layers arrays of the file, all or none."""
     saved = [(variable, variable._value) for variable in model.variables]
     try:
-        for layer, (name, arrays) in zip(layers, stored.layers, strict=True):
-            _assign_legacy_layer(layer, arrays, f"{stored.path}: layer {name!r}", skip_mismatch)
+        for layer, (name, arrays) in pairs:
+            _assign_legacy_layer(layer, arrays, f"{path}: layer {name!r}", skip_mismatch)
     except BaseException:
         for variable, value in saved:
             variable._value = value
@@ -275,8 +292,12 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
         ValueError: The file is damaged or does not fit the model.
     """
     path = _existing(filepath)
-    if path.suffix in _H5 and not by_name and keras_files.is_legacy(path, _h5py()):
-        _assign_legacy(model, keras_files.LegacyModel(path, _h5py()), skip_mismatch)
+    if path.suffix in _H5 and keras_files.is_legacy(path, _h5py()):
+        stored = keras_files.LegacyModel(path, _h5py())
+        if by_name:
+            _assign_legacy_by_name(model, stored, skip_mismatch)
+        else:
+            _assign_legacy(model, stored, skip_mismatch)
         return
     if path.suffix == ".keras":
         _assign(model, keras_files.read_keras(path, _read_h5)[1], str(path), skip_mismatch)
@@ -293,7 +314,9 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
         _assign(model, arrays, str(path), skip_mismatch)
         return
     if data is None:
-        raise ValueError(f"{path}: holds no layer names; `by_name=True` needs `.safetensors` or `.corten`.")
+        raise ValueError(
+            f"{path}: holds no layer names; `by_name=True` needs `.safetensors`, `.corten`, Keras 2's `.h5`."
+        )
     arrays = _by_name(model, arrays, safetensors.metadata(data), str(path))
     _assign(model, arrays, str(path), skip_mismatch, partial=True)
 
