@@ -37,7 +37,6 @@ ABSENT = {
     "config.is_nnx_enabled": JAX,
     "config.enable_unsafe_deserialization": "a file never runs code, so there is nothing to allow",
     "config.set_backend": "there is one engine, no backend to choose",
-    "distillation.*": "planned",
     "distribution.*": "training on several devices is planned",
     "export.*": "writes models of other frameworks (SavedModel, ONNX, OpenVINO, LiteRT)",
     "KerasTensor.ragged": SPARSE,

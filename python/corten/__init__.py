@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         constraints,
         data,
         datasets,
+        distillation,
         dtype_policies,
         initializers,
         layers,
@@ -87,21 +88,22 @@ __all__ = [
     "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Quantizer",
     "Regularizer", "RematScope", "Sequential", "ShapeError", "SymbolicScope", "Tensor", "Variable",
     "activations", "applications", "autograd", "backend", "callbacks", "config", "constraints",
-    "custom_gradient", "data", "datasets", "device", "dtype_policies", "from_dlpack", "grad", "hessian",
-    "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses", "metrics", "models",
-    "name_scope", "no_grad", "num_threads", "ops", "optimizers", "quantizers", "random", "regularizers",
-    "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient", "tensor", "training",
-    "tree", "tuner", "utils", "value_and_grad", "version", "visualization", "vjp", "wrappers",
+    "custom_gradient", "data", "datasets", "device", "distillation", "dtype_policies", "from_dlpack",
+    "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
+    "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "quantizers",
+    "random", "regularizers", "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient",
+    "tensor", "training", "tree", "tuner", "utils", "value_and_grad", "version", "visualization", "vjp",
+    "wrappers",
 ]  # fmt: skip
 
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(
     {
         "activations", "applications", "array_api", "autograd", "backend", "callbacks", "complex_tensor",
-        "config", "constraints", "data", "datasets", "dtype_policies", "initializers", "keras", "layers",
-        "legacy", "losses", "memory", "metrics", "mixed_precision", "models", "naming", "ops", "optimizers",
-        "preprocessing", "quantizers", "random", "regularizers", "saving", "stateless", "symbolic", "tf",
-        "training", "tree", "tuner", "utils", "variable", "visualization", "wrappers",
+        "config", "constraints", "data", "datasets", "distillation", "dtype_policies", "initializers",
+        "keras", "layers", "legacy", "losses", "memory", "metrics", "mixed_precision", "models", "naming",
+        "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers", "saving", "stateless",
+        "symbolic", "tf", "training", "tree", "tuner", "utils", "variable", "visualization", "wrappers",
     }
 )  # fmt: skip
 _NAMES = {
