@@ -111,7 +111,7 @@ class Distiller(Model):
         """
         if loss is None and self.student_loss_weight > 0:
             raise ValueError(
-                "Distiller.compile: `loss` is missing, the student's loss by labels; for none at all make the "
+                "Distiller.compile: `loss` is missing, the student's loss by labels; for none make the "
                 "distiller with student_loss_weight=0."
             )
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
