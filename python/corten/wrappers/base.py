@@ -81,8 +81,8 @@ def _predict(model: Any, inputs: np.ndarray) -> np.ndarray:
     leaves = tree.flatten(outputs)
     if len(leaves) != 1:
         raise ValueError(
-            f"scikit-learn's estimators have one output, but the model {model.name!r} has {len(leaves)}; make "
-            "a model of the one that is wanted: `Model(model.input, model.output[0])`"
+            f"scikit-learn's estimators have one output, but the model {model.name!r} has {len(leaves)}; "
+            "make a model of the one that is wanted: `Model(model.input, model.output[0])`"
         )
     return np.asarray(leaves[0])
 
