@@ -81,10 +81,10 @@ def _check(
     ):  # fmt: skip
         if value <= 0 or value >= max(steps, 2):
             raise ValueError(
-                f"{name}: {what} must lie between 1 and the {steps} steps of the series; got {value}"
+                f"{name}: `{what}` must be between 1 and the {steps} steps of the series; got {value}"
             )
     for what, place in (("start_index", start), ("end_index", end)):
         if place is not None and not 0 <= place <= steps:
-            raise ValueError(f"{name}: {what} must lie between 0 and {steps}; got {place}")
+            raise ValueError(f"{name}: `{what}` must be between 0 and {steps}; got {place}")
     if start is not None and end is not None and start >= end:
         raise ValueError(f"{name}: start_index must be below end_index; got {start} and {end}")
