@@ -37,8 +37,6 @@ ABSENT = {
     "config.is_nnx_enabled": JAX,
     "config.enable_unsafe_deserialization": "a file never runs code, so there is nothing to allow",
     "config.set_backend": "there is one engine, no backend to choose",
-    "device": "there is one device, the CPU; planned with the GPU backend",
-    "distillation.*": "planned",
     "distribution.*": "training on several devices is planned",
     "export.*": "writes models of other frameworks (SavedModel, ONNX, OpenVINO, LiteRT)",
     "KerasTensor.ragged": SPARSE,
@@ -46,7 +44,6 @@ ABSENT = {
     "KerasTensor.row_splits_dtype": SPARSE,
     "KerasTensor.sparse": SPARSE,
     "Layer.add_metric": "raises an error in Keras 3: make metrics in `__init__`",
-    "Layer.rematerialized_call": "`corten.remat(layer)` does it",
     "layers.FlaxLayer": OTHER_FRAMEWORK,
     "layers.JaxLayer": OTHER_FRAMEWORK,
     "layers.TFSMLayer": OTHER_FRAMEWORK,
@@ -58,7 +55,6 @@ ABSENT = {
     "Model.make_train_function": "steps are not compiled by a method; override `train_step`",
     "Model.stateless_compute_loss": JAX,
     "optimizers.legacy.*": "raise an error in Keras 3",
-    "RematScope": "`corten.remat(layer)` does it",
 }
 
 SHAPES = "takes any arguments: shapes come from running `call`"

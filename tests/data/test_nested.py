@@ -105,3 +105,17 @@ def test_windows_train_a_model():
     model.compile(corten.optimizers.Adam(0.05), "mse")
     losses = model.fit(pairs, epochs=10, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def test_padded_batches_have_the_sizes_and_values_that_are_asked_for():
+    ragged = Dataset.from_generator(lambda: (([1] * size, size) for size in (1, 3)))
+    rows, sizes = next(iter(ragged.padded_batch(2, padded_shapes=([4], []), padding_values=(-1, 0))))
+    assert rows.tolist() == [[1, -1, -1, -1], [1, 1, 1, -1]]
+    assert sizes.tolist() == [1, 3]
+    named = Dataset.from_generator(lambda: ({"a": [1] * size} for size in (1, 2)))
+    assert next(iter(named.padded_batch(2, {"a": [None]})))["a"].tolist() == [[1, 0], [1, 1]]
+    with pytest.raises(ValueError, match=r"size \(3,\) does not fit into padded_shapes \(2,\)"):
+        list(ragged.padded_batch(2, padded_shapes=([2], [])))
+    mixed = Dataset.from_generator(lambda: iter(([1], [[2]])))
+    with pytest.raises(ValueError, match=r"elements have .* axes"):
+        list(mixed.padded_batch(2))

@@ -205,8 +205,9 @@ class Dataset(NestedSteps):
 
         Args:
             batch_size: Elements per batch.
-            padded_shapes: Accepted when None or unknown sizes: the largest of the batch is taken.
-            padding_values: What to fill up with.
+            padded_shapes: The sizes to fill up to, arranged like the elements; None for a size, or for
+                all, takes the largest of the batch.
+            padding_values: What to fill up with: one value, or some arranged like the elements.
             drop_remainder: Leave a smaller last batch out.
             name: Accepted for TensorFlow's sake.
         """
@@ -217,7 +218,7 @@ class Dataset(NestedSteps):
 
         def batches() -> Iterator[Any]:
             for group in stages.groups(self._source(), size, drop_remainder):
-                yield map_structure(lambda *parts: stages.pad_and_stack(parts, padding_values), *group)
+                yield stages.pad_group(group, padded_shapes, padding_values)
 
         return Dataset(batches, count)
 

@@ -24,6 +24,10 @@ class MissingFileError(FileNotFoundError, ValueError):
     """There is no such file: an error of files as elsewhere in Python, and of values as in Keras."""
 
 
+class UnknownArgumentError(TypeError, ValueError):
+    """There is no such argument: an error of types as elsewhere in Python, and of values as in Keras."""
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file under a temporary name beside it and move it into place.
 

@@ -424,7 +424,7 @@ def _refuse_arguments(kwargs: dict[str, Any]) -> None:
     if "save_format" in kwargs:
         raise ValueError("The `save_format` argument is deprecated: the ending of the file's name tells it.")
     if kwargs:
-        raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
+        raise files.UnknownArgumentError(f"The following argument(s) are not supported: {sorted(kwargs)}")
 
 
 def _refuse_overwrite(path: Path, overwrite: bool) -> None:
@@ -721,7 +721,9 @@ def _assign_layer(layer: Any, prefix: str, stores: dict[str, Any], source: str, 
     saved = [(v, v._value) for v in getattr(layer, "variables", [])]
     try:
         if not store:
-            raise ValueError(f"{where} has no weights in the file (looked for {prefix!r}).")
+            raise ValueError(
+                f"{where} has no weights in the file (looked for {prefix!r}); it received 0 variables."
+            )
         _assign_own(layer, store, where)
     except (ValueError, KeyError, TypeError) as error:
         if not skip_mismatch:
