@@ -19,6 +19,7 @@ from corten.config import (
     standardize_dtype as standardize_dtype,
 )
 from corten.naming import get_uid as get_uid, name_scope as name_scope
+from corten.rematerialization import get_current_remat_mode as get_current_remat_mode
 from corten.scopes import SymbolicScope as SymbolicScope, in_symbolic_scope as in_symbolic_scope
 from corten.stateless import StatelessScope as StatelessScope
 from corten.symbolic import (

@@ -64,7 +64,8 @@ _NAMES = frozenset(
     {
         "DTypePolicy", "FloatDTypePolicy", "Function", "Functional", "Initializer", "Input",
         "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
-        "RematScope", "Sequential", "SymbolicScope", "Variable", "device", "name_scope", "remat", "version",
+        "Operation", "RematScope", "Sequential", "SymbolicScope",
+        "Variable", "device", "name_scope", "remat", "version",
     }
 )  # fmt: skip
 
