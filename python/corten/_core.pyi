@@ -132,7 +132,12 @@ class Tensor:
         """
         A read-only NumPy view of the values, or a copy if asked for or needed for another dtype.
         """
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """
+        The module of the array API's functions for tensors, `corten.array_api`.
+        """
     def __bool__(self, /) -> bool: ...
+    def __complex__(self, /) -> complex: ...
     def __contains__(self, value: ArrayLike, /) -> bool: ...
     def __divmod__(self, other: object, /) -> tuple[Any, Any]: ...
     def __dlpack__(
@@ -421,6 +426,10 @@ class Tensor:
     def to(self, /, device: str) -> Tensor:
         """
         The tensor on another device: `"meta"` keeps shape and dtype only.
+        """
+    def to_device(self, device: str, /, *, stream: Any | None = None) -> Tensor:
+        """
+        The tensor on a device of the array API: `"cpu"` is the only one.
         """
     def tolist(self, /) -> Any:
         """

@@ -27,6 +27,8 @@ class _Settings:
     traceback_filtering = True
     flash_attention: bool | None = None
     dataset_mirror: str | None = None
+    max_epochs: int | None = None
+    max_steps_per_epoch: int | None = None
 
 
 def floatx() -> str:
@@ -194,6 +196,61 @@ def set_dataset_mirror(address: Any) -> None:
     _Settings.dataset_mirror = None if address is None else str(address)
 
 
+def max_epochs() -> int | None:
+    """Return how many epochs a `fit` has at most; None without a limit."""
+    return _Settings.max_epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limit the epochs of every `fit`, whatever it asks for: to try a whole program quickly.
+
+    Args:
+        max_epochs: A number of at least 1, or None for no limit.
+
+    Raises:
+        ValueError: It is neither.
+
+    Example:
+        >>> import corten
+        >>> corten.config.set_max_epochs(2)
+        >>> corten.config.max_epochs()
+        2
+        >>> corten.config.set_max_epochs(None)
+    """
+    _Settings.max_epochs = _limit(max_epochs, "set_max_epochs")
+
+
+def max_steps_per_epoch() -> int | None:
+    """Return how many batches an epoch, an evaluation or a prediction has at most; None without a limit."""
+    return _Settings.max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limit the batches of every epoch of `fit`, of `evaluate` and of `predict`.
+
+    Args:
+        max_steps_per_epoch: A number of at least 1, or None for no limit.
+
+    Raises:
+        ValueError: It is neither.
+
+    Example:
+        >>> import corten
+        >>> corten.config.set_max_steps_per_epoch(10)
+        >>> corten.config.max_steps_per_epoch()
+        10
+        >>> corten.config.set_max_steps_per_epoch(None)
+    """
+    _Settings.max_steps_per_epoch = _limit(max_steps_per_epoch, "set_max_steps_per_epoch")
+
+
+def _limit(value: Any, name: str) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if value is not None and not whole:
+        raise ValueError(f"{name}: expected None or a whole number of at least 1; got {value!r}.")
+    return value
+
+
 def enable_interactive_logging() -> None:
     """Let progress output redraw its line (the default)."""
     _Settings.interactive_logging = True
@@ -291,3 +348,14 @@ def is_float_dtype(dtype: Any) -> bool:
         (True, False)
     """
     return (dtype if dtype.__class__ is str else standardize_dtype(dtype)) in FLOAT_DTYPES
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Return whether `dtype` is an integer type, signed or not; bool is none.
+
+    Example:
+        >>> from corten import config
+        >>> config.is_int_dtype("uint8"), config.is_int_dtype("bool")
+        (True, False)
+    """
+    return standardize_dtype(dtype).startswith(("int", "uint"))

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from corten.callbacks.model_checkpoint import ModelCheckpoint
     from corten.callbacks.monitor import MonitorCallback
     from corten.callbacks.progbar_logger import ProgbarLogger
+    from corten.callbacks.remote_monitor import RemoteMonitor
     from corten.callbacks.swap_ema_weights import SwapEMAWeights
+    from corten.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
@@ -31,7 +33,9 @@ __all__ = [
     "MonitorCallback",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 
@@ -49,7 +53,9 @@ _HOMES = {
     "MonitorCallback": "monitor",
     "ProgbarLogger": "progbar_logger",
     "ReduceLROnPlateau": "learning_rate",
+    "RemoteMonitor": "remote_monitor",
     "SwapEMAWeights": "swap_ema_weights",
+    "TensorBoard": "tensorboard",
     "TerminateOnNaN": "early_stopping",
 }
 

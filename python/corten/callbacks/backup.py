@@ -43,11 +43,14 @@ class BackupAndRestore(Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         if not backup_dir:
-            raise ValueError("BackupAndRestore: backup_dir is empty; give a folder for the copies")
+            raise ValueError(
+                "BackupAndRestore: Empty `backup_dir` argument passed; give a folder for the copies"
+            )
         whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
         if save_freq != "epoch" and not whole:
             raise ValueError(
-                f"BackupAndRestore: save_freq must be 'epoch' or a number of batches; got {save_freq!r}"
+                f"BackupAndRestore: Invalid value of save_freq, must be 'epoch' or a number of batches; "
+                f"got {save_freq!r}"
             )
         self.backup_dir = Path(backup_dir)
         self.save_freq = save_freq

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from corten.callbacks.callback import Callback, Logs
 
 _HIGHER_IS_BETTER = (
@@ -84,14 +82,16 @@ class MonitorCallback(Callback):
         self.mode = mode
         self.best = baseline
         self.min_delta = abs(min_delta)
-        #: `np.less` or `np.greater`; None until it is needed.
+        #: `ops.less` or `ops.greater`; None until it is needed.
         self.monitor_op: Callable[[Any, Any], Any] | None = None
         self._warned = False
 
     def _set_monitor_op(self) -> None:
         """Settles whether higher or lower is better, once the model and its metrics are known."""
+        from corten import ops
+
         mode = self.mode if self.mode != "auto" else direction_of(self.monitor, self.model)
-        self.monitor_op = np.greater if mode == "max" else np.less
+        self.monitor_op = ops.greater if mode == "max" else ops.less
         # Subtracted from the current value, so that small changes do not count.
         self._margin = self.min_delta if mode == "max" else -self.min_delta
 

@@ -24,8 +24,8 @@ class SwapEMAWeights(Callback):
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None and not _averaging(optimizer):
             raise ValueError(
-                "SwapEMAWeights: the optimizer keeps no averages; make it with use_ema=True, "
-                "for example `corten.optimizers.Adam(use_ema=True)`"
+                "SwapEMAWeights must be used when `use_ema=True` is set; make the optimizer "
+                "with use_ema=True, for example `corten.optimizers.Adam(use_ema=True)`"
             )
 
     def _swap(self, to_averages: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from corten import _core
+from corten import _core, config
 from corten.callbacks.callback_list import CallbackList
 from corten.callbacks.history import History
 from corten.callbacks.progbar_logger import ProgbarLogger
@@ -29,6 +29,7 @@ from corten.training.arguments import (
 )
 from corten.training.capture import StepCapture
 from corten.training.history import plain_logs
+from corten.training.named_columns import arrange_inputs, arrange_targets
 from corten.training.predictions import Predictions
 from corten.training.preparation import prepare_for
 from corten.training.progress import resolve_verbose
@@ -105,11 +106,14 @@ class Trainer(Steps):
         if self.optimizer is None and not self._overrides("train_step"):
             raise ValueError("fit: the model was compiled without an optimizer")
         epochs = check_count(epochs, "epochs", 0)
+        most = config.max_epochs()
+        epochs = epochs if most is None else min(epochs, most)
         initial_epoch = check_count(initial_epoch, "initial_epoch", 0)
         steps_per_epoch = check_steps(steps_per_epoch, "steps_per_epoch", "fit")
         validation_steps = check_steps(validation_steps, "validation_steps", "fit")
         validation_freq = check_validation_freq(validation_freq)
         verbose = resolve_verbose(verbose, "fit")
+        x, y = arrange_inputs(self, x, "fit"), arrange_targets(self, y, "fit")
         x, y, sample_weight, validation_data = split_off_validation(
             x, y, sample_weight, validation_split, validation_data
         )
@@ -249,7 +253,12 @@ class Trainer(Steps):
         """Trains on the batches of an epoch, many at once where the engine can."""
         adapter, capture = iterator.adapter, self._state().capture
         step = -1
-        if capture is None or iterator.steps is not None or not in_rows(adapter):
+        if (
+            capture is None
+            or iterator.steps is not None
+            or iterator.limit is not None
+            or not in_rows(adapter)
+        ):
             for step, batch in enumerate(iterator.epoch()):  # noqa: B007 - whether there was any counts
                 step_function(batch)
                 if self.stop_training:
@@ -283,6 +292,8 @@ class Trainer(Steps):
             x, y, sample_weight = unpack(data)
         else:
             x, y, sample_weight = data, None, None
+        x = arrange_inputs(self, x, "fit (validation_data)")
+        y = arrange_targets(self, y, "fit (validation_data)")
         adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="fit (validation_data)")
         first = adapter.first_batch()
         if first is None:
@@ -327,6 +338,7 @@ class Trainer(Steps):
         state = self._check_compiled("evaluate")
         verbose = resolve_verbose(verbose, "evaluate")
         steps = check_steps(steps, "steps", "evaluate")
+        x, y = arrange_inputs(self, x, "evaluate"), arrange_targets(self, y, "evaluate")
         adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="evaluate")
         prepare_for(self, adapter, x, "evaluate")
         iterator = EpochIterator(adapter, steps, "evaluate")
@@ -445,6 +457,7 @@ class Trainer(Steps):
 
         bar_after = 1.0 if verbose == "auto" else 0.0
         verbose = resolve_verbose(verbose, "predict")
+        x = arrange_inputs(self, x, "predict")
         adapter: DataAdapter = choose_adapter(x, batch_size=batch_size, caller="predict")
         first = adapter.first_batch()
         if first is None:
@@ -454,7 +467,7 @@ class Trainer(Steps):
         callback_list: Any = None
         if callbacks is not None or verbose != 0:
             callback_list = self._callback_list(callbacks, verbose, iterator, bar_after)
-        whole = isinstance(adapter, ArrayAdapter) and steps is None
+        whole = isinstance(adapter, ArrayAdapter) and steps is None and iterator.limit is None
         predictions = Predictions(adapter.num_samples if whole else None)
         self.stop_predicting = False
         before = _core.set_grad_enabled(False)

@@ -129,6 +129,10 @@ fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
     if array::has_buffer(object) {
         return array::from_buffer(object).map(Some);
     }
+    if object.hasattr(intern!(py, "_corten_complex"))? {
+        // A pair of tensors: its own operators answer.
+        return Ok(None);
+    }
     if let Some(convert) = object.getattr_opt(intern!(py, "__corten_tensor__"))? {
         let result = convert.call0()?;
         let tensor = result.cast::<PyTensor>().map_err(|_| {

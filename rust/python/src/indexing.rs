@@ -87,9 +87,24 @@ fn refuse(what: &str) -> PyErr {
     )))
 }
 
+/// A mask without axes takes all of `x` or nothing, along a new axis: `x` as its row, and the mask for it.
+fn whole(x: &Tensor, key: &Bound<'_, PyAny>, indices: &[Index]) -> PyResult<Option<(Tensor, Index)>> {
+    let [Index::Mask(mask)] = indices else { return Ok(None) };
+    if mask.rank() > 0 || key.is_instance_of::<PyBool>() {
+        return Ok(None);
+    }
+    let shape: Vec<usize> = std::iter::once(1).chain(x.shape().iter().copied()).collect();
+    let row = ops::reshape(x, &shape).map_err(error::to_python)?;
+    let mask = ops::reshape(mask, &[1]).map_err(error::to_python)?;
+    Ok(Some((row, Index::Mask(mask))))
+}
+
 /// `x[key]`
 pub(crate) fn get(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     let indices = parse(key)?;
+    if let Some((row, mask)) = whole(x, key, &indices)? {
+        return funnel::run(py, x.len(), || ops::index(&row, &[mask]));
+    }
     let copies = indices.iter().any(|index| matches!(index, Index::Array(_) | Index::Mask(_)));
     funnel::run(py, if copies { x.len() } else { 0 }, || ops::index(x, &indices))
 }
@@ -98,6 +113,10 @@ pub(crate) fn get(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>) -> PyResul
 pub(crate) fn set(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     let indices = parse(key)?;
     let value = convert::tensor(value)?;
+    if let Some((row, mask)) = whole(x, key, &indices)? {
+        let row = funnel::run(py, x.len(), || ops::index_update(&row, &[mask], &value, ScatterMode::Set))?;
+        return ops::reshape(&row, x.shape()).map_err(error::to_python);
+    }
     funnel::run(py, x.len(), || ops::index_update(x, &indices, &value, ScatterMode::Set))
 }
 

@@ -7,9 +7,10 @@ use pyo3::IntoPyObjectExt;
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyTuple};
+use pyo3::types::{PyBytes, PyCapsule, PyComplex, PyTuple};
 
 use crate::convert::{self, Array, Axes, Operand, Type};
+use crate::functions::linalg;
 use crate::reductions::{reduce, reduce_in, refuse_out, scan, variance};
 use crate::rows::Rows;
 use crate::{dlpack, error, export, funnel, indexing};
@@ -306,6 +307,21 @@ impl PyTensor {
             }
             _ => Err(PyValueError::new_err(format!("to: unknown device {device:?}; known: cpu, meta"))),
         }
+    }
+
+    /// The tensor on a device of the array API: `"cpu"` is the only one.
+    #[pyo3(signature = (device, /, *, stream=None))]
+    fn to_device(&self, device: &str, stream: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        if stream.is_some() {
+            return Err(PyValueError::new_err("to_device: `stream` must be None; the CPU has no streams"));
+        }
+        self.to(device)
+    }
+
+    /// The module of the array API's functions for tensors, `corten.array_api`.
+    #[pyo3(signature = (*, api_version=None))]
+    fn __array_namespace__<'py>(&self, py: Python<'py>, api_version: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        py.import("corten.array_api")?.call_method1("namespace_of_version", (api_version,))
     }
 
     /// A row-major copy.
@@ -654,10 +670,10 @@ impl PyTensor {
         self.operate(py, BinaryOp::ShiftRight, other, true)
     }
     fn __matmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        product(py, &self.inner, other, false)
+        linalg::operator(py, &self.inner, other, false)
     }
     fn __rmatmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        product(py, &self.inner, other, true)
+        linalg::operator(py, &self.inner, other, true)
     }
     fn __neg__(&self, py: Python<'_>) -> PyResult<Self> {
         self.unary(py, UnaryOp::Neg)
@@ -752,6 +768,10 @@ impl PyTensor {
         self.inner.item().map_err(error::to_python)
     }
 
+    fn __complex__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyComplex>> {
+        Ok(PyComplex::from_doubles(py, self.__float__()?, 0.0))
+    }
+
     fn __index__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         export::integer(py, &self.inner, true)
     }
@@ -776,19 +796,4 @@ pub(crate) fn watched(x: &Tensor) -> PyResult<Tensor> {
     }
     let message = format!("requires_grad: only float tensors have gradients; got {}", x.dtype());
     Err(error::to_python(Error::dtype(message)))
-}
-
-fn product<'py>(
-    py: Python<'py>,
-    mine: &Tensor,
-    other: &Bound<'py, PyAny>,
-    reflected: bool,
-) -> PyResult<Bound<'py, PyAny>> {
-    let Some(other) = convert::operand_or_none(other)? else {
-        return Ok(py.NotImplemented().into_bound(py));
-    };
-    let other = other.into_default().map_err(error::to_python)?;
-    let (a, b) = if reflected { (&other, mine) } else { (mine, &other) };
-    let result = funnel::run(py, funnel::product_cost(a, b), || ops::matmul(a, b))?;
-    PyTensor::from(result).into_bound_py_any(py)
 }

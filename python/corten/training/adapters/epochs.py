@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from corten import config
 from corten.training.adapters.adapter import Batch, DataAdapter
 
 
@@ -30,7 +32,7 @@ class EpochIterator:
 
     Without `steps` an epoch is one pass over the data. With `steps` an epoch takes that many
     batches from where the last one stopped. An epoch in which the data runs out is shorter, and
-    the next one starts the data anew, if that is possible.
+    the next one starts the data anew, if that is possible. `config.set_max_steps_per_epoch` limits both.
 
     Args:
         adapter: The source of batches.
@@ -40,6 +42,10 @@ class EpochIterator:
 
     def __init__(self, adapter: DataAdapter, steps: int | None = None, caller: str = "fit") -> None:
         self.adapter = adapter
+        #: The most batches an epoch may have, or None.
+        self.limit = config.max_steps_per_epoch()
+        if steps is not None and self.limit is not None:
+            steps = min(steps, self.limit)
         self.steps = steps
         #: True when no further epoch is possible.
         self.ran_out = False
@@ -50,7 +56,10 @@ class EpochIterator:
     @property
     def num_batches(self) -> int | None:
         """How many batches an epoch has, or None until one was walked."""
-        return self.steps if self.steps is not None else self.adapter.num_batches
+        if self.steps is not None:
+            return self.steps
+        count = self.adapter.num_batches
+        return count if self.limit is None or count is None else min(count, self.limit)
 
     def epoch(self) -> Iterator[Batch]:
         """Starts the next epoch."""
@@ -77,13 +86,13 @@ class EpochIterator:
 
     def _one_pass(self) -> Iterator[Batch]:
         count = 0
-        for batch in self.adapter.batches():
+        for batch in itertools.islice(self.adapter.batches(), self.limit):
             count += 1
             yield batch
         if count == 0:
             self.ran_out = True
             self._warn("it gave no batch for this epoch")
-        elif self.adapter.restartable and self.adapter.num_batches is None:
+        elif self.limit is None and self.adapter.restartable and self.adapter.num_batches is None:
             # Now known; the progress bar of the next epoch can show it.
             self.adapter.num_batches = count
 
