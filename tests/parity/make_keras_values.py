@@ -18,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import jax
 import keras
 import numpy as np
-
 from tests.parity import running
 from tests.parity.cases import FAMILIES
 
@@ -52,7 +51,9 @@ class Keras(running.Side):
                     losses = list(layer.losses)
             return running.weighted_sum(outputs, jax.numpy) + sum(losses), outputs
 
-        (_, outputs), grads = jax.value_and_grad(total, argnums=(0, 1), has_aux=True, allow_int=True)(tensors, trainable)
+        (_, outputs), grads = jax.value_and_grad(total, argnums=(0, 1), has_aux=True, allow_int=True)(
+            tensors, trainable
+        )
         return outputs, [np.asarray(g) for g in [*grads[0], *grads[1]] if g.dtype == np.float32]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from tests.parity.cases import Case, draw, drawn, extra_of, inputs_of, weights_of
 
 
@@ -23,7 +22,7 @@ class Side:
     def gradients(
         self, function: Callable[..., Any], tensors: list[Any], layer: Any = None
     ) -> tuple[Any, list[np.ndarray]]:
-        """Outputs, and gradients of `weighted_sum` (and the layer's penalties) for tensors and trainable weights."""
+        """Outputs, and gradients of `weighted_sum` and penalties for tensors and trainable weights."""
         raise NotImplementedError
 
 
@@ -89,8 +88,12 @@ def run_metric(side: Side, case: Case) -> list[Any]:
     metric = case.make(side.library)
     results = []
     for batch in range(2):
-        arguments = [side.tensor(drawn(case, spec, f"batch {batch} {i}")) for i, spec in enumerate(case.inputs)]
-        extra = {name: side.tensor(drawn(case, spec, f"batch {batch} {name}")) for name, spec in case.extra.items()}
+        arguments = [
+            side.tensor(drawn(case, spec, f"batch {batch} {i}")) for i, spec in enumerate(case.inputs)
+        ]
+        extra = {
+            name: side.tensor(drawn(case, spec, f"batch {batch} {name}")) for name, spec in case.extra.items()
+        }
         metric.update_state(*arguments, **extra)
         results += map(np.asarray, flat(metric.result()))
     return results
@@ -101,12 +104,15 @@ def run_optimizer(side: Side, case: Case) -> list[Any]:
     optimizer = case.make(side.library)
     shapes = ((4, 3), (3,))
     variables = [
-        side.library.Variable(draw(f"{case.name} variable {i}", shape), name=f"v{i}") for i, shape in enumerate(shapes)
+        side.library.Variable(draw(f"{case.name} variable {i}", shape), name=f"v{i}")
+        for i, shape in enumerate(shapes)
     ]
     optimizer.build(variables)
     results = []
     for step in range(1, 21):
-        gradients = [side.tensor(draw(f"{case.name} step {step} {i}", shape)) for i, shape in enumerate(shapes)]
+        gradients = [
+            side.tensor(draw(f"{case.name} step {step} {i}", shape)) for i, shape in enumerate(shapes)
+        ]
         optimizer.apply(gradients, variables)
         if step in (1, 2, 5, 20):
             results += [np.array(variable) for variable in variables]
@@ -147,11 +153,18 @@ def run_training(side: Side, case: Case) -> list[Any]:
     """The loss of each of 20 steps of `fit`, and the weights after them."""
     library = side.library
     model = case.make(library)
-    x, y = ([drawn(case, spec, f"{what} {i}") for i, spec in enumerate(case.arguments[what])] for what in ("x", "y"))
-    model(library.ops.convert_to_tensor(x[0][:1])) if len(x) == 1 else model([library.ops.convert_to_tensor(part[:1]) for part in x])
+    x, y = (
+        [drawn(case, spec, f"{what} {i}") for i, spec in enumerate(case.arguments[what])]
+        for what in ("x", "y")
+    )
+    model(library.ops.convert_to_tensor(x[0][:1])) if len(x) == 1 else model(
+        [library.ops.convert_to_tensor(part[:1]) for part in x]
+    )
     shapes = [tuple(w.shape) for w in model.weights]
     values = weights_of(case, shapes, [w.path for w in model.weights])
-    model.set_weights([value / math.sqrt(max(value.shape[0], 1)) if value.ndim > 1 else value for value in values])
+    model.set_weights(
+        [value / math.sqrt(max(value.shape[0], 1)) if value.ndim > 1 else value for value in values]
+    )
     model.compile(**case.arguments["compile"](library))
     losses: list[float] = []
 

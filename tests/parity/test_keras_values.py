@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import corten
 from tests.parity import running
 from tests.parity.cases import FAMILIES, Case
 from tests.parity.cases.excluded import EXCLUDED
+
+import corten
 
 VALUES = {path.stem: np.load(path) for path in (Path(__file__).parent / "values").glob("*.npz")}
 
@@ -65,7 +65,9 @@ def test_same_as_keras(family: str, case: Case) -> None:
 
 def classes(module: Any, base: type | None = None) -> set[str]:
     """The public classes of a module, one name for each."""
-    found = {name: value for name, value in vars(module).items() if isinstance(value, type) and name[0].isupper()}
+    found = {
+        name: value for name, value in vars(module).items() if isinstance(value, type) and name[0].isupper()
+    }
     return {value.__name__ for name, value in found.items() if base is None or issubclass(value, base)}
 
 

@@ -36,9 +36,10 @@ class Case:
 def draw(name: str, shape: tuple[int, ...], kind: str = "normal") -> np.ndarray:
     """Numbers that depend on a name only.
 
-    Kinds: "normal", "uniform" (0 to 1), "positive" (0.5 to 1.5), "mask" (bools, the first of each row true), "binary",
-    "probabilities" (sum 1 over the last axis), "one_hot", "signs" (-1 or 1), "spread" (no two close), or "below N"
-    (integers).
+    Kinds: "normal", "uniform" (0 to 1), "positive" (0.5 to 1.5), "mask" (bools, the first of each row true),
+        "binary",
+    "probabilities" (sum 1 over the last axis), "one_hot", "signs" (-1 or 1), "spread" (no two close), or
+    "below N" (integers).
     """
     random = np.random.Generator(np.random.Philox(zlib.crc32(name.encode())))
     if kind.startswith("below "):
@@ -97,7 +98,9 @@ def weights_of(case: Case, shapes: list[tuple[int, ...]], names: list[str]) -> l
     """Values for the weights of a layer."""
     values = []
     for index, (shape, name) in enumerate(zip(shapes, names, strict=True)):
-        kind = "positive" if any(part in name for part in ("variance", "gamma", "scale")) else "normal"
+        kind = (
+            "positive" if any(part in name for part in ("variance", "gamma", "scale", "stddev")) else "normal"
+        )
         values.append(draw(f"{case.name} weight {index}", shape, kind) * np.float32(0.5))
     return values
 

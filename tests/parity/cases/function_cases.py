@@ -1,7 +1,6 @@
 """Activations, regularizers, constraints, initializers and schedules."""
 
 # fmt: off
-# ruff: noqa: E501
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ def case(name: str, make: Any, *inputs: Any, **options: Any) -> Case:
 ACTIVATIONS = (
     "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
     "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus",
-    "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+    "softsign", "sparse_plus", "sparse_sigmoid", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 )
 
 FUNCTIONS = [
