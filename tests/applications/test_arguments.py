@@ -37,6 +37,8 @@ def small(**arguments):
         ("MobileNet", {"weights": "imagenet", "alpha": 0.3}, "alpha"),
         ("MobileNet", {"weights": "imagenet", "depth_multiplier": 2}, "depth_multiplier"),
         ("MobileNetV2", {"weights": "imagenet", "alpha": 0.3}, "alpha"),
+        ("MobileNetV3Small", {"weights": "imagenet", "alpha": 0.5}, "alpha"),
+        ("MobileNetV3Large", {"weights": "imagenet", "alpha": 0.75, "minimalistic": True}, "alpha"),
     ],
 )
 def test_impossible_arguments_are_refused(network, arguments, message):
@@ -78,6 +80,30 @@ def test_features_learn_under_a_new_head():
     before = base.get_weights()
     model.fit(np.ones((4, 32, 32, 3), "float32"), np.ones((4, 2), "float32"), epochs=1, verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, base.get_weights(), strict=True))
+
+
+def test_networks_that_scale_pictures_themselves():
+    x = np.full((1, 1, 3), 255.0)
+    for module in ("mobilenet_v3", "efficientnet", "efficientnet_v2", "convnext"):
+        assert getattr(applications, module).preprocess_input(x) is x
+
+
+def test_convnext_needs_channels_last():
+    before = corten.config.image_data_format()
+    try:
+        corten.config.set_image_data_format("channels_first")
+        with pytest.raises(ValueError, match="channels_last"):
+            applications.ConvNeXtTiny(weights=None)
+    finally:
+        corten.config.set_image_data_format(before)
+
+
+def test_efficientnets_published_weights_come_with_a_correction(monkeypatch):
+    monkeypatch.setattr(corten.Model, "load_weights", lambda *_: None)
+    monkeypatch.setattr(corten.utils, "get_file", lambda *_, **__: "")
+    model = applications.EfficientNetB0(include_top=False, input_shape=(32, 32, 3))
+    scale = [layer.scale for layer in model.layers if isinstance(layer, corten.layers.Rescaling)][1]
+    np.testing.assert_allclose(scale, 1 / np.sqrt([0.229, 0.224, 0.225]))
 
 
 # -- weights ---------------------------------------------------------------------------------------------

@@ -42,16 +42,15 @@ def padding_for_stride(x: Any, kernel_size: int) -> tuple[tuple[int, int], tuple
     return (top, half), (left, half)
 
 
-def rounded(value: float, divisor: int = 8, least: int | None = None) -> int:
-    """The number of channels nearest to `value` that `divisor` divides, not more than a tenth below it.
+def rounded(value: float, close: bool = True) -> int:
+    """The number of channels nearest to `value` that 8 divides.
 
     Args:
         value: The number wanted.
-        divisor: What divides the result.
-        least: The least result; `divisor` if None.
+        close: Whether the result may not be more than a tenth below it.
     """
-    result = max(least or divisor, int(value + divisor / 2) // divisor * divisor)
-    return result + divisor if result < 0.9 * value else result
+    result = max(8, int(value + 4) // 8 * 8)
+    return result + 8 if close and result < 0.9 * value else result
 
 
 @dataclass

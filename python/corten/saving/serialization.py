@@ -292,6 +292,9 @@ def _refuse_code() -> Any:
     )
 
 
+# Classes whose module holds more than a file may name.
+_SINGLE = {"FeatureSpace": "corten.utils.feature_space"}
+
 _SPECIAL: dict[str, Any] = {
     "__tuple__": lambda config: tuple(_restore_tuples(item) for item in config["items"]),
     "__bytes__": lambda config: config["config"]["value"].encode("latin-1"),
@@ -364,6 +367,8 @@ def _find_own(name: str, module: str | None, is_function: bool) -> Any:
         root, _, rest = module.partition(".")
         if root not in {"corten", "keras", "builtins"}:
             return None
+        if name in _SINGLE and not is_function:
+            return getattr(importlib.import_module(_SINGLE[name]), name)
         rest = rest.removeprefix("src.")
         if rest in _ALIASES:
             candidates = [_ALIASES[rest]]
