@@ -75,7 +75,6 @@ def main() -> None:
                     blocks = {"pre_block_layers": [], "sequential_blocks": candidate.layers}
                     options.quantization_layer_structure = blocks
                 candidate.quantize(config=options)
-                options.quantization_layer_structure = None
             path = Path(folder) / "quantized.corten"
             candidate.save(path, include_optimizer=False)
             again = corten.models.load_model(path)

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from corten import (
         activations,
+        applications,
         autograd,
         callbacks,
         config,
         constraints,
         data,
         datasets,
+        distillation,
         dtype_policies,
         initializers,
         layers,
@@ -69,10 +71,13 @@ if TYPE_CHECKING:
     from corten.metrics import Metric
     from corten.models import Functional, Model, Sequential
     from corten.naming import name_scope
+    from corten.operation import Operation
     from corten.optimizers import Optimizer
     from corten.quantizers import Quantizer
     from corten.regularizers import Regularizer
+    from corten.rematerialization import RematScope
     from corten.saving import load_model
+    from corten.scopes import SymbolicScope, device
     from corten.symbolic import KerasTensor
     from corten.utils import set_random_seed
     from corten.variable import Variable
@@ -81,27 +86,25 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Functional", "GradientTape", "Initializer", "Input",
-    "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Quantizer",
-    "Regularizer", "Sequential", "ShapeError", "Tensor", "Variable", "activations", "autograd", "backend",
-    "callbacks",
-    "config", "constraints", "custom_gradient", "data", "datasets", "dtype_policies",
-    "from_dlpack", "grad",
-    "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model", "losses",
-    "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers", "quantizers", "random",
-    "regularizers", "remat", "saving", "set_num_threads", "set_random_seed", "stop_gradient",
-    "tensor", "training", "tree", "tuner", "utils", "value_and_grad", "version", "visualization",
-    "vjp", "wrappers",
+    "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer",
+    "Quantizer", "Regularizer", "RematScope", "Sequential", "ShapeError", "SymbolicScope", "Tensor",
+    "Variable", "activations", "applications", "autograd", "backend", "callbacks", "config",
+    "constraints", "custom_gradient", "data", "datasets", "device", "distillation", "dtype_policies",
+    "from_dlpack", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model",
+    "losses", "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers",
+    "quantizers", "random", "regularizers", "remat", "saving", "set_num_threads", "set_random_seed",
+    "stop_gradient", "tensor", "training", "tree", "tuner", "utils", "value_and_grad", "version",
+    "visualization", "vjp", "wrappers",
 ]  # fmt: skip
 
 # Loaded when first asked for, so that a script pays only for what it uses.
 _MODULES = frozenset(
     {
-        "activations", "array_api", "autograd", "backend", "callbacks", "complex_tensor", "config",
-        "constraints", "data", "datasets", "dtype_policies", "initializers", "keras", "layers", "legacy",
-        "losses", "memory", "metrics",
-        "mixed_precision", "models", "naming", "ops", "optimizers", "preprocessing", "quantizers", "random",
-        "regularizers", "saving", "stateless", "symbolic", "tf", "training", "tree", "tuner", "utils",
-        "variable", "visualization", "wrappers",
+        "activations", "applications", "array_api", "autograd", "backend", "callbacks", "complex_tensor",
+        "config", "constraints", "data", "datasets", "distillation", "dtype_policies", "initializers",
+        "keras", "layers", "legacy", "losses", "memory", "metrics", "mixed_precision", "models", "naming",
+        "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers", "saving", "stateless",
+        "symbolic", "tf", "training", "tree", "tuner", "utils", "variable", "visualization", "wrappers",
     }
 )  # fmt: skip
 _NAMES = {
@@ -117,6 +120,8 @@ _NAMES = {
     "Input": "layers", "InputSpec": "layers", "Layer": "layers",
     "Function": "models", "Functional": "models", "Model": "models", "Sequential": "models",
     "KerasTensor": "symbolic", "name_scope": "naming", "Variable": "variable",
+    "Operation": "operation", "RematScope": "rematerialization",
+    "SymbolicScope": "scopes", "device": "scopes",
     "StatelessScope": "stateless", "load_model": "saving", "set_random_seed": "utils",
 }  # fmt: skip
 

@@ -348,3 +348,14 @@ def is_float_dtype(dtype: Any) -> bool:
         (True, False)
     """
     return (dtype if dtype.__class__ is str else standardize_dtype(dtype)) in FLOAT_DTYPES
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Return whether `dtype` is an integer type, signed or not; bool is none.
+
+    Example:
+        >>> from corten import config
+        >>> config.is_int_dtype("uint8"), config.is_int_dtype("bool")
+        (True, False)
+    """
+    return standardize_dtype(dtype).startswith(("int", "uint"))

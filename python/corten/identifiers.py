@@ -128,6 +128,11 @@ class Table:
             target = self.find(name, custom_objects)
         if not inspect.isclass(target):
             return target
+        if not hasattr(target, "from_config"):
+            raise TypeError(
+                f"Unable to reconstruct an instance of '{target.__name__}' because the class is missing a "
+                "`from_config()` method."
+            )
         # Keras writes `registered_name` beside the config; the class only wants its arguments.
         return target.from_config(dict(inner) if inner else {})  # type: ignore[attr-defined]
 

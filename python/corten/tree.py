@@ -167,9 +167,15 @@ def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *struc
     return walk(shallow_structure, *structures)
 
 
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}" if is_nested(value) else "no structure"
+
+
 def _check_same_form(a: Any, b: Any, check_types: bool = False) -> None:
     if is_nested(a) != is_nested(b) or isinstance(a, dict) != isinstance(b, dict):
-        raise ValueError(f"tree: the two structures differ; got {a!r} and {b!r}.")
+        raise ValueError(
+            f"tree: the two structures differ; expected {_kind(a)} and got {_kind(b)}: {a!r} and {b!r}."
+        )
     if check_types and is_nested(a) and type(a) is not type(b):
         raise TypeError(
             f"tree: the two structures have different types; got {type(a).__name__} and {type(b).__name__}."

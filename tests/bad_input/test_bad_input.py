@@ -166,7 +166,7 @@ def test_loss_and_metrics_for_outputs_that_do_not_exist():
     a = corten.Input((3,))
     model = corten.Model(a, {"price": layers.Dense(1)(a), "size": layers.Dense(1)(a)})
     model.compile("sgd", {"prize": "mse", "size": "mse"})
-    fails(model, ValueError, "Did you mean 'price'", X, {"price": Y, "size": Y})
+    fails(model, KeyError, "Did you mean 'price'", X, {"price": Y, "size": Y})
     model.compile("sgd", ["mse"])
     fails(model, ValueError, "1 entries for a model with 2 outputs", X, {"price": Y, "size": Y})
     model.compile("sgd", "mse")

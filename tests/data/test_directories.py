@@ -125,7 +125,7 @@ def test_a_model_is_trained_on_files(images: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"label_mode": "number"}, "label_mode must be"),
+        ({"label_mode": "number"}, "label_mode` argument must be"),
         ({"color_mode": "cmyk"}, "color_mode must be"),
         ({"labels": [1, 2]}, "12 files but 2 labels"),
         ({"class_names": ["ape"]}, "class_names must be the folders"),

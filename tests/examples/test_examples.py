@@ -15,6 +15,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 #: What the last lines say, as `(label, number must be above, number must be below)`.
 CLAIMS = {
     "cart_pole": [("Steps at first", 10, 40), ("Steps at last", 90, 200.1)],
+    "distillation": [("no labels: accuracy", 0.9, 1)],
     "forecast": [],
     "gan": [],
     "grad_cam": [("Held-out accuracy", 0.75, 1)],
@@ -36,6 +37,7 @@ CLAIMS = {
 
 #: Labels of numbers that must come in rising order.
 ORDERS = {
+    "distillation": [["2802 weights: accuracy", "no labels: accuracy", "150138 weights: accuracy"]],
     "forecast": [["Mean absolute error of the model", "Mean absolute error of 'as yesterday'"]],
     "gan": [["Distance to real digits after", "Distance to real digits before"]],
     "grad_cam": [[f"Same answer without the {which} 30 % of the ink" for which in ("hottest", "coldest")]],

@@ -580,3 +580,10 @@ def test_losses_added_now_and_then_do_not_pile_up():
         assert len(layer.losses) == 1
     layer(ONES)
     assert layer.losses == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 5])
+def test_the_penalty_on_activities_does_not_depend_on_the_size_of_the_batch(size):
+    layer = layers.ActivityRegularization(l2=0.1)
+    layer(np.full((size, 5), 2.0, "float32"))
+    assert [float(loss) for loss in layer.losses] == [pytest.approx(2.0 if size else 0.0)]

@@ -146,3 +146,15 @@ def test_batch_renormalization():
     np.testing.assert_allclose(layer.moving_variance.numpy(), (0.5 + 0.5 * deviation) ** 2 - 1e-3, **CLOSE)
     with pytest.raises(ValueError, match="invalid keys"):
         layers.BatchNormalization(renorm=True, renorm_clipping={"max": 1.0})
+
+
+def test_rms_scaling_divides_by_the_root_of_the_variance_as_in_keras():
+    # Values of Keras 3.15: LayerNormalization(rms_scaling=True) on arange.
+    rows = layers.LayerNormalization(rms_scaling=True)(np.arange(5, dtype="float32")[None])
+    np.testing.assert_allclose(rows, [[0.0, 0.70693004, 1.4138601, 2.12079, 2.8277202]], rtol=1e-6)
+    blocks = layers.LayerNormalization(axis=(1, 2), rms_scaling=True)
+    found = blocks(np.arange(12, dtype="float32").reshape(2, 2, 3))
+    np.testing.assert_allclose(
+        np.ravel(found)[:6], [0.0, 0.5854397, 1.1708794, 1.756319, 2.3417587, 2.9271984], rtol=1e-6
+    )
+    assert [weight.shape for weight in blocks.weights] == [(2, 3)]

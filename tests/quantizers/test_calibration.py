@@ -192,14 +192,22 @@ def test_filters_and_given_blocks():
     assert not second.wide._is_quantized
 
 
-def test_data_of_floats_runs_as_it_is():
+def test_data_of_floats_runs_as_it_is(tmp_path):
+    pytest.importorskip("h5py")
     model = models.Sequential([layers.Input((6,)), layers.Dense(8, activation="relu"), layers.Dense(3)])
     x = RNG.normal(size=(40, 6)).astype("float32")
     before = model.predict(x, verbose=0)
     structure = {"pre_block_layers": [], "sequential_blocks": model.layers}
     config = quantizers.GPTQConfig(x, None, weight_bits=8, quantization_layer_structure=structure)
     model.quantize(config=config)
-    np.testing.assert_allclose(model.predict(x, verbose=0), before, atol=0.05)
+    after = model.predict(x, verbose=0)
+    np.testing.assert_allclose(after, before, atol=0.05)
+    assert model.layers[0].quantization_config.dataset is None
+    for ending in (".corten", ".keras"):
+        model.save(tmp_path / f"model{ending}")
+        again = models.load_model(tmp_path / f"model{ending}")
+        np.testing.assert_array_equal(again.predict(x, verbose=0), after)
+        assert again.layers[0].is_gptq_calibrated
 
 
 def test_dataloader_cuts_sequences():

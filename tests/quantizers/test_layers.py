@@ -289,3 +289,42 @@ def test_messages():
         models.Sequential([layers.Dense(3)]).quantize("int8")
     with pytest.raises(ValueError, match="expected 3 variables, but received 1"):
         layer.load_own_variables({"0": np.zeros((2, 3))})
+
+
+def test_compiled_models_stay_compiled(tmp_path):
+    x = RNG.normal(size=(32, 6)).astype("float32")
+    model = models.Sequential([layers.Input((6,)), layers.Dense(8, activation="relu"), layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(x, x[:, :2], epochs=2, verbose=0)
+    before = model.evaluate(x, x[:, :2], verbose=0)
+    model.quantize("int8")
+    assert model.evaluate(x, x[:, :2], verbose=0) == pytest.approx(before, rel=0.1)
+    # The biases are left to be trained.
+    model.fit(x, x[:, :2], verbose=0)
+    model.save(tmp_path / "model.corten")
+    with pytest.warns(UserWarning, match="state is that of other variables"):
+        again = models.load_model(tmp_path / "model.corten")
+    assert again.evaluate(x, x[:, :2], verbose=0) == model.evaluate(x, x[:, :2], verbose=0)
+    again.fit(x, x[:, :2], verbose=0)
+
+
+def test_an_optimizer_of_other_variables_is_left_out(tmp_path):
+    x = RNG.normal(size=(32, 6)).astype("float32")
+    model = models.Sequential([layers.Input((6,)), layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(x, x[:, :2], verbose=0)
+    model.layers[0].enable_lora(1)
+    model.save(tmp_path / "model.corten")
+    with pytest.warns(UserWarning, match="state is that of other variables"):
+        again = models.load_model(tmp_path / "model.corten")
+    again.fit(x, x[:, :2], verbose=0)
+
+
+def test_layers_before_a_quantized_one_are_trained():
+    first, second = layers.Dense(6, activation="relu"), layers.Dense(3)
+    model = models.Sequential([layers.Input((6,)), first, second])
+    second.quantize("int8")
+    model.compile("sgd", "mse")
+    before = first.get_weights()[0]
+    model.fit(X, X[:, :3], epochs=2, verbose=0)
+    assert np.abs(first.get_weights()[0] - before).max() > 1e-4

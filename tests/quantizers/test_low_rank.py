@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import corten
 from corten import layers, models
 
 RNG = np.random.default_rng(0)
@@ -145,3 +146,32 @@ def test_training_is_still_captured():
     x = RNG.normal(size=(64, 5)).astype("float32")
     model.fit(x, x[:, :4], batch_size=8, epochs=2, verbose=0)
     assert model._training_state.capture.replayed > 0
+
+
+@pytest.mark.parametrize("mode", [None, "int8", "int4"])
+def test_captured_steps_have_the_bits_of_eager_ones(mode):
+    x = RNG.normal(size=(64, 5)).astype("float32")
+    results = []
+    for eager in (False, True):
+        corten.utils.set_random_seed(1)
+        model = models.Sequential([layers.Input((5,)), layers.Dense(6, activation="relu"), layers.Dense(3)])
+        if mode:
+            model.quantize(mode)
+        for layer in model.layers:
+            layer.enable_lora(2)
+        model.compile("adam", "mse", run_eagerly=eager)
+        model.fit(x, x[:, :3], batch_size=8, epochs=3, verbose=0)
+        results.append(model.get_weights())
+        assert eager or model._training_state.capture.replayed > 0
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_the_weight_stays_frozen():
+    layer = layers.Dense(3)
+    model = models.Sequential([layers.Input((5,)), layer])
+    layer.enable_lora(2)
+    model.trainable = False
+    assert not model.trainable_variables
+    model.trainable = True
+    assert [v.name for v in model.trainable_variables] == ["bias", "lora_kernel_a", "lora_kernel_b"]

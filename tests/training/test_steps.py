@@ -232,7 +232,7 @@ def test_nested_outputs_with_losses_and_metrics_in_the_same_arrangement():
     model.compile("sgd", {"edges": {"left": "mse", "right": "mae"}, "size": "mse"}, metrics={"size": "mae"})
     targets = {"edges": {"left": y, "right": y}, "size": np.concatenate([y, y], 1)}
     history = model.fit(x, targets, epochs=2, verbose=0)
-    assert set(history.history) == {"loss", "edges_left_loss", "edges_right_loss", "size_loss", "size_mae"}
+    assert set(history.history) == {"loss", "edges/left_loss", "edges/right_loss", "size_loss", "size_mae"}
     assert history.history["loss"][1] < history.history["loss"][0]
 
 

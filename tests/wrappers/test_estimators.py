@@ -123,6 +123,22 @@ def test_models_that_cannot_be_used(iris):
         CortenClassifier(lambda X, y: None).fit(*iris)
 
 
+def test_one_output_may_be_in_a_list_and_several_are_refused(iris):
+    x, y = iris
+    inputs = corten.Input((4,))
+    outputs = [corten.layers.Dense(3, "softmax")(inputs) for _ in range(2)]
+    one = corten.Model(inputs, outputs[:1])
+    one.compile("adam", "categorical_crossentropy")
+    assert SKLearnClassifier(one).fit(x, y, verbose=0).predict(x).shape == (150,)
+    assert CortenClassifier(one, epochs=1).fit(x, y).predict_proba(x).shape == (150, 3)
+    both = corten.Model(inputs, outputs)
+    both.compile("adam", ["categorical_crossentropy"] * 2)
+    estimator = CortenClassifier(both)
+    estimator.classes_, estimator.model_, estimator.n_features_in_ = np.arange(3), both, 4
+    with pytest.raises(ValueError, match=r"have one output, but the model .* has 2"):
+        estimator.predict(x)
+
+
 def test_clone_keeps_the_settings():
     estimator = clone(CortenClassifier(epochs=3, fit_kwargs={"validation_split": 0.1}))
     assert estimator.get_params()["epochs"] == 3

@@ -84,7 +84,16 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         >>> deserialize("tanh") is tanh
         True
     """
+    if _is_layer(config):
+        from corten import saving
+
+        return saving.deserialize_keras_object(config, dict(custom_objects or {}))
     return _TABLE.deserialize(config, custom_objects)
+
+
+def _is_layer(config: Any) -> bool:
+    """Whether this is the config of a layer of Corten or Keras that serves as an activation."""
+    return isinstance(config, Mapping) and config.get("module") in {"corten.layers", "keras.layers"}
 
 
 def get(identifier: Any) -> Callable[..., Any]:
@@ -100,6 +109,9 @@ def get(identifier: Any) -> Callable[..., Any]:
     """
     if identifier is None:
         return linear
+    if _is_layer(identifier):
+        layer: Callable[..., Any] = deserialize(identifier)
+        return layer
     found: Callable[..., Any] = _TABLE.get(identifier)
     return found
 

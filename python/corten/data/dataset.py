@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from corten.data import stages
+from corten.data.disk_cache import DiskCache
+from corten.data.nested import NestedSteps, call_with
 from corten.data.structure import as_user_sees, leaves, map_structure, stack, to_element
 
 #: Let the data set choose; accepted wherever TensorFlow's `AUTOTUNE` is.
@@ -19,7 +21,7 @@ UNKNOWN_CARDINALITY = -2
 Source = Callable[[], Iterator[Any]]
 
 
-class Dataset:
+class Dataset(NestedSteps):
     """A sequence of elements, made by a source and a chain of steps; every loop over it starts anew.
 
     Elements are arrays, or tuples and dicts of arrays. Functions passed to `map` and `filter`, and
@@ -154,8 +156,7 @@ class Dataset:
         """
 
         def apply(element: Any) -> Any:
-            seen = as_user_sees(element)
-            return to_element(map_func(*seen) if isinstance(seen, tuple) else map_func(seen))
+            return to_element(call_with(map_func, element))
 
         if num_parallel_calls is None or num_parallel_calls in (0, 1):
             return Dataset(lambda: map(apply, self._source()), self._cardinality)
@@ -164,12 +165,7 @@ class Dataset:
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """Keeps the elements for which the function is true."""
-
-        def keep(element: Any) -> bool:
-            seen = as_user_sees(element)
-            return bool(predicate(*seen) if isinstance(seen, tuple) else predicate(seen))
-
-        return Dataset(lambda: filter(keep, self._source()))
+        return Dataset(lambda: filter(lambda element: bool(call_with(predicate, element)), self._source()))
 
     def batch(
         self,
@@ -209,8 +205,9 @@ class Dataset:
 
         Args:
             batch_size: Elements per batch.
-            padded_shapes: Accepted when None or unknown sizes: the largest of the batch is taken.
-            padding_values: What to fill up with.
+            padded_shapes: The sizes to fill up to, arranged like the elements; None for a size, or for
+                all, takes the largest of the batch.
+            padding_values: What to fill up with: one value, or some arranged like the elements.
             drop_remainder: Leave a smaller last batch out.
             name: Accepted for TensorFlow's sake.
         """
@@ -221,7 +218,7 @@ class Dataset:
 
         def batches() -> Iterator[Any]:
             for group in stages.groups(self._source(), size, drop_remainder):
-                yield map_structure(lambda *parts: stages.pad_and_stack(parts, padding_values), *group)
+                yield stages.pad_group(group, padded_shapes, padding_values)
 
         return Dataset(batches, count)
 
@@ -313,13 +310,14 @@ class Dataset:
         return Dataset(lambda: stages.prefetched(self._source, ahead), self._cardinality)
 
     def cache(self, filename: str = "", name: str | None = None) -> Dataset:
-        """Keeps the elements of the first complete pass in memory for later ones.
+        """Keeps the elements of the first complete pass for later ones.
 
         Args:
-            filename: Accepted for TensorFlow's sake; the cache is in memory.
+            filename: A file to keep them in, also for later runs: where it exists it is read in place of
+                the source, so delete it when the source changes. In memory if empty.
             name: Accepted for TensorFlow's sake.
         """
-        cache = stages.Cache(self._source)
+        cache = DiskCache(self._source, filename) if filename else stages.Cache(self._source)
         return Dataset(cache.elements, self._cardinality)
 
     def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:

@@ -33,15 +33,49 @@ def groups(source: Iterator[Any], size: int, drop_remainder: bool) -> Iterator[l
             yield group
 
 
-def pad_and_stack(parts: Sequence[Any], value: Any) -> np.ndarray:
-    """Fills arrays up at their ends to the largest size and joins them."""
+def pad_and_stack(parts: Sequence[Any], value: Any, sizes: Any = None) -> np.ndarray:
+    """Fills arrays up at their ends to the largest size, or to given sizes, and joins them.
+
+    Raises:
+        ValueError: The arrays differ in rank, or one is larger than its given size.
+    """
     arrays = [np.asarray(part) for part in parts]
-    shape = tuple(max(sizes) for sizes in zip(*(array.shape for array in arrays), strict=True))
+    ranks = sorted({array.ndim for array in arrays})
+    if len(ranks) > 1 or (sizes is not None and len(sizes) != ranks[0]):
+        wanted = "" if sizes is None else f", and padded_shapes has {len(sizes)}"
+        raise ValueError(f"Dataset.padded_batch: elements have {ranks} axes{wanted}; they must be the same")
+    largest = tuple(max(lengths) for lengths in zip(*(array.shape for array in arrays), strict=True))
+    shape = [
+        have if want is None or want == -1 else int(want)
+        for have, want in zip(largest, largest if sizes is None else sizes, strict=True)
+    ]
+    if any(have > want for have, want in zip(largest, shape, strict=True)):
+        raise ValueError(
+            f"Dataset.padded_batch: an element of size {largest} does not fit into padded_shapes "
+            f"{tuple(sizes)}; raise it, or use None for the largest of each batch"
+        )
     result = np.full((len(arrays), *shape), value, dtype=arrays[0].dtype)
     for index, array in enumerate(arrays):
         place: tuple[Any, ...] = (index, *(slice(size) for size in array.shape))
         result[place] = array
     return result
+
+
+def pad_group(group: Sequence[Any], sizes: Any, values: Any) -> Any:
+    """Joins elements of a batch part by part; sizes and values are for all parts or arranged like them."""
+    first = group[0]
+    if isinstance(first, dict | tuple):
+        keys = list(first) if isinstance(first, dict) else list(range(len(first)))
+
+        def part_of(setting: Any, key: Any) -> Any:
+            return setting[key] if type(setting) is type(first) else setting
+
+        parts = [
+            pad_group([element[key] for element in group], part_of(sizes, key), part_of(values, key))
+            for key in keys
+        ]
+        return dict(zip(keys, parts, strict=True)) if isinstance(first, dict) else tuple(parts)
+    return pad_and_stack(group, values, sizes)
 
 
 def repeated(source: Callable[[], Iterator[Any]]) -> Iterator[Any]:

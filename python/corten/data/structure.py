@@ -36,7 +36,7 @@ def to_element(value: Any) -> Any:
         return {key: to_element(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return tuple(to_element(item) for item in value)
-    if isinstance(value, np.ndarray | Tensor):
+    if isinstance(value, np.ndarray | Tensor) or _is_data_set(value):
         return value
     own = getattr(value, "__corten_tensor__", None)
     if own is not None:
@@ -72,6 +72,13 @@ def as_user_sees(element: Any) -> Any:
 def _as_tensor(leaf: Any) -> Any:
     if type(leaf) is Tensor:
         return leaf
+    if _is_data_set(leaf):
+        return leaf
     leaf = np.asarray(leaf)
     # Text and objects have no tensor form; they pass as they are, for functions that make numbers of them.
     return leaf if leaf.dtype.kind not in "fiub" else _core.tensor(leaf)
+
+
+def _is_data_set(leaf: Any) -> bool:
+    """Windows are data sets inside elements."""
+    return hasattr(leaf, "_cardinality")

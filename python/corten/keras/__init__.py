@@ -54,7 +54,7 @@ __version__ = corten.__version__
 
 _MODULES = frozenset(
     {
-        "activations", "backend", "callbacks", "config", "constraints", "datasets",
+        "activations", "backend", "callbacks", "config", "constraints", "datasets", "distillation",
         "dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision",
         "models", "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers", "saving",
         "tree", "utils",
@@ -64,7 +64,8 @@ _NAMES = frozenset(
     {
         "DTypePolicy", "FloatDTypePolicy", "Function", "Functional", "Initializer", "Input",
         "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer",
-        "Sequential", "Variable", "name_scope", "remat", "version",
+        "Operation", "RematScope", "Sequential", "SymbolicScope",
+        "Variable", "device", "name_scope", "remat", "version",
     }
 )  # fmt: skip
 

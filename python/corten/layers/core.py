@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from corten import activations, ops, regularizers, saving
+from corten import activations, ops, saving
 from corten.dtype_policies.quantized import QUANTIZATION_MODES
 from corten.layers.arguments import known_size, positive_integer
 from corten.layers.input_spec import InputSpec
@@ -134,7 +134,6 @@ class Dense(WeightOptions, QuantizedProduct, Layer):
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
             **self._weight_config(),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             **self._quantization_config_entry(),
             **self._lora_config(),
         }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from corten import activations, initializers, ops, regularizers
+from corten import activations, initializers, ops
 from corten.dtype_policies.quantized import QUANTIZATION_MODES
 from corten.layers.layer import Layer
 from corten.layers.quantization.einsum import QuantizedEinsum
@@ -138,7 +138,6 @@ class EinsumDense(WeightOptions, QuantizedEinsum, Layer):
             "activation": activations.serialize(self.activation),
             "bias_axes": self.bias_axes,
             **self._weight_config(),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             **self._quantization_config_entry(),
             **self._lora_config(),
         }

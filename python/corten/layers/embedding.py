@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from corten import ops, regularizers
+from corten import ops
 from corten.layers.arguments import positive_integer
 from corten.layers.layer import Layer
 from corten.layers.quantization.tables import QuantizedTable, ReversibleTable
@@ -119,7 +119,6 @@ class Embedding(WeightOptions, QuantizedTable, Layer):
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
             **self._weight_config(),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "mask_zero": self.mask_zero,
             **self._quantization_config_entry(),
             **self._lora_config(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
     (called once, with the shape of the first input) and compute in `call`.
 
     Args:
-        activity_regularizer: A function of the output that gives a penalty.
+        activity_regularizer: A function of the output that gives a penalty, which is divided by the size
+            of the batch.
         trainable: Whether optimizers update the weights.
         dtype: A dtype or dtype policy; None takes the global policy.
         autocast: Whether float inputs are cast to the layer's compute dtype.
@@ -118,6 +120,14 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
         if not isinstance(trainable, (bool, np.bool_)):
             raise ValueError(f"{name}: expected `trainable` to be a boolean; got {trainable!r}.")
         self.__dict__["_trainable"] = bool(trainable)
+        if "corten.rematerialization" in sys.modules:  # Otherwise there has been no scope yet.
+            from corten.rematerialization import get_current_remat_mode
+
+            scope = get_current_remat_mode()
+            if scope is not None:
+                self.__dict__["_remat_scope"] = scope
+                self.__dict__["_general_only"] = True
+                self.__dict__["_steady"] = False
 
     # ---- building ------------------------------------------------------------------------------
 
@@ -207,6 +217,22 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
         self._track_variable(variable)
         return variable
 
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a variable that belongs to this layer: `add_weight` with shape and initializer required."""
+        return self.add_weight(
+            shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name
+        )
+
     def _maybe_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         signature = self._call_signature
         shapes: dict[str, Any] = {}
@@ -231,6 +257,21 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
         raise NotImplementedError(
             f"Layer {self.__class__.__name__} does not have a `call` method implemented."
         )
+
+    def rematerialized_call(self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Return a call as the `RematScope` that the layer was made in wants it.
+
+        Args:
+            layer_call: The layer's `call`, or what stands for it.
+            *args: The arguments of the call to come, whose output's size may count.
+            **kwargs: The keyword arguments of it.
+
+        Returns:
+            `layer_call`, or a function that keeps less and computes it again for the gradient.
+        """
+        from corten.rematerialization import rematerialized
+
+        return rematerialized(self.__dict__.get("_remat_scope"), self, layer_call, args, kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs:
@@ -385,16 +426,21 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
             state.training = kwargs["training"]
         if not self._call_signature.has_training and not self._call_signature.any_keyword:
             kwargs.pop("training", None)
+        call = self.call
+        if "_remat_scope" in self.__dict__:
+            call = self.rematerialized_call(call, *args, **kwargs)
         try:
             if mixed == state.autocast:
-                outputs = self.call(*args, **kwargs)
+                outputs = call(*args, **kwargs)
             else:
                 with autocast_scope(mixed):
-                    outputs = self.call(*args, **kwargs)
+                    outputs = call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 for output in tree.flatten(outputs):
                     if isinstance(output, _Tensor):
-                        self.add_loss(self.activity_regularizer(output))
+                        # By the size of the batch, so that the penalty does not depend on it.
+                        size = max(output.shape[0], 1) if output.shape else 1
+                        self.add_loss(self.activity_regularizer(output) / size)
             if Seen.masks or not is_default(self.compute_mask):
                 self._attach_masks(args, kwargs, outputs)
             return outputs

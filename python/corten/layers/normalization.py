@@ -42,6 +42,8 @@ class LayerNormalization(WeightOptions, Layer):
         gamma_regularizer: Penalty on `gamma`.
         beta_constraint: Projection of `beta` after each optimizer step.
         gamma_constraint: Projection of `gamma` after each optimizer step.
+        **kwargs: `rms_scaling=True` divides by the root of the variance without centering, and has no
+            `beta`; `RMSNormalization` divides by the root mean square.
 
     Example:
         >>> import numpy as np
@@ -93,7 +95,9 @@ class LayerNormalization(WeightOptions, Layer):
 
     def call(self, inputs: Any) -> Any:
         if self.rms_scaling:
-            y = ops.rms_normalization(inputs, scale=self.gamma, axis=self.axis, epsilon=self.epsilon)
+            y = ops.layer_normalization(
+                inputs, self.gamma, axis=self.axis, epsilon=self.epsilon, rms_scaling=True
+            )
         else:
             y = ops.layer_normalization(inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon)
         return ops.cast(y, self.compute_dtype)

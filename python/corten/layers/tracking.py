@@ -248,11 +248,16 @@ class Tracking:
         value = bool(value)
         Structure.change()
         self.__dict__["_trainable"] = value
+        frozen = self._frozen_variables()
         for variable in self._own_variables(seeds=False):
-            if variable._created_trainable:
+            if variable._created_trainable and not any(variable is other for other in frozen):
                 variable.trainable = value
         for layer in self._layers:
             layer.trainable = value
+
+    def _frozen_variables(self) -> list[Variable]:
+        """The variables that stay as they are whether the layer is trained or not."""
+        return []
 
     # ---- losses --------------------------------------------------------------------------------
 

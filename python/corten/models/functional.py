@@ -292,7 +292,9 @@ class Functional(Model):
 
             self.__dict__["_warned_structure"] = True
             warnings.warn(
-                f"Model {self.name!r} ignores the inputs {extra}; it has {list(struct)}.", stacklevel=6
+                "The structure of `inputs` doesn't match the expected structure: "
+                f"model {self.name!r} ignores the inputs {extra}; it has {list(struct)}.",
+                stacklevel=6,
             )
         return tree.flatten({key: inputs[key] for key in struct})
 

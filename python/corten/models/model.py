@@ -251,12 +251,13 @@ class Model(Trainer, Layer):
 
     # ---- files ---------------------------------------------------------------------------------
 
-    def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
         """Save the architecture, weights, optimizer and compile state to one `.corten` file.
 
         Args:
             filepath: The path.
             overwrite: False asks before replacing a file (and raises where nobody can answer).
+            zipped: False writes a folder with what a `.keras` file holds; True and None write one file.
             **kwargs: `include_optimizer=False` leaves the training state out.
 
         Example:
@@ -269,7 +270,7 @@ class Model(Trainer, Layer):
         """
         from corten.saving import save_model
 
-        save_model(self, filepath, overwrite=overwrite, **kwargs)
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def export(
         self,
@@ -304,18 +305,25 @@ class Model(Trainer, Layer):
 
         export_model(self, filepath, format, verbose, input_signature)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, **_: Any) -> None:
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
+    ) -> None:
         """Save the weights to a `.weights.safetensors`, `.safetensors`, `.npz` or `.h5` file.
 
         Args:
             filepath: The path; its ending chooses the format.
             overwrite: Whether an existing file may be replaced.
+            max_shard_size: The size in GB that no file is to exceed, for a name that ends in `.weights.json`;
+                None for one file.
+            **kwargs: `objects_to_skip`, layers whose own weights are left out.
         """
         from corten.saving import save_weights
 
-        save_weights(self, filepath, overwrite=overwrite)
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, **kwargs: Any
+    ) -> None:
         """Load weights that `save_weights` or `save` wrote. On failure the model is as it was.
 
         Args:
@@ -323,10 +331,11 @@ class Model(Trainer, Layer):
             skip_mismatch: Whether layers whose weights do not fit are left alone, with a warning.
             by_name: Whether layers take the weights of the layer of their name, wherever it was;
                 layers without one are left alone. Otherwise the place in the model counts.
+            **kwargs: `objects_to_skip`, layers whose own weights stay as they are.
         """
         from corten.saving import load_weights
 
-        load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name)
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the architecture as JSON; `model_from_json` reads it.
@@ -364,6 +373,9 @@ class Model(Trainer, Layer):
 
         Args:
             value_format: `'backend_tensor'` or `'numpy_array'`.
+
+        Raises:
+            ValueError: The format is another one, or two variables have the same path.
         """
         if value_format not in {"backend_tensor", "numpy_array"}:
             raise ValueError(
@@ -386,6 +398,11 @@ class Model(Trainer, Layer):
                 *parents, leaf = variable.path.split("/")
                 for part in parents:
                     node = node.setdefault(part, {})
+                if leaf in node:
+                    raise ValueError(
+                        f"The following variable path is found twice in the model: {variable.path!r}. "
+                        "Give the layers different names."
+                    )
                 value = variable.numpy() if value_format == "numpy_array" else variable.value
                 node[leaf] = value
             result[group] = branch

@@ -28,8 +28,10 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type
         _quantize_with_data(model, config, filters, type_check)
     else:
         _quantize_layers(model, config, filters, type_check)
-    # Steps that were traced had the float weights.
-    model.__dict__.pop("_training_state", None)
+    state = model._training_state
+    if state is not None:
+        # Steps that were traced had the float weights.
+        state.capture = state.prepared = state.has_layer_losses = None
 
 
 def _quantize_layers(model: Any, config: Any, filters: Any, type_check: bool) -> None:

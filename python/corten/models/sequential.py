@@ -349,6 +349,11 @@ class Sequential(Model):
 
         model = cls(name=config.get("name"))
         for layer_config in config["layers"]:
+            if isinstance(layer_config, dict) and "config" not in layer_config:
+                raise ValueError(
+                    f"Cannot load a layer of Sequential {config.get('name')!r}: Expected a dictionary "
+                    f"containing a 'config' key. Received: {layer_config!r}"
+                )
             layer = deserialize_keras_object(layer_config, custom_objects=custom_objects)
             model.add(layer, rebuild=False)
         model._rebuild()

@@ -10,6 +10,7 @@ from corten import _core
 from corten.config import epsilon as default_epsilon
 from corten.ops._common import Tensor, TensorLike, as_float, as_tensor, axes_of, axis_of
 from corten.ops.dispatch import op
+from corten.ops.reduction import var
 
 
 @op
@@ -112,7 +113,8 @@ def layer_normalization(
         beta: The offset, in the shape of the normalized axes; None is 0.
         axis: The axis or axes.
         epsilon: Added to the variance; None is the configured one.
-        **kwargs: ``rms_scaling=True`` divides by the root mean square without centering.
+        **kwargs: ``rms_scaling=True`` divides by the root of the variance without centering;
+            `rms_normalization` divides by the root mean square.
 
     Returns:
         A float tensor of the shape of `x`.
@@ -126,10 +128,18 @@ def layer_normalization(
     if kwargs:
         raise TypeError(f"{name}: unknown argument {next(iter(kwargs))!r}")
     x = as_float(x)
-    if rms_scaling:
-        return rms_normalization(x, gamma, axis, epsilon)
     small = default_epsilon() if epsilon is None else epsilon
     axes, at_end = _last_axes(name, axis, x.ndim)
+    if rms_scaling:
+        wide = _core.cast(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+        factor = _core.unary("rsqrt", _core.binary("add", var(wide, axes, keepdims=True), float(small)))
+        scaled = _core.binary("multiply", x, _core.cast(factor, x.dtype))
+        if gamma is None:
+            return scaled
+        if not _broadcasts(gamma, x, axes):
+            sizes = [x.shape[i] if i in axes else 1 for i in range(x.ndim)]
+            gamma = _core.reshape(_vector(name, "gamma", gamma, x, axes), sizes)
+        return _core.binary("multiply", scaled, as_tensor(gamma, x.dtype))
     if _broadcasts(gamma, x, axes) or _broadcasts(beta, x, axes):
         plain = layer_normalization(x, None, None, axes, small)
         plain = plain if gamma is None else _core.binary("multiply", plain, as_tensor(gamma, x.dtype))

@@ -215,7 +215,7 @@ class CalibrationConfig(QuantizationConfig):
         return f"{self.mode}/{self.weight_bits}/{self.group_size}"
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that recreate this object; the data and the tokenizer are not kept."""
+        """Return the arguments that recreate this object, without data, tokenizer and layers."""
         return {
             "dataset": None,
             "tokenizer": None,
@@ -223,7 +223,7 @@ class CalibrationConfig(QuantizationConfig):
             "num_samples": self.num_samples,
             "sequence_length": self.sequence_length,
             "group_size": self.group_size,
-            "quantization_layer_structure": self.quantization_layer_structure,
+            "quantization_layer_structure": None,
         }
 
 

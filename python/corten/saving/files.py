@@ -20,6 +20,14 @@ MAX_JSON = 256 * 1024 * 1024
 _MEMBERS = ("metadata.json", "config.json", "weights.safetensors", "optimizer.safetensors")
 
 
+class MissingFileError(FileNotFoundError, ValueError):
+    """There is no such file: an error of files as elsewhere in Python, and of values as in Keras."""
+
+
+class UnknownArgumentError(TypeError, ValueError):
+    """There is no such argument: an error of types as elsewhere in Python, and of values as in Keras."""
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file under a temporary name beside it and move it into place.
 

@@ -8,13 +8,14 @@ refused.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from corten.saving import files
 
@@ -40,12 +41,15 @@ def read_keras(path: Path, read_h5: Callable[[Any], Arrays]) -> tuple[dict[str, 
     """Gives configuration and arrays of a `.keras` file.
 
     Args:
-        path: The file.
+        path: The file, or a folder with what such a file holds.
         read_h5: Reads an HDF5 file.
 
     Raises:
         ValueError: It is none, is damaged, or has members that it must not have.
     """
+    if path.is_dir():
+        contents = _folder(path)
+        return _configuration(contents, path), _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}", read_h5)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
@@ -59,10 +63,21 @@ def read_keras(path: Path, read_h5: Callable[[Any], Arrays]) -> tuple[dict[str, 
         if isinstance(error, ValueError) and type(error) is not ValueError:
             raise
         raise ValueError(f"{path}: is no `.keras` file, or a damaged one ({error}).") from None
+    return _configuration(contents, path), _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}", read_h5)
+
+
+def _folder(path: Path) -> dict[str, bytes]:
+    for name in ("config.json", _WEIGHTS):
+        if not (path / name).is_file():
+            raise ValueError(f"{path}: is a folder, not a Corten model file or an unzipped one (no {name}).")
+    return {name: (path / name).read_bytes() for name in ("config.json", _WEIGHTS)}
+
+
+def _configuration(contents: dict[str, bytes], path: Path) -> dict[str, Any]:
     config = files.parse_json(contents["config.json"], f"{path}: config.json")
     if not isinstance(config, dict):
         raise ValueError(f"{path}: is damaged: its configuration is no object.")
-    return config, _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}", read_h5)
+    return config
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -92,7 +107,7 @@ def write_keras(
     """Writes a `.keras` file.
 
     Args:
-        path: Where it goes.
+        path: Where it goes; without the ending `.keras`, a folder is made.
         config: The model's configuration.
         weights: Arrays by path.
         optimizer: The optimizer's arrays by number.
@@ -113,7 +128,12 @@ def write_keras(
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, data)
 
-    files.write_atomically(path, write)
+    if path.suffix == ".keras":
+        files.write_atomically(path, write)
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+        for name, data in members.items():
+            files.write_atomically(path / name, functools.partial(_write_all, data))
     calls = sorted(_functions_in(translated))
     if calls:
         warnings.warn(
@@ -121,6 +141,10 @@ def write_keras(
             "reads back and Keras does not; use layers there (Add, Concatenate, ...) if Keras is to read it.",
             stacklevel=4,
         )
+
+
+def _write_all(data: bytes, file: BinaryIO) -> None:
+    file.write(data)
 
 
 def _for_keras(config: Any) -> Any:
@@ -244,7 +268,7 @@ def checked_array(member: Any, name: str, h5py: Any) -> Any:
     if not isinstance(member, h5py.Dataset):
         raise ValueError(f"{name} is no array")
     if member.is_virtual or member.external:
-        raise ValueError(f"{name} refers to another file")
+        raise ValueError(f"{name} is virtual or external: it refers to another file")
     if member.dtype.kind not in "biuf" or member.nbytes > member.id.get_storage_size():
         raise ValueError(f"{name} claims more than the file holds")
     return member[()]
@@ -255,8 +279,9 @@ def _followed(parent: Any, path: str, h5py: Any) -> Any:
     for part in path.split("/"):
         if not isinstance(parent, h5py.Group) or part in {"", ".", ".."} or part not in parent:
             raise ValueError(f"{path!r} is not there")
-        if not isinstance(parent.get(part, getlink=True), h5py.HardLink):
-            raise ValueError(f"{path!r} is a link")
+        link = parent.get(part, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise ValueError(f"{path!r} is a link ({type(link).__name__})")
         parent = parent[part]
     return parent
 

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,23 @@ import numpy as np
 
 from corten import _core
 from corten.naming import to_snake_case
-from corten.saving import files, keras_files, safetensors
+from corten.saving import files, keras_files, safetensors, sharded
 from corten.saving.object_registration import CustomObjectScope
 from corten.variable import Variable
 
-_TRAINING_STATE = ("optimizer/", "metrics/", "loss_tracker/", "compile_metrics/", "_")
+TRAINING_STATE = ("optimizer/", "metrics/", "loss_tracker/", "compile_metrics/", "_")
 _FOREIGN = {".onnx", ".pb", ".pt", ".pth"}
 _H5 = {".h5", ".hdf5"}
 
 
 def save_model(
-    model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **_: Any
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    *,
+    include_optimizer: bool = True,
+    **kwargs: Any,
 ) -> None:
     """Save a model to one file: architecture, weights, optimizer and compile state.
 
@@ -33,10 +39,12 @@ def save_model(
         filepath: The path. It ends in `.corten`, or in `.keras` for a file that Keras reads too (which
             needs h5py: `pip install corten[h5]`).
         overwrite: Whether an existing file may be replaced.
+        zipped: False writes a folder with what a `.keras` file holds; True and None write one file.
         include_optimizer: Whether the optimizer's state goes in.
+        **kwargs: None; named in the error message.
 
     Raises:
-        ValueError: The ending is that of another format, or the model is not built.
+        ValueError: The ending is that of another format, the model is not built, or an argument is unknown.
         FileExistsError: The file exists and `overwrite` is false.
 
     Example:
@@ -47,8 +55,15 @@ def save_model(
         >>> os.path.exists(path)
         True
     """
+    _refuse_arguments(kwargs)
     path = _path(filepath)
-    check_file_name(path)
+    as_folder = zipped is not None and not zipped
+    if as_folder and path.suffix in {".keras", ".corten"}:
+        raise ValueError(
+            f"save: a folder (`zipped=False`) should not end in `.keras` or `.corten`; got {path.name!r}."
+        )
+    if not as_folder:
+        check_file_name(path)
     _refuse_overwrite(path, overwrite)
     from corten.saving.serialization import serialize_keras_object
 
@@ -56,13 +71,13 @@ def save_model(
     optimizer = getattr(model, "optimizer", None)
     if not include_optimizer or not getattr(optimizer, "built", False):
         optimizer = None
-    if path.suffix == ".keras":
+    if path.suffix == ".keras" or as_folder:
         state = {} if optimizer is None else _own_state(optimizer)
-        keras_files.write_keras(path, config, _weights_of(model), state, _h5_bytes)
+        keras_files.write_keras(path, config, weights_of(model), state, h5_bytes)
         return
     members = {
         "config.json": json.dumps(config, allow_nan=True).encode(),
-        "weights.safetensors": safetensors.dump(_weights_of(model), _names_of(model)),
+        "weights.safetensors": safetensors.dump(weights_of(model), _names_of(model)),
     }
     if optimizer is not None:
         members["optimizer.safetensors"] = safetensors.dump(_own_state(optimizer))
@@ -84,7 +99,7 @@ def load_model(
         safe_mode: Accepted for compatibility; loading never runs code from a file.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file; a `FileNotFoundError` and a `ValueError`.
         ValueError: The file is truncated, damaged or of another format.
 
     Example:
@@ -96,11 +111,11 @@ def load_model(
     """
     from corten.saving.serialization import deserialize_keras_object, only_registered
 
-    path = _existing(filepath)
+    path = _existing(filepath, {".corten", ".keras", *_H5}, "models")
     if path.suffix in _FOREIGN:
         raise ValueError(
-            f"load_model: {path.name!r} is of a format that is not read; models are read from `.corten`, "
-            "`.keras` and `.h5`."
+            f"load_model: File format not supported: {path.name!r} is of a format that is not read; models "
+            "are read from `.corten`, `.keras` and `.h5`."
         )
     if path.suffix in _H5:
         return _load_legacy(path, custom_objects, compile)
@@ -115,14 +130,31 @@ def load_model(
     if compile and optimizer is not None and state:
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
-        _assign_own(optimizer, state, f"{path}: optimizer")
+        if _fits(optimizer, state):
+            _assign_own(optimizer, state, f"{path}: optimizer")
+        else:
+            warnings.warn(
+                f"{path}: the optimizer's state is that of other variables (was the model quantized, or LoRA "
+                "enabled, without a new `compile`?) and was left out; training starts with a fresh state.",
+                stacklevel=2,
+            )
     return model
+
+
+def _fits(optimizer: Any, state: dict[str, Any]) -> bool:
+    """Whether an optimizer's state is one of the variables that it was built with."""
+    variables = list(optimizer.variables)
+    return len(variables) == len(state) and all(
+        tuple(state[str(index)].shape) == variable.shape
+        for index, variable in enumerate(variables)
+        if str(index) in state
+    )
 
 
 def _read_model(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Configuration, weights, and the optimizer's own state."""
-    if path.suffix == ".keras":
-        config, arrays = keras_files.read_keras(path, _read_h5)
+    if path.suffix == ".keras" or path.is_dir():
+        config, arrays = keras_files.read_keras(path, read_h5)
         own = "optimizer/vars/"
         state = {name.removeprefix(own): array for name, array in arrays.items() if name.startswith(own)}
         return config, arrays, state
@@ -169,10 +201,27 @@ def _assign_legacy(model: Any, stored: keras_files.LegacyModel, skip_mismatch: b
         raise ValueError(
             f"{stored.path}: has {len(stored.layers)} layers with weights, the model has {len(layers)}."
         )
+    _assign_legacy_pairs(model, list(zip(layers, stored.layers, strict=True)), stored.path, skip_mismatch)
+
+
+def _assign_legacy_by_name(model: Any, stored: keras_files.LegacyModel, skip_mismatch: bool) -> None:
+    """Gives each layer the weights of the layer of its name in the file; others stay as they are."""
+    there = dict(stored.layers)
+    pairs = [(layer, (layer.name, there[layer.name])) for layer in model.layers if layer.name in there]
+    if not pairs:
+        given = ", ".join(sorted(there)[:8])
+        raise ValueError(f"{stored.path}: no layer of the model has a name of the file's layers ({given}).")
+    _assign_legacy_pairs(model, pairs, stored.path, skip_mismatch)
+
+
+def _assign_legacy_pairs(
+    model: Any, pairs: list[tuple[Any, tuple[str, list[Any]]]], path: Path, skip_mismatch: bool
+) -> None:
+    """Gives layers arrays of the file, all or none."""
     saved = [(variable, variable._value) for variable in model.variables]
     try:
-        for layer, (name, arrays) in zip(layers, stored.layers, strict=True):
-            _assign_legacy_layer(layer, arrays, f"{stored.path}: layer {name!r}", skip_mismatch)
+        for layer, (name, arrays) in pairs:
+            _assign_legacy_layer(layer, arrays, f"{path}: layer {name!r}", skip_mismatch)
     except BaseException:
         for variable, value in saved:
             variable._value = value
@@ -214,18 +263,38 @@ def _assign_legacy_optimizer(optimizer: Any, arrays: list[Any], source: str) -> 
         variable.assign(array)
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) -> None:
+def save_weights(
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    *,
+    objects_to_skip: Iterable[Any] | None = None,
+    **kwargs: Any,
+) -> None:
     """Save the weights of a model alone.
 
     Args:
         model: The model.
-        filepath: The path; it ends in `.safetensors`, `.npz` or `.weights.h5` (which needs h5py).
+        filepath: The path; it ends in `.safetensors`, `.npz` or `.weights.h5` (which needs h5py), or with
+            `max_shard_size` in `.weights.json`, which then lists files of weights beside it.
         overwrite: Whether an existing file may be replaced.
+        max_shard_size: The size in GB that no file of weights is to exceed; None for one file.
+        objects_to_skip: Layers whose own weights are left out.
+        **kwargs: None; named in the error message.
+
+    Raises:
+        FileExistsError: The file exists and `overwrite` is false.
+        ValueError: The ending is that of another format, or an argument is unknown.
     """
+    _refuse_arguments(kwargs)
     path = _path(filepath)
     _refuse_overwrite(path, overwrite)
+    weights = weights_of(model, objects_to_skip)
+    if max_shard_size is not None or sharded.is_list(path):
+        sharded.write(path, weights, max_shard_size, h5_bytes)
+        return
     suffix = _weights_format(path)
-    weights = _weights_of(model)
     if suffix == ".safetensors":
         data = safetensors.dump(weights, _names_of(model))
     else:
@@ -238,11 +307,19 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **_: Any) ->
             np.savez(buffer, **plain)  # type: ignore[arg-type]
             data = buffer.getvalue()
         else:
-            data = _h5_bytes(plain)
+            data = h5_bytes(plain)
     files.write_atomically(path, lambda file: file.write(data))
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
+def load_weights(
+    model: Any,
+    filepath: Any,
+    skip_mismatch: bool = False,
+    by_name: bool = False,
+    *,
+    objects_to_skip: Iterable[Any] | None = None,
+    **kwargs: Any,
+) -> None:
     """Load weights into a built model; if anything does not fit, the model stays as it was.
 
     Args:
@@ -252,17 +329,30 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
         skip_mismatch: Whether layers whose weights do not fit are left alone, with a warning.
         by_name: Whether layers take the weights of the layer of their name, wherever it was;
             layers without one are left alone. Otherwise the place in the model counts.
+        objects_to_skip: Layers whose own weights stay as they are.
+        **kwargs: None; named in the error message.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or does not fit the model.
+        MissingFileError: There is no such file; a `FileNotFoundError` and a `ValueError`.
+        ValueError: The file is damaged or does not fit the model, or an argument is unknown.
     """
-    path = _existing(filepath)
-    if path.suffix in _H5 and not by_name and keras_files.is_legacy(path, _h5py()):
-        _assign_legacy(model, keras_files.LegacyModel(path, _h5py()), skip_mismatch)
+    _refuse_arguments(kwargs)
+    path = _existing(filepath, {".corten", ".keras", ".safetensors", ".npz", ".json", *_H5}, "weights")
+    skipped = _places_of(model, objects_to_skip)
+    if path.suffix in _H5 and keras_files.is_legacy(path, _h5py()):
+        if skipped:
+            raise ValueError(f"{path}: `objects_to_skip` is not there for `.h5` files of Keras 2.")
+        stored = keras_files.LegacyModel(path, _h5py())
+        if by_name:
+            _assign_legacy_by_name(model, stored, skip_mismatch)
+        else:
+            _assign_legacy(model, stored, skip_mismatch)
         return
     if path.suffix == ".keras":
-        _assign(model, keras_files.read_keras(path, _read_h5)[1], str(path), skip_mismatch)
+        _assign(model, keras_files.read_keras(path, read_h5)[1], str(path), skip_mismatch, skipped=skipped)
+        return
+    if sharded.is_list(path):
+        _assign(model, sharded.read(path, read_weights), str(path), skip_mismatch, skipped=skipped)
         return
     if path.suffix == ".corten":
         members = files.read_archive(path)
@@ -271,14 +361,16 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
         data: bytes | None = members["weights.safetensors"]
     else:
         data = path.read_bytes() if _weights_format(path) == ".safetensors" else None
-    arrays = _read_weights(path) if data is None else safetensors.parse(data, f"{path}: weights")
+    arrays = read_weights(path) if data is None else safetensors.parse(data, f"{path}: weights")
     if not by_name:
-        _assign(model, arrays, str(path), skip_mismatch)
+        _assign(model, arrays, str(path), skip_mismatch, skipped=skipped)
         return
     if data is None:
-        raise ValueError(f"{path}: holds no layer names; `by_name=True` needs `.safetensors` or `.corten`.")
+        raise ValueError(
+            f"{path}: holds no layer names; `by_name=True` needs `.safetensors`, `.corten`, Keras 2's `.h5`."
+        )
     arrays = _by_name(model, arrays, safetensors.metadata(data), str(path))
-    _assign(model, arrays, str(path), skip_mismatch, partial=True)
+    _assign(model, arrays, str(path), skip_mismatch, partial=True, skipped=skipped)
 
 
 # ---- files -------------------------------------------------------------------------------------
@@ -306,8 +398,8 @@ def check_file_name(filepath: Any, weights_only: bool = False) -> None:
     # Letters: 'model-0.25' is a name without an ending.
     if path.suffix not in {".corten", ".keras"} and path.suffix[1:2].isalpha():
         raise ValueError(
-            f"save: a model is saved as `.corten` or `.keras`; got {path.name!r}. Use "
-            f"`model.save({path.stem + '.corten'!r})`, or `save_weights` for the weights alone."
+            f"save: Invalid filepath extension for saving: a model is saved as `.corten` or `.keras`; got "
+            f"{path.name!r}. Use `model.save({path.stem + '.corten'!r})`, or `save_weights` for weights."
         )
 
 
@@ -317,11 +409,22 @@ def _path(filepath: Any) -> Path:
     return Path(filepath).expanduser()
 
 
-def _existing(filepath: Any) -> Path:
+def _existing(filepath: Any, known: set[str], what: str) -> Path:
     path = _path(filepath)
-    if not path.exists():
-        raise FileNotFoundError(f"File not found: {str(filepath)!r}.")
-    return path
+    if path.exists():
+        return path
+    if path.suffix in known:
+        advice = f"Please ensure the file is an accessible `{path.suffix}` file."
+    else:
+        advice = f"File format not supported: {what} are read from {', '.join(sorted(known))}."
+    raise files.MissingFileError(f"File not found: {str(filepath)!r}. {advice}")
+
+
+def _refuse_arguments(kwargs: dict[str, Any]) -> None:
+    if "save_format" in kwargs:
+        raise ValueError("The `save_format` argument is deprecated: the ending of the file's name tells it.")
+    if kwargs:
+        raise files.UnknownArgumentError(f"The following argument(s) are not supported: {sorted(kwargs)}")
 
 
 def _refuse_overwrite(path: Path, overwrite: bool) -> None:
@@ -339,12 +442,17 @@ def _weights_format(path: Path) -> str:
     )
 
 
-def _read_weights(path: Path) -> dict[str, Any]:
+def read_weights(path: Path) -> dict[str, Any]:
+    """Gives the arrays of an `.npz` or HDF5 file by path.
+
+    Raises:
+        ValueError: The file is damaged or of another format.
+    """
     suffix = _weights_format(path)
     try:
         if suffix == ".npz":
             return _read_npz(path)
-        return _read_h5(path)
+        return read_h5(path)
     except (OSError, ValueError, EOFError, KeyError) as error:
         raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
     except Exception as error:
@@ -392,7 +500,8 @@ def _h5py() -> Any:
     return h5py
 
 
-def _h5_bytes(arrays: dict[str, Any]) -> bytes:
+def h5_bytes(arrays: dict[str, Any]) -> bytes:
+    """Makes an HDF5 file of arrays by path; bfloat16 becomes float32."""
     buffer = io.BytesIO()
     with _h5py().File(buffer, "w") as file:
         for name, value in arrays.items():
@@ -402,7 +511,12 @@ def _h5_bytes(arrays: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _read_h5(source: Any) -> dict[str, Any]:
+def read_h5(source: Any) -> dict[str, Any]:
+    """Gives the arrays of an HDF5 file by path.
+
+    Raises:
+        ValueError: It has a link, or an array is not in the file.
+    """
     h5py = _h5py()
     arrays: dict[str, Any] = {}
     with h5py.File(source, "r") as file:
@@ -412,8 +526,9 @@ def _read_h5(source: Any) -> dict[str, Any]:
                 raise ValueError("its groups are nested too deeply")
             for name in group:
                 # Links to other files or places are never followed.
-                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise ValueError(f"{prefix}{name} is a link")
+                link = group.get(name, getlink=True)
+                if not isinstance(link, h5py.HardLink):
+                    raise ValueError(f"{prefix}{name} is a link ({type(link).__name__})")
                 member = group[name]
                 if isinstance(member, h5py.Group):
                     visit(member, f"{prefix}{name}/", depth + 1)
@@ -488,12 +603,21 @@ def _own_state(holder: Any) -> dict[str, Any]:
     return {str(key): _to_array(value) for key, value in store.items()}
 
 
-def _weights_of(model: Any) -> dict[str, Any]:
+def weights_of(model: Any, objects_to_skip: Iterable[Any] | None = None) -> dict[str, Any]:
+    """Gives the arrays of a model's weights by path, without those of `objects_to_skip`."""
+    skipped = _places_of(model, objects_to_skip)
     return {
         f"{prefix}vars/{key}": value
         for prefix, layer in _named_layers(model)
+        if prefix not in skipped
         for key, value in _own_state(layer).items()
     }
+
+
+def _places_of(model: Any, layers: Iterable[Any] | None) -> frozenset[str]:
+    """Where layers are in the model."""
+    identities = {id(layer) for layer in layers or ()}
+    return frozenset(prefix for prefix, layer in _named_layers(model) if id(layer) in identities)
 
 
 def _names_of(model: Any) -> dict[str, str]:
@@ -541,7 +665,7 @@ def _assign_own(holder: Any, store: dict[str, Any], source: str) -> None:
         if value is not None and tuple(value.shape) != variable.shape:
             raise ValueError(
                 f"{source}: weight {variable.path!r} has shape {tuple(value.shape)} in the file "
-                f"but {variable.shape} in the model."
+                f"but {variable.shape} in the model; they must match."
             )
     if hasattr(holder, "load_own_variables"):
         holder.load_own_variables(store)
@@ -553,22 +677,31 @@ def _assign_own(holder: Any, store: dict[str, Any], source: str) -> None:
 
 
 def _assign(
-    model: Any, arrays: dict[str, Any], source: str, skip_mismatch: bool = False, partial: bool = False
+    model: Any,
+    arrays: dict[str, Any],
+    source: str,
+    skip_mismatch: bool = False,
+    partial: bool = False,
+    skipped: frozenset[str] = frozenset(),
 ) -> None:
-    """Assign all weights (if `partial`, of the layers that have some in `arrays`), or none."""
+    """Assign all weights (if `partial`, of the layers that have some in `arrays`), or none.
+
+    Places in `skipped` keep what they have.
+    """
     stores: dict[str, dict[str, Any]] = {}
     for name, array in arrays.items():
-        if name.startswith(_TRAINING_STATE):
+        if name.startswith(TRAINING_STATE):
             continue  # Keras's files of weights may hold the optimizer too.
         prefix, found, key = name.rpartition("vars/")
         if not found:
             raise ValueError(f"{source}: has no weights of a Corten model (found {name!r}).")
-        stores.setdefault(prefix, {})[key] = array
+        if prefix not in skipped:
+            stores.setdefault(prefix, {})[key] = array
     variables = model.variables
     saved = [(variable, variable._value) for variable in variables]
     try:
         for prefix, layer in _named_layers(model):
-            if not partial or prefix in stores:
+            if prefix not in skipped and (not partial or prefix in stores):
                 _assign_layer(layer, prefix, stores, source, skip_mismatch)
         if stores and not skip_mismatch:
             raise ValueError(_left_over(model, stores, source))
@@ -588,7 +721,9 @@ def _assign_layer(layer: Any, prefix: str, stores: dict[str, Any], source: str, 
     saved = [(v, v._value) for v in getattr(layer, "variables", [])]
     try:
         if not store:
-            raise ValueError(f"{where} has no weights in the file (looked for {prefix!r}).")
+            raise ValueError(
+                f"{where} has no weights in the file (looked for {prefix!r}); it received 0 variables."
+            )
         _assign_own(layer, store, where)
     except (ValueError, KeyError, TypeError) as error:
         if not skip_mismatch:

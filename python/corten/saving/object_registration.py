@@ -112,6 +112,16 @@ def get_registered_name(obj: Any) -> str:
     return str(obj.__name__)
 
 
+def registered_in_any_package(name: str) -> Any:
+    """Return what is registered under this name in the only package that has it, else None.
+
+    Args:
+        name: The name without a package.
+    """
+    found = [value for key, value in _custom_objects.items() if key.rpartition(">")[2] == name]
+    return found[0] if len(found) == 1 else None
+
+
 def get_registered_object(name: str, custom_objects: Any = None, module_objects: Any = None) -> Any:
     """Return the class or function known under a name, None if there is none.
 

@@ -23,6 +23,7 @@ from corten.saving.object_registration import (
     CustomObjectScope,
     get_registered_name,
     get_registered_object,
+    registered_in_any_package,
 )
 from corten.variable import Variable
 
@@ -33,7 +34,7 @@ _MODULES = (
     "corten.layers", "corten.models", "corten.losses", "corten.metrics", "corten.optimizers",
     "corten.optimizers.schedules", "corten.initializers", "corten.regularizers",
     "corten.constraints", "corten.activations", "corten.dtype_policies", "corten.random",
-    "corten.callbacks", "corten.ops", "corten.quantizers",
+    "corten.callbacks", "corten.ops", "corten.quantizers", "corten.distillation",
 )  # fmt: skip
 # The folders of Keras's modules that correspond to ours.
 _ALIASES = {name.split(".", 1)[1]: name for name in _MODULES}
@@ -239,7 +240,7 @@ def deserialize_keras_object(
         return target
     inner = config["config"]
     if not isinstance(inner, dict):
-        raise TypeError(f"Cannot load {class_name!r}: its `config` must be a dict; got {inner!r}.")
+        raise TypeError(f"Cannot load {class_name!r}: Expected 'config' to be a dict; got {inner!r}.")
     if not hasattr(target, "from_config"):
         raise TypeError(
             f"Unable to reconstruct an instance of '{class_name}' because the class is missing a "
@@ -291,6 +292,9 @@ def _refuse_code() -> Any:
     )
 
 
+# Classes whose module holds more than a file may name.
+_SINGLE = {"FeatureSpace": "corten.utils.feature_space"}
+
 _SPECIAL: dict[str, Any] = {
     "__tuple__": lambda config: tuple(_restore_tuples(item) for item in config["items"]),
     "__bytes__": lambda config: config["config"]["value"].encode("latin-1"),
@@ -312,7 +316,7 @@ def _find(config: dict[str, Any]) -> Any:
     is_function = config["class_name"] == "function"
     name = config["config"] if is_function else config["class_name"]
     if not isinstance(name, str):
-        raise TypeError(f"Cannot load: expected a name; got {name!r}.")
+        raise TypeError(f"Cannot load: Expected 'config' to be a non-null str, a name; got {name!r}.")
     for key in (config.get("registered_name"), name):
         found = get_registered_object(key) if isinstance(key, str) else None
         if found is not None:
@@ -323,6 +327,18 @@ def _find(config: dict[str, Any]) -> Any:
         if found is not None:
             return found
     found = _find_own(name, module if isinstance(module, str) else None, is_function)
+    registered = config.get("registered_name")
+    if found is not None and registered not in {None, "", name, "function"}:
+        # Not what the file says it is: a file that was tampered with, or one of other code.
+        raise ValueError(
+            f"Cannot load: {name!r} with the registered name {registered!r} resolved to a Keras built-in; "
+            "pass the class or function of that name as `custom_objects`."
+        )
+    if found is not None:
+        return found
+    if is_function:
+        # Keras 3.6 left the package out of the names of registered functions.
+        found = registered_in_any_package(name)
     if found is not None:
         return found
     import difflib
@@ -351,6 +367,8 @@ def _find_own(name: str, module: str | None, is_function: bool) -> Any:
         root, _, rest = module.partition(".")
         if root not in {"corten", "keras", "builtins"}:
             return None
+        if name in _SINGLE and not is_function:
+            return getattr(importlib.import_module(_SINGLE[name]), name)
         rest = rest.removeprefix("src.")
         if rest in _ALIASES:
             candidates = [_ALIASES[rest]]

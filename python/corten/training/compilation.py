@@ -332,9 +332,21 @@ class Compilation:
         return serialized
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles the model as a saved configuration says, and prepares the optimizer's state."""
+        """Compiles the model as a saved configuration says, and prepares the optimizer's state.
+
+        A model whose `compile` is its own is not compiled, with a warning: what it wants is not known.
+        """
         from corten import saving
 
+        if type(self).compile is not Compilation.compile:
+            import warnings
+
+            warnings.warn(
+                "`compile()` was not called as part of model loading because the model's `compile()` "
+                "method is custom. Call it, or override `compile_from_config`.",
+                stacklevel=2,
+            )
+            return
         config = saving.deserialize_keras_object(config)
         self.compile(**{key: value for key, value in config.items() if key in _COMPILE_DEFAULTS})
         if self.optimizer is not None and getattr(self, "built", False):

@@ -7,6 +7,7 @@ from typing import Any
 from corten import _core, losses
 from corten.training.loss_tracker import LossTracker
 from corten.training.outputs import OutputLayout, is_binary_or_sparse, only_entry, shapes_in
+from corten.training.structured_losses import SeveralLosses, WholeLoss, numbers_in
 
 Tensor = _core.Tensor
 _AUTOMATIC = frozenset({"crossentropy", "ce"})
@@ -48,7 +49,8 @@ def _resolve_configs(loss: Any) -> Any:
             return resolve_loss(loss)
         return {key: _resolve_configs(item) for key, item in loss.items()}
     if isinstance(loss, list | tuple):
-        return [_resolve_configs(item) for item in loss]
+        items = [_resolve_configs(item) for item in loss]
+        return type(loss)(*items) if hasattr(loss, "_fields") else type(loss)(items)
     return loss
 
 
@@ -85,6 +87,7 @@ class CompileLoss:
         self._losses: list[Any] = []
         self._weights: list[Any] = []
         self._used: list[bool] = []
+        self._whole: list[WholeLoss] = []
         #: Running mean of each part, when there are several.
         self.trackers: list[LossTracker] = []
 
@@ -116,29 +119,55 @@ class CompileLoss:
         self._matched = None
         layout = OutputLayout(y_pred, self._output_names)
         outputs = layout.predictions(y_pred)
-        choices = layout.align_choices(self._loss, "loss")
-        self._used = [choice is not None for choice in choices]
+        single, whole = layout.align_losses(self._loss, "loss")
+        choices, factors, whole_factors = self._with_weights(layout, single, whole)
+        self._used = [
+            any(choice is not None for choice in chosen)
+            or any(number in numbers_in(numbers) for _, numbers, _ in whole)
+            for number, chosen in enumerate(choices)
+        ]
         targets = layout.align(y_true, "y", self._used)
-        self._losses = []
-        for choice, target, output in zip(choices, targets, outputs, strict=True):
-            resolved = resolve_loss(choice)
-            if resolved in _AUTOMATIC:
-                resolved = _automatic_crossentropy(target, output)
-            self._losses.append(resolved)
+        self._losses, self._weights = [], []
+        for chosen, weights, target, output in zip(choices, factors, targets, outputs, strict=True):
+            loss, weight = _one_loss(chosen, weights, target, output)
+            self._losses.append(loss)
+            self._weights.append(weight)
         if not any(self._used):
             raise ValueError("compile: loss names no output of the model; give at least one loss")
-        self._weights = [
-            _loss_weight(weight) for weight in layout.align_choices(self._loss_weights, "loss_weights")
+        self._whole = [
+            WholeLoss(place, numbers, _whole_loss(choice), weight)
+            for (place, numbers, choice), weight in zip(whole, whole_factors, strict=True)
         ]
         self._layout = layout
-        used = [index for index, taken in enumerate(self._used) if taken]
+        names = [layout.loss_name(index) for index, loss in enumerate(self._losses) if loss is not None]
+        names += [layout.loss_name(part.numbers, part.place) for part in self._whole]
         self.trackers = []
         self._single = None
-        if len(used) > 1:
-            self.trackers = [LossTracker(f"{layout.names[index]}_loss") for index in used]
+        if len(names) > 1:
+            self.trackers = [LossTracker(f"{name}_loss") for name in names]
         elif layout.is_single and self._weights[0] is None:
             self._single = self._losses[0]
         self._matched = matched
+
+    def _with_weights(
+        self, layout: OutputLayout, single: list[list[Any]], whole: list[tuple[Any, ...]]
+    ) -> tuple[list[list[Any]], list[list[Any]], list[Any]]:
+        """The losses of each output, their factors, and the factors of structures' losses."""
+        factors, whole_factors = layout.align_losses(self._loss_weights, "loss_weights")
+        weights = [[_loss_weight(factor) for factor in given] for given in factors]
+        if self._loss_weights is None:
+            return single, [[None] * len(chosen) for chosen in single], [None] * len(whole)
+        for number, (chosen, given) in enumerate(zip(single, weights, strict=True)):
+            if len(given) == 1:
+                weights[number] = given * len(chosen)
+            elif len(given) != len(chosen):
+                raise ValueError(
+                    f"compile: loss_weights has {len(given)} entries for the {len(chosen)} losses of "
+                    f"{layout.names[number]!r}"
+                )
+        if len(whole) != len(whole_factors):
+            raise ValueError("compile: loss_weights must be arranged as the losses are")
+        return single, weights, [_loss_weight(factor) for _, _, factor in whole_factors]
 
     def align_targets(self, y_true: Any) -> list[Any]:
         """Lists the targets, one entry per output."""
@@ -174,7 +203,32 @@ class CompileLoss:
             if weight is not None:
                 value = value * weight
             total = value if total is None else total + value
+        for part in self._whole:
+            value = part.value(targets, y_pred, sample_weights)
+            tracker = next(trackers, None)
+            if tracker is not None:
+                tracker.update_state(value, len(outputs[0]))
+            if part.weight is not None:
+                value = value * part.weight
+            total = value if total is None else total + value
         return total
+
+
+def _one_loss(choices: list[Any], weights: list[Any], target: Any, output: Any) -> tuple[Any, Any]:
+    """The loss of one output and its factor."""
+    resolved = []
+    for choice in choices:
+        loss = resolve_loss(choice)
+        resolved.append(_automatic_crossentropy(target, output) if loss in _AUTOMATIC else loss)
+    there = [index for index, loss in enumerate(resolved) if loss is not None]
+    if len(there) > 1:
+        return SeveralLosses(resolved, weights), None
+    return (resolved[there[0]], weights[there[0]]) if there else (None, None)
+
+
+def _whole_loss(choice: Any) -> Any:
+    """A function of structures stays as it is: it is not for one output."""
+    return choice if callable(choice) else resolve_loss(choice)
 
 
 def _automatic_crossentropy(target: Any, output: Any) -> Any:

@@ -35,6 +35,7 @@ _PASSING = frozenset(
         "_total",
         "_tracked",
         "_training_state",
+        "_untaught",
         "_value",
         "_walk",
         "history",

@@ -52,7 +52,10 @@ def check_inputs(model: Any, x: Any, caller: str) -> None:
         pairs = [
             (leaf_name, leaf, shape) for (leaf_name, leaf), (_, shape) in zip(leaves, declared, strict=True)
         ]
-    for leaf_name, leaf, wanted in pairs:
+    for index, (leaf_name, leaf, wanted) in enumerate(pairs):
+        if leaf is None:
+            _check_optional(model, index, declared[index][0], caller)
+            continue
         got = tuple(leaf.shape)
         if not _fits(got, wanted):
             raise ValueError(_mismatch(model, leaf_name, got, wanted, caller))
@@ -64,6 +67,15 @@ def takes_text(model: Any) -> bool:
         getattr(layer, "takes_text", False) or not type(layer).__module__.startswith("corten.")
         for layer in model._flatten_layers()
     )
+
+
+def _check_optional(model: Any, index: int, name: str, caller: str) -> None:
+    history = getattr(model.inputs[index], "_keras_history", None)
+    if not getattr(getattr(history, "operation", None), "optional", False):
+        raise ValueError(
+            f"{caller}: the input {name!r} of {_title(model)} is not optional, but x has None for it; "
+            "declare it by `Input(..., optional=True)` or pass data"
+        )
 
 
 def declared_inputs(model: Any) -> list[tuple[str, Shape]]:

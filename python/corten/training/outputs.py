@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corten import tree
 from corten.identifiers import suggestion
+from corten.losses import Loss
+from corten.training.structured_losses import numbers_in, several
 
 
 def only_entry(value: Any) -> Any:
@@ -52,8 +55,11 @@ class OutputLayout:
         # The keys of a dict are what users of such a model go by; its layers' names matter elsewhere.
         flat_dict = isinstance(predictions, Mapping) and all(len(place) == 1 for place in self._places)
         known = output_names is not None and len(output_names) == len(self._places) and not flat_dict
-        self.names = [str(name) for name in output_names or ()] if known else []
-        self.names = self.names or [_place_name(place) for place in self._places]
+        self.names = [_place_name(place) for place in self._places]
+        if known:
+            # Models list their outputs as `tree.flatten` does, by sorted keys.
+            for number, name in zip(tree.flatten(self._structure), output_names or (), strict=True):
+                self.names[number] = str(name)
         #: True when the model returns a bare tensor, not a list or dict.
         self.is_single = isinstance(self._structure, int)
 
@@ -61,7 +67,8 @@ class OutputLayout:
         if isinstance(value, Mapping):
             return {key: self._number(item, (*place, key)) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._number(item, (*place, index)) for index, item in enumerate(value)]
+            items = [self._number(item, (*place, index)) for index, item in enumerate(value)]
+            return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
         self._places.append(place)
         return len(self._places) - 1
 
@@ -112,6 +119,86 @@ class OutputLayout:
         """
         return self._spread(value, what)
 
+    def align_losses(self, value: Any, what: str) -> tuple[list[list[Any]], list[tuple[Any, ...]]]:
+        """Lists losses or their weights: several may be for one output, and one for a structure of outputs.
+
+        Returns:
+            The choices of every output, and `(place, numbers of the outputs, choice)` for structures.
+
+        Raises:
+            ValueError: The arrangement does not fit the outputs.
+            KeyError: A key is no output of a dict.
+        """
+        single: list[list[Any]] = [[] for _ in self.names]
+        whole: list[tuple[Any, ...]] = []
+        if isinstance(value, Mapping) and not isinstance(self._structure, dict):
+            self._check_keys(value, self.names, what)
+            value = [value.get(name) for name in self.names]
+            value = value[0] if self.is_single else value
+            for index, entry in enumerate([value] if self.is_single else value):
+                single[index] += entry if type(entry) in (list, tuple) else [entry]
+            return single, whole
+        self._fill_losses(self._structure, value, what, (), single, whole)
+        return single, whole
+
+    def _fill_losses(
+        self,
+        structure: Any,
+        value: Any,
+        what: str,
+        place: tuple[Any, ...],
+        single: list[list[Any]],
+        whole: list[tuple[Any, ...]],
+    ) -> None:
+        if several(value, structure):
+            for entry in value:
+                if not isinstance(structure, int) and not isinstance(entry, Mapping | list | tuple):
+                    whole.append((place, structure, entry))
+                else:
+                    self._fill_losses(structure, entry, what, place, single, whole)
+            return
+        if isinstance(structure, int):
+            if isinstance(value, Mapping):
+                keys = ", ".join(repr(key) for key in value)
+                raise ValueError(f"{what} has a dict ({keys}) where the model has one output")
+            single[structure].append(value)
+            return
+        keys_and_children = list(structure.items() if isinstance(structure, dict) else enumerate(structure))
+        if isinstance(value, Mapping) and isinstance(structure, dict):
+            self._check_keys(value, list(structure), what)
+            entries = [value.get(key) for key, _ in keys_and_children]
+        elif isinstance(value, list | tuple):
+            if len(value) != len(keys_and_children):
+                raise ValueError(
+                    f"{what} has {len(value)} entries for a model with {len(self.names)} outputs "
+                    f"({self._listed()})"
+                )
+            entries = list(value)
+        elif place and callable(value) and not isinstance(value, Loss | type):
+            # A function for a part that has a name gets the part.
+            whole.append((place, structure, value))
+            return
+        else:
+            entries = [value] * len(keys_and_children)
+        for (key, child), entry in zip(keys_and_children, entries, strict=True):
+            self._fill_losses(child, entry, what, (*place, key), single, whole)
+
+    def loss_name(self, numbers: Any, place: tuple[Any, ...] | None = None) -> str:
+        """Names the loss of an output, or of a structure of outputs at a place, as Keras does.
+
+        Example:
+            >>> layout = OutputLayout({"a": (1, 2), "b": 3}, ["y1", "y2", "y3"])
+            >>> layout.loss_name(1), layout.loss_name([0, 1], ("a",)), layout.loss_name(2)
+            ('a/y2', 'a', 'b')
+        """
+        if not isinstance(numbers, int):
+            keys = [str(key) for key in place or () if not isinstance(key, int)]
+            return "/".join(keys) or "_".join(self.loss_name(n) for n in numbers_in(numbers))
+        place = self._places[numbers]
+        parts = [str(key) for key in place[:-1] if not isinstance(key, int)]
+        named = bool(place) and not isinstance(place[-1], int)
+        return "/".join([*parts, str(place[-1]) if named else self.names[numbers]])
+
     def align_metrics(self, value: Any, what: str) -> list[list[Any]]:
         """Lists the metrics of every output.
 
@@ -123,7 +210,11 @@ class OutputLayout:
             return [[] for _ in range(count)]
         if count == 1 and not isinstance(value, Mapping):
             return [[item for entry in _as_list(value) for item in _as_list(entry)]]
-        if isinstance(value, list | tuple) and len(value) != count and isinstance(self._structure, list):
+        if (
+            isinstance(value, list | tuple)
+            and len(value) != count
+            and isinstance(self._structure, list | tuple)
+        ):
             raise ValueError(
                 f"{what} has {len(value)} entries for a model with {count} outputs ({self._listed()}). "
                 f"Give one list per output, or a dict such as {{{self.names[0]!r}: ['accuracy']}}."
@@ -171,7 +262,16 @@ class OutputLayout:
             if key not in known:
                 hint = suggestion(str(key), [str(name) for name in known])
                 listed = ", ".join(repr(name) for name in known)
-                raise ValueError(f"{what} names the output {key!r}; the model's outputs are {listed}.{hint}")
+                if what == "loss" and isinstance(self._structure, dict):
+                    # Keras's error for a dict of outputs, and its type.
+                    raise KeyError(
+                        f"{key!r} in the `loss` argument, can't be found in either the model's outputs "
+                        f"({listed}) or their names.{hint}"
+                    )
+                raise ValueError(
+                    f"Invalid `{what}`: it names the output {key!r}, which is not there. "
+                    f"Expected keys: {listed}.{hint}"
+                )
 
     def _listed(self) -> str:
         return ", ".join(repr(name) for name in self.names)

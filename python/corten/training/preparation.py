@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from corten import _core
-from corten.training.adapters import ArrayAdapter, Batch, DataAdapter
+from corten.training.adapters import ArrayAdapter, Batch, DataAdapter, LazyRowsAdapter
 from corten.training.adapters.conversion import is_text_array, map_leaves
 from corten.training.input_checks import check_inputs
 from corten.training.target_checks import (
@@ -229,4 +229,7 @@ def _as_specs(outputs: Any) -> Any:
 
 def targets_of(adapter: DataAdapter, batch: Batch) -> Any:
     """Gives all targets when they are in memory, else those of the first batch."""
-    return adapter.arrays[1] if isinstance(adapter, ArrayAdapter) else batch[1]
+    if isinstance(adapter, ArrayAdapter):
+        return adapter.arrays[1]
+    whole = adapter.whole_targets if isinstance(adapter, LazyRowsAdapter) else None
+    return batch[1] if whole is None else whole

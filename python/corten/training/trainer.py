@@ -29,6 +29,7 @@ from corten.training.arguments import (
 )
 from corten.training.capture import StepCapture
 from corten.training.history import plain_logs
+from corten.training.named_columns import arrange_inputs, arrange_targets
 from corten.training.predictions import Predictions
 from corten.training.preparation import prepare_for
 from corten.training.progress import resolve_verbose
@@ -112,6 +113,7 @@ class Trainer(Steps):
         validation_steps = check_steps(validation_steps, "validation_steps", "fit")
         validation_freq = check_validation_freq(validation_freq)
         verbose = resolve_verbose(verbose, "fit")
+        x, y = arrange_inputs(self, x, "fit"), arrange_targets(self, y, "fit")
         x, y, sample_weight, validation_data = split_off_validation(
             x, y, sample_weight, validation_split, validation_data
         )
@@ -290,6 +292,8 @@ class Trainer(Steps):
             x, y, sample_weight = unpack(data)
         else:
             x, y, sample_weight = data, None, None
+        x = arrange_inputs(self, x, "fit (validation_data)")
+        y = arrange_targets(self, y, "fit (validation_data)")
         adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="fit (validation_data)")
         first = adapter.first_batch()
         if first is None:
@@ -334,6 +338,7 @@ class Trainer(Steps):
         state = self._check_compiled("evaluate")
         verbose = resolve_verbose(verbose, "evaluate")
         steps = check_steps(steps, "steps", "evaluate")
+        x, y = arrange_inputs(self, x, "evaluate"), arrange_targets(self, y, "evaluate")
         adapter = choose_adapter(x, y, sample_weight, batch_size=batch_size, caller="evaluate")
         prepare_for(self, adapter, x, "evaluate")
         iterator = EpochIterator(adapter, steps, "evaluate")
@@ -452,6 +457,7 @@ class Trainer(Steps):
 
         bar_after = 1.0 if verbose == "auto" else 0.0
         verbose = resolve_verbose(verbose, "predict")
+        x = arrange_inputs(self, x, "predict")
         adapter: DataAdapter = choose_adapter(x, batch_size=batch_size, caller="predict")
         first = adapter.first_batch()
         if first is None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from corten.utils.audio_dataset import audio_dataset_from_directory as audio_dataset_from_directory
     from corten.utils.config import Config as Config
     from corten.utils.cross_validation import cross_validate as cross_validate, k_fold as k_fold
+    from corten.utils.feature_space import FeatureSpace as FeatureSpace
     from corten.utils.file_utils import get_file as get_file
     from corten.utils.image_dataset import image_dataset_from_directory as image_dataset_from_directory
     from corten.utils.image_utils import (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Config": "corten.utils.config",
     "CustomObjectScope": "corten.saving",
+    "FeatureSpace": "corten.utils.feature_space",
     "Progbar": "corten.training.progress",
     "PyDataset": "corten.utils.py_dataset",
     "Sequence": "corten.utils.py_dataset",

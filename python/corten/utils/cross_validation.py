@@ -10,6 +10,7 @@ import numpy as np
 
 from corten.training.adapters.arrays import check_lengths
 from corten.training.adapters.conversion import flatten, map_leaves
+from corten.training.adapters.lazy_rows import is_sparse
 from corten.utils.seeding import seeded
 from corten.utils.splitting import _generator
 
@@ -227,6 +228,8 @@ def rows_of(value: Any, rows: np.ndarray) -> Any:
     def take(leaf: Any, _: str) -> Any:
         if hasattr(leaf, "iloc"):
             return leaf.iloc[rows]
+        if is_sparse(leaf):
+            return leaf.tocsr()[rows]
         return (leaf if hasattr(leaf, "shape") else np.asarray(leaf))[rows]
 
     return map_leaves(take, value, "")

@@ -55,12 +55,13 @@ def list_files(
         raise ValueError(f"{name}: {directory!r} is no folder")
     if label_mode not in {"int", "binary", "categorical", None}:
         raise ValueError(
-            f"{name}: label_mode must be 'int', 'binary', 'categorical' or None; got {label_mode!r}"
+            f"{name}: `label_mode` argument must be 'int', 'binary', 'categorical' or None; got "
+            f"{label_mode!r}"
         )
     if label_mode is None:
         labels = None
     if labels is not None and not isinstance(labels, (list, tuple, np.ndarray)) and labels != "inferred":
-        raise ValueError(f"{name}: labels must be 'inferred', a list or None; got {labels!r}")
+        raise ValueError(f"{name}: `labels` argument should be 'inferred', a list or None; got {labels!r}")
     if not (isinstance(labels, str) and labels == "inferred"):
         if class_names is not None:
             raise ValueError(
@@ -88,7 +89,10 @@ def list_files(
 
 def _some(name: str, directory: str, paths: list[str], endings: tuple[str, ...]) -> list[str]:
     if not paths:
-        raise ValueError(f"{name}: {directory!r} has no files that end in {', '.join(endings)}")
+        kinds = {"image_dataset_from_directory": "images", "text_dataset_from_directory": "text files"}
+        kind = kinds.get(name, "audio files")
+        found = "No images found." if kind == "images" else f"No {kind} found in directory."
+        raise ValueError(f"{name}: {found} {directory!r} has no files that end in {', '.join(endings)}")
     return paths
 
 

@@ -136,8 +136,8 @@ def get_file(
         if file_hash and not hash_matches(target, file_hash, hash_algorithm):
             target.unlink(missing_ok=True)
             raise ValueError(
-                f"get_file: what {origin} gave does not have the checksum {file_hash}; the file was removed. "
-                "The download may be incomplete, or the file was changed."
+                f"get_file: Incomplete or corrupted file: what {origin} gave does not have the checksum "
+                f"{file_hash}; the file was removed."
             )
     if extract or untar:
         return str(extract_archive(target))

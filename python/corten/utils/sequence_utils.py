@@ -54,7 +54,9 @@ def pad_sequences(
         maxlen = max(lengths, default=0)
     is_text = np.issubdtype(dtype, np.str_) or np.issubdtype(dtype, np.str_)
     if isinstance(value, str) and dtype is not object and not is_text:
-        raise ValueError(f"pad_sequences: dtype {dtype!r} cannot hold value={value!r}; use dtype=object")
+        raise ValueError(
+            f"pad_sequences: `dtype` {dtype} is not compatible with value={value!r}; use dtype=object"
+        )
     result = np.full((len(lengths), maxlen, *sample_shape), value, dtype=dtype)
     for index, sequence in enumerate(sequences):
         if not len(sequence) or maxlen == 0:

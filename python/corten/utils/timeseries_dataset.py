@@ -35,7 +35,7 @@ def timeseries_dataset_from_array(
         seed: Makes the orders repeatable.
         start_index: The first step that is used.
         end_index: The step before which to stop.
-        format: Accepted as in Keras; a `corten.data.Dataset` comes in any case.
+        format: 'tf' or 'grain', as in Keras; a `corten.data.Dataset` comes in both cases.
 
     Returns:
         A `Dataset` of windows `(batch, sequence_length, ...)`, with their targets if there are some.
@@ -52,6 +52,10 @@ def timeseries_dataset_from_array(
     name = "timeseries_dataset_from_array"
     series = np.asarray(data)
     _check(name, len(series), sequence_length, sequence_stride, sampling_rate, start_index, end_index)
+    if format not in {"tf", "grain"}:
+        raise ValueError(
+            f"timeseries_dataset_from_array: `format` should be 'tf' or 'grain', as in Keras; got {format!r}"
+        )
     first, last = start_index or 0, len(series) if end_index is None else end_index
     span = (sequence_length - 1) * sampling_rate + 1
     count = last - first - span + 1
@@ -81,10 +85,10 @@ def _check(
     ):  # fmt: skip
         if value <= 0 or value >= max(steps, 2):
             raise ValueError(
-                f"{name}: {what} must lie between 1 and the {steps} steps of the series; got {value}"
+                f"{name}: `{what}` must be between 1 and the {steps} steps of the series; got {value}"
             )
     for what, place in (("start_index", start), ("end_index", end)):
         if place is not None and not 0 <= place <= steps:
-            raise ValueError(f"{name}: {what} must lie between 0 and {steps}; got {place}")
+            raise ValueError(f"{name}: `{what}` must be between 0 and {steps}; got {place}")
     if start is not None and end is not None and start >= end:
         raise ValueError(f"{name}: start_index must be below end_index; got {start} and {end}")

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from corten import tree
 from corten.models import Model, clone_model
 
 _ROWS = 32
@@ -67,12 +68,23 @@ def predict_rows(model: Any, inputs: np.ndarray) -> np.ndarray:
     rest = len(inputs) % _ROWS
     parts = []
     if rest < len(inputs):
-        parts.append(np.asarray(model.predict(inputs[: len(inputs) - rest], batch_size=_ROWS, verbose=0)))
+        parts.append(_predict(model, inputs[: len(inputs) - rest]))
     if rest:
         last = inputs[len(inputs) - rest :]
         filled = np.concatenate([last, np.repeat(last[-1:], _ROWS - rest, axis=0)])
-        parts.append(np.asarray(model.predict(filled, batch_size=_ROWS, verbose=0))[:rest])
+        parts.append(_predict(model, filled)[:rest])
     return np.concatenate(parts)
+
+
+def _predict(model: Any, inputs: np.ndarray) -> np.ndarray:
+    outputs = model.predict(inputs, batch_size=_ROWS, verbose=0)
+    leaves = tree.flatten(outputs)
+    if len(leaves) != 1:
+        raise ValueError(
+            f"scikit-learn's estimators have one output, but the model {model.name!r} has {len(leaves)}; "
+            "make a model of the one that is wanted: `Model(model.input, model.output[0])`"
+        )
+    return np.asarray(leaves[0])
 
 
 class EstimatorBase(BaseEstimator):

@@ -161,7 +161,10 @@ class CortenClassifier(ClassifierMixin, _Estimator):
 
     def _targets_for(self, model: Any, targets: np.ndarray) -> np.ndarray:
         outputs = _width(model, targets)
-        if outputs not in (len(self.classes_), 1 if len(self.classes_) == 2 else len(self.classes_)):
+        if outputs is not None and outputs not in (
+            len(self.classes_),
+            1 if len(self.classes_) == 2 else len(self.classes_),
+        ):
             raise ValueError(
                 f"CortenClassifier: there are {len(self.classes_)} classes, but the model has {outputs} "
                 "outputs; give the last layer one per class"
@@ -205,6 +208,8 @@ def _width(model: Any, targets: np.ndarray) -> int | None:
         shape = model.output_shape
     except (AttributeError, ValueError):
         return None
+    if isinstance(shape, list) and len(shape) == 1:
+        shape = shape[0]
     return shape[-1] if isinstance(shape, tuple) and shape else None
 
 

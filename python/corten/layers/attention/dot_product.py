@@ -126,8 +126,8 @@ class Attention(Layer):
     def _check_mask(self, inputs: Any, mask: Any) -> None:
         if mask is not None and (not isinstance(mask, (list, tuple)) or not 2 <= len(mask) <= len(inputs)):
             raise ValueError(
-                f"{type(self).__name__}: `mask` must be a list [query_mask, value_mask] (None for "
-                f"none); got {mask!r}."
+                f"{type(self).__name__} layer mask must be a list of length 2 or 3, [query_mask, value_mask] "
+                f"(None for none); got {mask!r}."
             )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

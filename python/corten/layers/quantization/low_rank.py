@@ -171,6 +171,10 @@ class LowRank:
         """Values to save in place of variables, by name: the weight with the product in it."""
         return {self._adapted: self._adapted_weight()} if self.lora_enabled else {}
 
+    def _frozen_variables(self: Any) -> list[Any]:
+        weight = self.__dict__.get(f"_{self._adapted}") if self.lora_enabled else None
+        return [] if weight is None else [weight]
+
     def _stored_variables(self: Any) -> list[Any]:
         if not self._special:
             return super()._stored_variables()  # type: ignore[misc]

@@ -91,7 +91,6 @@ class QuantizedProduct(CalibratedProduct):
             outputs = self._product(inputs, ops.cast(integers, dtype))
             return ops.divide(outputs, ops.cast(scale, dtype))
 
-        @autograd.custom_gradient
         def product(x: Any) -> Any:
             axis = call_axis(quantizer, self._summed_input_axes(len(x.shape)))
             rounded, input_scale = quantizer(x, axis=axis)
@@ -109,7 +108,9 @@ class QuantizedProduct(CalibratedProduct):
 
             return outputs, gradient
 
-        return product(inputs)
+        if not getattr(inputs, "requires_grad", True):
+            return product(inputs)[0]
+        return autograd.custom_gradient(product)(inputs)
 
     # ---- int4 ---------------------------------------------------------------------------------------
 

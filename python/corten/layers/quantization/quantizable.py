@@ -54,7 +54,9 @@ class Quantizable(LowRank):
         self._check_quantize_args(config.mode)
         self._check_mode(config.mode)
         with self._more_weights():
-            self.quantization_config = config
+            # Without the data and the layers that options of GPTQ and AWQ hold.
+            keeps = hasattr(config, "dataset")
+            self.quantization_config = type(config).from_config(config.get_config()) if keeps else config
             getattr(self, f"_{config.mode}_quantize")()
             self._is_quantized = self._special = True
         if self.dtype_policy.quantization_mode is None:

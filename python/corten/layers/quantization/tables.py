@@ -257,7 +257,6 @@ class ReversibleTable(QuantizedTable):
         scale = self.embeddings_scale if self.tie_weights else self.reverse_embeddings_scale
         quantizer = self.inputs_quantizer
 
-        @autograd.custom_gradient
         def product(x: Any) -> Any:
             rounded, input_scale = quantizer(x, axis=call_axis(quantizer, -1))
             outputs = ops.cast(ops.matmul(rounded, integers), dtype)
@@ -268,7 +267,9 @@ class ReversibleTable(QuantizedTable):
 
             return outputs, gradient
 
-        return product(inputs)
+        if not getattr(inputs, "requires_grad", True):
+            return product(inputs)[0]
+        return autograd.custom_gradient(product)(inputs)
 
     def _reverse_integers(self: Any) -> Any:
         if self.quantization_mode == "int8":

@@ -7,9 +7,10 @@ from typing import Any
 
 from corten.training.adapters.adapter import Batch, DataAdapter, unpack
 from corten.training.adapters.arrays import SINGLE, ArrayAdapter, split_arrays
-from corten.training.adapters.conversion import Data, is_number_list
+from corten.training.adapters.conversion import Data, flatten, is_number_list
 from corten.training.adapters.epochs import EpochIterator
 from corten.training.adapters.iterables import IterableAdapter, PyDatasetAdapter, standardize
+from corten.training.adapters.lazy_rows import LazyRowsAdapter, is_lazy
 from corten.training.adapters.weights import check_class_weight
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "DataAdapter",
     "EpochIterator",
     "IterableAdapter",
+    "LazyRowsAdapter",
     "PyDatasetAdapter",
     "choose_adapter",
     "is_array_data",
@@ -51,6 +53,11 @@ def _is_in_memory(x: Any, caller: str) -> bool:
     return is_array_data(x) and not isinstance(x, PyDataset)
 
 
+def _any_lazy(*parts: Any) -> bool:
+    """True when one of the arrays must not be loaded as a whole."""
+    return any(is_lazy(leaf) for part in parts if type(part) not in SINGLE for _, leaf in flatten(part, ""))
+
+
 def choose_adapter(
     x: Data,
     y: Data = None,
@@ -71,6 +78,16 @@ def choose_adapter(
     if class_weight is not None:
         class_weight = check_class_weight(class_weight)
     if type(x) in SINGLE or _is_in_memory(x, caller):
+        if _any_lazy(x, y, sample_weight):
+            return LazyRowsAdapter(
+                x,
+                y,
+                sample_weight,
+                batch_size=batch_size,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                caller=caller,
+            )
         return ArrayAdapter(
             x,
             y,

@@ -36,8 +36,8 @@ def check_lengths(leaves: list[tuple[str, Any]], caller: str) -> int:
     """
     if len(leaves) == 2:
         first, second = leaves[0][1], leaves[1][1]
-        if first.ndim and second.ndim and 0 < len(first) == len(second):
-            return len(first)
+        if first.ndim and second.ndim and 0 < first.shape[0] == second.shape[0]:
+            return int(first.shape[0])
     sizes: list[tuple[str, int]] = []
     for name, leaf in leaves:
         if len(leaf.shape) == 0:
@@ -236,7 +236,10 @@ def split_arrays(x: Data, y: Data, weight: Data, fraction: float, caller: str = 
     """
     if not isinstance(fraction, int | float | np.number) or not 0.0 < float(fraction) < 1.0:
         raise ValueError(f"{caller}: validation_split must be at least 0 and below 1; got {fraction!r}")
-    arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, weight)]
+    # Late: that module needs this one.
+    from corten.training.adapters.lazy_rows import to_rows
+
+    arrays = [map_leaves(to_rows, part, name) for part, name in _named(x, y, weight)]
     leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
     count = check_lengths(leaves, caller)
     cut = int(count * (1.0 - float(fraction)))

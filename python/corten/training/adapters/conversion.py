@@ -138,27 +138,46 @@ def refuse_text(value: Any, name: str, columns: list[str] | None = None) -> None
 
 
 def _numbers_from_objects(value: np.ndarray, name: str, columns: list[str] | None) -> np.ndarray:
-    """Rescues an object array that holds numbers only (as data frames of mixed type give)."""
-    if value.dtype.kind == "O" and all(isinstance(item, Number | np.bool_) for item in value.flat):
-        return value.astype(floatx())
-    found = next((item for item in value.flat if not isinstance(item, Number)), None)
+    """Rescues an object array that holds numbers only (as data frames of mixed type give).
+
+    What is missing (None, pandas' NA) becomes NaN.
+    """
+    if value.dtype.kind == "O":
+        items = [math.nan if _is_missing(item) else item for item in value.flat]
+        if all(isinstance(item, Number | np.bool_) for item in items):
+            return np.array(items, dtype=floatx()).reshape(value.shape)
+        shapes = {tuple(item.shape): None for item in items if hasattr(item, "shape") and item.shape}
+        if shapes:
+            listed = ", ".join(map(str, [*shapes][:3]))
+            raise ValueError(
+                f"{name} holds arrays of their own, of shape {listed}, in place of numbers; it must be one "
+                "array. Bring images to one size with `corten.ops.image.resize`, sequences to one length "
+                "with `corten.utils.pad_sequences`, and join them with `np.stack`."
+            )
+    found = next((item for item in value.flat if not _is_number(item)), None)
     column = ""
     if value.ndim == 2 and value.dtype.kind == "O":
-        bad = next(index for index in range(value.shape[1]) if not _is_numeric_column(value[:, index]))
-        found = next(item for item in value[:, bad] if not isinstance(item, Number))
+        bad = next(index for index in range(value.shape[1]) if not all(map(_is_number, value[:, index])))
+        found = next(item for item in value[:, bad] if not _is_number(item))
         column = f" in column {columns[bad]!r}" if columns else f" in column {bad}"
     if value.dtype.kind == "c":
         raise TypeError(
             f"{name} must hold numbers; got dtype {value.dtype}, which is complex. Take `.real` or `np.abs`."
         )
+    fix = "Turn categories into numbers first, for example with `np.unique(column, return_inverse=True)[1]`."
+    if value.dtype.kind in "mM" or hasattr(found, "isoformat"):
+        fix = "Turn times into numbers first, such as days: `column.astype('datetime64[D]').astype('int64')`."
     raise TypeError(
-        f"{name} must hold numbers; got dtype {value.dtype} with the value {found!r}{column}. "
-        "Turn categories into numbers first, for example with `np.unique(column, return_inverse=True)[1]`."
+        f"{name} must hold numbers; got dtype {value.dtype} with the value {found!r}{column}. {fix}"
     )
 
 
-def _is_numeric_column(column: np.ndarray) -> bool:
-    return all(isinstance(item, Number | np.bool_) for item in column)
+def _is_missing(item: Any) -> bool:
+    return item is None or type(item).__name__ == "NAType"
+
+
+def _is_number(item: Any) -> bool:
+    return isinstance(item, Number | np.bool_) or _is_missing(item)
 
 
 def to_tensor(value: Any, name: str = "data") -> Any:

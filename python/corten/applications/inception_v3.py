@@ -1,0 +1,74 @@
+"""InceptionV3: branches of different kernels side by side (https://arxiv.org/abs/1512.00567)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten.applications import imagenet_utils
+from corten.applications.building import Options
+from corten.applications.inception_blocks import inception_v3
+
+__all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
+
+
+def InceptionV3(
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    input_shape: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str = "inception_v3",
+) -> Any:
+    """InceptionV3: branches of different kernels side by side (https://arxiv.org/abs/1512.00567).
+
+    Args:
+        include_top: Whether the classifier of `classes` classes comes last.
+        weights: None (random), 'imagenet' (downloaded at first use) or the path of a file of weights.
+        input_tensor: A symbolic tensor to start from, in place of an input of `input_shape`.
+        input_shape: Shape of one picture; None is (299, 299, 3), or any size without classifier.
+        pooling: Without classifier: None (features of all places), 'avg' or 'max' over them.
+        classes: Number of classes.
+        classifier_activation: The classifier's activation; None gives logits.
+        name: The model's name.
+
+    Returns:
+        The model: float32 pictures in, probabilities or features out.
+
+    Raises:
+        ValueError: The weights do not exist or do not fit the other arguments.
+
+    Example:
+        >>> model = InceptionV3(weights=None, include_top=False, input_shape=(75, 75, 3))
+        >>> model.output_shape
+        (None, 1, 1, 2048)
+    """
+    options = Options(
+        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+    )
+    return inception_v3(options)
+
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Scales pictures for InceptionV3: values from -1 to 1.
+
+    Args:
+        x: Pictures with values from 0 to 255 and three channels, with or without a batch axis. A
+            floating-point NumPy array is changed in place.
+        data_format: 'channels_last' or 'channels_first'; None takes the default.
+
+    Raises:
+        ValueError: There are not three channels, or the data format is unknown.
+    """
+    return imagenet_utils.preprocess_input(x, data_format, mode="tf")
+
+
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
+
+    Args:
+        preds: Probabilities, shape (batch, 1000).
+        top: How many classes to give.
+    """
+    return imagenet_utils.decode_predictions(preds, top)

@@ -1,0 +1,69 @@
+"""VGG19 (https://arxiv.org/abs/1409.1556)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corten.applications import imagenet_utils
+from corten.applications.building import Options
+from corten.applications.vgg_blocks import vgg
+
+__all__ = ["VGG19", "decode_predictions", "preprocess_input"]
+
+
+def VGG19(
+    include_top: bool = True,
+    weights: Any = "imagenet",
+    input_tensor: Any = None,
+    input_shape: Any = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Any = "softmax",
+    name: str = "vgg19",
+) -> Any:
+    """VGG of 19 layers with weights (https://arxiv.org/abs/1409.1556).
+
+    Args:
+        include_top: Whether the classifier of `classes` classes comes last.
+        weights: None (random), 'imagenet' (downloaded at first use) or the path of a file of weights.
+        input_tensor: A symbolic tensor to start from, in place of an input of `input_shape`.
+        input_shape: Shape of one picture; None is (224, 224, 3), or any size without classifier.
+        pooling: Without classifier: None (features of all places), 'avg' or 'max' over them.
+        classes: Number of classes.
+        classifier_activation: The classifier's activation; None gives logits.
+        name: The model's name.
+
+    Returns:
+        The model: float32 pictures in, probabilities or features out.
+
+    Raises:
+        ValueError: The weights do not exist or do not fit the other arguments.
+    """
+    options = Options(
+        include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+    )
+    return vgg("VGG19", (2, 2, 4, 4, 4), options)
+
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Scales pictures for VGG19: channels in the order blue, green, red, minus ImageNet's means.
+
+    Args:
+        x: Pictures with values from 0 to 255 and three channels, with or without a batch axis. A
+            floating-point NumPy array is changed in place.
+        data_format: 'channels_last' or 'channels_first'; None takes the default.
+
+    Raises:
+        ValueError: There are not three channels, or the data format is unknown.
+    """
+    return imagenet_utils.preprocess_input(x, data_format, mode="caffe")
+
+
+def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
+
+    Args:
+        preds: Probabilities, shape (batch, 1000).
+        top: How many classes to give.
+    """
+    return imagenet_utils.decode_predictions(preds, top)
