@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import _core
-from corten._state import get_mask, set_mask
+from corten._state import autocast_scope, get_mask, set_mask
 from corten.config import (
     backend as backend,
     epsilon as epsilon,
@@ -30,6 +30,9 @@ from corten.symbolic import (
 )
 from corten.utils.session import clear_session as clear_session
 from corten.variable import Variable as Variable
+
+#: Context in which float variables show themselves in a dtype (`autocast=False` ones as they are).
+AutocastScope = autocast_scope
 
 
 def result_type(*dtypes: Any) -> str:

@@ -175,6 +175,15 @@ def test_published_weights_come_from_kerass_address(monkeypatch, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("network", ["ConvNeXtTiny", "InceptionResNetV2"])
+def test_networks_with_own_layers_are_saved_and_loaded(network, tmp_path):
+    model = getattr(applications, network)(weights=None, include_top=False, input_shape=(75, 75, 3))
+    model.save(tmp_path / "model.corten")
+    loaded = corten.saving.load_model(tmp_path / "model.corten")
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 # -- pictures and classes --------------------------------------------------------------------------------
 
 

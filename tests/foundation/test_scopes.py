@@ -179,3 +179,11 @@ def test_masks_are_set_and_read():
     assert corten.backend.get_keras_mask(x) is mask
     corten.backend.set_keras_mask(x, None)
     assert corten.backend.get_keras_mask(x) is None
+
+
+def test_autocast_scope_shows_variables_in_a_dtype():
+    variable = corten.Variable([70000.0])
+    fixed = corten.Variable([70000.0], autocast=False)
+    with corten.backend.AutocastScope("float16"):
+        assert (variable.value.dtype, fixed.value.dtype) == ("float16", "float32")
+    assert variable.value.dtype == "float32"

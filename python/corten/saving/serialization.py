@@ -293,7 +293,11 @@ def _refuse_code() -> Any:
 
 
 # Classes whose module holds more than a file may name.
-_SINGLE = {"FeatureSpace": "corten.utils.feature_space"}
+_SINGLE = {
+    "CustomScaleLayer": "corten.applications.inception_blocks",
+    "LayerScale": "corten.applications.layer_scale",
+    "FeatureSpace": "corten.utils.feature_space",
+}
 
 _SPECIAL: dict[str, Any] = {
     "__tuple__": lambda config: tuple(_restore_tuples(item) for item in config["items"]),
