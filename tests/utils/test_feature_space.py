@@ -86,6 +86,16 @@ def test_rows_batches_and_data_sets_agree():
     np.testing.assert_array_equal(np.asarray(batch), np.asarray(space(DATA)))
 
 
+def test_adapts_to_a_dict_of_columns():
+    space = FeatureSpace(
+        {"size": "float_normalized", "color": "string_categorical", "rooms": "integer_categorical"}
+    )
+    space.adapt({**DATA, "not a feature": [0, 0]})
+    np.testing.assert_array_equal(np.asarray(space(DATA)), np.asarray(adapted()(DATA)))
+    with pytest.raises(ValueError, match=r"\['rooms'\] are missing; the data has \['color', 'size'\]"):
+        space.adapt({"size": [1.0], "color": ["red"]})
+
+
 def test_in_a_model():
     space = adapted(crosses=[("color", "rooms")], crossing_dim=4)
     encoded = space.get_encoded_features()
