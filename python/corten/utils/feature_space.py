@@ -288,8 +288,8 @@ class FeatureSpace(Layer):
             dataset = Dataset.from_tensor_slices({name: np.asarray(dataset[name]) for name in self.features})
         if not isinstance(dataset, Dataset):
             raise ValueError(
-                "FeatureSpace.adapt: `dataset` must be a `corten.data.Dataset` of dicts, or a dict of columns. "
-                f"Received: {type(dataset).__name__}. Use `Dataset.from_tensor_slices(dict_of_columns)`."
+                "FeatureSpace.adapt: `dataset` must be a `corten.data.Dataset` of dicts, or a dict of "
+                f"columns. Received: {type(dataset).__name__}. Use `Dataset.from_tensor_slices(dict_of_columns)`."
             )
         for name in self._adaptable():
             self.preprocessors[name].adapt(self._columns(dataset, name))

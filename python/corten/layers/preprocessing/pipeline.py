@@ -57,8 +57,8 @@ class Pipeline(Layer):
         saved = config.get("layers")
         if not isinstance(saved, (list, tuple)):
             raise ValueError(
-                "Pipeline.from_config: expected a configuration with a list of `layers`, as `get_config` gives; "
-                f"got keys {sorted(config)} with layers={saved!r}."
+                "Pipeline.from_config: expected a configuration with a list of `layers`, as `get_config` "
+                f"gives; got keys {sorted(config)} with layers={saved!r}."
             )
         layers = [serialization.deserialize_keras_object(layer) for layer in saved]
         return cls(layers, name=config.get("name"))
