@@ -128,7 +128,7 @@ def test_errors():
         adapted()({**DATA, "size": ["a", "b", "c"]})
     with pytest.raises(ValueError, match="Leave labels out"):
         FeatureSpace({"size": "float_normalized"}).adapt(dataset().map(lambda x: (x, 1)))
-    with pytest.raises(ValueError, match=r"must be a `corten.data.Dataset`"):
-        FeatureSpace({"size": "float_normalized"}).adapt(DATA)
+    with pytest.raises(ValueError, match=r"must be a `corten.data.Dataset`.*or a dict"):
+        FeatureSpace({"size": "float_normalized"}).adapt([DATA])
     with pytest.raises(ValueError, match="cannot concatenate features because feature 'rooms'"):
         FeatureSpace({"rooms": FeatureSpace.integer_hashed(3, output_mode="int")})({"rooms": [1]})

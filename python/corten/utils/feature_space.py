@@ -289,7 +289,7 @@ class FeatureSpace(Layer):
         if not isinstance(dataset, Dataset):
             raise ValueError(
                 "FeatureSpace.adapt: `dataset` must be a `corten.data.Dataset` of dicts, or a dict of "
-                f"columns. Received: {type(dataset).__name__}. Use `Dataset.from_tensor_slices(dict_of_columns)`."
+                f"columns. Received: {type(dataset).__name__}."
             )
         for name in self._adaptable():
             self.preprocessors[name].adapt(self._columns(dataset, name))
