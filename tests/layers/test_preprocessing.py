@@ -477,3 +477,9 @@ def test_pipeline_runs_in_order_and_is_saved():
     pipeline = layers.Pipeline([layers.Rescaling(2.0), layers.Dropout(0.5)])
     assert pipeline(np.ones((1, 2), "float32"), training=False).tolist() == [[2.0, 2.0]]
     assert [type(layer).__name__ for layer in again(pipeline).layers] == ["Rescaling", "Dropout"]
+
+
+@pytest.mark.parametrize("config", [{"name": "p"}, {"name": "p", "layers": None}])
+def test_pipeline_of_a_malformed_configuration_is_refused(config):
+    with pytest.raises(ValueError, match="list of `layers`"):
+        layers.Pipeline.from_config(config)

@@ -90,7 +90,7 @@ class Discretization(Layer):
         """Finds boundaries so that about as many values fall into each bin.
 
         Args:
-            data: An array, or a `Dataset` or another iterable of batches.
+            data: An array, or a `Dataset`, a list of arrays or another iterable of batches.
             steps: At most so many batches; None takes all.
 
         Raises:

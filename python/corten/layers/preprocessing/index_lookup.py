@@ -222,7 +222,8 @@ class IndexLookup(Layer):
         Among terms of the same frequency the last in alphabetical (or numerical) order is first, as in Keras.
 
         Args:
-            data: An array, a list, or a `Dataset` or another iterable of batches of one array.
+            data: An array, nested lists of items, or a `Dataset`, a list of arrays or another iterable of
+                batches.
             steps: At most so many batches; None takes all.
 
         Raises:
