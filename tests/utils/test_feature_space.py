@@ -122,6 +122,8 @@ def test_errors():
         FeatureSpace({"size": "number"})
     with pytest.raises(ValueError, match=r"features to be crossed.*'height'"):
         FeatureSpace({"size": "float"}, crosses=[("size", "height")])
+    with pytest.raises(ValueError, match="set `crossing_dim`"):
+        FeatureSpace({"size": "float", "rooms": "float"}, crosses=[("size", "rooms")], crossing_dim=None)
     with pytest.raises(ValueError, match="column 'rooms' is missing; the data has"):
         adapted()({"size": [1.0], "color": ["red"]})
     with pytest.raises(TypeError, match="feature 'size' takes numbers"):

@@ -247,6 +247,11 @@ class FeatureSpace(Layer):
         if isinstance(cross, dict):
             cross = Cross(**cross.get("config", cross))
         elif not isinstance(cross, Cross):
+            if self.crossing_dim is None:
+                raise ValueError(
+                    f"FeatureSpace: the cross {cross} needs a number of bins: set `crossing_dim`, or give "
+                    "`FeatureSpace.cross(feature_names, crossing_dim)`."
+                )
             cross = Cross(cross, self.crossing_dim)
         for name in cross.feature_names:
             if name not in self.features:

@@ -163,7 +163,7 @@ class IndexLookup(Layer):
                 f"The repeated terms are: {repeated[:10]}"
             )
         for what, token in (("mask", self.mask_token), ("OOV", self.oov_token)):
-            if token is not None and token in terms and (what == "mask" or not self.invert):
+            if token is not None and token in terms and (what == "mask" or self.invert):
                 raise ValueError(
                     f"{layer}: Found reserved {what} token at unexpected location in `vocabulary`: "
                     f"{token!r}. "
