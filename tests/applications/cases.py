@@ -15,6 +15,7 @@ WHOLE = (
     "EfficientNetB5", "EfficientNetB6", "EfficientNetB7", "EfficientNetV2B0", "EfficientNetV2B1",
     "EfficientNetV2B2", "EfficientNetV2B3", "EfficientNetV2S", "EfficientNetV2M", "EfficientNetV2L",
     "ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge",
+    "NASNetMobile", "NASNetLarge",
 )  # fmt: skip
 
 # Compared by names, shapes and counts; with the arguments of the call beside `weights=None`.
@@ -46,6 +47,11 @@ STRUCTURES = {
     "ResNet50 features": ("ResNet50", {"include_top": False, "pooling": "max"}),
     "DenseNet121 features": ("DenseNet121", FEATURES),
     "VGG16 features": ("VGG16", FEATURES),
+    "NASNetMobile odd size": (
+        "NASNetMobile",
+        {"include_top": False, "pooling": "max", "input_shape": (75, 64, 1)},
+    ),
+    "NASNetLarge features": ("NASNetLarge", {"include_top": False, "input_shape": (64, 64, 3)}),
 }
 
 # Compared by what they compute.
@@ -68,6 +74,9 @@ VALUES = {
     "ConvNeXtTiny": ("ConvNeXtTiny", CLASSIFIER),
     "ConvNeXtTiny features": ("ConvNeXtTiny", FEATURES),
     "MobileNetV2 odd size": ("MobileNetV2", {**FEATURES, "input_shape": (75, 81, 3)}),
+    "NASNetMobile": ("NASNetMobile", CLASSIFIER),
+    "NASNetMobile odd size": ("NASNetMobile", {**FEATURES, "input_shape": (75, 81, 3)}),
+    "NASNetLarge": ("NASNetLarge", {**FEATURES, "input_shape": (48, 48, 3)}),
 }
 
 

@@ -38,6 +38,12 @@ def small(**arguments):
         ("MobileNet", {"weights": "imagenet", "depth_multiplier": 2}, "depth_multiplier"),
         ("MobileNetV2", {"weights": "imagenet", "alpha": 0.3}, "alpha"),
         ("MobileNetV3Small", {"weights": "imagenet", "alpha": 0.5}, "alpha"),
+        (
+            "NASNetMobile",
+            {"weights": None, "input_shape": (31, 64, 3), "include_top": False},
+            "at least 32x32",
+        ),
+        ("NASNetLarge", {"weights": "imagenet", "input_shape": (224, 224, 3)}, r"must be \(331, 331, 3\)"),
         ("MobileNetV3Large", {"weights": "imagenet", "alpha": 0.75, "minimalistic": True}, "alpha"),
     ],
 )
@@ -60,6 +66,20 @@ def test_a_network_can_start_from_a_layers_output():
     assert model.inputs[0] is inputs
     assert model.output_shape == (None, 256)
     assert model.predict(np.zeros((2, 64, 64, 4), "float32"), verbose=0).shape == (2, 256)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (45, 66)])
+def test_nasnet_takes_pictures_of_unknown_size(size):
+    model = applications.NASNetMobile(
+        weights=None, include_top=False, input_shape=(None, None, 3), pooling="avg"
+    )
+    assert model.predict(np.zeros((1, *size, 3), "float32"), verbose=0).shape == (1, 1056)
+
+
+def test_nasnet_without_classifier_has_its_published_size():
+    model = applications.NASNetMobile(weights=None, include_top=False)
+    assert model.input_shape == (None, 224, 224, 3)
+    assert model.output_shape == (None, 7, 7, 1056)
 
 
 def test_channels_first():

@@ -29,6 +29,7 @@ _NETWORKS = {
     "mobilenet": ("MobileNet",),
     "mobilenet_v2": ("MobileNetV2",),
     "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
+    "nasnet": ("NASNetLarge", "NASNetMobile"),
     "resnet": ("ResNet50", "ResNet101", "ResNet152"),
     "resnet50": (),
     "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
