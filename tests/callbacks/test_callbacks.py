@@ -333,3 +333,17 @@ def test_swap_ema_weights():
 def test_history_repr():
     x, y = data()
     assert repr(make_model().fit(x, y, epochs=2, verbose=0)) == "<History of 2 epochs: loss, mae>"
+
+
+def test_early_stopping_on_a_value_that_is_not_there():
+    x, y = data()
+
+    def fit(**arguments):
+        make_model().fit(x, y, epochs=2, verbose=0, callbacks=[callbacks.EarlyStopping(**arguments)])
+
+    with pytest.raises(ValueError, match=r"no value 'unknown' to watch.*available are loss, mae"):
+        fit(monitor="unknown")
+    with pytest.warns(UserWarning, match="no value 'unknown' to watch"):
+        fit(monitor="unknown", mode="min")
+    with pytest.warns(UserWarning, match="There is no validation data"):
+        fit(monitor="val_mae")
