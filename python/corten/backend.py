@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from corten import _core
@@ -30,6 +31,10 @@ from corten.symbolic import (
 )
 from corten.utils.session import clear_session as clear_session
 from corten.variable import Variable as Variable
+
+# It names bfloat16 to NumPy: `np.dtype("bfloat16")` works where the package is installed, as in Keras.
+with contextlib.suppress(ImportError):
+    import ml_dtypes as _ml_dtypes  # noqa: F401
 
 #: Context in which float variables show themselves in a dtype (`autocast=False` ones as they are).
 AutocastScope = autocast_scope

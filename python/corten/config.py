@@ -13,7 +13,9 @@ INTEGER_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
 ALL_DTYPES = (*FLOAT_DTYPES, *INTEGER_DTYPES, "bool")
 
 _PYTHON_DTYPES: dict[Any, str] = {bool: "bool", int: "int32", "int": "int32"}
-_KNOWN_DTYPES = frozenset(ALL_DTYPES)
+# Dtypes of pairs of tensors (`corten.complex_tensor`); the engine's tensors have none of them.
+COMPLEX_DTYPES = ("complex64", "complex128")
+_KNOWN_DTYPES = frozenset((*ALL_DTYPES, *COMPLEX_DTYPES))
 
 
 class _Settings:

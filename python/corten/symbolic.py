@@ -17,7 +17,7 @@ import numpy as np
 
 from corten import _core, tree
 from corten._state import state
-from corten.config import standardize_dtype
+from corten.config import COMPLEX_DTYPES, standardize_dtype
 from corten.naming import auto_name
 
 # The sizes that stand for None. Primes, so that they rarely meet a real size; far apart, so that
@@ -385,6 +385,10 @@ def meta_tensor(shape: Any, dtype: str) -> Any:
     """Return a tensor that has a shape and a dtype but no storage; for text an array likewise."""
     if dtype == "string":
         return np.broadcast_to(np.array("", dtype=object), tuple(shape))
+    if dtype in COMPLEX_DTYPES:
+        from corten.complex_tensor import FLOAT_OF, ComplexTensor
+
+        return ComplexTensor(meta_tensor(shape, FLOAT_OF[dtype]), meta_tensor(shape, FLOAT_OF[dtype]))
     return _core.broadcast_to(_meta_scalar(dtype), tuple(shape))
 
 
@@ -497,7 +501,8 @@ def output_spec(function: Callable[..., Any], args: Any = (), kwargs: Any = None
 
 
 def _as_symbolic(first: Any, second: Any) -> Any:
-    dtype = first.dtype if isinstance(first, _core.Tensor) else None
+    numbers = isinstance(first, _core.Tensor) or hasattr(first, "_corten_complex")
+    dtype = first.dtype if numbers else None
     if dtype is None:
         if not (isinstance(first, np.ndarray) and first.dtype == object):
             return first

@@ -45,6 +45,8 @@ class Variable:
     __array_priority__ = 100
     # Whether optimizers take the gradient for the new value.
     overwrite_with_gradient: bool = False
+    #: Kept between calls, but no weight: the states of a stateful layer.
+    _is_state = False
 
     def __init__(
         self,

@@ -195,7 +195,7 @@ def test_paths_that_cannot_be(tmp_path):
         load_model(tmp_path / "missing.corten")
     with pytest.raises(FileNotFoundError, match="File not found"):
         model.load_weights(tmp_path / "missing.safetensors")
-    for name in ("m.pb", "m.h5", "m.safetensors"):
+    for name in ("m.pb", "m.pt", "m.safetensors"):
         with pytest.raises(ValueError, match=r"m\.corten"):
             model.save(tmp_path / name)
     with pytest.raises(ValueError, match=r"\.safetensors"):

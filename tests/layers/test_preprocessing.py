@@ -189,10 +189,82 @@ def test_discretization_modes_and_errors():
     assert counts.tolist() == [[1.0, 1.0, 1.0, 1.0], [0.0, 2.0, 1.0, 1.0]]
     with pytest.raises(ValueError, match="either `num_bins` or `bin_boundaries`"):
         layers.Discretization()
+    with pytest.raises(ValueError, match="Both `num_bins` and `bin_boundaries`"):
+        layers.Discretization([0.0], num_bins=3)
     with pytest.raises(ValueError, match="adapt"):
         layers.Discretization(num_bins=3)(x)
     with pytest.raises(ValueError, match="ascend"):
         layers.Discretization([1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape"), [("int", (None, 4)), ("one_hot", (None, 4, 5)), ("multi_hot", (None, 5))]
+)
+def test_discretization_knows_its_shape_before_its_bins(mode, shape):
+    layer = layers.Discretization(num_bins=5, output_mode=mode)
+    assert layer.compute_output_shape((None, 4)) == shape
+    model = corten.Sequential([corten.Input((4,)), layer])
+    assert model.output_shape == shape
+    x = np.arange(8, dtype="float32").reshape(2, 4)
+    with pytest.raises(ValueError, match=r"either call `\.adapt"):
+        model(x)
+    layer.adapt(x)
+    assert model(x).shape == (2, *shape[1:])
+
+
+@pytest.mark.parametrize(
+    ("mode", "dtype", "expected"),
+    [
+        ("int", None, "int64"),
+        ("int", "float32", "int64"),
+        ("int", "int32", "int32"),
+        ("one_hot", None, "float32"),
+        ("count", "float16", "float16"),
+        ("multi_hot", "int32", "int32"),
+    ],
+)
+def test_discretization_dtypes(mode, dtype, expected):
+    layer = layers.Discretization([0.0, 1.0], output_mode=mode, dtype=dtype)
+    assert layer([[0.5, 3.0]]).dtype == expected == layer.output_dtype
+    assert layer.compute_output_spec(corten.KerasTensor((None, 2))).dtype == expected
+    assert again(layer).output_dtype == expected
+
+
+def test_a_vocabulary_may_hold_the_unknown_item():  # As in Keras, which gives these.
+    layer = layers.IntegerLookup(vocabulary=[1, 2, 3], oov_token=1, mask_token=0)
+    assert layer.get_vocabulary() == [0, 1, 1, 2, 3]
+    assert again(layer).get_vocabulary() == layer.get_vocabulary()
+    texts = layers.StringLookup(vocabulary=["a", "[UNK]", "b"])
+    assert texts(["a", "[UNK]", "z"]).tolist() == [1, 2, 0]
+
+
+def test_rescaling_of_channels_that_come_first():
+    x = np.random.default_rng(0).random((2, 3, 4, 5)).astype("float32")
+    scale, offset = np.array([1.0, 2.0, 3.0], "float32"), np.array([0.0, 1.0, -1.0], "float32")
+    layer = layers.Rescaling(scale.tolist(), offset=offset.tolist())
+    expected = x * scale[:, None, None] + offset[:, None, None]
+    before = corten.config.image_data_format()
+    corten.config.set_image_data_format("channels_first")
+    try:
+        np.testing.assert_allclose(layer(x), expected, rtol=1e-6)
+        np.testing.assert_allclose(layer(x[0]), expected[0], rtol=1e-6)
+        assert layer(np.ones((2, 3), "float32")).tolist() == [[1.0, 3.0, 2.0]] * 2
+    finally:
+        corten.config.set_image_data_format(before)
+
+
+def test_text_is_standardized_by_numpy_functions():
+    seen = []
+
+    def standardize(texts):
+        seen.append(texts.dtype.kind)
+        return np.char.replace(np.char.lower(texts), ",", "")
+
+    layer = layers.TextVectorization(standardize=standardize)
+    layer.adapt(["Hello, world", "hello"])
+    assert layer.get_vocabulary() == ["", "[UNK]", "hello", "world"]
+    assert layer([["World, hello"], ["a, b"]]).tolist() == [[3, 2], [1, 1]]
+    assert set(seen) == {"U"}
 
 
 @pytest.mark.parametrize(
@@ -286,7 +358,12 @@ def test_vocabulary_files(tmp_path):
     ("make", "error", "match"),
     [
         (lambda: layers.StringLookup(vocabulary=["a", "a"]), ValueError, "repeated term"),
-        (lambda: layers.StringLookup(vocabulary=["a", "[UNK]"]), ValueError, "reserved OOV token"),
+        (
+            lambda: layers.StringLookup(vocabulary=["a", "[UNK]"], invert=True),
+            ValueError,
+            "reserved OOV token",
+        ),
+        (lambda: layers.IntegerLookup(vocabulary_dtype="int32"), ValueError, r"vocabulary_dtype.*int64"),
         (lambda: layers.StringLookup(vocabulary=["", "a"], mask_token=""), ValueError, "reserved mask token"),
         (
             lambda: layers.StringLookup(max_tokens=2, vocabulary=["a", "b"]),
@@ -414,6 +491,23 @@ def test_spectrogram_refuses(options, match):
         layers.STFTSpectrogram(**options)
 
 
+def test_spectrograms_refuse_waves_that_do_not_fit():
+    layer = layers.STFTSpectrogram(frame_length=256)
+    with pytest.raises(ValueError, match=r"at least `frame_length` samples \(256\); got 100"):
+        layer(np.ones((1, 100, 1), "float32"))
+    assert layers.STFTSpectrogram(frame_length=256, padding="same")(
+        np.ones((1, 100, 1), "float32")
+    ).shape == (
+        1,
+        1,
+        129,
+    )
+    with pytest.raises(TypeError, match=r"floats.*int16.*32768"):
+        layer(np.ones((1, 512, 1), "int16"))
+    with pytest.raises(ValueError, match="`fft_length` must be greater than or equal to `sequence_length`"):
+        layers.MelSpectrogram(fft_length=256, sequence_length=512)
+
+
 def test_mel_spectrogram_of_a_tone_peaks_at_its_frequency():
     wave = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000).astype("float32")
     layer = layers.MelSpectrogram(num_mel_bins=40, fft_length=1024, sequence_stride=256)
@@ -477,3 +571,9 @@ def test_pipeline_runs_in_order_and_is_saved():
     pipeline = layers.Pipeline([layers.Rescaling(2.0), layers.Dropout(0.5)])
     assert pipeline(np.ones((1, 2), "float32"), training=False).tolist() == [[2.0, 2.0]]
     assert [type(layer).__name__ for layer in again(pipeline).layers] == ["Rescaling", "Dropout"]
+
+
+@pytest.mark.parametrize("config", [{"name": "p"}, {"name": "p", "layers": None}])
+def test_pipeline_of_a_malformed_configuration_is_refused(config):
+    with pytest.raises(ValueError, match="list of `layers`"):
+        layers.Pipeline.from_config(config)

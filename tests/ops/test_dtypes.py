@@ -132,3 +132,15 @@ def test_saturate_cast():
     assert ops.saturate_cast([1e30, -1e30, 1.6], "int32").tolist() == [2**31 - 1, -(2**31), 1]
     assert ops.saturate_cast([300, -5], "uint8").tolist() == [255, 0]
     assert ops.saturate_cast(np.array([1e30]), "float16").tolist() == [65504.0]
+
+
+def test_unravel_index_keeps_the_dtype():
+    places = ops.unravel_index(np.array([1, 500], "int16"), (200, 300))
+    assert [place.dtype for place in places] == ["int16", "int16"]
+    assert [place.tolist() for place in places] == [[0, 1], [1, 200]]
+
+
+def test_split_at_an_array():
+    x = np.arange(5)
+    assert [part.tolist() for part in ops.split(x, np.array([2]))] == [[0, 1], [2, 3, 4]]
+    assert [part.tolist() for part in ops.split(x, np.array([1, 3]))] == [[0], [1, 2], [3, 4]]

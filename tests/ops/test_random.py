@@ -135,3 +135,24 @@ def test_shapes_are_inferred_without_drawing():
     symbol = corten.KerasTensor((None, 3))
     assert random.dropout(symbol, 0.5, seed=generator).shape == (None, 3)
     assert generator.state.numpy().tolist() == state
+
+
+def test_dropout_of_everything():
+    x = ops.array([1.0, float("nan"), float("inf")])
+    assert random.dropout(x, 1.0).tolist() == [0.0, 0.0, 0.0]
+    with pytest.raises(ValueError, match="at most 1"):
+        random.dropout(x, 1.5)
+
+
+def test_uniform_draws_floats_only():
+    with pytest.raises(ValueError, match="requires a floating point `dtype`"):
+        random.uniform((2,), 0, 9, dtype="int32")
+    with pytest.raises(ValueError, match="requires an integer `dtype`"):
+        random.randint((2,), 0, 9, dtype="float32")
+
+
+def test_arguments_of_a_generator():
+    with pytest.raises(ValueError, match="Argument `seed` must be an integer"):
+        random.SeedGenerator("seven")
+    with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
+        random.SeedGenerator(7, sead=1)

@@ -86,6 +86,16 @@ def test_rows_batches_and_data_sets_agree():
     np.testing.assert_array_equal(np.asarray(batch), np.asarray(space(DATA)))
 
 
+def test_adapts_to_a_dict_of_columns():
+    space = FeatureSpace(
+        {"size": "float_normalized", "color": "string_categorical", "rooms": "integer_categorical"}
+    )
+    space.adapt({**DATA, "not a feature": [0, 0]})
+    np.testing.assert_array_equal(np.asarray(space(DATA)), np.asarray(adapted()(DATA)))
+    with pytest.raises(ValueError, match=r"\['rooms'\] are missing; the data has \['color', 'size'\]"):
+        space.adapt({"size": [1.0], "color": ["red"]})
+
+
 def test_in_a_model():
     space = adapted(crosses=[("color", "rooms")], crossing_dim=4)
     encoded = space.get_encoded_features()
@@ -112,13 +122,15 @@ def test_errors():
         FeatureSpace({"size": "number"})
     with pytest.raises(ValueError, match=r"features to be crossed.*'height'"):
         FeatureSpace({"size": "float"}, crosses=[("size", "height")])
+    with pytest.raises(ValueError, match="set `crossing_dim`"):
+        FeatureSpace({"size": "float", "rooms": "float"}, crosses=[("size", "rooms")], crossing_dim=None)
     with pytest.raises(ValueError, match="column 'rooms' is missing; the data has"):
         adapted()({"size": [1.0], "color": ["red"]})
     with pytest.raises(TypeError, match="feature 'size' takes numbers"):
         adapted()({**DATA, "size": ["a", "b", "c"]})
     with pytest.raises(ValueError, match="Leave labels out"):
         FeatureSpace({"size": "float_normalized"}).adapt(dataset().map(lambda x: (x, 1)))
-    with pytest.raises(ValueError, match=r"must be a `corten.data.Dataset`"):
-        FeatureSpace({"size": "float_normalized"}).adapt(DATA)
+    with pytest.raises(ValueError, match=r"must be a `corten.data.Dataset`.*or a dict"):
+        FeatureSpace({"size": "float_normalized"}).adapt([DATA])
     with pytest.raises(ValueError, match="cannot concatenate features because feature 'rooms'"):
         FeatureSpace({"rooms": FeatureSpace.integer_hashed(3, output_mode="int")})({"rooms": [1]})

@@ -64,7 +64,7 @@ class ModelCheckpoint(MonitorCallback):
             self.on_train_batch_end = self._on_batch  # type: ignore[method-assign]
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        from corten.saving.model_io import check_file_name
+        from corten.saving.paths import check_file_name
 
         self._batches = 0
         check_file_name(self.filepath, self.save_weights_only)

@@ -173,10 +173,11 @@ class Tracking:
         held = [v for v in self._members() if not isinstance(v, Tracking)]
         weights: list[Variable] = self.__dict__["_weights"]
         variables = list(_unique([*weights, *(v for v in held if isinstance(v, Variable))]))
-        # As in Keras: trainable ones first, then the others, then random states.
+        # As in Keras: trainable ones first, then the others, then states, which are no weights.
         yield from (v for v in variables if v._created_trainable)
-        yield from (v for v in variables if not v._created_trainable)
+        yield from (v for v in variables if not v._created_trainable and not v._is_state)
         if seeds:
+            yield from (v for v in variables if v._is_state)
             yield from (v.state for v in held if _is_seed_generator(v))
 
     def _all_variables(self, seeds: bool) -> list[Variable]:
@@ -184,12 +185,12 @@ class Tracking:
 
     @property
     def variables(self) -> list[Variable]:
-        """All state: weights, statistics and random states, own ones first."""
+        """All state: weights, statistics, random and kept states, own ones first."""
         return self._all_variables(seeds=True)
 
     @property
     def weights(self) -> list[Variable]:
-        """All state except random states."""
+        """All state except random states and what stateful layers keep between calls."""
         return self._all_variables(seeds=False)
 
     @property

@@ -162,11 +162,13 @@ class AUC(Metric):
             x, y = recall, ops.divide_no_nan(true, true + false)
         else:
             ratio = ops.divide_no_nan(true + missed, false + rejected)
-            # Gains at or below the baseline of "all positive" count as zero; no prediction at all as one.
+            # As in Keras, recall gains at or below the baseline of "all positive" count as zero and
+            # precision gains
+            # below it are negative; no prediction at all counts as one.
             y = 1.0 - ratio * ops.divide_no_nan(false, true)
             x = 1.0 - ratio * ops.divide_no_nan(missed, true)
             nothing = ops.equal(true, 0)
-            y = ops.where(nothing, ops.where(ops.equal(false, 0), 1.0, 0.0), ops.maximum(y, 0.0))
+            y = ops.where(nothing, 1.0, y)
             x = ops.where(nothing, 0.0, ops.maximum(x, 0.0))
         if self.summation_method is AUCSummationMethod.INTERPOLATION:
             heights = (y[:-1] + y[1:]) / 2.0

@@ -78,6 +78,12 @@ from corten.ops.comparison import (
     not_equal as not_equal,
     right_shift as right_shift,
 )
+from corten.ops.complex_numbers import (
+    eig as eig,
+    polar as polar,
+    view_as_complex as view_as_complex,
+    view_as_real as view_as_real,
+)
 from corten.ops.control import (
     associative_scan as associative_scan,
     cond as cond,

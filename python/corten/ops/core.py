@@ -63,7 +63,7 @@ def convert_to_numpy(x: TensorLike) -> np.ndarray:
         x: A tensor, a variable or an array.
 
     Returns:
-        An array; bfloat16, which NumPy lacks, comes as float32.
+        An array; bfloat16, which NumPy lacks, comes as float32. A `ComplexTensor` gives complex numbers.
 
     Example:
         >>> corten.ops.convert_to_numpy(corten.ops.ones(2)).tolist()
@@ -71,6 +71,8 @@ def convert_to_numpy(x: TensorLike) -> np.ndarray:
     """
     if isinstance(x, np.ndarray):
         return x
+    if hasattr(x, "_corten_complex"):
+        return np.asarray(x.map(lambda part: part.detach()))
     return as_tensor(x).detach().numpy()
 
 

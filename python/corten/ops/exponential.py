@@ -387,5 +387,21 @@ def i1(x: TensorLike) -> Tensor:
     return _core.unary("i1", x)
 
 
+@op
+def fabs(x: TensorLike) -> Tensor:
+    """Absolute value as a float.
+
+    Args:
+        x: A tensor.
+
+    Returns:
+        A tensor of the shape of `x`; integers and booleans give float32.
+
+    Example:
+        >>> corten.ops.fabs([-2, 3]).tolist()
+        [2.0, 3.0]
+    """
+    return _core.unary("absolute", as_float(x))
+
+
 abs = absolute
-fabs = absolute

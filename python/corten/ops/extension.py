@@ -95,7 +95,10 @@ def pad(x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: 
     if mode not in _PAD_MODES:
         raise ValueError(f"pad: mode must be one of {', '.join(_PAD_MODES)}; got {mode!r}")
     if constant_values is not None and mode != "constant":
-        raise ValueError(f"pad: constant_values goes with mode='constant'; got mode={mode!r}")
+        raise ValueError(
+            f"pad: Argument `constant_values` can only be provided when `mode == 'constant'`. "
+            f"Received: mode={mode}"
+        )
     pairs = _pad_pairs(pad_width, x.ndim)
     if mode == "constant":
         value = 0 if constant_values is None else constant_values

@@ -231,12 +231,13 @@ def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
         shape: The shape of the tensor.
 
     Returns:
-        One integer tensor per axis.
+        One tensor per axis, of the dtype of `indices`.
 
     Example:
         >>> [axis.tolist() for axis in corten.ops.unravel_index([1, 5], (2, 3))]
         [[0, 1], [1, 2]]
     """
+    indices = as_tensor(indices)
     rest = as_index(indices)
     shape = shape_of(shape)
     rest = _core.where(_core.compare("less", rest, 0), _core.binary("add", rest, math.prod(shape)), rest)
@@ -244,7 +245,7 @@ def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
     for size in reversed(shape):
         places.append(_core.binary("mod", rest, size))
         rest = _core.binary("floor_divide", rest, size)
-    return tuple(reversed(places))
+    return tuple(_core.cast(place, indices.dtype) for place in reversed(places))
 
 
 def _flat_places(name: str, indices: TensorLike, shape: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:

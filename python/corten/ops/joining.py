@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Sequence
+from typing import Any, cast
 
 from corten import _core
 from corten.ops._common import Tensor, TensorLike, as_tensor, axis_of, promoted
@@ -177,8 +178,8 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     """
     x = as_tensor(x)
     axis = axis_of("split", axis, x.ndim)
-    if hasattr(indices_or_sections, "__index__"):
-        count = operator.index(indices_or_sections)
+    if _is_count(indices_or_sections):
+        count = operator.index(cast("int", indices_or_sections))
         if count < 1 or x.shape[axis] % count:
             raise ValueError(
                 f"split: axis {axis} of {x.shape} does not divide into {count} equal parts; use array_split"
@@ -186,9 +187,14 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     return _cut(x, indices_or_sections, axis)
 
 
-def _cut(x: Tensor, where: int | Sequence[int], axis: int) -> list[Tensor]:
+def _is_count(where: Any) -> bool:
+    """Whether it is one number of pieces: arrays of places have ``__index__`` too."""
+    return hasattr(where, "__index__") and getattr(where, "ndim", 0) == 0
+
+
+def _cut(x: Tensor, where: Any, axis: int) -> list[Tensor]:
     size = x.shape[axis]
-    if hasattr(where, "__index__"):
+    if _is_count(where):
         count = operator.index(where)
         small, larger = divmod(size, count)
         edges = [i * small + min(i, larger) for i in range(count + 1)]

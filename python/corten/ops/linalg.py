@@ -14,6 +14,7 @@ from corten.ops._common import (
     axes_of,
     promoted_float,
 )
+from corten.ops.complex_numbers import eig as eig
 from corten.ops.dispatch import op
 
 _EPSILON = {"float32": 1.1920929e-07, "float64": 2.220446049250313e-16}

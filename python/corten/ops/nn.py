@@ -22,6 +22,7 @@ from corten.ops.attention import (
 from corten.ops.averages import (
     moments as moments,
 )
+from corten.ops.complex_numbers import polar as polar
 from corten.ops.convolution import (
     conv as conv,
     conv_transpose as conv_transpose,

@@ -83,7 +83,8 @@ class ScheduleFreeAdamW(Optimizer):
             self._average_to_training_point()
         step = int(self.iterations) + 1
         rate = float(learning_rate) * (min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0)
-        largest = max(rate, float(self._largest_rate._value))
+        # As in Keras, a step's share in the average follows the rate without the warm-up.
+        largest = max(float(learning_rate), float(self._largest_rate._value))
         total = float(self._weight_sum._value) + largest**2
         self._share = largest**2 / total if total > 0 else 0.0
         self._largest_rate.assign(largest)
@@ -98,8 +99,6 @@ class ScheduleFreeAdamW(Optimizer):
         self.assign(velocity, self.beta_2 * velocity._value + (1.0 - self.beta_2) * ops.square(gradient))
         second = velocity._value / (1.0 - self.beta_2 ** (int(self.iterations) + 1))
         change = gradient / (ops.sqrt(second) + self.epsilon)
-        if self.weight_decay and self._use_weight_decay(variable):
-            change = change + self.weight_decay * point
         share = self._share
         # The new y, written without keeping x: x = (y - (1 - beta_1) z) / beta_1.
         point = (
@@ -107,9 +106,6 @@ class ScheduleFreeAdamW(Optimizer):
         )
         self.assign(variable, point)
         self.assign_sub(z, learning_rate * change)
-
-    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        """Decay is part of the step here, so that it moves `z` as well."""
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         super().finalize_variable_values(var_list)

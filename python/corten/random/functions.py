@@ -35,7 +35,7 @@ def _draw(kind: str, shape: tuple[int, ...], dtype: str, key: tuple[int, int], *
 def _float_dtype(name: str, dtype: Any) -> str:
     dtype = dtype_name(dtype)
     if dtype not in FLOATS:
-        raise ValueError(f"random.{name}: dtype must be a float dtype; got {dtype!r}")
+        raise ValueError(f"random.{name} requires a floating point `dtype`; got {dtype!r}")
     return dtype
 
 
@@ -108,19 +108,20 @@ def uniform(
         shape: The shape.
         minval: The lower bound.
         maxval: The upper bound, not reached.
-        dtype: A float dtype, or an integer one; None is the default float.
+        dtype: A float dtype; None is the default float.
         seed: None, an integer (equal numbers at every call) or a `SeedGenerator`.
 
     Returns:
         A tensor.
+
+    Raises:
+        ValueError: The dtype is not a float one; integers are drawn by `randint`.
 
     Example:
         >>> x = corten.random.uniform((50,), 2.0, 3.0, seed=1)
         >>> bool(((x >= 2.0) & (x <= 3.0)).all())
         True
     """
-    if dtype is not None and dtype_name(dtype) in INTEGERS:
-        return randint(shape, minval, maxval, dtype, seed)
     drawn = _draw("uniform", shape_of(shape), _float_dtype("uniform", dtype), draw_key(seed))
     if _is_number(minval, 0.0) and _is_number(maxval, 1.0):
         return drawn
@@ -158,7 +159,7 @@ def randint(
     """
     name = dtype_name(dtype)
     if name not in INTEGERS:
-        raise ValueError(f"random.randint: dtype must be an integer dtype; got {name!r}")
+        raise ValueError(f"random.randint requires an integer `dtype`; got {name!r}")
     bounds = [x.item() if hasattr(x, "item") and getattr(x, "ndim", 0) == 0 else x for x in (minval, maxval)]
     if builtins.all(isinstance(bound, (int, float)) for bound in bounds):
         return _draw("integers", shape_of(shape), name, draw_key(seed), *(int(bound) for bound in bounds))
@@ -388,7 +389,7 @@ def dropout(
 
     Args:
         inputs: A tensor.
-        rate: The part to set to 0, from 0 up to (without) 1.
+        rate: The part to set to 0, from 0 up to 1.
         noise_shape: The shape of decisions, which broadcasts to that of `inputs`; None (also for
             one size) is that of `inputs`.
         seed: None, an integer (the same elements at every call) or a `SeedGenerator`.
@@ -401,10 +402,12 @@ def dropout(
         [0.0, 2.0]
     """
     x = as_float(inputs)
-    if not 0 <= rate < 1:
-        raise ValueError(f"random.dropout: rate must be at least 0 and less than 1; got {rate}")
+    if not 0 <= rate <= 1:
+        raise ValueError(f"random.dropout: rate must be at least 0 and at most 1; got {rate}")
     if rate == 0:
         return x
+    if rate == 1:
+        return _core.where(_core.full((), False, "bool"), x, 0.0)
     key = draw_key(seed)
     if noise_shape is None:
         return _core.dropout(x, float(rate), key[0], key[1])

@@ -110,9 +110,11 @@ class SeedGenerator:
 
         kwargs.pop("backend", None)
         if kwargs:
-            raise TypeError(f"SeedGenerator: unknown argument {next(iter(kwargs))!r}")
+            raise ValueError(f"SeedGenerator: Unrecognized keyword arguments: {kwargs}")
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
-            raise ValueError(f"SeedGenerator: seed must be an integer or None; got {seed!r}")
+            raise ValueError(
+                f"SeedGenerator: Argument `seed` must be an integer or None. Received: seed={seed!r}"
+            )
         self.name = name or "seed_generator"
         self.seed = make_default_seed() if seed is None else int(seed)
         self._initial_seed = seed

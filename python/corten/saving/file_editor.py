@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from corten.saving import files, keras_files, model_io, safetensors
+from corten.saving import array_files, files, keras_files, model_state, safetensors
 
 
 class KerasFileEditor:
@@ -75,14 +75,14 @@ class KerasFileEditor:
             weights that are the same in both by place, name and shape.
         """
         wanted: dict[str, dict[str, Any]] = {}
-        for name, array in model_io.weights_of(reference_model).items():
+        for name, array in model_state.weights_of(reference_model).items():
             place, _, key = name.rpartition("vars/")
             wanted.setdefault(place.rstrip("/"), {})[key] = array
         # The state of a training is no part of the model's weights.
         given = {
             place: weights
             for place, weights in self.weights_dict.items()
-            if not f"{place}/".startswith(model_io.TRAINING_STATE)
+            if not f"{place}/".startswith(model_state.TRAINING_STATE)
         }
         problems = [f"{place or '(model)'}: not in the file" for place in wanted if place not in given]
         problems += [f"{place or '(model)'}: not in the model" for place in given if place not in wanted]
@@ -210,7 +210,7 @@ class KerasFileEditor:
         if path.suffix == ".safetensors":
             data = safetensors.dump(arrays, {})
         elif path.name.endswith(".weights.h5"):
-            data = model_io.h5_bytes(arrays)
+            data = array_files.h5_bytes(arrays)
         else:
             raise ValueError(
                 "KerasFileEditor: the file name of weights must end in `.weights.h5` or `.safetensors`; got "
@@ -267,9 +267,9 @@ def _checked(weights: Any, caller: str) -> dict[str, Any]:
 
 def _arrays_in(path: Path) -> dict[str, Any]:
     if path.suffix == ".keras":
-        return keras_files.read_keras(path, model_io.read_h5)[1]
+        return keras_files.read_keras(path, array_files.read_h5)[1]
     if path.suffix == ".corten":
         return safetensors.parse(files.read_archive(path)["weights.safetensors"], f"{path}: weights")
     if path.suffix == ".safetensors":
         return safetensors.parse(path.read_bytes(), f"{path}: weights")
-    return model_io.read_weights(path)
+    return array_files.read_weights(path)

@@ -22,6 +22,8 @@ from corten.saving import files
 #: The version of Keras whose configurations are written.
 KERAS_VERSION = "3.15.1"
 _WEIGHTS = "model.weights.h5"
+#: The group of a model's own weights in an `.h5` file.
+TOP_LEVEL = "top_level_model_weights"
 # Functions that are classes of `keras.src.ops.numpy` there, by names that say how.
 _OPERATION_NAMES = (
     "add subtract multiply divide true_divide floor_divide power mod maximum minimum matmul equal not_equal "
@@ -113,7 +115,7 @@ def write_keras(
         optimizer: The optimizer's arrays by number.
         write_h5: Makes an HDF5 file.
     """
-    translated = _for_keras(config)
+    translated = for_keras(config)
     arrays = {**weights, **{f"optimizer/vars/{key}": value for key, value in optimizer.items()}}
     members = {
         "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "backend": "corten"}).encode(),
@@ -134,12 +136,17 @@ def write_keras(
         path.mkdir(parents=True, exist_ok=True)
         for name, data in members.items():
             files.write_atomically(path / name, functools.partial(_write_all, data))
+    warn_about_functions(path, translated)
+
+
+def warn_about_functions(path: Path, translated: dict[str, Any]) -> None:
+    """Warns where a configuration has calls that Keras has no class for."""
     calls = sorted(_functions_in(translated))
     if calls:
         warnings.warn(
             f"save: {path.name!r} has calls of functions between layers ({', '.join(calls)}), which Corten "
             "reads back and Keras does not; use layers there (Add, Concatenate, ...) if Keras is to read it.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -147,18 +154,18 @@ def _write_all(data: bytes, file: BinaryIO) -> None:
     file.write(data)
 
 
-def _for_keras(config: Any) -> Any:
-    """The configuration under Keras's names of modules."""
+def for_keras(config: Any) -> Any:
+    """Gives a configuration under Keras's names of modules."""
     if isinstance(config, list):
-        return [_for_keras(item) for item in config]
+        return [for_keras(item) for item in config]
     if not isinstance(config, dict):
         return config
     if config.get("class_name") == "__tuple__":
-        return _for_keras(config["items"])
+        return for_keras(config["items"])
     operation = _keras_operation(config)
     if operation is not None:
-        return _for_keras(operation)
-    result = {key: _for_keras(value) for key, value in config.items()}
+        return for_keras(operation)
+    result = {key: for_keras(value) for key, value in config.items()}
     build = result.get("build_config")
     shapes = build.get("input_shape") if isinstance(build, dict) else None
     if isinstance(shapes, dict) and all(key.endswith("_shape") for key in shapes):
@@ -174,7 +181,15 @@ def _for_keras(config: Any) -> Any:
             result["module"], result["registered_name"] = "keras.src.models.functional", "Functional"
         elif module in {"corten.models", "corten.dtype_policies"}:
             result["module"] = "keras"
+        elif module == "corten.optimizers" and _is_schedule(str(config.get("class_name"))):
+            result["module"] = "keras.optimizers.schedules"
     return result
+
+
+def _is_schedule(class_name: str) -> bool:
+    from corten.optimizers import schedules
+
+    return hasattr(schedules, class_name)
 
 
 def _keras_operation(config: dict[str, Any]) -> dict[str, Any] | None:
@@ -211,6 +226,7 @@ class LegacyModel:
         training: Loss, optimizer and metrics, or None.
         layers: Names of layers with their arrays in order.
         optimizer: The optimizer's arrays in order.
+        own: Arrays of the model itself, not of its layers.
     """
 
     def __init__(self, path: Path, h5py: Any) -> None:
@@ -231,6 +247,10 @@ class LegacyModel:
             weights = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
             if weights:
                 self.layers.append((name, weights))
+        self.own: list[Any] = []
+        if TOP_LEVEL in root and root[TOP_LEVEL].attrs:
+            group = self._group(root, TOP_LEVEL, h5py)
+            self.own = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
         self.optimizer: list[Any] = []
         if "optimizer_weights" in file:
             group = self._group(file, "optimizer_weights", h5py)

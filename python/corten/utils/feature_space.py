@@ -247,6 +247,11 @@ class FeatureSpace(Layer):
         if isinstance(cross, dict):
             cross = Cross(**cross.get("config", cross))
         elif not isinstance(cross, Cross):
+            if self.crossing_dim is None:
+                raise ValueError(
+                    f"FeatureSpace: the cross {cross} needs a number of bins: set `crossing_dim`, or give "
+                    "`FeatureSpace.cross(feature_names, crossing_dim)`."
+                )
             cross = Cross(cross, self.crossing_dim)
         for name in cross.feature_names:
             if name not in self.features:
@@ -272,15 +277,24 @@ class FeatureSpace(Layer):
         """Lets the preprocessing layers learn vocabularies, means and bins, each in one pass.
 
         Args:
-            dataset: A `Dataset` of dicts of columns, of single rows or batches, without labels.
+            dataset: A `Dataset` of dicts of columns, of single rows or batches, without labels; or a dict of
+                whole columns.
 
         Raises:
-            ValueError: It is something else, or a column is missing.
+            ValueError: It is something else, a column is missing, or columns differ in length.
         """
+        if isinstance(dataset, dict):
+            missing = sorted(set(self.features) - set(dataset))
+            if missing:
+                raise ValueError(
+                    f"FeatureSpace.adapt: columns {missing} are missing; the data has "
+                    f"{sorted(map(str, dataset))}."
+                )
+            dataset = Dataset.from_tensor_slices({name: np.asarray(dataset[name]) for name in self.features})
         if not isinstance(dataset, Dataset):
             raise ValueError(
-                "FeatureSpace.adapt: `dataset` must be a `corten.data.Dataset` of dicts. "
-                f"Received: {type(dataset).__name__}. Use `Dataset.from_tensor_slices(dict_of_columns)`."
+                "FeatureSpace.adapt: `dataset` must be a `corten.data.Dataset` of dicts, or a dict of "
+                f"columns. Received: {type(dataset).__name__}."
             )
         for name in self._adaptable():
             self.preprocessors[name].adapt(self._columns(dataset, name))

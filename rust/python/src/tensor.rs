@@ -319,6 +319,7 @@ impl PyTensor {
     }
 
     /// The module of the array API's functions for tensors, `corten.array_api`.
+    #[expect(clippy::unused_self, reason = "a method of the protocol")]
     #[pyo3(signature = (*, api_version=None))]
     fn __array_namespace__<'py>(&self, py: Python<'py>, api_version: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         py.import("corten.array_api")?.call_method1("namespace_of_version", (api_version,))

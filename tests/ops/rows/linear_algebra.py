@@ -209,3 +209,17 @@ def short_time(x):
 
 row("stft", [F(2, 20)], short_time, sequence_length=8, sequence_stride=3, fft_length=8)
 row("istft", [F(2, 24)], lambda x: x, call=lambda x: ops.istft(ops.stft(x, 8, 2, 8), 8, 2, 8, length=24))
+
+
+def polar_parts(radius, angle):
+    """Real and imaginary parts, along a new last axis."""
+    return ops.view_as_real(ops.polar(radius, angle))
+
+
+def there_and_back(pairs):
+    return ops.view_as_real(ops.view_as_complex(pairs))
+
+
+row("polar", PAIR, lambda a, b: np.stack([a * np.cos(b), a * np.sin(b)], -1), call=polar_parts)
+row("view_as_complex", [F(3, 2)], np.array, call=there_and_back)
+row("view_as_real", [F(2, 3, 2)], np.array, call=there_and_back)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten._state import state
 from corten.layers.layer import Layer
 from corten.layers.preprocessing.encoding import check_output_mode, encode
 from corten.layers.preprocessing.text import batches, is_text
@@ -27,11 +28,16 @@ class Discretization(Layer):
         epsilon: How far a boundary may be from its quantile, as a part of all values; smaller is more exact.
         output_mode: "int" for indices, "one_hot", "multi_hot" or "count" for vectors of `num_bins`.
         sparse: Must be false.
-        dtype: The dtype of what comes out; an integer type for "int".
+        dtype: The dtype of what comes out; for "int" one that is not an integer type means int64.
         name: The name.
 
+    For "multi_hot" and "count" the last axis holds the values of one sample, and gives way to `num_bins`;
+    for "one_hot" an axis of `num_bins` is added, in place of a last axis of length 1.
+
     Raises:
-        ValueError: Both or none of `bin_boundaries` and `num_bins` are given, or boundaries do not ascend.
+        ValueError: Both or none of `bin_boundaries` and `num_bins` are given, or boundaries do not ascend;
+            the layer is called with values before it has boundaries.
+        TypeError: An input is text.
 
     See https://keras.io/api/layers/preprocessing_layers/numerical/discretization/.
 
@@ -54,19 +60,19 @@ class Discretization(Layer):
         if dtype is None:
             dtype = "int64" if output_mode == "int" else None
         super().__init__(name=name, dtype=dtype)
-        self.output_mode = check_output_mode(
-            "Discretization", output_mode, MODES, sparse=sparse, dtype=self.compute_dtype
-        )
+        self.output_mode = check_output_mode("Discretization", output_mode, MODES, sparse=sparse, dtype=None)
         if num_bins is not None and (not isinstance(num_bins, int) or num_bins < 0):
             raise ValueError(
                 "Discretization: `num_bins` must be greater than or equal to 0. "
                 f"Received: `num_bins={num_bins}`"
             )
-        if (num_bins is None) == (bin_boundaries is None):
+        if num_bins is not None and bin_boundaries is not None:
             raise ValueError(
-                "Discretization: either `num_bins` or `bin_boundaries` must be set, and not both. "
+                "Discretization: Both `num_bins` and `bin_boundaries` are set; give one of them. "
                 f"Received: num_bins={num_bins}, bin_boundaries={bin_boundaries}."
             )
+        if num_bins is None and bin_boundaries is None:
+            raise ValueError("Discretization: either `num_bins` or `bin_boundaries` must be set.")
         self.sparse = False
         self.epsilon = epsilon
         self.input_bin_boundaries = bin_boundaries
@@ -79,18 +85,23 @@ class Discretization(Layer):
             num_bins = len(boundaries) + 1
         self.num_bins: int = num_bins or 0
         self.summary = np.empty((2, 0))
-        self.supports_masking = True
 
     @property
     def input_dtype(self) -> str:
         """The dtype numbers are compared in."""
         return "float32"
 
+    @property
+    def output_dtype(self) -> str:
+        """The dtype of what comes out: an integer type for "int", the compute dtype otherwise."""
+        dtype = str(self.compute_dtype)
+        return "int64" if self.output_mode == "int" and "int" not in dtype else dtype
+
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Finds boundaries so that about as many values fall into each bin.
 
         Args:
-            data: An array, or a `Dataset` or another iterable of batches.
+            data: An array, or a `Dataset`, a list of arrays or another iterable of batches.
             steps: At most so many batches; None takes all.
 
         Raises:
@@ -138,18 +149,21 @@ class Discretization(Layer):
             self.bin_boundaries = None
 
     def call(self, inputs: Any) -> Any:
-        if self.bin_boundaries is None:
-            raise ValueError(
-                "Discretization: you need to either call `.adapt(data)` or pass `bin_boundaries` before "
-                "calling."
-            )
+        learned = self.bin_boundaries
+        if learned is None:
+            if not state.probing:
+                raise ValueError(
+                    "Discretization: You need to either call `.adapt(data)` or pass `bin_boundaries` before "
+                    "the layer is called with values."
+                )
+            learned = [0.0] * max(self.num_bins - 1, 0)  # Shapes do not depend on where bins begin.
         if is_text(inputs):
             raise TypeError(f"Discretization: expected numbers; got text, {inputs!r:.60}.")
-        boundaries = ops.convert_to_tensor(np.asarray(self.bin_boundaries, "float32"))
+        boundaries = ops.convert_to_tensor(np.asarray(learned, "float32"))
         bins = ops.digitize(ops.cast(inputs, "float32"), boundaries)
         if self.output_mode == "int":
-            return ops.cast(bins, self.compute_dtype)
-        return encode("Discretization", bins, self.output_mode, self.num_bins, dtype=self.compute_dtype)
+            return ops.cast(bins, self.output_dtype)
+        return encode("Discretization", bins, self.output_mode, self.num_bins, dtype=self.output_dtype)
 
     def get_config(self) -> dict[str, Any]:
         # What was learned is part of the configuration, so it is saved with a model.

@@ -163,7 +163,7 @@ class IndexLookup(Layer):
                 f"The repeated terms are: {repeated[:10]}"
             )
         for what, token in (("mask", self.mask_token), ("OOV", self.oov_token)):
-            if token is not None and token in terms and (what == "mask" or not self.invert):
+            if token is not None and token in terms and (what == "mask" or self.invert):
                 raise ValueError(
                     f"{layer}: Found reserved {what} token at unexpected location in `vocabulary`: "
                     f"{token!r}. "
@@ -222,7 +222,8 @@ class IndexLookup(Layer):
         Among terms of the same frequency the last in alphabetical (or numerical) order is first, as in Keras.
 
         Args:
-            data: An array, a list, or a `Dataset` or another iterable of batches of one array.
+            data: An array, nested lists of items, or a `Dataset`, a list of arrays or another iterable of
+                batches.
             steps: At most so many batches; None takes all.
 
         Raises:

@@ -25,7 +25,7 @@ class IntegerLookup(IndexLookup):
         mask_token: The integer that stands for "nothing": index 0 for "int"; None for none.
         oov_token: What unknown integers become with `invert`.
         vocabulary: Integers, or the path of a text file with one in each line, in place of `adapt`.
-        vocabulary_dtype: "int64" or "int32".
+        vocabulary_dtype: "int64", the only one there is.
         idf_weights: For "tf_idf" with `vocabulary`: the weight of each term.
         invert: Whether to turn indices into integers of the vocabulary instead.
         output_mode: "int" for indices, "one_hot", "multi_hot", "count" or "tf_idf" for vectors of the
@@ -72,9 +72,7 @@ class IntegerLookup(IndexLookup):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.vocabulary_dtype = one_of(
-            "IntegerLookup", "vocabulary_dtype", vocabulary_dtype, ("int64", "int32")
-        )
+        self.vocabulary_dtype = one_of("IntegerLookup", "vocabulary_dtype", vocabulary_dtype, ("int64",))
         self.oov_method = one_of("IntegerLookup", "oov_method", oov_method, ("floormod", "farmhash"))
         super().__init__(
             max_tokens=max_tokens,

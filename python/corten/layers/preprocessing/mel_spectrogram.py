@@ -69,6 +69,11 @@ class MelSpectrogram(Layer):
         self.fft_length = fft_length
         self.sequence_stride = sequence_stride
         self.sequence_length = sequence_length or fft_length
+        if fft_length < self.sequence_length:
+            raise ValueError(
+                "MelSpectrogram: `fft_length` must be greater than or equal to `sequence_length`. Received: "
+                f"fft_length={fft_length}, sequence_length={sequence_length}."
+            )
         self.window = window
         self.sampling_rate = sampling_rate
         self.num_mel_bins = num_mel_bins

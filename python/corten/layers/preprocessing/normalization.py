@@ -63,12 +63,12 @@ class Normalization(Layer):
         for axis, original in zip(kept, self.axis, strict=True):
             if not 0 <= axis < rank:
                 raise ValueError(
-                    "Normalization: all `axis` values must be in the range [-ndim, ndim). "
+                    "Normalization: All `axis` values must be in the range [-ndim, ndim). "
                     f"Received inputs of shape {tuple(input_shape)}, axis={self.axis}."
                 )
             if input_shape[axis] is None:
                 raise ValueError(
-                    f"Normalization: all `axis` values to be kept must have a known shape. Received "
+                    f"Normalization: All `axis` values to be kept must have a known shape. Received "
                     f"axis={self.axis}, inputs.shape={tuple(input_shape)}, with unknown axis at index "
                     f"{original}"
                 )
@@ -110,11 +110,12 @@ class Normalization(Layer):
         """Learns mean and variance; what was learned before is forgotten.
 
         Args:
-            data: An array, or a `Dataset` or another iterable of batches of one array.
+            data: An array, or a `Dataset`, a list of arrays or another iterable of batches; of batches
+                `(features, targets)` the features count.
 
         Raises:
             ValueError: Mean and variance were given to the layer; there is no data; its shape does not fit.
-            TypeError: The data is text.
+            TypeError: The data is text, or a batch is a single number.
         """
         if self.input_mean is not None:
             raise ValueError(
@@ -128,6 +129,11 @@ class Normalization(Layer):
             if is_text(batch):
                 raise TypeError(f"Normalization.adapt: expected numbers; got text, {batch!r:.60}.")
             values = np.asarray(batch, dtype="float64")
+            if not values.ndim:
+                raise TypeError(
+                    "Normalization.adapt: expected batches that are arrays, with a `.shape` of at least one "
+                    f"axis; got the {type(batch).__name__} {batch!r}."
+                )
             if not self.built:
                 shape = values.shape if values.ndim > 1 or -1 not in self.axis else (*values.shape, 1)
                 self.build((None, *shape[1:]) if len(shape) > 1 else shape)
@@ -138,9 +144,8 @@ class Normalization(Layer):
                 values.shape[axis] != self._broadcast_shape[axis] for axis in self._kept
             ):
                 raise ValueError(
-                    f"Normalization.adapt: the layer was built for axes {self._kept} of sizes "
-                    f"{self._weight_shape}; "
-                    f"got data of shape {values.shape}."
+                    f"Normalization.adapt: data of an incompatible shape: the layer was built for axes "
+                    f"{self._kept} of sizes {self._weight_shape}; got {values.shape}."
                 )
             rest = tuple(axis for axis in range(rank) if axis not in self._kept)
             size = math.prod(values.shape[axis] for axis in rest)
@@ -155,7 +160,7 @@ class Normalization(Layer):
             spread = spread + difference**2 * (count * size / total)
             count = total
         if not count:
-            raise ValueError("Normalization.adapt: the data holds no rows.")
+            raise ValueError("Normalization.adapt: the data holds no rows; it is an empty iterable or array.")
         self.adapt_mean.assign(mean.astype("float32"))
         self.adapt_variance.assign((spread / count).astype("float32"))
         self.count.assign(min(count, np.iinfo("int32").max))

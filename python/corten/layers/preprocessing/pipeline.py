@@ -54,7 +54,13 @@ class Pipeline(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        layers = [serialization.deserialize_keras_object(layer) for layer in config["layers"]]
+        saved = config.get("layers")
+        if not isinstance(saved, (list, tuple)):
+            raise ValueError(
+                "Pipeline.from_config: expected a configuration with a list of `layers`, as `get_config` "
+                f"gives; got keys {sorted(config)} with layers={saved!r}."
+            )
+        layers = [serialization.deserialize_keras_object(layer) for layer in saved]
         return cls(layers, name=config.get("name"))
 
     def get_config(self) -> dict[str, Any]:

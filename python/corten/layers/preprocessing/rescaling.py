@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten.config import image_data_format
 from corten.layers.layer import Layer
 
 
@@ -14,7 +15,9 @@ class Rescaling(Layer):
     """Multiplies by `scale` and adds `offset`; the result is a float of the layer's dtype.
 
     Args:
-        scale: The factor: a number, or one for each channel of the last axis.
+        scale: The factor: a number, or one for each channel. Channels are the last axis; with
+            `corten.config.image_data_format() == "channels_first"` the third last of inputs of three axes and
+            more.
         offset: What is added: likewise.
         **kwargs: `name`, `dtype`, `trainable`.
 
@@ -45,9 +48,14 @@ class Rescaling(Layer):
 
     def call(self, inputs: Any) -> Any:
         dtype = self.compute_dtype
-        scale = ops.convert_to_tensor(np.asarray(self.scale), dtype=dtype)
-        offset = ops.convert_to_tensor(np.asarray(self.offset), dtype=dtype)
-        return ops.cast(inputs, dtype) * scale + offset
+        channels_first = image_data_format() == "channels_first" and len(inputs.shape) >= 3
+
+        def factors(value: Any) -> Any:
+            array = np.asarray(value)
+            array = array[:, None, None] if channels_first and array.ndim == 1 else array
+            return ops.convert_to_tensor(array, dtype=dtype)
+
+        return ops.cast(inputs, dtype) * factors(self.scale) + factors(self.offset)
 
     def get_config(self) -> dict[str, Any]:
         def plain(value: Any) -> Any:

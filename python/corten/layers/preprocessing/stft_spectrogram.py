@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten._state import state
 from corten.layers.arguments import data_format_or_default, one_of, positive_integer
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
@@ -40,7 +41,8 @@ class STFTSpectrogram(Layer):
     with `expand_dims` `(batch, frames, frequencies, channels)`; channels come first with "channels_first".
 
     Raises:
-        ValueError: An argument is not one of these.
+        ValueError: An argument is not one of these, or waves are shorter than a frame (for "valid").
+        TypeError: Waves are not floats.
 
     See https://keras.io/api/layers/preprocessing_layers/audio_preprocessing/stft_spectrogram/.
 
@@ -148,10 +150,20 @@ class STFTSpectrogram(Layer):
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
+        if "float" not in str(inputs.dtype):
+            raise TypeError(
+                f"STFTSpectrogram: expected waves of floats, usually from -1 to 1; got dtype {inputs.dtype}. "
+                "Divide integer samples by their largest value, as in `wave / 32768.0`."
+            )
         inputs = ops.cast(inputs, self.compute_dtype)
         if self.data_format == "channels_first":
             inputs = ops.swapaxes(inputs, 1, 2)
         batch, samples, channels = inputs.shape
+        if self.padding == "valid" and samples < self.frame_length and not state.probing:
+            raise ValueError(
+                f"STFTSpectrogram: expected at least `frame_length` samples ({self.frame_length}); got "
+                f'{samples} (inputs of shape {tuple(inputs.shape)}). Use `padding="same"` or a shorter frame.'
+            )
         # Every channel is a wave of its own.
         waves = ops.reshape(ops.swapaxes(inputs, 1, 2), (batch * channels, samples, 1))
 

@@ -106,23 +106,44 @@ def batches(layer: str, data: Any, batch_size: int | None, steps: int | None) ->
 
     Args:
         layer: The layer, for messages.
-        data: An array, a list, a tensor, a `Dataset`, a `PyDataset`, or an iterable of batches.
+        data: An array, nested lists of values, a tensor, a `Dataset`, a `PyDataset`, or an iterable of
+            batches; a list of arrays is one.
         batch_size: Rows at a time of an array; None gives all at once.
         steps: At most so many batches; None for all.
 
+    Yields:
+        The batches; of `(features, targets)` or `(features, targets, weights)` the features.
+
     Raises:
-        TypeError: A batch is a tuple: there are labels in it, or there are several inputs.
+        TypeError: The data or a batch holds several inputs by name.
+
+    Example:
+        >>> import numpy as np
+        >>> from corten.layers.preprocessing.text import batches
+        >>> [part.shape for part in batches("Layer", [np.ones((4, 2)), np.ones((3, 2))], None, None)]
+        [(4, 2), (3, 2)]
     """
     for count, batch in enumerate(_parts(layer, data, batch_size)):
         if count == steps:
             return
+        if isinstance(batch, tuple) and len(batch) in (1, 2, 3) and _is_array(batch[0]):
+            batch = batch[0]
         if isinstance(batch, (tuple, dict)):
             raise TypeError(
                 f"{layer}.adapt: expected batches of one array; got a {type(batch).__name__} of "
                 f"{len(batch)}. "
-                "Take the features alone, as in `dataset.map(lambda x, y: x)`."
+                "Take one feature alone, as in `dataset.map(lambda features: features['age'])`."
             )
         yield batch
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value is an array or tensor with rows, not a list and not a single number."""
+    return len(getattr(value, "shape", ())) > 0
+
+
+def _is_batch(value: Any) -> bool:
+    return _is_array(value) or (isinstance(value, tuple) and bool(value) and _is_array(value[0]))
 
 
 def _parts(layer: str, data: Any, batch_size: int | None) -> Iterator[Any]:
@@ -132,6 +153,12 @@ def _parts(layer: str, data: Any, batch_size: int | None) -> Iterator[Any]:
         for index in range(data.num_batches or 0):
             batch = data[index]
             yield batch[0] if isinstance(batch, tuple) else batch
+        return
+    if isinstance(data, dict):
+        yield data
+        return
+    if isinstance(data, (list, tuple)) and data and all(_is_batch(item) for item in data):
+        yield from data
         return
     if hasattr(data, "shape") or isinstance(data, (list, tuple, str, bytes)):
         if isinstance(data, (list, tuple)) and not is_text(data):

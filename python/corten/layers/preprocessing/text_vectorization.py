@@ -28,7 +28,7 @@ class TextVectorization(IndexLookup):
     Args:
         max_tokens: The largest size of the vocabulary, special tokens included; None for no limit.
         standardize: "lower_and_strip_punctuation", "lower", "strip_punctuation", a function of a NumPy array
-            of texts, or None.
+            of texts (dtype `str`, so NumPy's string functions take it), or None.
         split: "whitespace", "character", a function of a text that gives a list of tokens, or None (each
             text is one token).
         ngrams: Sequences of so many tokens are tokens too: an int for all lengths up to it, or a tuple of
@@ -148,7 +148,7 @@ class TextVectorization(IndexLookup):
         if self.standardize is None:
             return texts
         if callable(self.standardize):
-            done = np.asarray(self.standardize(texts), dtype=object)
+            done = np.asarray(self.standardize(texts.astype(str)), dtype=object)
             if done.shape != texts.shape:
                 raise ValueError(
                     f"TextVectorization: `standardize` must keep the shape {texts.shape}; it gave "

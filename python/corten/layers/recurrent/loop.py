@@ -107,13 +107,15 @@ class RNN(Layer):
 
     def _create_state_variables(self, sequences_shape: Sequence[int | None]) -> None:
         def variable(value: Any) -> Variable:
-            return self.add_weight(
+            state = self.add_weight(
                 name="rnn_state",
                 shape=tuple(value.shape),
                 initializer="zeros",
                 dtype=value.dtype,
                 trainable=False,
             )
+            state._is_state = True
+            return state
 
         self.states = tree.map_structure(variable, self._initial_state_for(sequences_shape))
 
