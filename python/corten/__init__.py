@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from corten import _einops
+
 if TYPE_CHECKING:
     from corten import (
         activations,
@@ -157,3 +159,6 @@ def version() -> str:
         True
     """
     return __version__
+
+
+_einops.offer()

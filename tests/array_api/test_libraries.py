@@ -99,3 +99,43 @@ def test_einops_over_the_array_api():
     assert einops.repeat(x, "a b -> a b 2").shape == (20, 3, 2)
     packed, shapes = einops.pack([x, x], "* c")
     assert [one.shape for one in einops.unpack(packed, shapes, "* c")] == [(20, 3), (20, 3)]
+
+
+EINOPS = """
+import sys
+{imports}
+x = corten.ops.reshape(corten.ops.arange(24.0), (2, 3, 4))
+values = x.numpy()
+for pattern in ("a b c -> c (a b)", "a b c -> b 1 a c"):
+    ours = einops.rearrange(x, pattern)
+    assert type(ours) is type(x) and (ours.numpy() == einops.rearrange(values, pattern)).all()
+for operation in ("min", "max", "sum", "mean", "prod"):
+    ours = einops.reduce(x, "a b (c two) -> b c", operation, two=2).numpy()
+    assert (ours == einops.reduce(values, "a b (c two) -> b c", operation, two=2)).all()
+assert (einops.repeat(x, "a b c -> a (b n) c", n=2).numpy() == values.repeat(2, 1)).all()
+packed, shapes = einops.pack([x, x], "* c")
+assert [one.shape for one in einops.unpack(packed, shapes, "* c")] == [(2, 3, 4), (2, 3, 4)]
+ours = einops.einsum(x, x, "a b c, a d c -> b d").numpy()
+assert (ours == corten.ops.einsum("abc,adc->bd", x, x).numpy()).all()
+x.requires_grad = True
+einops.reduce(x, "a b c -> c", "sum").sum().backward()
+assert (x.grad.numpy() == 1).all()
+symbol = einops.rearrange(corten.KerasTensor((3, 4, 6)), "n a (b c) -> n (a b) c", c=2)
+assert symbol.shape == (3, 12, 2)
+try:
+    einops.rearrange(corten.KerasTensor((None, 4)), "a b -> b a")
+except Exception as error:
+    assert "every size must be known" in str(error)
+else:
+    raise AssertionError("an unknown size was taken")
+assert not any("_Wait" in str(finder) for finder in sys.meta_path)
+"""
+
+
+@pytest.mark.parametrize("imports", ["import corten, einops", "import einops, corten"])
+def test_einops(imports):
+    pytest.importorskip("einops")
+    settings = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    code = EINOPS.format(imports=imports)
+    done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -317,7 +317,7 @@ def test_checkpoint_into_a_folder_that_is_the_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "weights_only"), [("best.pb", False), ("best.h5", False), ("best.ckpt", True)]
+    ("name", "weights_only"), [("best.pb", False), ("best.pt", False), ("best.ckpt", True)]
 )
 def test_checkpoint_in_a_format_that_cannot_be_written(tmp_path, name, weights_only):
     checkpoint = callbacks.ModelCheckpoint(tmp_path / name, save_weights_only=weights_only)

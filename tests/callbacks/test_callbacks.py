@@ -347,3 +347,18 @@ def test_early_stopping_on_a_value_that_is_not_there():
         fit(monitor="unknown", mode="min")
     with pytest.warns(UserWarning, match="There is no validation data"):
         fit(monitor="val_mae")
+
+
+def test_a_name_that_no_value_has_is_an_error() -> None:
+    model = corten.Sequential([corten.Input((2,)), corten.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, y = np.zeros((4, 2), "float32"), np.zeros((4, 1), "float32")
+    for callback in (
+        corten.callbacks.EarlyStopping(monitor="los"),
+        corten.callbacks.ModelCheckpoint("unused.corten", monitor="los", save_best_only=True),
+        corten.callbacks.ReduceLROnPlateau(monitor="los"),
+    ):
+        with pytest.raises(ValueError, match=r"no value 'los' to watch; available are .*loss.*mode='min'"):
+            model.fit(x, y, verbose=0, callbacks=[callback])
+    with pytest.warns(UserWarning, match="no value 'late' to watch"):
+        model.fit(x, y, verbose=0, callbacks=[corten.callbacks.EarlyStopping(monitor="late", mode="max")])

@@ -152,3 +152,23 @@ def test_edits_that_cannot_be_done(tmp_path):
             edit()
     with pytest.raises(FileNotFoundError, match="File not found"):
         KerasFileEditor(tmp_path / "y.weights.h5")
+
+
+def test_a_layers_own_loading_is_called_without_weights_of_its_own(tmp_path):
+    class Around(corten.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = corten.layers.Dense(1)
+            self.loaded = 0
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+        def load_own_variables(self, store):
+            assert not store
+            self.loaded += 1
+
+    model = corten.Sequential([corten.Input((1,)), Around()])
+    model.save(tmp_path / "model.corten")
+    again = corten.models.load_model(tmp_path / "model.corten", custom_objects={"Around": Around})
+    assert again.layers[0].loaded == 1

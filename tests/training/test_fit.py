@@ -292,3 +292,22 @@ def test_a_compiled_model_is_copied_and_pickled_with_its_training():
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
         assert twin.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+def test_finding_the_shapes_of_a_model_leaves_its_variables_alone():
+    class Counting(corten.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+            self.calls = self.add_variable(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, inputs):
+            self.calls.assign(self.calls + 1)
+            return self.dense(inputs)
+
+    seen = []
+    model = Counting()
+    model.compile("sgd", "mse")
+    note = corten.callbacks.LambdaCallback(on_train_batch_end=lambda *_: seen.append(int(model.calls)))
+    model.fit(np.ones((6, 1)), np.ones((6, 1)), batch_size=2, verbose=0, callbacks=[note])
+    assert seen == [1, 2, 3]

@@ -119,3 +119,12 @@ def test_wrong_verbose(verbose):
 
 def test_vectors_are_shown():
     assert progress.format_value(np.array([0.5, 0.25])) == "[0.5 , 0.25]"
+
+
+def test_a_bar_without_a_terminal_shows_each_update_if_asked_to(capsys):
+    for interval, shown in ((0.0, [1.0, 2.0, 3.0]), (0.05, [3.0])):
+        bar = corten.utils.Progbar(3, interval=interval, stateful_metrics=["value"])
+        for step in (1, 2, 3):
+            bar.update(step, values=[("value", float(step))])
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.rpartition(" ")[2] for line in lines] == [f"{value:.4f}" for value in shown]

@@ -121,7 +121,11 @@ class MonitorCallback(Callback):
         return bool(self.monitor_op(current - self._margin, reference))
 
     def get_monitor_value(self, logs: Logs) -> Any:
-        """Gives the watched value; warns once when it is not there."""
+        """Gives the watched value; warns once when it is not there.
+
+        Raises:
+            ValueError: It is not there, no metric has its name, and `mode` is 'auto'.
+        """
         value = (logs or {}).get(self.monitor)
         if value is None and not self._warned:
             self._warned = True
@@ -130,10 +134,18 @@ class MonitorCallback(Callback):
             if self.monitor.startswith("val_") and self.monitor.removeprefix("val_") in (logs or {}):
                 hint = " There is no validation data: pass validation_data or validation_split to fit, or "
                 hint += f"monitor={self.monitor.removeprefix('val_')!r}."
-            warnings.warn(
-                f"{type(self).__name__}: there is no value {self.monitor!r} to watch; available are "
-                f"{available}.{hint}",
-                UserWarning,
-                stacklevel=3,
-            )
+            message = f"{type(self).__name__}: there is no value {self.monitor!r} to watch; available are "
+            message += f"{available}.{hint}"
+            if self.mode == "auto" and not self._is_known(logs):
+                raise ValueError(
+                    f"{message} If it comes later, say by mode='min' or mode='max' which values are better."
+                )
+            warnings.warn(message, UserWarning, stacklevel=3)
         return value
+
+    def _is_known(self, logs: Logs) -> bool:
+        """Whether a value of this name may come: of the training, the validation or a metric."""
+        name = self.monitor.removeprefix("val_")
+        names = {"loss"} | {metric.name for metric in getattr(self.model, "metrics", None) or []}
+        names.update(key.removeprefix("val_") for key in logs or {})
+        return not logs or name in names

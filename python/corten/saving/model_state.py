@@ -193,13 +193,13 @@ def assign(
 def _assign_layer(layer: Any, prefix: str, stores: dict[str, Any], source: str, skip_mismatch: bool) -> None:
     store = stores.pop(prefix, {})
     has_variables = hasattr(layer, "_own_variables") and any(True for _ in layer._own_variables(seeds=False))
-    if not store and not has_variables:
+    if not store and not has_variables and not _loads_itself(layer):
         return  # Also a seed generator whose state the file does not have.
     name = getattr(layer, "name", prefix.strip("/"))
     where = f"{source}: layer {name!r}"
     saved = [(v, v._value) for v in getattr(layer, "variables", [])]
     try:
-        if not store:
+        if not store and has_variables:
             raise ValueError(
                 f"{where} has no weights in the file (looked for {prefix!r}); it received 0 variables."
             )
@@ -212,6 +212,12 @@ def _assign_layer(layer: Any, prefix: str, stores: dict[str, Any], source: str, 
         for variable, value in saved:
             variable._value = value
         warnings.warn(f"Skipping layer {name!r}, whose weights do not fit: {error}", stacklevel=4)
+
+
+def _loads_itself(layer: Any) -> bool:
+    """Whether a layer has a `load_own_variables` of its own, which is then always called."""
+    method = getattr(type(layer), "load_own_variables", None)
+    return method is not None and not method.__module__.startswith("corten.")
 
 
 def _left_over(model: Any, stores: dict[str, Any], source: str) -> str:

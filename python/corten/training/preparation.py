@@ -198,20 +198,22 @@ def output_specs(model: Any, x: Any) -> Any:
     try:
         outputs = model.compute_output_spec(symbolic, training=False)
     except Exception:
-        rows = map_leaves(lambda leaf, _: leaf[:2], x, "x")
-        before = _core.set_grad_enabled(False)
-        try:
-            outputs = model(rows, training=False)
-        finally:
-            _core.set_grad_enabled(before)
-        return _as_specs(outputs)
+        return _as_specs(_tried(model, map_leaves(lambda leaf, _: leaf[:2], x, "x")))
     if not getattr(model, "built", True):
-        before = _core.set_grad_enabled(False)
-        try:
-            model(map_leaves(lambda leaf, _: leaf[:1], x, "x"), training=False)
-        finally:
-            _core.set_grad_enabled(before)
+        _tried(model, map_leaves(lambda leaf, _: leaf[:1], x, "x"))
     return _as_specs(outputs)
+
+
+def _tried(model: Any, rows: Any) -> Any:
+    """The outputs for a few rows; what `call` assigns to the model's variables does not stay."""
+    saved = [(variable, variable._value) for variable in model.variables]
+    before = _core.set_grad_enabled(False)
+    try:
+        return model(rows, training=False)
+    finally:
+        _core.set_grad_enabled(before)
+        for variable, value in saved:
+            variable._value = value
 
 
 def _declared_outputs(model: Any) -> Any:

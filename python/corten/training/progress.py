@@ -129,7 +129,8 @@ class Progbar:
         target: Number of steps, None when it is not known.
         width: Width of the bar.
         verbose: 0 silent, 1 a bar that is redrawn, 2 one line at the end.
-        interval: Seconds between two drawings.
+        interval: Seconds between two drawings. Without a terminal one line comes at the end; 0 asks for
+            a line at each update there.
         stateful_metrics: Names of values that are shown as they are; others are averaged.
         stateless_metrics: The opposite choice: names of values that are averaged; give one or the other.
         unit_name: What a step is called.
@@ -190,7 +191,8 @@ class Progbar:
         if self.verbose == 0:
             return
         now = time.monotonic()
-        if not finalize and (not self._rewrites or now - self._last_draw < self.interval):
+        draws = self._rewrites or (self.verbose == 1 and self.interval == 0)
+        if not finalize and (not draws or now - self._last_draw < self.interval):
             return
         self._last_draw = now
         if self._rewrites:
