@@ -335,20 +335,6 @@ def test_history_repr():
     assert repr(make_model().fit(x, y, epochs=2, verbose=0)) == "<History of 2 epochs: loss, mae>"
 
 
-def test_early_stopping_on_a_value_that_is_not_there():
-    x, y = data()
-
-    def fit(**arguments):
-        make_model().fit(x, y, epochs=2, verbose=0, callbacks=[callbacks.EarlyStopping(**arguments)])
-
-    with pytest.raises(ValueError, match=r"no value 'unknown' to watch.*available are loss, mae"):
-        fit(monitor="unknown")
-    with pytest.warns(UserWarning, match="no value 'unknown' to watch"):
-        fit(monitor="unknown", mode="min")
-    with pytest.warns(UserWarning, match="There is no validation data"):
-        fit(monitor="val_mae")
-
-
 def test_a_name_that_no_value_has_is_an_error() -> None:
     model = corten.Sequential([corten.Input((2,)), corten.layers.Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"])

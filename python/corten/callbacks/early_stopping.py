@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten.callbacks.callback import Callback, Logs
-from corten.callbacks.monitor import MonitorCallback, known_direction
+from corten.callbacks.monitor import MonitorCallback
 from corten.training.progress import write
 
 
@@ -61,7 +61,6 @@ class EarlyStopping(MonitorCallback):
         self._warned = False
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self._refuse_unknown(logs)
         current = self.get_monitor_value(logs)
         if current is None or epoch < self.start_from_epoch:
             return
@@ -81,18 +80,6 @@ class EarlyStopping(MonitorCallback):
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
-
-    def _refuse_unknown(self, logs: Logs) -> None:
-        """Raise for a name that is neither there nor one of which it is known whether higher is better."""
-        present = logs or {}
-        if self.mode != "auto" or self.monitor in present or self.monitor.removeprefix("val_") in present:
-            return
-        if known_direction(self.monitor, self.model) is None:
-            raise ValueError(
-                f"EarlyStopping: there is no value {self.monitor!r} to watch, and its name does not tell "
-                f"whether higher or lower is better; available are {', '.join(present) or 'none'}. Correct "
-                "`monitor`, or pass mode='min' or mode='max' for a value that comes later."
-            )
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self.stopped_epoch > 0 and self.verbose > 0:

@@ -42,23 +42,6 @@ def direction_of(monitor: str, model: Any) -> str:
         >>> direction_of("val_accuracy", None), direction_of("loss", None)
         ('max', 'min')
     """
-    return known_direction(monitor, model) or "min"
-
-
-def known_direction(monitor: str, model: Any) -> str | None:
-    """Like `direction_of`, but None for a name that tells nothing.
-
-    Args:
-        monitor: Name of the value.
-        model: The model whose metrics are asked.
-
-    Returns:
-        'max', 'min' or None.
-
-    Example:
-        >>> known_direction("val_loss", None), known_direction("unknown", None)
-        ('min', None)
-    """
     name = monitor.removeprefix("val_")
     for metric in getattr(model, "metrics", None) or []:
         for single in getattr(metric, "metrics", None) or [metric]:
@@ -73,7 +56,7 @@ def known_direction(monitor: str, model: Any) -> str | None:
         return "max"
     if any(word.startswith(("accuracy", "auc", "precision", "recall", "f1", "fbeta")) for word in words):
         return "max"
-    return None
+    return "min"
 
 
 class MonitorCallback(Callback):
