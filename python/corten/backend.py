@@ -67,12 +67,19 @@ def result_type(*dtypes: Any) -> str:
 def get_keras_mask(x: Any) -> Any:
     """Return the mask that a tensor carries, or None.
 
+    Args:
+        x: A tensor. For a symbolic one the mask is symbolic too, and can be an output of a model.
+
     Example:
         >>> import corten
         >>> x = corten.layers.Masking()(corten.ops.ones((1, 2, 3)))
         >>> corten.backend.get_keras_mask(x).shape
         (1, 2)
     """
+    if isinstance(x, KerasTensor):
+        from corten.layers.masks import symbolic_mask
+
+        return symbolic_mask(x)
     return get_mask(x)
 
 

@@ -118,3 +118,11 @@ def test_damaged_names_in_weights(model, tmp_path):
     )
     with pytest.raises(ValueError, match="holds no layer names"):
         model.load_weights(path, by_name=True)
+
+
+def test_none_for_an_input_that_is_not_optional():
+    given = corten.Input((3,), name="given")
+    model = corten.Model(given, corten.layers.Dense(1)(given))
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"the input 'given'.*is not optional"):
+        model.fit([None], np.ones((4, 1)))

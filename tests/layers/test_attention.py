@@ -146,7 +146,7 @@ def test_attention(mode):
         (lambda: layers.MultiHeadAttention(2, 3, output_shape="x"), "Invalid `output_shape`"),
         (lambda: layers.MultiHeadAttention(2, 3)(QUERY, VALUE, VALUE[:, :3]), "must be equal"),
         (lambda: layers.GroupQueryAttention(3, 5, 2), "divisible"),
-        (lambda: layers.Attention(score_mode="dots"), "Did you mean 'dot'"),
+        (lambda: layers.Attention(score_mode="dots"), "Invalid value.*Did you mean 'dot'"),
         (lambda: layers.Attention()(QUERY), "must be called on a list"),
         (lambda: layers.Attention()([QUERY]), "length 2 or 3"),
     ],

@@ -164,3 +164,36 @@ def test_layers_built_inside_a_model_get_values():
     model = Model()
     model(corten.KerasTensor((None, 4)))
     assert model.dense.kernel.numpy().any()
+
+
+def test_layers_are_operations():
+    assert issubclass(layers.Layer, corten.Operation)
+    layer = layers.Dense(2, name="own")
+    assert isinstance(layer, corten.Operation)
+    assert layer.get_config()["units"] == 2
+    assert repr(layer) == "<Dense name=own, built=False>"
+
+
+def test_a_layer_without_call_has_no_output_shape():
+    with pytest.raises(NotImplementedError, match="does not have a `compute_output_shape` method"):
+        layers.Layer().compute_output_shape((2, 3))
+
+
+def test_symbolic_masks():
+    first, second = corten.Input((3, 2)), corten.Input((3, 2))
+    assert corten.backend.get_keras_mask(first) is None
+    joined = layers.Concatenate(axis=1)([layers.Masking()(first), second])
+    joined = layers.Dropout(0.5)(joined)  # Passes the mask on.
+    mask = corten.backend.get_keras_mask(joined)
+    assert corten.backend.get_keras_mask(joined) is mask
+    assert (mask.shape, mask.dtype) == ((None, 6), "bool")
+    model = corten.Model([first, second], mask)
+    x = np.array([[[0, 0], [1, 2], [0, 0]]], "float32")
+    assert model([x, x]).tolist() == [[False, True, False, True, True, True]]
+    assert corten.backend.get_keras_mask(layers.Dense(1)(second)) is None
+    tokens = corten.Input((4,), dtype="int32")
+    embedded = layers.Embedding(5, 2, mask_zero=True)(tokens)
+    whole, state = layers.LSTM(3, return_sequences=True, return_state=True)(embedded)[:2]
+    assert corten.backend.get_keras_mask(state) is None
+    model = corten.Model(tokens, corten.backend.get_keras_mask(whole))
+    assert model(np.array([[1, 0, 2, 0]])).tolist() == [[True, False, True, False]]

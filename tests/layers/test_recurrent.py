@@ -243,3 +243,10 @@ def test_bad_arguments():
         layers.Bidirectional(layers.LSTM(4), merge_mode="add")
     with pytest.raises(ValueError, match="recurrent layer"):
         layers.Bidirectional(layers.Dense(4))
+
+
+@pytest.mark.parametrize("layer", [layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D])
+def test_conv_lstm_refuses_strides_with_dilation(layer):
+    message = rf"{layer.__name__}: Specifying `strides > 1` is not compatible with `dilation_rate > 1`"
+    with pytest.raises(ValueError, match=message):
+        layer(1, 1, strides=2, dilation_rate=3)

@@ -24,6 +24,7 @@ from corten.layers.quantization.base import Quantizing
 from corten.layers.shape_inference import SymbolicCalls, is_default
 from corten.layers.tracking import Tracking
 from corten.naming import auto_name, current_path, name_scope
+from corten.operation import Operation
 from corten.symbolic import KerasTensor, any_symbolic
 from corten.variable import Variable
 
@@ -32,7 +33,7 @@ __all__ = ["InputSpec", "Layer", "convert_input"]
 _Tensor = _core.Tensor
 
 
-class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
+class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking, Operation):
     """A function of tensors with weights of its own.
 
     Subclasses set hyper-parameters in `__init__`, create weights with `add_weight` in `build`
@@ -258,7 +259,9 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking):
             f"Layer {self.__class__.__name__} does not have a `call` method implemented."
         )
 
-    def rematerialized_call(self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def rematerialized_call(  # type: ignore[override]
+        self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
         """Return a call as the `RematScope` that the layer was made in wants it.
 
         Args:

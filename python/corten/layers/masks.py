@@ -8,6 +8,7 @@ from corten import tree
 from corten._state import Seen, get_mask, set_mask, state
 from corten.layers.call_signature import CallSignature
 from corten.layers.shape_inference import is_default
+from corten.symbolic import KerasTensor, node_of
 
 
 class Masks:
@@ -78,3 +79,52 @@ class Masks:
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the output; the base passes the input's mask on."""
         return previous_mask
+
+
+def symbolic_mask(tensor: KerasTensor) -> Any:
+    """Return the mask of a symbolic tensor as a symbolic tensor, or None.
+
+    It is made when it is asked for, from the calls that the tensor comes from, and kept: graphs whose masks
+    nobody asks for have no nodes for them.
+
+    Args:
+        tensor: A symbolic tensor.
+
+    Example:
+        >>> import corten
+        >>> steps = corten.layers.Masking()(corten.Input((4, 2)))
+        >>> symbolic_mask(steps).shape, symbolic_mask(steps).dtype
+        ((None, 4), 'bool')
+    """
+    given = get_mask(tensor)
+    if given is not None or tensor._keras_history is None:
+        return given
+    if "_keras_mask" not in tensor.__dict__:
+        for output, mask in _symbolic_masks(tensor):
+            output.__dict__["_keras_mask"] = mask
+    return tensor.__dict__["_keras_mask"]
+
+
+def _symbolic_masks(tensor: KerasTensor) -> list[tuple[Any, Any]]:
+    """All outputs of the call that made a symbolic tensor, each with its mask."""
+    node = node_of(tensor)
+    layer = node.operation
+    outputs = node.outputs
+    none = [(output, None) for output in outputs]
+    if not isinstance(layer, Masks) or not layer.supports_masking or node.is_input:
+        return none
+    inputs = node.args[0] if node.args else node.kwargs.get(layer._call_signature.first)
+    previous = node.kwargs.get("mask")
+    if previous is None:
+        previous = tree.map_structure(_mask_of_leaf, inputs)
+        if all(leaf is None for leaf in tree.flatten(previous)):
+            previous = None
+    if previous is None and is_default(layer.compute_mask):
+        return none
+    masks = tree.flatten(layer.compute_mask(inputs, previous))
+    masks += [None] * (len(outputs) - len(masks))
+    return list(zip(outputs, masks, strict=False))
+
+
+def _mask_of_leaf(leaf: Any) -> Any:
+    return symbolic_mask(leaf) if isinstance(leaf, KerasTensor) else get_mask(leaf)

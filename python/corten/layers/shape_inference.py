@@ -118,6 +118,13 @@ class SymbolicCalls:
             >>> corten.layers.Dense(5).compute_output_shape((None, 3))
             (None, 5)
         """
+        from corten.layers.layer import Layer
+
+        if type(self).call is Layer.call:
+            raise NotImplementedError(
+                f"Layer {type(self).__name__} does not have a `compute_output_shape` method implemented, and "
+                "no `call` that tells the shape. Write `call`."
+            )
         dtype = self.compute_dtype
         names = list(self._call_signature.names)
 

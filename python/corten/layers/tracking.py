@@ -37,7 +37,8 @@ class Tracking:
     _untracked: frozenset[str] = frozenset({"optimizer", "_optimizer", "loss", "_metrics"})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = super().__new__(cls)
+        # Not that of `Operation`, which keeps the arguments by name.
+        self = object.__new__(cls)
         # Straight into the dict: `__setattr__` needs these to exist.
         self.__dict__.update(
             _tracked={},

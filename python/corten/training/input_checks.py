@@ -42,6 +42,10 @@ def check_inputs(model: Any, x: Any, caller: str) -> None:
             )
         pairs = [(f"x[{name!r}]", x[name], shape) for name, shape in declared]
     else:
+        if isinstance(x, list | tuple) and len(x) == len(declared):
+            for index, item in enumerate(x):
+                if item is None:
+                    _check_optional(model, index, declared[index][0], caller)
         if len(leaves) != len(declared):
             names = ", ".join(repr(name) for name, _ in declared)
             raise ValueError(

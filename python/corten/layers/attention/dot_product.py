@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
 from corten import ops, random
-from corten.layers.arguments import one_of
 from corten.layers.layer import Layer
 from corten.layers.regularization import check_rate
 
@@ -56,7 +56,14 @@ class Attention(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.use_scale = use_scale
-        self.score_mode = one_of("Attention", "score_mode", score_mode, ("dot", "concat"))
+        if score_mode not in ("dot", "concat"):
+            close = difflib.get_close_matches(str(score_mode), ("dot", "concat"), n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"{type(self).__name__}: Invalid value for argument score_mode. Expected one of "
+                f"{{'dot', 'concat'}}; got score_mode={score_mode!r}.{hint}"
+            )
+        self.score_mode = score_mode
         self.dropout = check_rate(type(self).__name__, dropout)
         self.seed = seed
         if dropout > 0:

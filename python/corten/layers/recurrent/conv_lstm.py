@@ -58,7 +58,14 @@ class ConvLSTMCell(DropoutMasks, WeightOptions, ConvolutionGeometry):
     ) -> None:
         super().__init__(**kwargs)
         self.rank = rank
-        self._set_geometry(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set_geometry(
+            kernel_size, strides, padding, data_format, dilation_rate, allow_dilated_strides=True
+        )
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"ConvLSTM{rank}D: Specifying `strides > 1` is not compatible with `dilation_rate > 1`; got "
+                f"strides={self.strides}, dilation_rate={self.dilation_rate}. Set one of them to 1."
+            )
         self.filters = positive_value("ConvLSTM", "filters", filters)
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)
