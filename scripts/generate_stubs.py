@@ -26,6 +26,14 @@ add and eq floordiv ge gt le lshift lt matmul mod mul ne or pow rshift sub trued
 radd rand rfloordiv rlshift rmatmul rmod rmul ror rpow rrshift rsub rtruediv rxor
 """
 
+# Exceptions made by a macro are not among the types that maturin reads.
+EXCEPTIONS = """class ShapeError(ValueError):
+    \"\"\"
+    Shapes that do not go together.
+    \"\"\"
+
+"""
+
 HEADER = "# Written by scripts/generate_stubs.py from the built module; do not edit.\n"
 
 
@@ -46,6 +54,9 @@ def generate() -> str:
         if not found:
             raise SystemExit("maturin wrote no _core.pyi")
         text = found[0].read_text()
+    # What stands for all other names is last.
+    end = text.index("def __getattr__(")
+    text = text[:end] + EXCEPTIONS + text[end:]
     for name in OPERATORS.split():
         text = re.sub(rf"(def __{name}__\(.*\)) -> Any: \.\.\.", r"\1 -> Tensor: ...", text)
     text = text.replace("def __int__(self, /) -> Any:", "def __int__(self, /) -> int:")

@@ -1679,4 +1679,9 @@ def where(condition: ArrayLike, a: ArrayLike, b: ArrayLike) -> Tensor:
         A tensor of the broadcast shape.
     """
 
+class ShapeError(ValueError):
+    """
+    Shapes that do not go together.
+    """
+
 def __getattr__(name: str) -> Incomplete: ...
