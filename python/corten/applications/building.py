@@ -9,7 +9,8 @@ from typing import Any
 from corten import activations, config, layers, models
 from corten.applications.imagenet_utils import obtain_input_shape
 from corten.applications.published import download_weights
-from corten.symbolic import KerasTensor, is_symbolic, node_of
+from corten.symbolic import KerasTensor, is_symbolic
+from corten.utils import get_source_inputs
 
 
 def channel_axis() -> int:
@@ -189,7 +190,7 @@ class Options:
         """
         inputs: Any = image
         if self.input_tensor is not None:
-            sources = source_inputs(image)
+            sources = get_source_inputs(image)
             inputs = sources[0] if len(sources) == 1 else sources
         model = models.Model(inputs, outputs, name=name or self.name)
         if self.weights == "imagenet":
@@ -197,24 +198,3 @@ class Options:
         elif self.weights is not None:
             model.load_weights(self.weights)
         return model
-
-
-def source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
-    """The inputs that a symbolic tensor was computed from.
-
-    Args:
-        tensor: The tensor.
-    """
-    found: list[KerasTensor] = []
-    seen: set[int] = set()
-    stack = [tensor]
-    while stack:
-        current = stack.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        node = node_of(current)
-        if node.is_input:
-            found.append(current)
-        stack.extend(reversed(node.inputs))
-    return found
