@@ -148,18 +148,18 @@ class Options:
                     f"{tuple(self.input_shape)}. Leave input_shape out."
                 )
 
-    def head(self, x: Any, dropout: float = 0.0, names: str | None = "avg_pool", **dense: Any) -> Any:
+    def head(self, x: Any, dropout: float = 0.0, named: bool = True, **dense: Any) -> Any:
         """The usual end: mean over the picture and a classifier, or pooled features.
 
         Args:
             x: Features.
             dropout: Rate of the dropout before the classifier.
-            names: Name of the pooling layer; None leaves it to the layer.
+            named: Whether the pooling layer is called `avg_pool` or `max_pool`.
             dense: Further arguments of the classifier.
         """
         if not self.include_top:
-            return self.pooled(x, named=names is not None)
-        x = layers.GlobalAveragePooling2D(name=names)(x)
+            return self.pooled(x, named)
+        x = layers.GlobalAveragePooling2D(name="avg_pool" if named else None)(x)
         if dropout > 0:
             x = layers.Dropout(dropout, name="top_dropout")(x)
         return layers.Dense(self.classes, activation=self.classifier_activation, name="predictions", **dense)(
@@ -171,7 +171,7 @@ class Options:
 
         Args:
             x: Features.
-            named: Whether the layer is called `avg_pool` or `max_pool`.
+            named: Whether the pooling layer is called `avg_pool` or `max_pool`.
         """
         if self.pooling == "avg":
             return layers.GlobalAveragePooling2D(name="avg_pool" if named else None)(x)
@@ -185,7 +185,7 @@ class Options:
         Args:
             image: What the network starts from.
             outputs: What it gives.
-            network: The network's entry in the table of published weights.
+            network: What `download_weights` takes for it.
             name: The model's name, where it is not `name`.
         """
         inputs: Any = image

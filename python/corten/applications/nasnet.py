@@ -114,11 +114,11 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Scales pictures for NASNet: values from -1 to 1.
 
     Args:
-        x: Pictures with values from 0 to 255 and three channels, with or without a batch axis. A
-            floating-point NumPy array is changed in place.
+        x: Pictures with values from 0 to 255, with or without a batch axis. A floating-point NumPy array
+            is changed in place.
         data_format: 'channels_last' or 'channels_first'; None takes the default.
 
     Raises:
-        ValueError: There are not three channels, or the data format is unknown.
+        ValueError: `x` does not have the axes of pictures, or the data format is unknown.
     """
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
