@@ -162,9 +162,8 @@ class AUC(Metric):
             x, y = recall, ops.divide_no_nan(true, true + false)
         else:
             ratio = ops.divide_no_nan(true + missed, false + rejected)
-            # As in Keras, recall gains at or below the baseline of "all positive" count as zero and
-            # precision gains
-            # below it are negative; no prediction at all counts as one.
+            # As in Keras, recall gains at or below the baseline of "all positive" count as zero,
+            # precision gains below it are negative, and no prediction at all counts as one.
             y = 1.0 - ratio * ops.divide_no_nan(false, true)
             x = 1.0 - ratio * ops.divide_no_nan(missed, true)
             nothing = ops.equal(true, 0)

@@ -39,8 +39,8 @@ def batches(layer: str, data: Any, steps: int | None = None) -> Iterator[Any]:
         if isinstance(batch, (tuple, dict)):
             raise TypeError(
                 f"{layer}.adapt: expected batches of one array; got a {type(batch).__name__} of "
-                f"{len(batch)}. "
-                "Take one feature alone, as in `dataset.map(lambda features: features['age'])`."
+                f"{len(batch)}. Take one feature alone, as in `dataset.map(lambda features: "
+                "features['age'])`."
             )
         yield batch
 

@@ -159,25 +159,20 @@ class IndexLookup(Layer):
         if repeated:
             raise ValueError(
                 f"{layer}: The passed vocabulary has at least one repeated term. Please uniquify your "
-                f"dataset. "
-                f"The repeated terms are: {repeated[:10]}"
+                f"dataset. The repeated terms are: {repeated[:10]}"
             )
         for what, token in (("mask", self.mask_token), ("OOV", self.oov_token)):
             if token is not None and token in terms and (what == "mask" or self.invert):
                 raise ValueError(
                     f"{layer}: Found reserved {what} token at unexpected location in `vocabulary`: "
-                    f"{token!r}. "
-                    "The passed `vocabulary` does not need to include the OOV and mask tokens. Either "
-                    "remove all "
-                    "mask and OOV tokens, or include them only at the start of the vocabulary in precisely "
-                    "this "
-                    f"order: {special}."
+                    f"{token!r}. The passed `vocabulary` does not need to include the OOV and mask tokens. "
+                    "Either remove all mask and OOV tokens, or include them only at the start of the "
+                    f"vocabulary in precisely this order: {special}."
                 )
         if self.max_tokens is not None and len(special) + len(terms) > self.max_tokens:
             raise ValueError(
                 f"{layer}: Attempted to set a vocabulary larger than the maximum vocab size. Received "
-                f"vocabulary "
-                f"size is {len(special) + len(terms)}; `max_tokens` is {self.max_tokens}."
+                f"vocabulary size is {len(special) + len(terms)}; `max_tokens` is {self.max_tokens}."
             )
         if weights is not None:
             if has_special and len(weights) == len(special) + len(terms):
@@ -299,8 +294,7 @@ class IndexLookup(Layer):
             layer = type(self).__name__
             raise RuntimeError(
                 f"{layer}: the layer has no vocabulary yet. Call `adapt(data)` or `set_vocabulary(terms)`, "
-                f"or "
-                "pass `vocabulary` when it is made."
+                "or pass `vocabulary` when it is made."
             )
 
     def _indices(self, items: np.ndarray) -> Any:
@@ -322,8 +316,7 @@ class IndexLookup(Layer):
             if self.output_mode == "int":
                 raise ValueError(
                     f"{type(self).__name__}: When `num_oov_indices=0` all inputs should be in vocabulary, "
-                    f"found "
-                    f"OOV values {item!r}, consider setting `num_oov_indices=1`."
+                    f"found OOV values {item!r}, consider setting `num_oov_indices=1`."
                 )
             return -1
         return in_front + (self._oov_bin(item) if self.num_oov_indices > 1 else 0)

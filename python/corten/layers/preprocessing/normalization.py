@@ -120,8 +120,7 @@ class Normalization(Layer):
         if self.input_mean is not None:
             raise ValueError(
                 "Normalization: cannot `adapt` a layer that is initialized with static `mean` and "
-                "`variance`: "
-                f"you passed mean {self.input_mean} and variance {self.input_variance}."
+                f"`variance`: you passed mean {self.input_mean} and variance {self.input_variance}."
             )
         self.reset_state()
         count, mean, spread = 0, np.zeros(()), np.zeros(())

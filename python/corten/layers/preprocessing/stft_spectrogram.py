@@ -77,14 +77,12 @@ class STFTSpectrogram(Layer):
         if frame_step is not None and not (isinstance(frame_step, int) and 1 <= frame_step <= frame_length):
             raise ValueError(
                 f"{layer}: `frame_step` should be a positive integer not greater than `frame_length`. "
-                f"Received "
-                f"frame_step={frame_step}, frame_length={frame_length}"
+                f"Received frame_step={frame_step}, frame_length={frame_length}"
             )
         if fft_length is not None and fft_length < frame_length:
             raise ValueError(
                 f"{layer}: `fft_length` should be not less than `frame_length`. Received "
-                f"fft_length={fft_length}, "
-                f"frame_length={frame_length}"
+                f"fft_length={fft_length}, frame_length={frame_length}"
             )
         self.frame_step, self.fft_length = frame_step, fft_length
         self._frame_step = frame_step or max(frame_length // 2, 1)

@@ -98,8 +98,7 @@ class TextVectorization(IndexLookup):
             if output_mode != "int":
                 raise ValueError(
                     "TextVectorization: `output_sequence_length` must not be set if `output_mode` is not "
-                    "'int'. "
-                    f"Received output_sequence_length={output_sequence_length}."
+                    f"'int'. Received output_sequence_length={output_sequence_length}."
                 )
             if not isinstance(output_sequence_length, int) or output_sequence_length < 1:
                 raise ValueError(
@@ -136,8 +135,7 @@ class TextVectorization(IndexLookup):
             if texts.ndim > 1 and texts.shape[-1] != 1:
                 raise ValueError(
                     "TextVectorization: when it splits texts, the input rank must be 1 or the last shape "
-                    "dimension "
-                    f"must be 1. Received: inputs.shape={texts.shape} with rank={texts.ndim}"
+                    f"dimension must be 1. Received: inputs.shape={texts.shape} with rank={texts.ndim}"
                 )
             if texts.ndim > 1:
                 texts = texts.reshape(texts.shape[:-1])
