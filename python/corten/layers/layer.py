@@ -429,10 +429,10 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking, Oper
             state.training = kwargs["training"]
         if not self._call_signature.has_training and not self._call_signature.any_keyword:
             kwargs.pop("training", None)
-        call = self.call
-        if "_remat_scope" in self.__dict__:
-            call = self.rematerialized_call(call, *args, **kwargs)
         try:
+            call = self.call
+            if "_remat_scope" in self.__dict__:
+                call = self.rematerialized_call(call, *args, **kwargs)
             if mixed == state.autocast:
                 outputs = call(*args, **kwargs)
             else:
