@@ -59,11 +59,11 @@ def _quantize_with_data(model: Any, config: Any, filters: Any, type_check: bool)
             "quantization_layer_structure`, or a model with `get_quantization_layer_structure`. It is a dict "
             "with the lists 'pre_block_layers' and 'sequential_blocks'."
         )
-    # Before anything is changed.
-    calibration_inputs(config)
+    # Before anything is changed, and once: the data may be a generator.
+    batches = calibration_inputs(config)
     for layer in layers_to_calibrate(structure, filters):
         layer.quantize(config.mode, type_check=type_check, config=config)
-    calibrate(config, structure, filters)
+    calibrate(config, batches, structure, filters)
 
 
 def quantization_layer_structure(model: Any, mode: str | None) -> dict[str, Any] | None:

@@ -127,19 +127,20 @@ def _of_block(block: Any, filters: Any) -> Iterator[Any]:
             yield layer
 
 
-def calibrate(config: Any, structure: dict[str, Any], filters: Any = None) -> None:
+def calibrate(config: Any, batches: list[Any], structure: dict[str, Any], filters: Any = None) -> None:
     """Run blocks one after another on data, and round the layers of each from the inputs that they saw.
 
     Each block gets what the rounded blocks before it give.
 
     Args:
         config: The options.
+        batches: The data, from `calibration_inputs`.
         structure: `pre_block_layers`, called one after another on the data, and `sequential_blocks`, called
             one after another on what comes out.
         filters: Which layers; see `should_quantize_layer`.
     """
     with autograd.no_grad():
-        hidden = [ops.convert_to_tensor(part) for part in calibration_inputs(config)]
+        hidden = [ops.convert_to_tensor(part) for part in batches]
         for layer in structure.get("pre_block_layers", ()):
             hidden = [layer(part) for part in hidden]
         for block in structure["sequential_blocks"]:

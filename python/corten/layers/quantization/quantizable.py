@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten import dtype_policies
+from corten import dtype_policies, ops
 from corten.layers.quantization.low_rank import LowRank
 
 
@@ -89,23 +89,20 @@ class Quantizable(LowRank):
         self._check_mode(self.quantization_mode)
         return super().quantized_call(*args, **kwargs)  # type: ignore[misc]
 
-    def _drop(self: Any, *names: str) -> None:
-        """Forget attributes that hold variables."""
-        for name in names:
-            if name in self.__dict__:
-                delattr(self, name)
+    def _group_index(self: Any, count: int, size: int) -> Any:
+        """The variable that says for each of `count` elements to which group of so many it belongs."""
+        index = self.add_weight(name="g_idx", shape=(count,), initializer="zeros", trainable=False)
+        index.assign(ops.cast(ops.floor_divide(ops.arange(count), size), index._dtype))
+        return index
 
-    def _block_size(self) -> int | None:
+    def _block_size(self: Any) -> int | None:
         """Elements that share a scale in 4 bits; None for one scale per channel."""
         from corten.quantizers import Int4QuantizationConfig
 
         if isinstance(self.quantization_config, Int4QuantizationConfig):
             return self.quantization_config.block_size
-        size: int | None = getattr(self._policy(), "block_size", None)
+        size: int | None = getattr(self.dtype_policy, "block_size", None)
         return size
-
-    def _policy(self: Any) -> Any:
-        return self.dtype_policy
 
     def _activation_quantizer(self, default: bool) -> Any:
         """The quantizer of inputs: the options' own; without options, by `default` that of int8."""
