@@ -55,6 +55,7 @@ def test_no_name_in_common(saved):
 
 
 def test_formats_without_names(tmp_path):
+    pytest.importorskip("h5py")
     model = network(("a", 3))
     model.save_weights(tmp_path / "w.npz")
     model.save(tmp_path / "m.keras")
