@@ -10,6 +10,9 @@ from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from corten.training.compile_loss import resolve_loss
+from corten.training.outputs import only_entry
+from corten.training.target_checks import loss_kind
 from corten.utils.seeding import seeded
 from corten.wrappers.base import EstimatorBase, classes_and_codes, predict_rows, seed_of
 
@@ -99,7 +102,7 @@ class CortenClassifier(ClassifierMixin, _Estimator):
     """A model as a scikit-learn classifier.
 
     Labels may be of any kind. The model sees them as whole numbers, or as one-hot rows where its
-    loss is a categorical cross-entropy.
+    loss is a categorical one (or `kl_divergence`).
 
     Args:
         model: None takes a small network; a compiled model is cloned for every fit; a function is
@@ -153,8 +156,7 @@ class CortenClassifier(ClassifierMixin, _Estimator):
                 f"CortenClassifier: there are {len(self.classes_)} classes, but the model has {outputs} "
                 "outputs; give the last layer one per class"
             )
-        name = getattr(model.loss, "__name__", None) or getattr(model.loss, "name", None) or model.loss
-        one_hot = str(name).startswith("categorical") or type(model.loss).__name__.startswith("Categorical")
+        one_hot = _takes_one_hot(_loss_of(model))
         return np.eye(len(self.classes_), dtype=np.float32)[targets] if one_hot else targets
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -167,7 +169,7 @@ class CortenClassifier(ClassifierMixin, _Estimator):
         """
         outputs = self._outputs(X, allow_nd=True)
         outputs = outputs.reshape(len(outputs), -1).astype(np.float64)
-        from_logits = bool(getattr(self.model_.loss, "from_logits", False))
+        from_logits = bool(getattr(_loss_of(self.model_), "from_logits", False))
         if outputs.shape[1] == 1:
             positive = 1 / (1 + np.exp(-outputs)) if from_logits else outputs
             return np.concatenate([1 - positive, positive], axis=1).astype(np.float32)
@@ -184,6 +186,16 @@ class CortenClassifier(ClassifierMixin, _Estimator):
         best = self.predict_proba(X).argmax(axis=1)
         labels: np.ndarray = self.classes_[best]
         return labels
+
+
+def _loss_of(model: Any) -> Any:
+    """The loss of a model with one output, however it was given to `compile`."""
+    return resolve_loss(only_entry(model.loss))
+
+
+def _takes_one_hot(loss: Any) -> bool:
+    kind = loss if isinstance(loss, str) else loss_kind(loss) or loss.name
+    return kind.startswith("categorical") or kind == "kl_divergence"
 
 
 def _width(model: Any) -> int | None:
