@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.efficientnet_blocks import Scale, efficientnet_v2
+from corten.applications.imagenet_utils import decode_predictions
 
 __all__ = [
     "EfficientNetV2B0",
@@ -293,13 +293,3 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         data_format: Not used.
     """
     return x
-
-
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
-
-    Args:
-        preds: Probabilities, shape (batch, 1000).
-        top: How many classes to give.
-    """
-    return imagenet_utils.decode_predictions(preds, top)

@@ -104,7 +104,7 @@ def mobilenet_v2(alpha: float, name: str | None, options: Options) -> Any:
     last = rounded(1280 * alpha) if alpha > 1 else 1280
     x = layers.Conv2D(last, 1, use_bias=False, name="Conv_1")(x)
     x = layers.ReLU(6.0, name="out_relu")(_v2_norm(x, "Conv_1_bn"))
-    x = options.head(x, names=None)
+    x = options.head(x, named=False)
     rows = _rows(options, size)
     published = f"mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{rows}"
     return options.model(image, x, published, name or f"mobilenetv2_{alpha:.2f}_{rows}")

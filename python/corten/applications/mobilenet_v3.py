@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten.applications import imagenet_utils
 from corten.applications.building import Options
+from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.mobilenet_v3_blocks import LARGE, SMALL, mobilenet_v3
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]
@@ -126,13 +126,3 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         data_format: Not used.
     """
     return x
-
-
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
-
-    Args:
-        preds: Probabilities, shape (batch, 1000).
-        top: How many classes to give.
-    """
-    return imagenet_utils.decode_predictions(preds, top)

@@ -50,8 +50,7 @@ def nasnet(
             adjust = _halved if index == 0 else _projected
             previous, x = x, _normal(x, adjust(previous, width, name), width, name)
     x = layers.Activation("relu")(x)
-    outputs = options.head(x, names=None) if options.include_top else options.pooled(x)
-    return options.model(image, outputs, network)
+    return options.model(image, options.head(x, named=False), network)
 
 
 def _norm(x: Any, name: str) -> Any:
