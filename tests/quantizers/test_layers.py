@@ -275,6 +275,11 @@ def test_messages():
     with pytest.raises(NotImplementedError, match="Layer Mine does not have a `quantize` method"):
         layer.quantize("int8")
     layer.quantize("int8", type_check=False)
+    half = layers.Dense(3, dtype="mixed_float16")
+    half.build((None, 2))
+    with pytest.raises(ValueError, match="doesn't work well with compute_dtype='float16'"):
+        half.quantize("int8")
+    assert (half._is_quantized, half.kernel.dtype) == (False, "float32")
     table = layers.Embedding(3, 2)
     table.build()
     with pytest.raises(NotImplementedError, match=r"Expected one of \('int8', 'int4'\)"):

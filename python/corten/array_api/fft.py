@@ -8,10 +8,19 @@ from typing import Any
 import numpy as np
 
 from corten import _core
-from corten.array_api._common import FLOAT_OF, Array, ComplexTensor, Tensor, array, check_device, dtype_of
+from corten.array_api._common import (
+    FLOAT_OF,
+    Array,
+    ComplexTensor,
+    Tensor,
+    array,
+    check_device,
+    default_float,
+    dtype_of,
+)
 from corten.array_api.manipulation import roll
 from corten.ops._common import axes_of, axis_of
-from corten.ops.fourier import _over
+from corten.ops.fourier import transform
 
 _NORMS = ("backward", "ortho", "forward")
 
@@ -40,7 +49,7 @@ def _many(
         raise ValueError(f"{name}: norm must be 'backward', 'ortho' or 'forward'; got {norm!r}")
     for axis, length in zip(axes, lengths, strict=True):
         x = ComplexTensor(_fitted(x.real, axis, length), _fitted(x.imag, axis, length))
-    result = ComplexTensor(*_over((x.real, x.imag), axes, inverse))
+    result = ComplexTensor(*transform((x.real, x.imag), axes, inverse))
     # The engine divides inverse transforms by the length, as "backward" wants.
     count = math.prod(lengths)
     power = {"backward": 0.0, "ortho": 0.5 if inverse else -0.5, "forward": 1.0 if inverse else -1.0}[norm]
@@ -196,10 +205,8 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None
 
 
 def _frequencies(name: str, values: np.ndarray, dtype: Any, device: Any) -> Tensor:
-    from corten.config import floatx
-
     check_device(name, device)
-    wanted = dtype_of(dtype, "float64" if floatx() == "float64" else "float32")
+    wanted = dtype_of(dtype, default_float())
     if wanted in FLOAT_OF:
         raise TypeError(f"{name}: dtype must be a float dtype; got {wanted!r}")
     return _core.cast(_core.tensor(values), wanted)

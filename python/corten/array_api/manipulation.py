@@ -9,7 +9,7 @@ import numpy as np
 
 from corten import _core
 from corten.array_api._common import Array, ComplexTensor, array, cast, common_dtype, each_part
-from corten.ops import extension, manipulation
+from corten.ops import extension, manipulation, math
 from corten.ops._common import axes_of, axis_of, shape_of
 
 
@@ -256,16 +256,11 @@ def diff(
     axis = axis_of("diff", axis, x.ndim)
     parts = [one for one in (prepend, x, append) if one is not None]
     x = concat(parts, axis=axis) if len(parts) > 1 else x
-    lead = (slice(None),) * axis
-    for _ in range(n):
-        one, other = x[(*lead, slice(1, None))], x[(*lead, slice(None, -1))]
-        x = one != other if x.dtype == "bool" else one - other
-    return x
+    return each_part(math.diff, x, n, axis)
 
 
 __all__ = [
     "broadcast_arrays", "broadcast_to", "concat", "diff", "expand_dims", "flip", "matrix_transpose",
     "moveaxis", "permute_dims", "repeat", "reshape", "roll", "squeeze", "stack", "take",
-    "take_along_axis", "tile",
-    "unstack",
+    "take_along_axis", "tile", "unstack",
 ]  # fmt: skip

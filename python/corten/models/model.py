@@ -256,7 +256,7 @@ class Model(Trainer, Layer):
 
         Args:
             filepath: The path.
-            overwrite: False asks before replacing a file (and raises where nobody can answer).
+            overwrite: Whether an existing file may be replaced.
             zipped: False writes a folder with what a `.keras` file holds; True and None write one file.
             **kwargs: `include_optimizer=False` leaves the training state out.
 

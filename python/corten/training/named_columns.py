@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten.training.adapters.arrays import SINGLE
-from corten.training.adapters.conversion import column_names, is_number_list
+from corten.training.adapters.conversion import column_names, is_value_list
 from corten.training.input_checks import declared_inputs
 
 
@@ -26,7 +26,7 @@ def arrange_inputs(model: Any, x: Any, caller: str, name: str = "x") -> Any:
         return x
     if type(x).__name__ == "LazyFrame":
         raise TypeError(f"{caller}: {name} is a LazyFrame, which has no values yet; pass `{name}.collect()`")
-    if type(x) is list and len(x) > 1 and not is_number_list(x):
+    if type(x) is list and len(x) > 1 and not is_value_list(x):
         _refuse_samples(model, x, caller, name)
         return x
     columns = column_names(x)
