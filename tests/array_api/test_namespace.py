@@ -217,6 +217,12 @@ def test_fourier(norm, n):
         close(getattr(xp.fft, name)(xp.asarray(x), **options), getattr(np.fft, name)(x, **options), 1e-9)
 
 
+@pytest.mark.parametrize("name", ["fft", "irfft", "hfft"])
+def test_fourier_of_nothing(name):
+    with pytest.raises(ValueError, match="at least one number"):
+        getattr(xp.fft, name)(xp.asarray(COMPLEX), n=0)
+
+
 def test_fourier_over_axes():
     z, x = rng.normal(size=(2, 3, 4)) + 1j, rng.normal(size=(2, 3, 4))
     close(xp.fft.fftn(xp.asarray(z), s=(4, 2), axes=(0, 2)), np.fft.fftn(z, s=(4, 2), axes=(0, 2)), 1e-9)

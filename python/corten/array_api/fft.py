@@ -25,10 +25,14 @@ from corten.ops.fourier import transform
 _NORMS = ("backward", "ortho", "forward")
 
 
-def _fitted(x: Tensor, axis: int, length: int) -> Tensor:
-    """Cut or filled with zeros to a length."""
+def _check_length(length: int) -> None:
     if length < 1:
         raise ValueError(f"fft: a transform needs at least one number; got length {length}")
+
+
+def _fitted(x: Tensor, axis: int, length: int) -> Tensor:
+    """Cut or filled with zeros to a length."""
+    _check_length(length)
     have = x.shape[axis]
     if length < have:
         return x[(*((slice(None),) * axis), slice(length))]
@@ -113,13 +117,14 @@ def _half(x: ComplexTensor, axis: int) -> ComplexTensor:
 
 def _whole(x: ComplexTensor, axis: int, length: int) -> ComplexTensor:
     """All frequencies of a real signal from those that `_half` keeps."""
+    _check_length(length)
     lead = (slice(None),) * axis
     x = x.map(lambda part: _fitted(part, axis, length // 2 + 1))
     mirrored = x[(*lead, slice(1, (length + 1) // 2))].map(lambda part: _core.flip(part, (axis,)))
     # The signal is real, so the parts that must be 0 are taken as such.
     first = _core.full(x[(*lead, slice(0, 1))].shape, 0.0, x.real.dtype)
     parts = [first, x.imag[(*lead, slice(1, (length + 1) // 2))]]
-    if length % 2 == 0 and length > 0:
+    if length % 2 == 0:
         parts.append(first)
     imag = _core.concatenate([*parts, -mirrored.imag], axis)
     return ComplexTensor(_core.concatenate([x.real, mirrored.real], axis), imag)

@@ -44,7 +44,7 @@ class Quantizable(LowRank):
 
         Raises:
             ValueError: The mode is not known, the layer is not built, is quantized already, or computes in
-                float16, which integers cannot.
+                float16, whose range is too small for the scales of integers.
             NotImplementedError: The layer has no such mode, or is of a subclass.
         """
         if type_check and "_modes" not in type(self).__dict__:
