@@ -1,5 +1,8 @@
 """The networks that are compared with Keras, and weights and pictures that are the same on both sides."""
 
+import hashlib
+import json
+
 import numpy as np
 
 SMALL = {"input_shape": (64, 64, 3)}
@@ -126,8 +129,6 @@ def sample(outputs):
 
 def structure(model):
     """What a file of weights depends on: layers in order, shapes of weights in order, names, counts."""
-    import hashlib
-    import json
 
     def digest(value):
         return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """Arguments of networks, preprocessing, and files of weights."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +58,22 @@ def test_an_input_of_another_size_than_said_is_refused():
         applications.MobileNetV2(
             weights=None, input_tensor=corten.Input((64, 64, 3)), input_shape=(32, 32, 3), include_top=False
         )
+
+
+@pytest.mark.parametrize("network", ["VGG16", "MobileNetV3Small"])
+def test_the_warning_of_unusual_channels_names_the_users_line(network):
+    with pytest.warns(UserWarning, match="1 or 3 channels") as caught:
+        getattr(applications, network)(weights=None, include_top=False, input_shape=(32, 32, 4))
+    assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name]
+
+
+def test_deeper_blocks_are_dropped_more_often():
+    """The rates of Keras 3.15.1: the second form counts its 27 blocks as 21, the first its 23 as 23."""
+    for network, count, total in (("EfficientNetV2B1", 27, 21), ("EfficientNetB1", 23, 23)):
+        model = getattr(applications, network)(weights=None, include_top=False, input_shape=(32, 32, 3))
+        rates = [layer.rate for layer in model.layers if isinstance(layer, corten.layers.Dropout)]
+        assert rates[-1] == pytest.approx(0.2 * (count - 1) / total)
+        assert rates == sorted(rates)
 
 
 def test_a_network_can_start_from_a_layers_output():
@@ -267,5 +284,5 @@ def test_names_of_classes(monkeypatch, tmp_path):
 
 
 def test_unknown_networks_are_refused():
-    with pytest.raises(AttributeError, match="ResNet5"):
+    with pytest.raises(AttributeError, match="Did you mean 'ResNet50'"):
         applications.ResNet5  # noqa: B018

@@ -489,6 +489,15 @@ def test_text_where_numbers_belong_is_refused_before_work_starts():
         text.predict(np.ones((4, 1), "float32"))
 
 
+def test_shapes_of_text_with_unknown_sizes():
+    inputs = corten.Input((None,), dtype="string")
+    assert layers.Hashing(4)(inputs).shape == (None, None)
+    assert layers.StringLookup(vocabulary=["a"], output_mode="one_hot")(inputs).shape == (None, None, 2)
+    assert layers.TextVectorization(split=None, vocabulary=["a"])(inputs).shape == (None, None)
+    back = layers.StringLookup(vocabulary=["a"], invert=True)(corten.Input((None,), dtype="int64"))
+    assert (back.shape, back.dtype) == ((None, None), "string")
+
+
 def test_layers_of_text_in_a_dataset():
     lookup = layers.StringLookup(vocabulary=["a", "b"])
     dataset = corten.data.Dataset.from_tensor_slices(np.array(["b", "q", "a"])).batch(2).map(lookup)

@@ -202,6 +202,27 @@ def test_bidirectional_states_and_names():
     assert not np.array_equal(again[0].numpy(), y[0].numpy())
 
 
+def test_names_of_bidirectional_layers_stay_when_their_config_is_read():
+    own = layers.Bidirectional(layers.LSTM(4, name="memory"))
+    given = layers.Bidirectional(
+        layers.LSTM(4, name="memory"), backward_layer=layers.LSTM(4, go_backwards=True, name="other")
+    )
+    # Keras writes the names with the prefix, and both layers always.
+    keras = {**own.get_config(), "backward_layer": layers.serialize(own.backward_layer)}
+    assert keras["layer"]["config"]["name"] == "forward_memory"
+    assert keras["backward_layer"]["config"]["name"] == "backward_memory"
+    for config, backward in (
+        (own.get_config(), "backward_memory"),
+        (given.get_config(), "backward_other"),
+        (keras, "backward_memory"),
+    ):
+        for _ in range(2):
+            again = layers.Bidirectional.from_config(config)
+            assert again.forward_layer.name == "forward_memory"
+            assert again.backward_layer.name == backward
+            config = again.get_config()
+
+
 def test_time_distributed_is_the_layer_at_every_step():
     inner = layers.Conv1D(2, 2)
     x = RNG.normal(size=(2, 3, 5, 4)).astype("float32")

@@ -100,7 +100,7 @@ def test_einsum_layers(equation, output, shape, mode):
         solver = quantizers.GPTQ(layer, config)
         solver.update_hessian_with_batch(x)
         rows = solver.rows
-        flat = np.einsum("btd->btd", x).reshape(-1, rows) if x.ndim == 3 else x.reshape(-1, rows)
+        flat = x.reshape(-1, rows)
         np.testing.assert_allclose(solver.hessian, 2 * flat.T @ flat / len(flat), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(layer(x), expected, rtol=1e-5, atol=1e-5)
         solver.quantize_and_correct_layer()
@@ -208,6 +208,18 @@ def test_data_of_floats_runs_as_it_is(tmp_path):
         again = models.load_model(tmp_path / f"model{ending}")
         np.testing.assert_array_equal(again.predict(x, verbose=0), after)
         assert again.layers[0].is_gptq_calibrated
+
+
+def test_data_may_be_a_generator():
+    kernels = []
+    x = RNG.normal(size=(40, 6)).astype("float32")
+    for data in (x, (row for row in x)):
+        corten.utils.set_random_seed(0)
+        model = models.Sequential([layers.Input((6,)), layers.Dense(3)])
+        structure = {"pre_block_layers": [], "sequential_blocks": model.layers}
+        model.quantize(config=quantizers.GPTQConfig(data, None, quantization_layer_structure=structure))
+        kernels.append(np.asarray(model.layers[0].kernel))
+    np.testing.assert_array_equal(*kernels)
 
 
 def test_dataloader_cuts_sequences():

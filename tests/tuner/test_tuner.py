@@ -156,6 +156,33 @@ def test_training_that_breaks_down_ranks_last():
     assert search.table().splitlines()[-1].split()[1] == "nan"
 
 
+def test_halving_ranks_trials_that_callbacks_ended_early():
+    search = tuner.SuccessiveHalving(make_model, SPACE, trials=4, min_epochs=3, factor=2)
+    run(search, callbacks=lambda: [corten.callbacks.EarlyStopping("loss", min_delta=100.0, patience=1)])
+    assert sorted(trial.epochs for trial in search.trials) == [3, 3, 6, 12]
+    assert all(len(trial.history["loss"]) < trial.epochs for trial in search.trials)
+    first = sorted(search.trials, key=lambda trial: trial.scores[3])
+    assert {trial.number for trial in search.trials if trial.epochs > 3} == {t.number for t in first[:2]}
+
+
+def test_halving_goes_on_after_training_that_broke_down(tmp_path):
+    def broken(rate):
+        start = corten.initializers.Constant(np.nan if rate > 0.01 else 0.0)
+        model = corten.Sequential([corten.Input((3,)), corten.layers.Dense(1, kernel_initializer=start)])
+        model.compile(corten.optimizers.SGD(rate), "mse")
+        return model
+
+    def search():
+        space = {"rate": SPACE["rate"]}
+        return run(tuner.SuccessiveHalving(broken, space, trials=6, factor=2, directory=tmp_path))
+
+    once, again = search(), search()
+    assert 0 < sum(np.isnan(trial.score) for trial in once.trials) < 6
+    assert [(t.epochs, repr(t.scores), repr(t.history)) for t in again.trials] == [
+        (t.epochs, repr(t.scores), repr(t.history)) for t in once.trials
+    ]
+
+
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match=r"logs no 'val_loss'.*validation_data"):
         tuner.RandomSearch(make_model, SPACE).run(X, Y, verbose=0)

@@ -9,7 +9,8 @@ from typing import Any
 from corten import activations, config, layers, models
 from corten.applications.imagenet_utils import obtain_input_shape
 from corten.applications.published import download_weights
-from corten.symbolic import KerasTensor, is_symbolic, node_of
+from corten.symbolic import KerasTensor, is_symbolic
+from corten.utils import get_source_inputs
 
 
 def channel_axis() -> int:
@@ -147,18 +148,18 @@ class Options:
                     f"{tuple(self.input_shape)}. Leave input_shape out."
                 )
 
-    def head(self, x: Any, dropout: float = 0.0, names: str | None = "avg_pool", **dense: Any) -> Any:
+    def head(self, x: Any, dropout: float = 0.0, named: bool = True, **dense: Any) -> Any:
         """The usual end: mean over the picture and a classifier, or pooled features.
 
         Args:
             x: Features.
             dropout: Rate of the dropout before the classifier.
-            names: Name of the pooling layer; None leaves it to the layer.
+            named: Whether the pooling layer is called `avg_pool` or `max_pool`.
             dense: Further arguments of the classifier.
         """
         if not self.include_top:
-            return self.pooled(x, named=names is not None)
-        x = layers.GlobalAveragePooling2D(name=names)(x)
+            return self.pooled(x, named)
+        x = layers.GlobalAveragePooling2D(name="avg_pool" if named else None)(x)
         if dropout > 0:
             x = layers.Dropout(dropout, name="top_dropout")(x)
         return layers.Dense(self.classes, activation=self.classifier_activation, name="predictions", **dense)(
@@ -170,7 +171,7 @@ class Options:
 
         Args:
             x: Features.
-            named: Whether the layer is called `avg_pool` or `max_pool`.
+            named: Whether the pooling layer is called `avg_pool` or `max_pool`.
         """
         if self.pooling == "avg":
             return layers.GlobalAveragePooling2D(name="avg_pool" if named else None)(x)
@@ -178,18 +179,18 @@ class Options:
             return layers.GlobalMaxPooling2D(name="max_pool" if named else None)(x)
         return x
 
-    def model(self, image: KerasTensor, outputs: Any, network: str, name: str | None = None) -> Any:
+    def model(self, image: KerasTensor, outputs: Any, network: str, name: str | None = None) -> models.Model:
         """Makes the model and gives it its weights.
 
         Args:
             image: What the network starts from.
             outputs: What it gives.
-            network: The network's entry in the table of published weights.
+            network: What `download_weights` takes for it.
             name: The model's name, where it is not `name`.
         """
         inputs: Any = image
         if self.input_tensor is not None:
-            sources = source_inputs(image)
+            sources = get_source_inputs(image)
             inputs = sources[0] if len(sources) == 1 else sources
         model = models.Model(inputs, outputs, name=name or self.name)
         if self.weights == "imagenet":
@@ -197,24 +198,3 @@ class Options:
         elif self.weights is not None:
             model.load_weights(self.weights)
         return model
-
-
-def source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
-    """The inputs that a symbolic tensor was computed from.
-
-    Args:
-        tensor: The tensor.
-    """
-    found: list[KerasTensor] = []
-    seen: set[int] = set()
-    stack = [tensor]
-    while stack:
-        current = stack.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        node = node_of(current)
-        if node.is_input:
-            found.append(current)
-        stack.extend(reversed(node.inputs))
-    return found

@@ -7,6 +7,8 @@ from typing import Any
 from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.densenet_blocks import densenet
+from corten.applications.imagenet_utils import decode_predictions
+from corten.models import Model
 
 __all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
 
@@ -20,7 +22,7 @@ def DenseNet121(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "densenet121",
-) -> Any:
+) -> Model:
     """DenseNet of 121 layers (https://arxiv.org/abs/1608.06993).
 
     Args:
@@ -54,7 +56,7 @@ def DenseNet169(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "densenet169",
-) -> Any:
+) -> Model:
     """DenseNet of 169 layers (https://arxiv.org/abs/1608.06993).
 
     Args:
@@ -88,7 +90,7 @@ def DenseNet201(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "densenet201",
-) -> Any:
+) -> Model:
     """DenseNet of 201 layers (https://arxiv.org/abs/1608.06993).
 
     Args:
@@ -125,13 +127,3 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         ValueError: There are not three channels, or the data format is unknown.
     """
     return imagenet_utils.preprocess_input(x, data_format, mode="torch")
-
-
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
-
-    Args:
-        preds: Probabilities, shape (batch, 1000).
-        top: How many classes to give.
-    """
-    return imagenet_utils.decode_predictions(preds, top)

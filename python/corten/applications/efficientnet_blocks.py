@@ -13,6 +13,7 @@ from corten.applications.building import (
     padding_for_stride,
     rounded,
 )
+from corten.models import Model
 
 _MEANS = (0.485, 0.456, 0.406)
 _DEVIATIONS = (0.229, 0.224, 0.225)
@@ -59,8 +60,8 @@ _V1 = (
     Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192), Stage(1, 3, 1, 6, 320),
 )  # fmt: skip
 
-#: Stages of the second form, by size; the first filters are the stem's too.
-V2_STAGES = {
+# Stages of the second form, by size; the first filters are the stem's too, but for "b".
+_V2 = {
     "b": (
         Stage(1, 3, 1, 1, 16, True), Stage(2, 3, 2, 4, 32, True), Stage(2, 3, 2, 4, 48, True),
         Stage(3, 3, 2, 4, 96), Stage(5, 3, 1, 6, 112), Stage(8, 3, 2, 6, 192),
@@ -80,7 +81,7 @@ V2_STAGES = {
 }  # fmt: skip
 
 
-def efficientnet(network: str, scale: Scale, options: Options) -> Any:
+def efficientnet(network: str, scale: Scale, options: Options) -> Model:
     """Builds an EfficientNet (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -108,33 +109,31 @@ def efficientnet(network: str, scale: Scale, options: Options) -> Any:
 
 def efficientnet_v2(
     network: str, size: str, scale: Scale, include_preprocessing: bool, options: Options
-) -> Any:
+) -> Model:
     """Builds an EfficientNetV2 (https://arxiv.org/abs/2104.00298).
 
     Args:
         network: Its public name.
-        size: Its key in `V2_STAGES`.
+        size: 'b', 's', 'm' or 'l'.
         scale: Its size.
         include_preprocessing: Whether it scales pictures itself.
         options: What the user asked for.
     """
     image = options.image(scale.size)
     x: Any = image
-    if include_preprocessing:
-        channels = image.shape[channel_axis()]
-        if size != "b":
-            x = layers.Rescaling(scale=1 / 128, offset=-1)(x)
-        elif channels == 3:
-            x = layers.Rescaling(scale=1 / 255)(x)
+    if include_preprocessing and size == "b":
+        x = layers.Rescaling(scale=1 / 255)(x)
+        if image.shape[channel_axis()] == 3:
             variances = [deviation**2 for deviation in _DEVIATIONS]
             x = layers.Normalization(mean=list(_MEANS), variance=variances, axis=channel_axis())(x)
-        else:
-            x = layers.Rescaling(scale=1 / 255)(x)
-    stages = V2_STAGES[size]
+    elif include_preprocessing:
+        x = layers.Rescaling(scale=1 / 128, offset=-1)(x)
+    stages = _V2[size]
     first = 32 if size == "b" else stages[0].filters
     norm = {"momentum": 0.9}
     x = _conv(x, rounded(first * scale.width, close=False), 3, "stem_conv", strides=2)
     x = layers.Activation("silu", name="stem_activation")(batch_norm(x, "stem_bn", **norm))
+    # Keras counts blocks before the depth's factor here: B1 to B3 drop their last ones at more than 0.2.
     total = sum(stage.repeats for stage in stages)
     x = _stages(x, stages, scale, _block_v2, norm, total, close=False)
     x = _conv(x, rounded(1280 * scale.width, close=False), 1, "top_conv")

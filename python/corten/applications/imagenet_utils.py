@@ -29,8 +29,8 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
 
     Args:
         x: Pictures with values from 0 to 255 and three channels, red, green, blue: shape
-            (height, width, 3) or (batch, height, width, 3). A floating-point NumPy array is
-            changed in place, as in Keras.
+            (height, width, 3) or (batch, height, width, 3); mode 'tf' takes any number of channels. A
+            floating-point NumPy array is changed in place, as in Keras.
         data_format: 'channels_last' or 'channels_first'; None takes the default
             (`corten.config.image_data_format`).
         mode: 'caffe' (blue, green, red, minus ImageNet's means), 'tf' (from -1 to 1) or 'torch'
@@ -40,7 +40,7 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
         Pictures of the same shape and kind; integers become the default float type.
 
     Raises:
-        ValueError: The mode or the data format is unknown, or there are not three channels.
+        ValueError: The mode or the data format is unknown, or the shape is another.
 
     Example:
         >>> import numpy as np
@@ -191,19 +191,17 @@ def obtain_input_shape(
         (None, None, 3)
     """
     first = _data_format(data_format, "obtain_input_shape") == "channels_first"
+    channels = 3
     if weights != "imagenet" and input_shape and len(input_shape) == 3:
         channels = input_shape[0] if first else input_shape[-1]
         if channels not in (1, 3):
             warnings.warn(
                 f"This network usually takes 1 or 3 channels; input_shape={tuple(input_shape)} has "
                 f"{channels}.",
-                stacklevel=4,
+                stacklevel=5,  # the network, its builder and `Options.image` lie between
             )
-        size = (default_size, default_size)
-        default_shape = (channels, *size) if first else (*size, channels)
-    else:
-        size = (default_size, default_size)
-        default_shape = (3, *size) if first else (*size, 3)
+    size = (default_size, default_size)
+    default_shape = (channels, *size) if first else (*size, channels)
     if weights == "imagenet" and require_flatten:
         if input_shape is not None and tuple(input_shape) != default_shape:
             raise ValueError(

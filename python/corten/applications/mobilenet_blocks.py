@@ -13,6 +13,7 @@ from corten.applications.building import (
     padding_for_stride,
     rounded,
 )
+from corten.models import Model
 
 # Filters and stride of each separable convolution.
 _V1 = (
@@ -29,7 +30,9 @@ _V1_SIZES = (128, 160, 192, 224)
 _V2_SIZES = (96, 128, 160, 192, 224)
 
 
-def mobilenet(alpha: float, depth_multiplier: int, dropout: float, name: str | None, options: Options) -> Any:
+def mobilenet(
+    alpha: float, depth_multiplier: int, dropout: float, name: str | None, options: Options
+) -> Model:
     """Builds a MobileNet (https://arxiv.org/abs/1704.04861).
 
     Args:
@@ -79,7 +82,7 @@ def mobilenet(alpha: float, depth_multiplier: int, dropout: float, name: str | N
     return options.model(image, x, published, name or f"mobilenet_{alpha:.2f}_{rows}")
 
 
-def mobilenet_v2(alpha: float, name: str | None, options: Options) -> Any:
+def mobilenet_v2(alpha: float, name: str | None, options: Options) -> Model:
     """Builds a MobileNetV2 (https://arxiv.org/abs/1801.04381).
 
     Args:
@@ -104,7 +107,7 @@ def mobilenet_v2(alpha: float, name: str | None, options: Options) -> Any:
     last = rounded(1280 * alpha) if alpha > 1 else 1280
     x = layers.Conv2D(last, 1, use_bias=False, name="Conv_1")(x)
     x = layers.ReLU(6.0, name="out_relu")(_v2_norm(x, "Conv_1_bn"))
-    x = options.head(x, names=None)
+    x = options.head(x, named=False)
     rows = _rows(options, size)
     published = f"mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{rows}"
     return options.model(image, x, published, name or f"mobilenetv2_{alpha:.2f}_{rows}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten.applications import imagenet_utils
 from corten.applications.building import Options
+from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.mobilenet_v3_blocks import LARGE, SMALL, mobilenet_v3
+from corten.models import Model
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]
 
@@ -24,7 +25,7 @@ def MobileNetV3Small(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "MobileNetV3Small",
-) -> Any:
+) -> Model:
     """MobileNetV3, small (https://arxiv.org/abs/1905.02244).
 
     Args:
@@ -80,7 +81,7 @@ def MobileNetV3Large(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "MobileNetV3Large",
-) -> Any:
+) -> Model:
     """MobileNetV3, large (https://arxiv.org/abs/1905.02244).
 
     Args:
@@ -126,13 +127,3 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         data_format: Not used.
     """
     return x
-
-
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
-
-    Args:
-        preds: Probabilities, shape (batch, 1000).
-        top: How many classes to give.
-    """
-    return imagenet_utils.decode_predictions(preds, top)

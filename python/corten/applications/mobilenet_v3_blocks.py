@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from corten import config, layers, ops
+from corten import layers, ops
 from corten.applications.building import Options, batch_norm, channel_axis, padding_for_stride, rounded
+from corten.models import Model
 
 
 class Block(NamedTuple):
@@ -52,7 +53,7 @@ def mobilenet_v3(
     dropout_rate: float,
     include_preprocessing: bool,
     options: Options,
-) -> Any:
+) -> Model:
     """Builds a network of the family.
 
     Args:
@@ -70,17 +71,18 @@ def mobilenet_v3(
             f"{network}: ImageNet's weights are for alpha 0.75 or 1, and 1 if minimalistic; got {alpha}."
         )
     options.check_sizes_agree()
-    image = _image(options)
+    # The classifier is a convolution, so that any size will do.
+    image = options.image(224, require_flatten=False)
     x: Any = image
     if include_preprocessing:
         x = layers.Rescaling(scale=1 / 127.5, offset=-1.0)(x)
     x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False, name="conv")(x)
-    x = _activated(_norm(x, "conv_bn"), hard=not minimalistic)
+    hard = not minimalistic
+    x = _activated(_norm(x, "conv_bn"), hard)
     for index, block in enumerate(blocks):
         if minimalistic:
             block = block._replace(kernel=3, squeezed=False, hard=False)
         x = _block(x, block, rounded(block.filters * alpha), index)
-    hard = not minimalistic
     channels = rounded(6 * x.shape[channel_axis()])
     x = layers.Conv2D(channels, 1, padding="same", use_bias=False, name="conv_1")(x)
     x = _activated(_norm(x, "conv_1_bn"), hard)
@@ -96,14 +98,6 @@ def mobilenet_v3(
     else:
         x = options.pooled(x, named=True)
     return options.model(image, x, f"{network} {alpha}{' minimalistic' if minimalistic else ''}")
-
-
-def _image(options: Options) -> Any:
-    """The input, of any size by default: the classifier is a convolution."""
-    if options.input_shape is None and options.input_tensor is None:
-        channels_first = config.image_data_format() == "channels_first"
-        options.input_shape = (3, None, None) if channels_first else (None, None, 3)
-    return options.image(224, require_flatten=False)
 
 
 def _norm(x: Any, name: str) -> Any:

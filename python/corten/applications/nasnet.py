@@ -6,7 +6,9 @@ from typing import Any
 
 from corten.applications import imagenet_utils
 from corten.applications.building import Options
+from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.nasnet_blocks import nasnet
+from corten.models import Model
 
 __all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
 
@@ -20,7 +22,7 @@ def NASNetMobile(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "nasnet_mobile",
-) -> Any:
+) -> Model:
     """NASNet-A (4 @ 1056), 5.3 million parameters (https://arxiv.org/abs/1707.07012).
 
     Args:
@@ -69,7 +71,7 @@ def NASNetLarge(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "nasnet_large",
-) -> Any:
+) -> Model:
     """NASNet-A (6 @ 4032), 88.9 million parameters (https://arxiv.org/abs/1707.07012).
 
     Args:
@@ -113,21 +115,11 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Scales pictures for NASNet: values from -1 to 1.
 
     Args:
-        x: Pictures with values from 0 to 255 and three channels, with or without a batch axis. A
-            floating-point NumPy array is changed in place.
+        x: Pictures with values from 0 to 255, with or without a batch axis. A floating-point NumPy array
+            is changed in place.
         data_format: 'channels_last' or 'channels_first'; None takes the default.
 
     Raises:
-        ValueError: There are not three channels, or the data format is unknown.
+        ValueError: `x` does not have the axes of pictures, or the data format is unknown.
     """
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
-
-
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
-
-    Args:
-        preds: Probabilities, shape (batch, 1000).
-        top: How many classes to give.
-    """
-    return imagenet_utils.decode_predictions(preds, top)

@@ -6,6 +6,7 @@ from typing import Any
 
 from corten import layers
 from corten.applications.building import Options, batch_norm, channel_axis, padding_for_stride
+from corten.models import Model
 
 
 def nasnet(
@@ -16,7 +17,7 @@ def nasnet(
     filters: int,
     repeats: int,
     skip_reduction: bool,
-) -> Any:
+) -> Model:
     """Builds one of the networks.
 
     Args:
@@ -50,8 +51,7 @@ def nasnet(
             adjust = _halved if index == 0 else _projected
             previous, x = x, _normal(x, adjust(previous, width, name), width, name)
     x = layers.Activation("relu")(x)
-    outputs = options.head(x, names=None) if options.include_top else options.pooled(x)
-    return options.model(image, outputs, network)
+    return options.model(image, options.head(x, named=False), network)
 
 
 def _norm(x: Any, name: str) -> Any:

@@ -6,7 +6,9 @@ from typing import Any
 
 from corten.applications import imagenet_utils
 from corten.applications.building import Options
+from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.resnet_blocks import resnet
+from corten.models import Model
 
 __all__ = ["ResNet50", "ResNet101", "ResNet152", "decode_predictions", "preprocess_input"]
 
@@ -20,7 +22,7 @@ def ResNet50(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet50",
-) -> Any:
+) -> Model:
     """ResNet of 50 layers (https://arxiv.org/abs/1512.03385).
 
     Args:
@@ -59,7 +61,7 @@ def ResNet101(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet101",
-) -> Any:
+) -> Model:
     """ResNet of 101 layers (https://arxiv.org/abs/1512.03385).
 
     Args:
@@ -93,7 +95,7 @@ def ResNet152(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet152",
-) -> Any:
+) -> Model:
     """ResNet of 152 layers (https://arxiv.org/abs/1512.03385).
 
     Args:
@@ -130,13 +132,3 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         ValueError: There are not three channels, or the data format is unknown.
     """
     return imagenet_utils.preprocess_input(x, data_format, mode="caffe")
-
-
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
-
-    Args:
-        preds: Probabilities, shape (batch, 1000).
-        top: How many classes to give.
-    """
-    return imagenet_utils.decode_predictions(preds, top)

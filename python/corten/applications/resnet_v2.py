@@ -6,7 +6,9 @@ from typing import Any
 
 from corten.applications import imagenet_utils
 from corten.applications.building import Options
+from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.resnet_blocks import resnet_v2
+from corten.models import Model
 
 __all__ = ["ResNet50V2", "ResNet101V2", "ResNet152V2", "decode_predictions", "preprocess_input"]
 
@@ -20,7 +22,7 @@ def ResNet50V2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet50v2",
-) -> Any:
+) -> Model:
     """ResNet of 50 layers in its second form (https://arxiv.org/abs/1603.05027).
 
     Args:
@@ -54,7 +56,7 @@ def ResNet101V2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet101v2",
-) -> Any:
+) -> Model:
     """ResNet of 101 layers in its second form (https://arxiv.org/abs/1603.05027).
 
     Args:
@@ -88,7 +90,7 @@ def ResNet152V2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet152v2",
-) -> Any:
+) -> Model:
     """ResNet of 152 layers in its second form (https://arxiv.org/abs/1603.05027).
 
     Args:
@@ -117,21 +119,11 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Scales pictures for ResNetV2: values from -1 to 1.
 
     Args:
-        x: Pictures with values from 0 to 255 and three channels, with or without a batch axis. A
-            floating-point NumPy array is changed in place.
+        x: Pictures with values from 0 to 255, with or without a batch axis. A floating-point NumPy array
+            is changed in place.
         data_format: 'channels_last' or 'channels_first'; None takes the default.
 
     Raises:
-        ValueError: There are not three channels, or the data format is unknown.
+        ValueError: `x` does not have the axes of pictures, or the data format is unknown.
     """
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
-
-
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
-
-    Args:
-        preds: Probabilities, shape (batch, 1000).
-        top: How many classes to give.
-    """
-    return imagenet_utils.decode_predictions(preds, top)

@@ -6,7 +6,9 @@ from typing import Any
 
 from corten.applications import imagenet_utils
 from corten.applications.building import Options
+from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.vgg_blocks import vgg
+from corten.models import Model
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 
@@ -20,7 +22,7 @@ def VGG16(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "vgg16",
-) -> Any:
+) -> Model:
     """VGG of 16 layers with weights (https://arxiv.org/abs/1409.1556).
 
     Args:
@@ -62,13 +64,3 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         ValueError: There are not three channels, or the data format is unknown.
     """
     return imagenet_utils.preprocess_input(x, data_format, mode="caffe")
-
-
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Gives the names of the classes a network finds most likely; see `imagenet_utils.decode_predictions`.
-
-    Args:
-        preds: Probabilities, shape (batch, 1000).
-        top: How many classes to give.
-    """
-    return imagenet_utils.decode_predictions(preds, top)

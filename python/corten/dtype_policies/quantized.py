@@ -7,6 +7,7 @@ from typing import Any
 from corten import config as settings
 from corten.dtype_policies.policy import DTypePolicy
 
+#: The modes that `quantize` takes.
 QUANTIZATION_MODES = ("int8", "float8", "int4", "gptq", "awq")
 
 

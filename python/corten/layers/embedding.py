@@ -10,7 +10,6 @@ from corten.layers.arguments import positive_integer
 from corten.layers.layer import Layer
 from corten.layers.quantization.tables import QuantizedTable, ReversibleTable
 from corten.layers.weight_options import WeightOptions
-from corten.ops.indexing import from_the_start
 
 
 class Embedding(WeightOptions, QuantizedTable, Layer):
@@ -93,15 +92,9 @@ class Embedding(WeightOptions, QuantizedTable, Layer):
     def call(self, inputs: Any) -> Any:
         if self._special and self._is_quantized:
             return self.quantized_call(inputs)
-        ids = inputs if "int" in str(inputs.dtype) else ops.cast(inputs, "int32")
-        try:
-            # Indexing counts negative numbers from the end; ids have no end to count from.
-            rows = ops.take(self._embeddings, from_the_start(ids), axis=0)
-            if self._special:
-                rows = ops.add(rows, self._lora_rows(ids))
-            return ops.cast(rows, self.compute_dtype)
-        except IndexError:
-            raise self._id_error(ids) from None
+        ids = self._ids(inputs)
+        rows = self._plus_lora_rows(self._take(self._embeddings, ids), ids)
+        return ops.cast(rows, self.compute_dtype)
 
     def _id_error(self, ids: Any) -> IndexError:
         return IndexError(

@@ -11,6 +11,7 @@ from corten.models.graph import Graph
 from corten.models.model import Model
 from corten.naming import auto_name
 from corten.symbolic import KerasTensor, Node, any_symbolic, output_spec
+from corten.text_arrays import as_text
 
 
 class Function:
@@ -310,7 +311,7 @@ class Functional(Model):
                     )
                 fitted.append(None)
             else:
-                fitted.append(_fit(value, tensor, self.name))
+                fitted.append(fit_input(value, tensor, self.name))
         return fitted
 
     # ---- configuration -------------------------------------------------------------------------
@@ -373,11 +374,9 @@ def _with_history(inputs: Any) -> Any:
     return inputs
 
 
-def _fit(value: Any, tensor: KerasTensor, name: str) -> Any:
+def fit_input(value: Any, tensor: KerasTensor, name: str) -> Any:
     """Return an input with the dtype and number of axes that the model was made for."""
     if tensor.dtype == "string":
-        from corten.layers.preprocessing.text import as_text
-
         value = as_text(f"Model {name!r}, input {tensor.name!r}", value)
     elif value.__class__ is not _core.Tensor:
         from corten.layers.conversion import convert_input

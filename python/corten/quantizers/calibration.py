@@ -11,6 +11,7 @@ from corten import autograd, ops
 from corten.quantizers.awq import AWQ
 from corten.quantizers.filters import should_quantize_layer
 from corten.quantizers.gptq import GPTQ
+from corten.quantizers.layer_matrices import takes_calibration
 
 _BATCH = 16
 
@@ -123,23 +124,24 @@ def layers_to_calibrate(structure: dict[str, Any], filters: Any) -> Iterator[Any
 
 def _of_block(block: Any, filters: Any) -> Iterator[Any]:
     for layer in block._flatten_layers():
-        if "gptq" in getattr(layer, "_modes", ()) and should_quantize_layer(layer, filters):
+        if takes_calibration(layer) and should_quantize_layer(layer, filters):
             yield layer
 
 
-def calibrate(config: Any, structure: dict[str, Any], filters: Any = None) -> None:
+def calibrate(config: Any, batches: list[Any], structure: dict[str, Any], filters: Any = None) -> None:
     """Run blocks one after another on data, and round the layers of each from the inputs that they saw.
 
     Each block gets what the rounded blocks before it give.
 
     Args:
         config: The options.
+        batches: The data, from `calibration_inputs`.
         structure: `pre_block_layers`, called one after another on the data, and `sequential_blocks`, called
             one after another on what comes out.
         filters: Which layers; see `should_quantize_layer`.
     """
     with autograd.no_grad():
-        hidden = [ops.convert_to_tensor(part) for part in calibration_inputs(config)]
+        hidden = [ops.convert_to_tensor(part) for part in batches]
         for layer in structure.get("pre_block_layers", ()):
             hidden = [layer(part) for part in hidden]
         for block in structure["sequential_blocks"]:

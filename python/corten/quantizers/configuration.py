@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from corten.dtype_policies.quantized import QUANTIZATION_MODES
 from corten.quantizers.abs_max import AbsMaxQuantizer
-
-#: The modes that `quantize` takes.
-QUANTIZATION_MODES = ("int8", "float8", "int4", "gptq", "awq")
 
 
 class QuantizationConfig:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from corten.training.adapters.conversion import flatten, is_text_array, refuse_text
+from corten.text_arrays import is_text_array
+from corten.training.adapters.conversion import flatten, refuse_text
 
 Shape = tuple[Any, ...]
 

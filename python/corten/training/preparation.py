@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from corten import _core
+from corten.text_arrays import is_text_array
 from corten.training.adapters import ArrayAdapter, Batch, DataAdapter, LazyRowsAdapter
-from corten.training.adapters.conversion import is_text_array, map_leaves
+from corten.training.adapters.conversion import map_leaves
 from corten.training.input_checks import check_inputs
 from corten.training.target_checks import (
     LabelLimits,

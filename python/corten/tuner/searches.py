@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import numpy as np
 from corten.callbacks.monitor import direction_of
 from corten.tuner.space import Parameter, check_space, draw
 from corten.tuner.trials import Trial, TrialFile, table
-from corten.utils.seeding import seeded
+from corten.utils.cross_validation import check_makes_callbacks
+from corten.utils.seeding import numbered_seed, seeded
 
 _MODEL_FILE = "best_model.corten"
 
@@ -131,9 +133,7 @@ class Search:
         for trial in self.trials:
             if trial.number == number:
                 return trial
-        key = np.array([self.seed % 2**64, number], dtype=np.uint64)
-        own = int(np.random.Generator(np.random.Philox(key=key)).integers(2**31))
-        trial = Trial(number, draw(self._space, self.seed, number), own)
+        trial = Trial(number, draw(self._space, self.seed, number), numbered_seed(self.seed, number))
         self.trials.append(trial)
         return trial
 
@@ -144,10 +144,8 @@ class Search:
         if done == 0:
             trial.history = {}
         options = dict(settings)
-        callbacks = options.get("callbacks")
-        if callable(callbacks):
-            # Callbacks remember: each trial gets its own.
-            options["callbacks"] = callbacks()
+        if options.get("callbacks") is not None:
+            options["callbacks"] = options["callbacks"]()
         try:
             with seeded(trial.seed, drawn) as count:
                 if model is None:
@@ -170,6 +168,7 @@ class Search:
             )
         self._direction = self._direction or direction_of(self.objective, model)
         trial.score, trial.epochs = trial.history[self.objective][-1], epochs
+        trial.scores[epochs] = trial.score
         self._models[trial.number] = (model, drawn)
         self._keep_if_best(trial, model)
         self._file.write(self.trials, self._direction)
@@ -191,6 +190,7 @@ class Search:
     def _check_arguments(self, settings: dict[str, Any]) -> None:
         if "initial_epoch" in settings:
             raise TypeError(f"{type(self).__name__}.run: initial_epoch is set by the search")
+        check_makes_callbacks(settings.get("callbacks"), f"{type(self).__name__}.run", "trial")
         names = inspect.signature(self._make).parameters.values()
         if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in names):
             return
@@ -249,9 +249,7 @@ class RandomSearch(Search):
         directory: Any = None,
     ) -> None:
         self._count = _whole("RandomSearch", "trials", trials)
-        super().__init__(
-            make_model, space, objective, direction=direction, seed=seed, directory=directory
-        )  # fmt: skip
+        super().__init__(make_model, space, objective, direction=direction, seed=seed, directory=directory)
 
     def run(self, *arguments: Any, epochs: int = 1, **settings: Any) -> None:
         """Tries what is not tried yet.
@@ -263,7 +261,6 @@ class RandomSearch(Search):
                 as each trial needs its own.
         """
         self._check_arguments(settings)
-        _check_callbacks("RandomSearch", settings)
         for number in range(self._count):
             trial = self._trial(number)
             if trial.epochs != epochs:
@@ -325,9 +322,7 @@ class SuccessiveHalving(Search):
         self._count = _whole("SuccessiveHalving", "trials", trials)
         self._min_epochs = _whole("SuccessiveHalving", "min_epochs", min_epochs)
         self._factor = _whole("SuccessiveHalving", "factor", factor, 2)
-        super().__init__(
-            make_model, space, objective, direction=direction, seed=seed, directory=directory
-        )  # fmt: skip
+        super().__init__(make_model, space, objective, direction=direction, seed=seed, directory=directory)
 
     def _settings(self) -> dict[str, Any]:
         # Other numbers would rank the same trials otherwise.
@@ -343,7 +338,6 @@ class SuccessiveHalving(Search):
                 gives new ones, as each trial needs its own.
         """
         self._check_arguments(settings)
-        _check_callbacks("SuccessiveHalving", settings)
         if "epochs" in settings:
             raise TypeError("SuccessiveHalving.run: the epochs follow from min_epochs, factor and trials")
         remaining = [self._trial(number) for number in range(self._count)]
@@ -363,19 +357,9 @@ class SuccessiveHalving(Search):
     def _survivors(self, trials: list[Trial], epochs: int) -> list[Trial]:
         def rank(trial: Trial) -> tuple[float, int]:
             # By the value at the end of this round, not what a longer training gave since.
-            score = trial.history[self.objective][epochs - 1]
-            return Trial(trial.number, {}, 0, score=score).rank(self.direction)
+            return dataclasses.replace(trial, score=trial.scores[epochs]).rank(self.direction)
 
         return sorted(trials, key=rank)[: len(trials) // self._factor]
-
-
-def _check_callbacks(kind: str, settings: dict[str, Any]) -> None:
-    callbacks = settings.get("callbacks")
-    if callbacks is not None and not callable(callbacks):
-        raise TypeError(
-            f"{kind}.run: callbacks must be a function that gives new callbacks for each trial, as they "
-            "remember: `callbacks=lambda: [...]`"
-        )
 
 
 def _whole(kind: str, name: str, value: Any, smallest: int = 1) -> int:

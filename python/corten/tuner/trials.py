@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
+
+from corten.saving.files import write_bytes
 
 _VERSION = 1
 
@@ -22,6 +23,7 @@ class Trial:
         seed: What its weights, order of samples and dropout were drawn from.
         epochs: For how long it was trained.
         score: The last value of the objective; NaN where training broke down.
+        scores: What `score` was when the trial was trained for so many epochs.
         history: The logged values, a list per name.
     """
 
@@ -30,6 +32,7 @@ class Trial:
     seed: int
     epochs: int = 0
     score: float = math.nan
+    scores: dict[int, float] = dataclasses.field(default_factory=dict)
     history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
     def rank(self, direction: str) -> tuple[float, int]:
@@ -76,9 +79,7 @@ class TrialFile:
                     f"{self.path} holds the results of another search: its {name} is "
                     f"{settings.get(name)!r}, not {value!r}. Take another directory, or delete the file."
                 )
-        for entry in entries:
-            entry["score"] = math.nan if entry["score"] is None else entry["score"]
-        return [Trial(**entry) for entry in entries], stored["direction"]
+        return [_trial_of(entry) for entry in entries], stored["direction"]
 
     def write(self, trials: list[Trial], direction: str | None) -> None:
         """Stores the trials."""
@@ -92,9 +93,20 @@ class TrialFile:
             "trials": [_plain(entry) for entry in entries],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".tmp")
-        draft.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
-        os.replace(draft, self.path)
+        text = json.dumps(content, indent=1, allow_nan=False)
+        write_bytes(self.path, text.encode())
+
+
+def _trial_of(entry: dict[str, Any]) -> Trial:
+    def number(value: float | None) -> float:
+        return math.nan if value is None else value
+
+    restored = {
+        "score": number(entry["score"]),
+        "scores": {int(epochs): number(score) for epochs, score in entry["scores"].items()},
+        "history": {name: [number(value) for value in values] for name, values in entry["history"].items()},
+    }
+    return Trial(**{**entry, **restored})
 
 
 def _plain(value: Any) -> Any:

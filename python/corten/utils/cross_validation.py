@@ -11,8 +11,7 @@ import numpy as np
 from corten.training.adapters.arrays import check_lengths
 from corten.training.adapters.conversion import flatten, map_leaves
 from corten.training.adapters.lazy_rows import is_sparse
-from corten.utils.seeding import seeded
-from corten.utils.splitting import _generator
+from corten.utils.seeding import numbered_seed, numpy_generator, seeded
 
 
 @dataclasses.dataclass
@@ -70,7 +69,7 @@ def k_fold(
         raise ValueError(f"k_fold: folds must be a whole number of at least 2; got {folds!r}")
     if folds > count:
         raise ValueError(f"k_fold: {count} samples cannot be split into {folds} folds")
-    generator = _generator(seed) if shuffle else None
+    generator = numpy_generator(seed) if shuffle else None
     order = np.arange(count) if generator is None else generator.permutation(count)
     if stratify is None:
         parts = np.array_split(order, folds)
@@ -152,24 +151,18 @@ def cross_validate(
     """
     make = _maker(model)
     callbacks = fit_arguments.pop("callbacks", None)
-    if callbacks is not None and not callable(callbacks):
-        raise TypeError(
-            "cross_validate: callbacks must be a function that gives new callbacks for each fold, as they "
-            "remember: `callbacks=lambda: [...]`"
-        )
+    check_makes_callbacks(callbacks, "cross_validate", "fold")
     data = [("x", x), ("y", y), ("sample_weight", sample_weight)]
     leaves = [leaf for name, part in data for leaf in flatten(part, name)]
     count = check_lengths([(name, _with_shape(leaf)) for name, leaf in leaves], "cross_validate")
     if seed is None:
-        seed = int(_generator(None).integers(2**31))
+        seed = int(numpy_generator(None).integers(2**31))
     batch_size, verbose = fit_arguments.get("batch_size"), fit_arguments.get("verbose", "auto")
     values: dict[str, list[float]] = {}
     histories, models = [], []
     pairs = k_fold(count, folds, shuffle=shuffle_folds, seed=seed, stratify=stratify)
     for fold, (train, test) in enumerate(pairs):
-        key = np.array([seed % 2**64, fold], dtype=np.uint64)
-        own = int(np.random.Generator(np.random.Philox(key=key)).integers(2**31))
-        with seeded(own):
+        with seeded(numbered_seed(seed, fold)):
             fresh = make()
             own_callbacks = {} if callbacks is None else {"callbacks": callbacks()}
             x_train, y_train, weight_train = (rows_of(part, train) for _, part in data)
@@ -190,6 +183,24 @@ def cross_validate(
         if return_models:
             models.append(fresh)
     return CrossValidation({name: np.array(scores) for name, scores in values.items()}, histories, models)
+
+
+def check_makes_callbacks(callbacks: Any, caller: str, unit: str) -> None:
+    """Checks that callbacks are given as a function, as one that is used twice remembers the first time.
+
+    Args:
+        callbacks: What the user gave, or None.
+        caller: The method, for the message.
+        unit: What gets callbacks of its own.
+
+    Raises:
+        TypeError: It is no function.
+    """
+    if callbacks is not None and not callable(callbacks):
+        raise TypeError(
+            f"{caller}: callbacks must be a function that gives new callbacks for each {unit}, as they "
+            "remember: `callbacks=lambda: [...]`"
+        )
 
 
 def _maker(model: Any) -> Any:

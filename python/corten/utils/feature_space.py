@@ -23,9 +23,9 @@ from corten.layers.preprocessing import (
     StringLookup,
     TextVectorization,
 )
-from corten.layers.preprocessing.text import as_text, is_text
 from corten.saving import serialization
 from corten.symbolic import KerasTensor
+from corten.text_arrays import as_text, is_text
 
 _ADAPTABLE = (Discretization, IntegerLookup, Normalization, StringLookup, TextVectorization)
 # So many rows at a time are shown to `adapt` when a data set holds single rows.

@@ -72,3 +72,36 @@ def seeded(seed: int | None, drawn: int = 0) -> Iterator[Callable[[], int]]:
         yield lambda: source.count
     finally:
         source.seed, source.count = before
+
+
+def numpy_generator(seed: int | None) -> np.random.Generator:
+    """Gives a generator of NumPy's.
+
+    Args:
+        seed: A whole number; None draws a key from Corten's global generator.
+
+    Example:
+        >>> numpy_generator(3).integers(100) == numpy_generator(3).integers(100)
+        np.True_
+    """
+    if seed is not None:
+        return np.random.Generator(np.random.Philox(seed))
+    from corten.random import draw_key
+
+    first, second = draw_key(None)
+    return np.random.Generator(np.random.Philox(key=[first % 2**64, second % 2**64]))
+
+
+def numbered_seed(seed: int, number: int) -> int:
+    """Gives a seed for one of several parts: a function of the common seed and its number alone.
+
+    Args:
+        seed: The common seed.
+        number: Which part it is.
+
+    Example:
+        >>> numbered_seed(0, 1) == numbered_seed(0, 1) != numbered_seed(0, 2)
+        True
+    """
+    key = np.array([seed % 2**64, number], dtype=np.uint64)
+    return int(np.random.Generator(np.random.Philox(key=key)).integers(2**31))

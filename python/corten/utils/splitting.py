@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from corten.utils.seeding import numpy_generator
+
 
 def _size(value: Any, count: int, name: str) -> int | None:
     if value is None:
@@ -79,9 +81,9 @@ def train_test_split(
         test_size = 0.25
     n_train, n_test = _sizes(count, train_size, test_size, ("train_size", "test_size"))
     if stratify is not None:
-        train, test = _stratified(np.asarray(stratify), n_train, n_test, _generator(seed), shuffle)
+        train, test = _stratified(np.asarray(stratify), n_train, n_test, numpy_generator(seed), shuffle)
     elif shuffle:
-        order = _generator(seed).permutation(count)
+        order = numpy_generator(seed).permutation(count)
         test, train = order[:n_test], order[n_test : n_test + n_train]
     else:
         train, test = np.arange(n_train), np.arange(n_train, n_train + n_test)
@@ -90,15 +92,6 @@ def train_test_split(
         source = table.iloc if hasattr(table, "iloc") else table
         result += [source[train], source[test]]
     return result
-
-
-def _generator(seed: int | None) -> np.random.Generator:
-    if seed is not None:
-        return np.random.Generator(np.random.Philox(seed))
-    from corten.random import draw_key
-
-    first, second = draw_key(None)
-    return np.random.Generator(np.random.Philox(key=[first % 2**64, second % 2**64]))
 
 
 def _stratified(
@@ -162,7 +155,7 @@ def split_dataset(
     else:
         raise TypeError(f"split_dataset: expected a Dataset or arrays; got {type(dataset).__name__}")
     n_left, n_right = _sizes(len(elements), left_size, right_size, ("left_size", "right_size"))
-    order = _generator(seed).permutation(len(elements)) if shuffle else np.arange(len(elements))
+    order = numpy_generator(seed).permutation(len(elements)) if shuffle else np.arange(len(elements))
     left = [elements[index] for index in order[:n_left]]
     right = [elements[index] for index in order[n_left : n_left + n_right]]
     return Dataset.from_elements(left), Dataset.from_elements(right)

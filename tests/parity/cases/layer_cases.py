@@ -37,7 +37,6 @@ def _core() -> list[Case]:
         case("Masking", lambda K: K.layers.Masking(0.0), S),
         case("Identity", lambda K: K.layers.Identity(), X),
         case("Lambda", lambda K: K.layers.Lambda(lambda x: x * 2 + 1), X),
-        case("Wrapper", lambda K: K.layers.TimeDistributed(K.layers.Dense(2)), S),
     ]
     for activation in ("relu", "elu", "selu", "softplus", "softsign", "swish", "exponential", "mish", "log_softmax", "hard_sigmoid"):
         cases.append(case(f"Activation {activation}", lambda K, a=activation: K.layers.Activation(a), (X, "spread")))

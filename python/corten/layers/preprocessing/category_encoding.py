@@ -10,7 +10,7 @@ from corten import _core, ops
 from corten._state import state
 from corten.layers.layer import Layer
 from corten.layers.preprocessing.encoding import check_output_mode, encode
-from corten.layers.preprocessing.text import is_text
+from corten.text_arrays import is_text
 
 
 class CategoryEncoding(Layer):
@@ -74,7 +74,6 @@ class CategoryEncoding(Layer):
         ids = ops.cast(inputs, "int64")
         weights = None if count_weights is None else ops.convert_to_tensor(count_weights)
         return encode(
-            "CategoryEncoding",
             ids,
             self.output_mode,
             self.num_tokens,

@@ -10,8 +10,9 @@ import numpy as np
 from corten import ops
 from corten._state import state
 from corten.layers.layer import Layer
+from corten.layers.preprocessing.adapting import batches
 from corten.layers.preprocessing.encoding import check_output_mode, encode
-from corten.layers.preprocessing.text import batches, is_text
+from corten.text_arrays import is_text
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 # So many values are kept for one part of `1 / epsilon` before they are summarized.
@@ -114,7 +115,7 @@ class Discretization(Layer):
                 "use `num_bins` instead."
             )
         self.reset_state()
-        for batch in batches("Discretization", data, None, steps):
+        for batch in batches("Discretization", data, steps):
             self.update_state(batch)
         self.finalize_state()
 
@@ -163,7 +164,7 @@ class Discretization(Layer):
         bins = ops.digitize(ops.cast(inputs, "float32"), boundaries)
         if self.output_mode == "int":
             return ops.cast(bins, self.output_dtype)
-        return encode("Discretization", bins, self.output_mode, self.num_bins, dtype=self.output_dtype)
+        return encode(bins, self.output_mode, self.num_bins, dtype=self.output_dtype)
 
     def get_config(self) -> dict[str, Any]:
         # What was learned is part of the configuration, so it is saved with a model.

@@ -26,13 +26,10 @@ def check_output_mode(layer: str, mode: str, modes: tuple[str, ...], *, sparse: 
     return mode
 
 
-def encode(
-    layer: str, ids: Any, mode: str, depth: int, *, dtype: str, idf: Any = None, weights: Any = None
-) -> Any:
+def encode(ids: Any, mode: str, depth: int, *, dtype: str, idf: Any = None, weights: Any = None) -> Any:
     """Numbers of categories in the layer's output mode.
 
     Args:
-        layer: The layer, for messages.
         ids: Integers of shape `(batch, ...)`, `(...)` for one sample; those outside `[0, depth)` count for
             nothing.
         mode: "int", "one_hot", "multi_hot", "count" or "tf_idf".
@@ -56,7 +53,7 @@ def encode(
         weights = None if weights is None else ops.expand_dims(weights, -1)
     hot = ops.one_hot(ids, depth, dtype=dtype)
     if mode == "multi_hot":
-        return ops.max(hot, axis=-2, initial=0) if hot.shape[-2] == 0 else ops.max(hot, axis=-2)
+        return ops.max(hot, axis=-2, initial=0)
     if weights is not None:
         hot = hot * ops.expand_dims(ops.cast(weights, dtype), -1)
     counts = ops.sum(hot, axis=-2)

@@ -7,6 +7,7 @@ FarmHash's 64-bit fingerprint (https://github.com/google/farmhash) is the one wi
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 _MASK = (1 << 64) - 1
 # FarmHash's three odd constants.
@@ -186,3 +187,39 @@ def siphash(data: bytes, key: tuple[int, int]) -> int:
     v2 ^= 0xFF
     rounds(4)
     return v0 ^ v1 ^ v2 ^ v3
+
+
+def checked_salt(layer: str, salt: Any) -> list[int] | None:
+    """A salt as the two numbers of a key.
+
+    Args:
+        layer: The layer, for messages.
+        salt: An int, two of them, or None.
+
+    Raises:
+        ValueError: It is something else.
+
+    Example:
+        >>> checked_salt("Hashing", 3), checked_salt("Hashing", None)
+        ([3, 3], None)
+    """
+    if salt is None:
+        return None
+    if isinstance(salt, int) and not isinstance(salt, bool):
+        return [salt, salt]
+    if isinstance(salt, (list, tuple)) and len(salt) == 2 and all(isinstance(item, int) for item in salt):
+        return list(salt)
+    raise ValueError(
+        f"{layer}: the `salt` argument must be an integer, or a tuple of 2 integers; got {salt!r}."
+    )
+
+
+def hash_text(text: str, salt: list[int] | None = None) -> int:
+    """The hash of a text: its fingerprint, or SipHash with a salt as its key.
+
+    Example:
+        >>> hash_text("A") % 3, hash_text("A", [133, 137]) % 3
+        (1, 1)
+    """
+    data = text.encode()
+    return fingerprint(data) if salt is None else siphash(data, (salt[0], salt[1]))

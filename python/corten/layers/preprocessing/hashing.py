@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from corten import ops
+from corten import _core, ops
 from corten._state import state
 from corten.layers.layer import Layer
 from corten.layers.preprocessing.encoding import check_output_mode, encode
-from corten.layers.preprocessing.hash_functions import fingerprint, joined_fingerprint, siphash
-from corten.layers.preprocessing.text import as_text, for_each_text, is_text
-from corten.symbolic import KerasTensor, output_spec
+from corten.layers.preprocessing.hash_functions import (
+    checked_salt,
+    fingerprint,
+    hash_text,
+    joined_fingerprint,
+)
+from corten.symbolic import KerasTensor, meta_tensor
+from corten.text_arrays import as_text, is_text
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 # What TensorFlow, and so Keras, starts a crossing with.
 _CROSSING_START = 0xDECAFCAFFE
-
-
-class _TakesText(Layer):
-    """Base of layers whose input may be text: it comes as NumPy arrays of `str` and is not converted."""
-
-    takes_text = True
-
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        return output_spec(self.call, args, kwargs)
 
 
 def as_items(layer: str, value: Any) -> np.ndarray:
@@ -47,7 +44,7 @@ def as_items(layer: str, value: Any) -> np.ndarray:
     return values.astype(str).astype(object)
 
 
-class Hashing(_TakesText):
+class Hashing(Layer):
     """Puts categories into a fixed number of bins by their hash.
 
     Args:
@@ -69,6 +66,8 @@ class Hashing(_TakesText):
         >>> Hashing(num_bins=3)([["A"], ["B"], ["C"], ["D"], ["E"]]).tolist()
         [[1], [0], [1], [1], [2]]
     """
+
+    takes_text = True
 
     def __init__(
         self,
@@ -93,23 +92,25 @@ class Hashing(_TakesText):
         self.num_bins = num_bins
         self.mask_value = mask_value
         self.sparse = False
-        self.salt = _checked_salt("Hashing", salt)
+        self.salt = checked_salt("Hashing", salt)
         self.built = True
 
     def _bin(self, text: str) -> int:
         if self.mask_value is not None and text == str(self.mask_value):
             return 0
-        data = text.encode()
-        number = fingerprint(data) if self.salt is None else siphash(data, (self.salt[0], self.salt[1]))
+        number = hash_text(text, self.salt)
         if self.mask_value is None:
             return number % self.num_bins
         return number % (self.num_bins - 1) + 1 if self.num_bins > 1 else 0
 
     def call(self, inputs: Any) -> Any:
-        bins = for_each_text(as_items("Hashing", inputs), self._bin)
+        texts = as_items("Hashing", inputs)
+        bins = meta_tensor(texts.shape, "int64")
+        if not state.probing:
+            bins = _as_tensor([self._bin(text) for text in texts.flat], texts.shape)
         if self.output_mode == "int":
             return ops.cast(bins, self.compute_dtype)
-        return encode("Hashing", bins, self.output_mode, self.num_bins, dtype=self.compute_dtype)
+        return encode(bins, self.output_mode, self.num_bins, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -122,19 +123,7 @@ class Hashing(_TakesText):
         }
 
 
-def _checked_salt(layer: str, salt: Any) -> list[int] | None:
-    if salt is None:
-        return None
-    if isinstance(salt, int) and not isinstance(salt, bool):
-        return [salt, salt]
-    if isinstance(salt, (list, tuple)) and len(salt) == 2 and all(isinstance(item, int) for item in salt):
-        return list(salt)
-    raise ValueError(
-        f"{layer}: the `salt` argument must be an integer, or a tuple of 2 integers; got {salt!r}."
-    )
-
-
-class HashedCrossing(_TakesText):
+class HashedCrossing(Layer):
     """Puts combinations of categories of several features into a fixed number of bins by their hash.
 
     Called on a tuple or list of features: text or whole numbers, of shape `()`, `(batch,)` or `(batch, 1)`.
@@ -158,6 +147,8 @@ class HashedCrossing(_TakesText):
         >>> HashedCrossing(num_bins=5)((np.array(["A", "B", "A"]), np.array([101, 101, 102]))).tolist()
         [1, 4, 3]
     """
+
+    takes_text = True
 
     def __init__(
         self,
@@ -197,25 +188,18 @@ class HashedCrossing(_TakesText):
                 "HashedCrossing: all features must have one shape, (), (batch_size,) or (batch_size, 1); "
                 f"got shapes {[tuple(feature.shape) for feature in features]}."
             )
-        columns = [self._fingerprints(feature) for feature in features]
-        place = {"next": 0}
-
-        def crossed(_: Any) -> int:
-            index = place["next"]
-            place["next"] += 1
-            number = _CROSSING_START
-            for column in columns:
-                number = joined_fingerprint(number, column[index])
-            return number % self.num_bins
-
-        bins = for_each_text(np.broadcast_to(np.array("", dtype=object), shape), crossed)
+        bins = meta_tensor(shape, "int64")
+        if not state.probing:
+            rows = zip(*map(self._fingerprints, features), strict=True)
+            bins = _as_tensor([self._crossed(row) for row in rows], shape)
         if self.output_mode == "int":
             return ops.cast(bins, self.compute_dtype)
-        return encode("HashedCrossing", bins, "one_hot", self.num_bins, dtype=self.compute_dtype)
+        return encode(bins, "one_hot", self.num_bins, dtype=self.compute_dtype)
+
+    def _crossed(self, fingerprints: tuple[int, ...]) -> int:
+        return functools.reduce(joined_fingerprint, fingerprints, _CROSSING_START) % self.num_bins
 
     def _fingerprints(self, feature: Any) -> list[int]:
-        if state.probing:
-            return []
         if is_text(feature):
             return [fingerprint(text.encode()) for text in as_text("HashedCrossing", feature).flat]
         values = np.asarray(feature)
@@ -240,3 +224,7 @@ def _are_features(inputs: Any) -> bool:
     return not all(isinstance(item, (str, bytes)) for item in inputs) and all(
         isinstance(item, (str, bytes, int, list, KerasTensor)) or hasattr(item, "shape") for item in inputs
     )
+
+
+def _as_tensor(bins: list[int], shape: tuple[int, ...]) -> Any:
+    return _core.tensor(np.array(bins, "int64").reshape(shape))

@@ -12,9 +12,9 @@ import numpy as np
 from corten import _core, ops
 from corten._state import state
 from corten.layers.layer import Layer
+from corten.layers.preprocessing.adapting import batches
 from corten.layers.preprocessing.encoding import MODES, check_output_mode, encode
-from corten.layers.preprocessing.text import batches
-from corten.symbolic import KerasTensor, meta_tensor, output_spec
+from corten.symbolic import meta_tensor
 
 
 class IndexLookup(Layer):
@@ -236,7 +236,7 @@ class IndexLookup(Layer):
                 "`set_vocabulary`."
             )
         self.reset_state()
-        for batch in batches(layer, data, None, steps):
+        for batch in batches(layer, data, steps):
             self.update_state(batch)
         self.finalize_state()
 
@@ -281,12 +281,6 @@ class IndexLookup(Layer):
             self._terms, self._places, self._idf, self._has_vocabulary = [], {}, None, False
 
     # ---- looking up ------------------------------------------------------------------------------
-
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        if self.invert:
-            inputs = args[0] if args else next(iter(kwargs.values()))
-            return KerasTensor(inputs.shape, self._inverse_dtype)
-        return output_spec(self.call, args, kwargs)
 
     _inverse_dtype = "string"
 
@@ -346,9 +340,11 @@ class IndexLookup(Layer):
             if self._idf is not None:
                 padded[: len(self._idf)] = self._idf
             idf = ops.convert_to_tensor(padded)
-        return encode(type(self).__name__, indices, self.output_mode, self._depth, dtype=dtype, idf=idf)
+        return encode(indices, self.output_mode, self._depth, dtype=dtype, idf=idf)
 
     def _inverted(self, inputs: Any) -> Any:
+        if state.probing:
+            return meta_tensor(inputs.shape, self._inverse_dtype)
         values = np.asarray(inputs)
         if values.dtype.kind not in "iu":
             raise TypeError(

@@ -9,10 +9,9 @@ import numpy as np
 from corten import _core
 from corten._state import state
 from corten.layers.arguments import one_of
-from corten.layers.preprocessing.hash_functions import fingerprint, siphash
-from corten.layers.preprocessing.hashing import _checked_salt
+from corten.layers.preprocessing.hash_functions import checked_salt, hash_text
 from corten.layers.preprocessing.index_lookup import IndexLookup
-from corten.layers.preprocessing.text import is_text
+from corten.text_arrays import is_text
 
 
 class IntegerLookup(IndexLookup):
@@ -89,7 +88,7 @@ class IntegerLookup(IndexLookup):
             **kwargs,
         )
         self._inverse_dtype = self.vocabulary_dtype
-        self.salt = _checked_salt("IntegerLookup", salt)
+        self.salt = checked_salt("IntegerLookup", salt)
 
     def _items(self, inputs: Any) -> np.ndarray:
         if is_text(inputs):
@@ -113,10 +112,8 @@ class IntegerLookup(IndexLookup):
             raise TypeError(f"IntegerLookup: vocabularies hold integers; got {value!r}.") from error
 
     def _oov_bin(self, item: int) -> int:
-        if self.salt is not None:
-            return siphash(str(item).encode(), (self.salt[0], self.salt[1])) % self.num_oov_indices
-        if self.oov_method == "farmhash":
-            return fingerprint(str(item).encode()) % self.num_oov_indices
+        if self.salt is not None or self.oov_method == "farmhash":
+            return hash_text(str(item), self.salt) % self.num_oov_indices
         return item % self.num_oov_indices
 
     def _inverse(self, terms: np.ndarray) -> Any:

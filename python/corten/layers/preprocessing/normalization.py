@@ -9,7 +9,8 @@ import numpy as np
 
 from corten import ops
 from corten.layers.layer import Layer
-from corten.layers.preprocessing.text import batches, is_text
+from corten.layers.preprocessing.adapting import batches
+from corten.text_arrays import is_text
 
 
 class Normalization(Layer):
@@ -55,7 +56,6 @@ class Normalization(Layer):
         self.supports_masking = True
         self._kept: tuple[int, ...] = ()
         self._weight_shape: tuple[int, ...] = ()
-        self._sums: tuple[int, np.ndarray, np.ndarray] | None = None
 
     def build(self, input_shape: Any) -> None:
         rank = len(input_shape)
@@ -125,7 +125,7 @@ class Normalization(Layer):
             )
         self.reset_state()
         count, mean, spread = 0, np.zeros(()), np.zeros(())
-        for batch in batches("Normalization", data, None, None):
+        for batch in batches("Normalization", data):
             if is_text(batch):
                 raise TypeError(f"Normalization.adapt: expected numbers; got text, {batch!r:.60}.")
             values = np.asarray(batch, dtype="float64")
@@ -156,7 +156,7 @@ class Normalization(Layer):
             difference = part - mean
             total = count + size
             mean = mean + difference * (size / total)
-            spread = spread + ((values - _over(part, self._broadcast_shape)) ** 2).sum(axis=rest)
+            spread = spread + ((values - part.reshape(self._broadcast_shape)) ** 2).sum(axis=rest)
             spread = spread + difference**2 * (count * size / total)
             count = total
         if not count:
@@ -193,7 +193,3 @@ class Normalization(Layer):
 def _plain(value: Any) -> Any:
     """A number or nested lists of numbers, as a configuration holds them."""
     return None if value is None else np.asarray(value, dtype="float64").tolist()
-
-
-def _over(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return values.reshape(shape)

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from corten.layers.preprocessing.hash_functions import fingerprint, siphash
-from corten.layers.preprocessing.hashing import _checked_salt
+from corten.layers.preprocessing.hash_functions import checked_salt, hash_text
 from corten.layers.preprocessing.index_lookup import IndexLookup
-from corten.layers.preprocessing.text import as_text
+from corten.text_arrays import as_text
 
 
 class StringLookup(IndexLookup):
@@ -85,7 +84,7 @@ class StringLookup(IndexLookup):
             name=name,
             **kwargs,
         )
-        self.salt = _checked_salt("StringLookup", salt)
+        self.salt = checked_salt("StringLookup", salt)
 
     def _items(self, inputs: Any) -> np.ndarray:
         return as_text("StringLookup", inputs, self.encoding)
@@ -98,9 +97,7 @@ class StringLookup(IndexLookup):
         return str(value)
 
     def _oov_bin(self, item: str) -> int:
-        data = item.encode()
-        number = fingerprint(data) if self.salt is None else siphash(data, (self.salt[0], self.salt[1]))
-        return number % self.num_oov_indices
+        return hash_text(item, self.salt) % self.num_oov_indices
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "encoding": self.encoding, "salt": self.salt}

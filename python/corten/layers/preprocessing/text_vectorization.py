@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +12,9 @@ from corten import _core
 from corten._state import state
 from corten.layers.arguments import one_of
 from corten.layers.preprocessing.index_lookup import IndexLookup
-from corten.layers.preprocessing.text import as_text
 from corten.saving import serialization
 from corten.symbolic import meta_tensor
+from corten.text_arrays import as_text
 
 _PUNCTUATION = re.compile(r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']""")
 _STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation")
@@ -187,28 +186,26 @@ class TextVectorization(IndexLookup):
     def call(self, inputs: Any) -> Any:
         self._check_ready()
         texts = self._texts(inputs)
+        if not state.probing:
+            texts = self._standardized(texts)
+        is_sequence = self.output_mode == "int"
+        length = self.output_sequence_length
+        if is_sequence and self.split is None and self._lengths is None and length is None:
+            return self._encoded(self._indices(texts))
+        # Without splitting, the texts of a row are its tokens.
+        in_rows = self.split is None and texts.ndim > 1
+        shape = texts.shape[:-1] if in_rows else texts.shape
         if state.probing:
-            return self._shape_only(texts.shape)
-        rows = [self._tokens(text) for text in self._standardized(texts).flat]
-        by_token = self.split is None and texts.ndim > 1
-        if self.output_mode == "int":
-            if self.split is None and self._lengths is None and self.output_sequence_length is None:
-                return self._encoded(self._indices(np.array(rows, dtype=object).reshape(texts.shape)))
-            if by_token:
-                rows = [list(itertools.chain.from_iterable(part)) for part in _groups(rows, texts.shape[-1])]
-                shape = texts.shape[:-1]
-            else:
-                shape = texts.shape
-            length = self.output_sequence_length
-            return self._encoded(_core.tensor(self._padded(rows, shape, length)))
-        if by_token:
-            rows = [list(itertools.chain.from_iterable(part)) for part in _groups(rows, texts.shape[-1])]
-            texts = texts[..., 0]
-        # A token that fills up counts for nothing.
-        return self._encoded(_core.tensor(self._padded(rows, texts.shape, None, filler=-1)))
+            # An unknown length is the stand-in for unknown sizes.
+            return self._encoded(meta_tensor((*shape, length or state.probing), "int64"))
+        rows = texts.reshape(-1, texts.shape[-1] if in_rows else 1)
+        tokens = [[token for text in row for token in self._tokens(text)] for row in rows]
+        # In vectors what fills up counts for nothing.
+        filler = 0 if is_sequence else -1
+        return self._encoded(_core.tensor(self._padded(tokens, shape, length, filler)))
 
     def _padded(
-        self, rows: list[list[str]], shape: tuple[int, ...], length: int | None, filler: int = 0
+        self, rows: list[list[str]], shape: tuple[int, ...], length: int | None, filler: int
     ) -> np.ndarray:
         length = max((len(row) for row in rows), default=0) if length is None else length
         numbers = np.full((len(rows), length), filler, "int64")
@@ -218,17 +215,6 @@ class TextVectorization(IndexLookup):
                 found = places.get(token)
                 numbers[index, place] = self._unknown(token) if found is None else found
         return numbers.reshape(*shape, length)
-
-    def _shape_only(self, shape: tuple[int, ...]) -> Any:
-        if self.output_mode == "int":
-            if self.split is None and self._lengths is None and self.output_sequence_length is None:
-                return self._encoded(meta_tensor(shape, "int64"))
-            # An unknown length is the stand-in for unknown sizes.
-            length = self.output_sequence_length or state.probing or 1
-            front = shape[:-1] if self.split is None and len(shape) > 1 else shape
-            return self._encoded(meta_tensor((*front, length), "int64"))
-        front = shape[:-1] if self.split is None and len(shape) > 1 else shape
-        return self._encoded(meta_tensor((*front, 1), "int64"))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -260,7 +246,3 @@ def _ngram_lengths(ngrams: Any) -> tuple[int, ...] | None:
 
 def _saved_function(value: Any) -> Any:
     return serialization.serialize_keras_object(value) if callable(value) else value
-
-
-def _groups(rows: list[list[str]], size: int) -> list[list[list[str]]]:
-    return [rows[start : start + size] for start in range(0, len(rows), max(size, 1))]

@@ -29,7 +29,7 @@ class CalibratedProduct(Quantizable):
         raise NotImplementedError
 
     def _kernel_of(self, matrix: Any) -> Any:
-        """Undo `_matrix_of`."""
+        """Undo `_matrix_of`; one row gives size 1 along summed axes."""
         raise NotImplementedError
 
     def _summed_input_axes(self, rank: int) -> tuple[int, ...]:
@@ -49,12 +49,6 @@ class CalibratedProduct(Quantizable):
         raise NotImplementedError
 
     # ---- variables ----------------------------------------------------------------------------------
-
-    def _group_index(self: Any, rows: int, size: int) -> Any:
-        """The variable that says for each row to which group of so many rows it belongs."""
-        index = self.add_weight(name="g_idx", shape=(rows,), initializer="zeros", trainable=False)
-        index.assign(ops.cast(ops.floor_divide(ops.arange(rows), size), index._dtype))
-        return index
 
     def _bits_and_group(self: Any) -> tuple[int, int]:
         source = self.quantization_config
@@ -123,7 +117,8 @@ class CalibratedProduct(Quantizable):
 
     def _mark_calibrated(self: Any) -> None:
         with self._more_weights():
-            self._drop("_kernel")
+            if "_kernel" in self.__dict__:
+                del self._kernel
             setattr(self, f"is_{self.quantization_mode}_calibrated", True)
 
     def _calibrated_integers(self: Any) -> Any:

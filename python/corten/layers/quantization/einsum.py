@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
+from corten.layers.einsum_equation import Label, axis_labels, parse_equation
 from corten.layers.quantization.product import QuantizedProduct
-
-Label = str | int
 
 
 def aligned(tensor: Any, labels: Sequence[Label], target: Sequence[Label]) -> Any:
@@ -40,19 +39,17 @@ class QuantizedEinsum(QuantizedProduct):
     GPTQ kernel with three axes from their sizes; for the projections of attention that is the same.)
     """
 
-    def _labels(self) -> tuple[str, str, str]:
+    def _labels(self: Any) -> tuple[str, str, str]:
         """The equation's input, kernel and output."""
-        raise NotImplementedError
+        return parse_equation(self.equation)
 
     def _output_labels(self: Any) -> list[Label]:
         result = self._labels()[2]
-        before, dots, after = result.partition("...")
-        hidden = len(self.full_output_shape) - len(before) - len(after)
-        return [*before, *(range(hidden) if dots else ()), *after]
+        return axis_labels(result, len(self.full_output_shape) - len(result.replace("...", "")))
 
     def _input_labels(self, rank: int) -> list[Label]:
-        before, dots, after = self._labels()[0].partition("...")
-        return [*before, *(range(rank - len(before) - len(after)) if dots else ()), *after]
+        source = self._labels()[0]
+        return axis_labels(source, rank - len(source.replace("...", "")))
 
     def _summed_kernel_axes(self) -> tuple[int, ...]:
         _, kernel, result = self._labels()
@@ -96,7 +93,9 @@ class QuantizedEinsum(QuantizedProduct):
     def _kernel_of(self: Any, matrix: Any) -> Any:
         rows, columns = self._matrix_axes()
         order = [*rows, *columns]
-        kernel = ops.reshape(matrix, [self._adapted_shape[axis] for axis in order])
+        whole = matrix.shape[0] == self._matrix_shape()[0]
+        sizes = [self._adapted_shape[axis] if whole or axis in columns else 1 for axis in order]
+        kernel = ops.reshape(matrix, sizes)
         return ops.transpose(kernel, [order.index(axis) for axis in range(len(order))])
 
     def _block_size(self) -> int | None:

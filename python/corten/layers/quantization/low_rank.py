@@ -77,16 +77,16 @@ class LowRank:
     def _add_lora(self: Any, rank: int, alpha: float | None, a_initializer: Any, b_initializer: Any) -> None:
         shape = self._adapted_shape
         with self._more_weights():
-            for letter, sizes, start, regularizer in (
-                ("a", (*shape[:-1], rank), a_initializer, f"{self._adapted}_regularizer"),
-                ("b", (rank, shape[-1]), b_initializer, f"{self._adapted}_regularizer"),
+            for letter, sizes, start in (
+                ("a", (*shape[:-1], rank), a_initializer),
+                ("b", (rank, shape[-1]), b_initializer),
             ):
                 name = f"lora_{self._adapted}_{letter}"
                 weight = self.add_weight(
                     name=name,
                     shape=sizes,
                     initializer=initializers.get(start),
-                    regularizer=getattr(self, regularizer),
+                    regularizer=getattr(self, f"{self._adapted}_regularizer"),
                 )
                 setattr(self, name, weight)
             weight = self.__dict__.get(f"_{self._adapted}")

@@ -79,11 +79,11 @@ class QuantizedProduct(CalibratedProduct):
 
     def _int8_call(self: Any, inputs: Any, training: bool | None = None) -> Any:
         scale = ops.convert_to_tensor(self.kernel_scale)
-        outputs = self._integer_product(inputs, self._kernel, scale, self._beside_kernel)
+        outputs = self._integer_product(inputs, self._kernel, scale)
         return self._finish(self._plus_lora(outputs, inputs))
 
-    def _integer_product(self: Any, inputs: Any, integers: Any, scale: Any, beside_kernel: Any) -> Any:
-        """`inputs @ (integers / scale)`, as a product of integers where inputs are quantized too."""
+    def _integer_product(self: Any, inputs: Any, integers: Any, scale: Any) -> Any:
+        """`inputs @ integers / scale`, as a product of integers where inputs are quantized too."""
         integers = ops.convert_to_tensor(integers)
         quantizer = self.inputs_quantizer
         dtype = self.compute_dtype
@@ -98,7 +98,8 @@ class QuantizedProduct(CalibratedProduct):
             outputs = ops.divide(ops.cast(self._product(rounded, integers), dtype), ops.cast(scales, dtype))
 
             def gradient(upstream: Any) -> Any:
-                kernel = ops.cast(ops.divide(ops.cast(integers, scale.dtype), beside_kernel(scale)), dtype)
+                kernel = ops.divide(ops.cast(integers, scale.dtype), self._beside_kernel(scale))
+                kernel = ops.cast(kernel, dtype)
                 # Gradients are not recorded while they are computed; the product here has to be.
                 recording = _core.set_grad_enabled(True)
                 try:
@@ -118,7 +119,7 @@ class QuantizedProduct(CalibratedProduct):
         block = self._int4_block_size = self._block_size()
         self.inputs_quantizer = self._activation_quantizer(default=False)
         rows, columns = self._matrix_shape()
-        self._orig_input_dim, self._orig_output_dim = rows, columns
+        self._orig_output_dim = columns
         self._kernel = self.add_weight(
             name="kernel", shape=(rows, -(-columns // 2)), initializer="zeros", dtype="int8", trainable=False
         )
@@ -171,14 +172,9 @@ class QuantizedProduct(CalibratedProduct):
             kernel = ops.cast(self._kernel_of(self._int4_matrix()), self.compute_dtype)
             outputs = self._product(inputs, kernel)
         else:
-            rows, columns = self._matrix_shape()
-            kept = self._kernel_of(
-                ops.broadcast_to(ops.convert_to_tensor(self.kernel_scale), (rows, columns))
-            )
-            for axis in self._summed_kernel_axes():
-                kept = ops.take(kept, ops.convert_to_tensor([0]), axis=axis)
             integers = self._kernel_of(self._int4_integers())
-            outputs = self._integer_product(inputs, integers, self._beside_output(kept), lambda scale: kept)
+            scale = self._beside_output(self._kernel_of(ops.expand_dims(self.kernel_scale, 0)))
+            outputs = self._integer_product(inputs, integers, scale)
         return self._finish(self._plus_lora(outputs, inputs))
 
     # ---- float8 -------------------------------------------------------------------------------------
@@ -209,9 +205,9 @@ class QuantizedProduct(CalibratedProduct):
         if mode == "int4":
             return [*plain, "kernel_scale", "kernel_zero", "g_idx"]
         if mode == "float8":
-            parts = ("scale", "amax_history")
-            tensors = ("inputs", "kernel", "outputs_grad")
-            return [*plain, *(f"{name}_{part}" for name in tensors for part in parts)]
+            from corten.layers.quantization.float8 import OPERANDS
+
+            return [*plain, *(f"{name}_{part}" for name in OPERANDS for part in ("scale", "amax_history"))]
         if mode in {"gptq", "awq"}:
             return self._calibrated_attributes()
         return plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten import dtype_policies
+from corten import dtype_policies, ops
 from corten.layers.quantization.low_rank import LowRank
 
 
@@ -43,7 +43,8 @@ class Quantizable(LowRank):
                 need them, and `Model.quantize`, which runs the model on data to find the integers.
 
         Raises:
-            ValueError: The mode is not known, the layer is not built, or is quantized already.
+            ValueError: The mode is not known, the layer is not built, is quantized already, or computes in
+                float16, whose range is too small for the scales of integers.
             NotImplementedError: The layer has no such mode, or is of a subclass.
         """
         if type_check and "_modes" not in type(self).__dict__:
@@ -53,15 +54,18 @@ class Quantizable(LowRank):
         config = validate_and_resolve_config(mode, config)
         self._check_quantize_args(config.mode)
         self._check_mode(config.mode)
+        policy = self.dtype_policy
+        if policy.quantization_mode is None:
+            # Before anything is replaced: not every float policy can be that of integers.
+            policy = dtype_policies.get(f"{config.dtype_policy_string()}_from_{policy.name}")
         with self._more_weights():
             # Without the data and the layers that options of GPTQ and AWQ hold.
             keeps = hasattr(config, "dataset")
             self.quantization_config = type(config).from_config(config.get_config()) if keeps else config
             getattr(self, f"_{config.mode}_quantize")()
             self._is_quantized = self._special = True
-        if self.dtype_policy.quantization_mode is None:
-            source = self.dtype_policy.name
-            self.dtype_policy = dtype_policies.get(f"{config.dtype_policy_string()}_from_{source}")
+        if policy is not self.dtype_policy:
+            self.dtype_policy = policy
 
     def quantized_build(self: Any, input_shape: Any, mode: str) -> None:
         """Create the weights of a mode, without values.
@@ -89,23 +93,20 @@ class Quantizable(LowRank):
         self._check_mode(self.quantization_mode)
         return super().quantized_call(*args, **kwargs)  # type: ignore[misc]
 
-    def _drop(self: Any, *names: str) -> None:
-        """Forget attributes that hold variables."""
-        for name in names:
-            if name in self.__dict__:
-                delattr(self, name)
+    def _group_index(self: Any, count: int, size: int) -> Any:
+        """The variable that says for each of `count` elements to which group of so many it belongs."""
+        index = self.add_weight(name="g_idx", shape=(count,), initializer="zeros", trainable=False)
+        index.assign(ops.cast(ops.floor_divide(ops.arange(count), size), index._dtype))
+        return index
 
-    def _block_size(self) -> int | None:
+    def _block_size(self: Any) -> int | None:
         """Elements that share a scale in 4 bits; None for one scale per channel."""
         from corten.quantizers import Int4QuantizationConfig
 
         if isinstance(self.quantization_config, Int4QuantizationConfig):
             return self.quantization_config.block_size
-        size: int | None = getattr(self._policy(), "block_size", None)
+        size: int | None = getattr(self.dtype_policy, "block_size", None)
         return size
-
-    def _policy(self: Any) -> Any:
-        return self.dtype_policy
 
     def _activation_quantizer(self, default: bool) -> Any:
         """The quantizer of inputs: the options' own; without options, by `default` that of int8."""

@@ -65,11 +65,7 @@ class QuantizedTable(Quantizable):
             self.embeddings_zero = self.add_weight(
                 name="embeddings_zero", shape=shape, initializer="zeros", dtype="int8", trainable=False
             )
-            self.g_idx = self.add_weight(
-                name="g_idx", shape=(self.output_dim,), initializer="zeros", trainable=False
-            )
-            groups = ops.floor_divide(ops.arange(self.output_dim), block)
-            self.g_idx.assign(ops.cast(groups, self.g_idx._dtype))
+            self.g_idx = self._group_index(self.output_dim, block)
 
     def _int4_quantize(self: Any) -> None:
         values = self._int4_of(self._float_table())
@@ -128,6 +124,7 @@ class QuantizedTable(Quantizable):
 
     def _take(self: Any, table: Any, ids: Any) -> Any:
         try:
+            # Indexing counts negative numbers from the end; ids have no end to count from.
             return ops.take(table, from_the_start(ids), axis=0)
         except IndexError:
             raise self._id_error(ids) from None

@@ -54,11 +54,14 @@ class Bidirectional(Layer):
             )
         super().__init__(**kwargs)
         self.merge_mode = merge_mode
-        self.forward_layer = _copy(layer, f"forward_{layer.name}")
+        # Layers from a file have the prefix already.
+        name = layer.name.removeprefix("forward_")
+        self.forward_layer = _copy(layer, f"forward_{name}")
         if backward_layer is None:
-            self.backward_layer = _copy(layer, f"backward_{layer.name}", go_backwards=not layer.go_backwards)
+            self.backward_layer = _copy(layer, f"backward_{name}", go_backwards=not layer.go_backwards)
         else:
-            self.backward_layer = _copy(backward_layer, f"backward_{backward_layer.name}")
+            given = backward_layer.name.removeprefix("backward_")
+            self.backward_layer = _copy(backward_layer, f"backward_{given}")
         self._given_backward_layer = backward_layer is not None
         self._check_pair()
         self.return_sequences = layer.return_sequences
@@ -152,10 +155,10 @@ class Bidirectional(Layer):
         return (*output_mask, *states) if self.merge_mode is None else (output_mask, *states)
 
     def get_config(self) -> dict[str, Any]:
-        layer = _config_without(self.forward_layer, "forward_")
+        layer = _config_of(self.forward_layer)
         config = {**super().get_config(), "merge_mode": self.merge_mode, "layer": layer}
         if self._given_backward_layer:
-            config["backward_layer"] = _config_without(self.backward_layer, "backward_")
+            config["backward_layer"] = _config_of(self.backward_layer)
         return config
 
     @classmethod
@@ -169,11 +172,10 @@ class Bidirectional(Layer):
         return cls(**config)
 
 
-def _config_without(layer: Layer, prefix: str) -> dict[str, Any]:
-    """A direction's config, less the prefix of its name, which is added again when the config is read."""
+def _config_of(layer: Layer) -> dict[str, Any]:
+    """A direction's config; the wrapper builds it."""
     config = saving.serialize_keras_object(layer)
     config.pop("build_config", None)
-    config["config"]["name"] = config["config"]["name"].removeprefix(prefix)
     return config
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from corten.training.adapters.adapter import Batch, DataAdapter, unpack
 from corten.training.adapters.arrays import SINGLE, ArrayAdapter, split_arrays
-from corten.training.adapters.conversion import Data, flatten, is_number_list
+from corten.training.adapters.conversion import Data, flatten, is_value_list
 from corten.training.adapters.epochs import EpochIterator
 from corten.training.adapters.iterables import IterableAdapter, PyDatasetAdapter, standardize
 from corten.training.adapters.lazy_rows import LazyRowsAdapter, is_lazy
@@ -39,7 +39,7 @@ def is_array_data(x: Any) -> bool:
     """
     if isinstance(x, list | tuple | Mapping):
         return True
-    return hasattr(x, "shape") or hasattr(x, "__array__") or hasattr(x, "to_numpy") or is_number_list(x)
+    return hasattr(x, "shape") or hasattr(x, "__array__") or hasattr(x, "to_numpy") or is_value_list(x)
 
 
 def _is_in_memory(x: Any, caller: str) -> bool:

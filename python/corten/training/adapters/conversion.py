@@ -12,6 +12,7 @@ import numpy as np
 
 from corten import _core
 from corten.config import floatx
+from corten.text_arrays import is_text_array
 
 Tensor = _core.Tensor
 #: An array, a tensor, or a list or dict of them.
@@ -22,11 +23,11 @@ _FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
 _FLOAT_NAMES = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
-def is_number_list(value: Any) -> bool:
+def is_value_list(value: Any) -> bool:
     """True for (nested) lists of numbers or texts, which are one array; a list of arrays is several inputs.
 
     Example:
-        >>> is_number_list([[1, 2], [3, 4]]), is_number_list([np.zeros(3)])
+        >>> is_value_list([[1, 2], [3, 4]]), is_value_list([np.zeros(3)])
         (True, False)
     """
     nested = value
@@ -41,7 +42,7 @@ def is_structure(value: Data) -> bool:
     """True for a list, tuple or dict that holds several arrays."""
     if isinstance(value, Mapping):
         return True
-    return isinstance(value, list | tuple) and not is_number_list(value)
+    return isinstance(value, list | tuple) and not is_value_list(value)
 
 
 def flatten(value: Data, name: str) -> list[tuple[str, Any]]:
@@ -55,7 +56,7 @@ def flatten(value: Data, name: str) -> list[tuple[str, Any]]:
         return []
     if isinstance(value, Mapping):
         return [leaf for key, item in value.items() for leaf in flatten(item, f"{name}[{key!r}]")]
-    if isinstance(value, list | tuple) and not is_number_list(value):
+    if isinstance(value, list | tuple) and not is_value_list(value):
         return [leaf for index, item in enumerate(value) for leaf in flatten(item, f"{name}[{index}]")]
     return [(name, value)]
 
@@ -66,7 +67,7 @@ def map_leaves(function: Any, value: Data, name: str) -> Data:
         return None
     if isinstance(value, Mapping):
         return {key: map_leaves(function, item, f"{name}[{key!r}]") for key, item in value.items()}
-    if isinstance(value, list | tuple) and not is_number_list(value):
+    if isinstance(value, list | tuple) and not is_value_list(value):
         items = [map_leaves(function, item, f"{name}[{index}]") for index, item in enumerate(value)]
         return tuple(items) if isinstance(value, tuple) else items
     return function(value, name)
@@ -115,16 +116,6 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
     if not value.dtype.isnative:
         value = value.astype(value.dtype.newbyteorder("="))
     return value
-
-
-def is_text_array(value: Any) -> bool:
-    """Whether a value is a NumPy array of text."""
-    if type(value) is not np.ndarray:
-        return False
-    kind = value.dtype.kind
-    return kind in "UST" or (
-        kind == "O" and value.size > 0 and all(isinstance(v, str | bytes) for v in value.flat)
-    )
 
 
 def refuse_text(value: Any, name: str, columns: list[str] | None = None) -> None:
