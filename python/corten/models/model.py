@@ -234,7 +234,7 @@ class Model(Trainer, Layer):
         """Return which layers GPTQ and AWQ take for the blocks of the model. May be overridden.
 
         Args:
-            mode: The mode.
+            mode: The mode, for models that override this.
 
         Returns:
             `{"pre_block_layers": [...], "sequential_blocks": [...]}`, or None for a model without blocks.
@@ -247,7 +247,7 @@ class Model(Trainer, Layer):
         """
         from corten.models.quantization import quantization_layer_structure
 
-        return quantization_layer_structure(self, mode)
+        return quantization_layer_structure(self)
 
     # ---- files ---------------------------------------------------------------------------------
 

@@ -137,7 +137,7 @@ fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
         return Ok(Some(tensor.try_borrow()?.inner.clone()));
     }
     if object.hasattr(intern!(py, "_corten_complex"))? {
-        // A pair of tensors: its own operators answer.
+        // A pair of tensors: its own operators answer. Asked late, as a variable is slow to say what it lacks.
         return Ok(None);
     }
     if object.hasattr(intern!(py, "__array__"))? && !object.hasattr(intern!(py, "_corten_symbolic"))? {
