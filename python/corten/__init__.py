@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from corten import _einops
+from corten import _einops as _einops
 
 if TYPE_CHECKING:
     from corten import (
@@ -159,6 +159,3 @@ def version() -> str:
         True
     """
     return __version__
-
-
-_einops.offer()

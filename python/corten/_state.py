@@ -35,6 +35,8 @@ class CallState(threading.local):
     """Where random generators note the keys they give, while a step is traced."""
     tapes: tuple[Any, ...] = ()
     """The open gradient tapes, outermost first."""
+    remat_scopes: tuple[Any, ...] = ()
+    """The open `RematScope`s, outermost first."""
     hooked: bool = False
     """Whether `autocast` or `accessed` is set: one check on the path of every variable read."""
 

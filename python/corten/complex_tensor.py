@@ -222,8 +222,11 @@ class ComplexTensor:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         value = ComplexTensor.of(value)
-        self.real[key] = as_tensor(value.real, self.real.dtype)
-        self.imag[key] = as_tensor(value.imag, self.real.dtype)
+        # Other numbers may have these parts too: they keep their values.
+        real, imag = +self.real, +self.imag
+        real[key] = as_tensor(value.real, real.dtype)
+        imag[key] = as_tensor(value.imag, imag.dtype)
+        self.real, self.imag = real, imag
 
     def __len__(self) -> int:
         return len(self.real)

@@ -58,7 +58,7 @@ def no_attribute(module: str, name: str) -> AttributeError:
         >>> str(no_attribute("corten.layers", "Dens"))
         "module 'corten.layers' has no attribute 'Dens'. Did you mean 'Dense'?"
     """
-    known = [] if name.startswith("_") else [key for key in vars(sys.modules[module]) if key[0] != "_"]
+    known = [] if name.startswith("_") else [key for key in dir(sys.modules[module]) if key[0] != "_"]
     hint = suggestion(name, known)
     return AttributeError(f"module {module!r} has no attribute {name!r}{'.' if hint else ''}{hint}")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core, tree
+from corten._state import state
 from corten.naming import auto_name
 from corten.symbolic import Node, any_symbolic, output_spec
 
@@ -59,11 +60,9 @@ class Operation:
                 f"{type(self).__name__}: `name` must be a string and cannot contain character `/`. "
                 f"Received: name={name!r}."
             )
-        from corten.rematerialization import get_current_remat_mode
-
         self.name = name
         self._inbound_nodes: list[Node] = []
-        self._remat_scope = get_current_remat_mode()
+        self._remat_scope = state.remat_scopes[-1] if state.remat_scopes else None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_inbound_nodes" not in self.__dict__:

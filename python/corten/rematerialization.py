@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from corten import tree
+from corten._state import state
 from corten.autograd import remat
 from corten.symbolic import KerasTensor, any_symbolic, output_spec
 
 _MODES = ("full", "activations", "larger_than", "list_of_layers", None)
-
-
-class _Scopes(threading.local):
-    """The open scopes of a thread, outermost first."""
-
-    def __init__(self) -> None:
-        self.stack: list[RematScope] = []
-
-
-_scopes = _Scopes()
 
 
 class RematScope:
@@ -67,11 +57,11 @@ class RematScope:
         self.layer_names = list(layer_names or [])
 
     def __enter__(self) -> RematScope:
-        _scopes.stack.append(self)
+        state.remat_scopes = (*state.remat_scopes, self)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _scopes.stack.pop()
+        state.remat_scopes = state.remat_scopes[:-1]
 
 
 def get_current_remat_mode() -> RematScope | None:
@@ -83,7 +73,7 @@ def get_current_remat_mode() -> RematScope | None:
         ...     get_current_remat_mode().mode
         'activations'
     """
-    return _scopes.stack[-1] if _scopes.stack else None
+    return state.remat_scopes[-1] if state.remat_scopes else None
 
 
 def rematerialized(
@@ -140,20 +130,19 @@ def _remembering_losses(owner: Any, call: Callable[..., Any]) -> Callable[..., A
 
 
 def _with_rematerialized_activation(owner: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-    activation = getattr(owner, "activation", None)
-    if not callable(activation):
+    attributes = vars(owner)
+    kept = attributes.get("activation")
+    if not callable(kept):
         return call
 
     def with_activation(*args: Any, **kwargs: Any) -> Any:
-        attributes = owner.__dict__
-        kept = attributes["activation"]
         attributes["activation"] = remat(kept)
         try:
             return call(*args, **kwargs)
         finally:
             attributes["activation"] = kept
 
-    return with_activation if "activation" in vars(owner) else call
+    return with_activation
 
 
 def _output_size(call: Callable[..., Any], args: Any, kwargs: Any) -> int:

@@ -284,5 +284,5 @@ def test_names_of_classes(monkeypatch, tmp_path):
 
 
 def test_unknown_networks_are_refused():
-    with pytest.raises(AttributeError, match="ResNet5"):
+    with pytest.raises(AttributeError, match="Did you mean 'ResNet50'"):
         applications.ResNet5  # noqa: B018

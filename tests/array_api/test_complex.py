@@ -48,6 +48,16 @@ def test_assignment_and_conversion():
         float(z[0])
 
 
+def test_assignment_leaves_numbers_with_the_same_parts_alone():
+    real = corten.tensor([1.0, 2.0])
+    z = ComplexTensor(real, corten.tensor([3.0, 4.0]))
+    before = z.conj()
+    z[0] = 5j
+    assert real.tolist() == [1.0, 2.0]
+    assert before.tolist() == [1 - 3j, 2 - 4j]
+    assert z.tolist() == [5j, 2 + 4j]
+
+
 def test_gradients_with_respect_to_the_parts():
     def loss(real, imag):
         z = ComplexTensor(real, imag)

@@ -17,10 +17,10 @@ SQUARE = rng.normal(size=(2, 3, 3))
 SAME_NAME = [
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "conj", "cos", "cosh", "exp",
     "expm1", "floor", "imag", "isfinite", "isinf", "isnan", "log", "log1p", "log2", "log10", "negative",
-    "positive", "real", "reciprocal", "round", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh",
-    "trunc",
+    "positive", "real", "reciprocal", "round", "sign", "signbit", "sin", "sinh", "sqrt", "square", "tan",
+    "tanh", "trunc",
 ]  # fmt: skip
-ONLY_REAL = {"ceil", "floor", "trunc", "cbrt", "signbit"}
+ONLY_REAL = {"ceil", "floor", "trunc", "signbit"}
 PAIRS = ["add", "subtract", "multiply", "divide", "pow", "equal", "not_equal"]
 REAL_PAIRS = [
     "atan2", "copysign", "floor_divide", "hypot", "less", "less_equal", "greater", "greater_equal",
@@ -215,6 +215,12 @@ def test_fourier(norm, n):
         close(getattr(xp.fft, name)(xp.asarray(z), **options), getattr(np.fft, name)(z, **options), 1e-9)
     for name in ("rfft", "ihfft"):
         close(getattr(xp.fft, name)(xp.asarray(x), **options), getattr(np.fft, name)(x, **options), 1e-9)
+
+
+@pytest.mark.parametrize("name", ["fft", "irfft", "hfft"])
+def test_fourier_of_nothing(name):
+    with pytest.raises(ValueError, match="at least one number"):
+        getattr(xp.fft, name)(xp.asarray(COMPLEX), n=0)
 
 
 def test_fourier_over_axes():

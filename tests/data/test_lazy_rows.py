@@ -142,6 +142,28 @@ def test_hdf5_datasets_are_read_by_batches(tmp_path):
         assert history_of(lazy, file["x"], LABELS, **settings) == history_of(
             whole, values, LABELS, **settings
         )
+        np.testing.assert_array_equal(lazy.predict(file["x"], verbose=0), whole.predict(values, verbose=0))
+
+
+def test_a_split_hdf5_dataset_is_read_by_batches(tmp_path, monkeypatch):
+    h5py = pytest.importorskip("h5py")
+    values = np.random.default_rng(0).normal(size=(ROWS, 3)).astype("float32")
+    asked = []
+    read = h5py.Dataset.__getitem__
+
+    def noting(dataset, rows, *rest):
+        found = read(dataset, rows, *rest)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", noting)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["x"] = values
+        lazy, whole = make_model(), make_model()
+        settings = {"epochs": 2, "verbose": 0, "batch_size": 16, "validation_split": 0.5}
+        history = history_of(lazy, file["x"], LABELS, **settings)
+    assert max(asked) == 16
+    assert history == history_of(whole, values, LABELS, **settings)
 
 
 def test_mistakes_are_named(mapped, tmp_path):

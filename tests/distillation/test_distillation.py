@@ -113,7 +113,6 @@ def test_a_step_moves_the_student_along_the_gradient_and_leaves_the_teacher():
     teacher, student = both()
     before = [weight.copy() for weight in teacher.get_weights()]
     distiller = compiled(teacher, student)
-    expected = []
     with corten.GradientTape() as tape:
         taught, learned = teacher(X, training=False), student(X, training=True)
         hidden = [model.get_layer("hidden")(X) for model in (teacher, student)]

@@ -43,6 +43,8 @@ def test_every_way_of_importing_gives_the_same_class():
         "from {door}.optimizers import Adam; from {door}.optimizers.schedules import ExponentialDecay",
         "from {door}.regularizers import l2; l2(0.01)",
         "from {door}.models import load_model",
+        "from {door} import applications, visualization, wrappers; applications.vgg16.preprocess_input",
+        "from {door}.applications.resnet50 import ResNet50, preprocess_input, decode_predictions",
     ],
 )
 def test_import_statements_in_a_fresh_process(door, statement):

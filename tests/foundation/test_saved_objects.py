@@ -89,3 +89,10 @@ def test_a_class_without_from_config(tmp_path):
     model.save(tmp_path / "model.corten")
     with pytest.raises(TypeError, match="Unable to reconstruct an instance of 'Factor'"):
         saving.load_model(tmp_path / "model.corten")
+
+
+def test_a_class_in_place_of_an_object(tmp_path):
+    model = corten.Sequential([corten.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", corten.losses.Huber)
+    model.save(tmp_path / "m.corten")
+    assert corten.models.load_model(tmp_path / "m.corten").loss is corten.losses.Huber

@@ -7,7 +7,7 @@ import pytest
 
 import corten
 from corten import layers
-from corten.saving import KerasFileEditor
+from corten.saving import KerasFileEditor, files
 
 pytest.importorskip("h5py")
 
@@ -55,6 +55,7 @@ def test_weights_in_several_files(tmp_path, size):
     assert set(listed["weight_map"]) == {"/layers/dense/vars", "/layers/dense_1/vars", "/layers/dense_2/vars"}
     other.load_weights(path)
     assert same_weights(model, other)
+    assert KerasFileEditor(path).compare(model)["status"] == "success"
 
 
 def test_lists_of_files_that_are_wrong(tmp_path):
@@ -152,6 +153,9 @@ def test_edits_that_cannot_be_done(tmp_path):
             edit()
     with pytest.raises(FileNotFoundError, match="File not found"):
         KerasFileEditor(tmp_path / "y.weights.h5")
+    files.write_archive(tmp_path / "x.corten", {"config.json": b"{}"})
+    with pytest.raises(ValueError, match=r"it has no weights\.safetensors"):
+        KerasFileEditor(tmp_path / "x.corten")
 
 
 def test_a_layers_own_loading_is_called_without_weights_of_its_own(tmp_path):

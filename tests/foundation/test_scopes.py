@@ -56,6 +56,18 @@ def test_the_gradient_calls_again_what_the_mode_says_and_has_the_same_bits(scope
         np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
+def test_a_call_that_fails_while_its_size_is_found_is_over():
+    with corten.RematScope("larger_than"):
+        layer = Counted()
+    layer.build((None, 4))
+    with pytest.raises(ValueError, match="matmul"):
+        layer(np.ones((2, 5), "float32"))
+    plain = Counted()
+    plain(np.ones((2, 4), "float32"))
+    plain(np.ones((2, 4), "float32"))
+    assert len(plain.losses) == 1
+
+
 def test_an_activation_is_computed_again():
     calls = []
 

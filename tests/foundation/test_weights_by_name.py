@@ -55,10 +55,14 @@ def test_no_name_in_common(saved):
 
 
 def test_formats_without_names(tmp_path):
+    pytest.importorskip("h5py")
     model = network(("a", 3))
     model.save_weights(tmp_path / "w.npz")
-    with pytest.raises(ValueError, match="holds no layer names"):
-        model.load_weights(tmp_path / "w.npz", by_name=True)
+    model.save(tmp_path / "m.keras")
+    model.save_weights(tmp_path / "w.weights.json")
+    for name in ("w.npz", "m.keras", "w.weights.json"):
+        with pytest.raises(ValueError, match="holds no layer names"):
+            model.load_weights(tmp_path / name, by_name=True)
 
 
 def test_unknown_arguments_are_refused(tmp_path):

@@ -162,7 +162,7 @@ def test_models_that_the_format_cannot_hold(tmp_path: Path) -> None:
 
 def test_many_names_and_half_precision(tmp_path: Path) -> None:
     from corten.saving import legacy_writer
-    from corten.saving.keras_files import LegacyModel
+    from corten.saving.legacy_reader import LegacyModel
 
     with h5py.File(tmp_path / "names.h5", "w") as file:
         names = [f"layer_{index}" for index in range(4500)]
@@ -170,7 +170,7 @@ def test_many_names_and_half_precision(tmp_path: Path) -> None:
             group = file.create_group(name)
             legacy_writer._write_arrays(group, ["same", "same"], [np.zeros(1), np.ones(1)])
         legacy_writer._write_names(file, "layer_names", names)
-    stored = LegacyModel(tmp_path / "names.h5", h5py)
+    stored = LegacyModel(tmp_path / "names.h5")
     assert [name for name, _ in stored.layers] == names
     assert [array.tolist() for array in stored.layers[-1][1]] == [[0.0], [1.0]]
     model = corten.Sequential([corten.Input((2,)), layers.Dense(1, dtype="bfloat16")])

@@ -210,6 +210,23 @@ def test_files_give_the_same_bits(mode, ending, tmp_path):
     np.testing.assert_array_equal(other.predict(x, verbose=0), expected)
 
 
+@pytest.mark.parametrize("mode", ["int8", "int4/4", "float8"])
+def test_weights_of_quantized_attention_are_loaded_after_quantizing(mode, tmp_path):
+    def make():
+        inputs = corten.Input((5, 6))
+        model = models.Model(inputs, layers.MultiHeadAttention(2, 3)(inputs, inputs))
+        model.quantize(mode.partition("/")[0], config=MODES[mode])
+        return model
+
+    model, other = make(), make()
+    x = RNG.normal(size=(2, 5, 6)).astype("float32")
+    expected = model.predict(x, verbose=0)
+    model.save_weights(tmp_path / "model.safetensors")
+    assert np.abs(other.predict(x, verbose=0) - expected).max() > 0
+    other.load_weights(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(other.predict(x, verbose=0), expected)
+
+
 def test_model_quantizes_what_filters_let_through():
     model = stack()
     with pytest.warns(UserWarning, match="Embedding|Invalid quantization mode"):
@@ -275,6 +292,11 @@ def test_messages():
     with pytest.raises(NotImplementedError, match="Layer Mine does not have a `quantize` method"):
         layer.quantize("int8")
     layer.quantize("int8", type_check=False)
+    half = layers.Dense(3, dtype="mixed_float16")
+    half.build((None, 2))
+    with pytest.raises(ValueError, match="doesn't work well with compute_dtype='float16'"):
+        half.quantize("int8")
+    assert (half._is_quantized, half.kernel.dtype) == (False, "float32")
     table = layers.Embedding(3, 2)
     table.build()
     with pytest.raises(NotImplementedError, match=r"Expected one of \('int8', 'int4'\)"):

@@ -179,7 +179,7 @@ class Options:
             return layers.GlobalMaxPooling2D(name="max_pool" if named else None)(x)
         return x
 
-    def model(self, image: KerasTensor, outputs: Any, network: str, name: str | None = None) -> Any:
+    def model(self, image: KerasTensor, outputs: Any, network: str, name: str | None = None) -> models.Model:
         """Makes the model and gives it its weights.
 
         Args:

@@ -7,6 +7,7 @@ from typing import Any
 from corten.applications.building import Options
 from corten.applications.convnext_blocks import convnext
 from corten.applications.imagenet_utils import decode_predictions
+from corten.models import Model
 
 __all__ = [
     "ConvNeXtBase",
@@ -29,7 +30,7 @@ def ConvNeXtTiny(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "convnext_tiny",
-) -> Any:
+) -> Model:
     """ConvNeXt, tiny: convolutions with the habits of transformers (https://arxiv.org/abs/2201.03545).
 
     Args:
@@ -70,7 +71,7 @@ def ConvNeXtSmall(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "convnext_small",
-) -> Any:
+) -> Model:
     """ConvNeXt, small: convolutions with the habits of transformers (https://arxiv.org/abs/2201.03545).
 
     Args:
@@ -106,7 +107,7 @@ def ConvNeXtBase(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "convnext_base",
-) -> Any:
+) -> Model:
     """ConvNeXt, base: convolutions with the habits of transformers (https://arxiv.org/abs/2201.03545).
 
     Args:
@@ -142,7 +143,7 @@ def ConvNeXtLarge(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "convnext_large",
-) -> Any:
+) -> Model:
     """ConvNeXt, large: convolutions with the habits of transformers (https://arxiv.org/abs/2201.03545).
 
     Args:
@@ -178,7 +179,7 @@ def ConvNeXtXLarge(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "convnext_xlarge",
-) -> Any:
+) -> Model:
     """ConvNeXt, extra large: convolutions with the habits of transformers (https://arxiv.org/abs/2201.03545).
 
     Args:

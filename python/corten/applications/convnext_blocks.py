@@ -7,6 +7,7 @@ from typing import Any
 from corten import config, layers, models, ops
 from corten.applications.building import Options
 from corten.applications.layer_scale import LayerScale
+from corten.models import Model
 
 _MEANS = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 _VARIANCES = ((0.229 * 255) ** 2, (0.224 * 255) ** 2, (0.225 * 255) ** 2)
@@ -14,7 +15,7 @@ _VARIANCES = ((0.229 * 255) ** 2, (0.224 * 255) ** 2, (0.225 * 255) ** 2)
 
 def convnext(
     network: str, depths: tuple[int, ...], width: int, include_preprocessing: bool, options: Options
-) -> Any:
+) -> Model:
     """Builds a network of the family.
 
     Args:

@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.densenet_blocks import densenet
 from corten.applications.imagenet_utils import decode_predictions
+from corten.models import Model
 
 __all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
 
@@ -21,7 +22,7 @@ def DenseNet121(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "densenet121",
-) -> Any:
+) -> Model:
     """DenseNet of 121 layers (https://arxiv.org/abs/1608.06993).
 
     Args:
@@ -55,7 +56,7 @@ def DenseNet169(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "densenet169",
-) -> Any:
+) -> Model:
     """DenseNet of 169 layers (https://arxiv.org/abs/1608.06993).
 
     Args:
@@ -89,7 +90,7 @@ def DenseNet201(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "densenet201",
-) -> Any:
+) -> Model:
     """DenseNet of 201 layers (https://arxiv.org/abs/1608.06993).
 
     Args:

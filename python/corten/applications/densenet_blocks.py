@@ -6,12 +6,13 @@ from typing import Any
 
 from corten import layers
 from corten.applications.building import Options, batch_norm, channel_axis
+from corten.models import Model
 
 _EPSILON = 1.001e-5
 _GROWTH = 32
 
 
-def densenet(network: str, blocks: tuple[int, ...], options: Options) -> Any:
+def densenet(network: str, blocks: tuple[int, ...], options: Options) -> Model:
     """Builds a network of the family.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 from corten.applications.building import Options
 from corten.applications.efficientnet_blocks import Scale, efficientnet
 from corten.applications.imagenet_utils import decode_predictions
+from corten.models import Model
 
 __all__ = [
     "EfficientNetB0",
@@ -31,7 +32,7 @@ def EfficientNetB0(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "efficientnetb0",
-) -> Any:
+) -> Model:
     """EfficientNet-B0, for pictures of 224 pixels (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -70,7 +71,7 @@ def EfficientNetB1(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "efficientnetb1",
-) -> Any:
+) -> Model:
     """EfficientNet-B1, for pictures of 240 pixels (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -104,7 +105,7 @@ def EfficientNetB2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "efficientnetb2",
-) -> Any:
+) -> Model:
     """EfficientNet-B2, for pictures of 260 pixels (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -138,7 +139,7 @@ def EfficientNetB3(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "efficientnetb3",
-) -> Any:
+) -> Model:
     """EfficientNet-B3, for pictures of 300 pixels (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -172,7 +173,7 @@ def EfficientNetB4(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "efficientnetb4",
-) -> Any:
+) -> Model:
     """EfficientNet-B4, for pictures of 380 pixels (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -206,7 +207,7 @@ def EfficientNetB5(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "efficientnetb5",
-) -> Any:
+) -> Model:
     """EfficientNet-B5, for pictures of 456 pixels (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -240,7 +241,7 @@ def EfficientNetB6(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "efficientnetb6",
-) -> Any:
+) -> Model:
     """EfficientNet-B6, for pictures of 528 pixels (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -274,7 +275,7 @@ def EfficientNetB7(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "efficientnetb7",
-) -> Any:
+) -> Model:
     """EfficientNet-B7, for pictures of 600 pixels (https://arxiv.org/abs/1905.11946).
 
     Args:

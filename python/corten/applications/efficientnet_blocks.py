@@ -13,6 +13,7 @@ from corten.applications.building import (
     padding_for_stride,
     rounded,
 )
+from corten.models import Model
 
 _MEANS = (0.485, 0.456, 0.406)
 _DEVIATIONS = (0.229, 0.224, 0.225)
@@ -80,7 +81,7 @@ _V2 = {
 }  # fmt: skip
 
 
-def efficientnet(network: str, scale: Scale, options: Options) -> Any:
+def efficientnet(network: str, scale: Scale, options: Options) -> Model:
     """Builds an EfficientNet (https://arxiv.org/abs/1905.11946).
 
     Args:
@@ -108,7 +109,7 @@ def efficientnet(network: str, scale: Scale, options: Options) -> Any:
 
 def efficientnet_v2(
     network: str, size: str, scale: Scale, include_preprocessing: bool, options: Options
-) -> Any:
+) -> Model:
     """Builds an EfficientNetV2 (https://arxiv.org/abs/2104.00298).
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 from corten.applications.building import Options
 from corten.applications.efficientnet_blocks import Scale, efficientnet_v2
 from corten.applications.imagenet_utils import decode_predictions
+from corten.models import Model
 
 __all__ = [
     "EfficientNetV2B0",
@@ -31,7 +32,7 @@ def EfficientNetV2B0(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "efficientnetv2-b0",
-) -> Any:
+) -> Model:
     """EfficientNetV2-B0, for pictures of 224 pixels (https://arxiv.org/abs/2104.00298).
 
     Args:
@@ -73,7 +74,7 @@ def EfficientNetV2B1(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "efficientnetv2-b1",
-) -> Any:
+) -> Model:
     """EfficientNetV2-B1, for pictures of 240 pixels (https://arxiv.org/abs/2104.00298).
 
     Args:
@@ -110,7 +111,7 @@ def EfficientNetV2B2(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "efficientnetv2-b2",
-) -> Any:
+) -> Model:
     """EfficientNetV2-B2, for pictures of 260 pixels (https://arxiv.org/abs/2104.00298).
 
     Args:
@@ -147,7 +148,7 @@ def EfficientNetV2B3(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "efficientnetv2-b3",
-) -> Any:
+) -> Model:
     """EfficientNetV2-B3, for pictures of 300 pixels (https://arxiv.org/abs/2104.00298).
 
     Args:
@@ -184,7 +185,7 @@ def EfficientNetV2S(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "efficientnetv2-s",
-) -> Any:
+) -> Model:
     """EfficientNetV2-S, for pictures of 384 pixels (https://arxiv.org/abs/2104.00298).
 
     Args:
@@ -221,7 +222,7 @@ def EfficientNetV2M(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "efficientnetv2-m",
-) -> Any:
+) -> Model:
     """EfficientNetV2-M, for pictures of 480 pixels (https://arxiv.org/abs/2104.00298).
 
     Args:
@@ -258,7 +259,7 @@ def EfficientNetV2L(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "efficientnetv2-l",
-) -> Any:
+) -> Model:
     """EfficientNetV2-L, for pictures of 480 pixels (https://arxiv.org/abs/2104.00298).
 
     Args:

@@ -6,9 +6,10 @@ from typing import Any
 
 from corten import layers
 from corten.applications.building import Options, batch_norm, channel_axis
+from corten.models import Model
 
 
-def inception_v3(options: Options) -> Any:
+def inception_v3(options: Options) -> Model:
     """Builds an InceptionV3 (https://arxiv.org/abs/1512.00567).
 
     Args:
@@ -34,7 +35,7 @@ def inception_v3(options: Options) -> Any:
     return options.model(image, outputs, "InceptionV3")
 
 
-def inception_resnet_v2(options: Options) -> Any:
+def inception_resnet_v2(options: Options) -> Model:
     """Builds an Inception-ResNet of the second form (https://arxiv.org/abs/1602.07261).
 
     Args:

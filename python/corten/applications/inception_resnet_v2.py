@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.inception_blocks import inception_resnet_v2
+from corten.models import Model
 
 __all__ = ["InceptionResNetV2", "decode_predictions", "preprocess_input"]
 
@@ -21,7 +22,7 @@ def InceptionResNetV2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "inception_resnet_v2",
-) -> Any:
+) -> Model:
     """Inception with residual connections (https://arxiv.org/abs/1602.07261).
 
     Args:

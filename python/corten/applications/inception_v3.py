@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.inception_blocks import inception_v3
+from corten.models import Model
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
 
@@ -21,7 +22,7 @@ def InceptionV3(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "inception_v3",
-) -> Any:
+) -> Model:
     """InceptionV3: branches of different kernels side by side (https://arxiv.org/abs/1512.00567).
 
     Args:

@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.mobilenet_blocks import mobilenet
+from corten.models import Model
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
 
@@ -24,7 +25,7 @@ def MobileNet(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str | None = None,
-) -> Any:
+) -> Model:
     """MobileNet: separable convolutions for small machines (https://arxiv.org/abs/1704.04861).
 
     Args:

@@ -13,6 +13,7 @@ from corten.applications.building import (
     padding_for_stride,
     rounded,
 )
+from corten.models import Model
 
 # Filters and stride of each separable convolution.
 _V1 = (
@@ -29,7 +30,9 @@ _V1_SIZES = (128, 160, 192, 224)
 _V2_SIZES = (96, 128, 160, 192, 224)
 
 
-def mobilenet(alpha: float, depth_multiplier: int, dropout: float, name: str | None, options: Options) -> Any:
+def mobilenet(
+    alpha: float, depth_multiplier: int, dropout: float, name: str | None, options: Options
+) -> Model:
     """Builds a MobileNet (https://arxiv.org/abs/1704.04861).
 
     Args:
@@ -79,7 +82,7 @@ def mobilenet(alpha: float, depth_multiplier: int, dropout: float, name: str | N
     return options.model(image, x, published, name or f"mobilenet_{alpha:.2f}_{rows}")
 
 
-def mobilenet_v2(alpha: float, name: str | None, options: Options) -> Any:
+def mobilenet_v2(alpha: float, name: str | None, options: Options) -> Model:
     """Builds a MobileNetV2 (https://arxiv.org/abs/1801.04381).
 
     Args:

@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.mobilenet_blocks import mobilenet_v2
+from corten.models import Model
 
 __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
 
@@ -22,7 +23,7 @@ def MobileNetV2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str | None = None,
-) -> Any:
+) -> Model:
     """MobileNetV2: residual blocks that are wide inside (https://arxiv.org/abs/1801.04381).
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.mobilenet_v3_blocks import LARGE, SMALL, mobilenet_v3
+from corten.models import Model
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]
 
@@ -24,7 +25,7 @@ def MobileNetV3Small(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "MobileNetV3Small",
-) -> Any:
+) -> Model:
     """MobileNetV3, small (https://arxiv.org/abs/1905.02244).
 
     Args:
@@ -80,7 +81,7 @@ def MobileNetV3Large(
     classifier_activation: Any = "softmax",
     include_preprocessing: bool = True,
     name: str = "MobileNetV3Large",
-) -> Any:
+) -> Model:
     """MobileNetV3, large (https://arxiv.org/abs/1905.02244).
 
     Args:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from corten import layers, ops
 from corten.applications.building import Options, batch_norm, channel_axis, padding_for_stride, rounded
+from corten.models import Model
 
 
 class Block(NamedTuple):
@@ -52,7 +53,7 @@ def mobilenet_v3(
     dropout_rate: float,
     include_preprocessing: bool,
     options: Options,
-) -> Any:
+) -> Model:
     """Builds a network of the family.
 
     Args:

@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.nasnet_blocks import nasnet
+from corten.models import Model
 
 __all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
 
@@ -21,7 +22,7 @@ def NASNetMobile(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "nasnet_mobile",
-) -> Any:
+) -> Model:
     """NASNet-A (4 @ 1056), 5.3 million parameters (https://arxiv.org/abs/1707.07012).
 
     Args:
@@ -70,7 +71,7 @@ def NASNetLarge(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "nasnet_large",
-) -> Any:
+) -> Model:
     """NASNet-A (6 @ 4032), 88.9 million parameters (https://arxiv.org/abs/1707.07012).
 
     Args:

@@ -6,6 +6,7 @@ from typing import Any
 
 from corten import layers
 from corten.applications.building import Options, batch_norm, channel_axis, padding_for_stride
+from corten.models import Model
 
 
 def nasnet(
@@ -16,7 +17,7 @@ def nasnet(
     filters: int,
     repeats: int,
     skip_reduction: bool,
-) -> Any:
+) -> Model:
     """Builds one of the networks.
 
     Args:

@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.resnet_blocks import resnet
+from corten.models import Model
 
 __all__ = ["ResNet50", "ResNet101", "ResNet152", "decode_predictions", "preprocess_input"]
 
@@ -21,7 +22,7 @@ def ResNet50(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet50",
-) -> Any:
+) -> Model:
     """ResNet of 50 layers (https://arxiv.org/abs/1512.03385).
 
     Args:
@@ -60,7 +61,7 @@ def ResNet101(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet101",
-) -> Any:
+) -> Model:
     """ResNet of 101 layers (https://arxiv.org/abs/1512.03385).
 
     Args:
@@ -94,7 +95,7 @@ def ResNet152(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet152",
-) -> Any:
+) -> Model:
     """ResNet of 152 layers (https://arxiv.org/abs/1512.03385).
 
     Args:

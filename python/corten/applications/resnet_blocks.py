@@ -6,12 +6,13 @@ from typing import Any
 
 from corten import layers
 from corten.applications.building import Options, batch_norm
+from corten.models import Model
 
 _EPSILON = 1.001e-5
 _FILTERS = (64, 128, 256, 512)
 
 
-def resnet(network: str, blocks: tuple[int, ...], options: Options) -> Any:
+def resnet(network: str, blocks: tuple[int, ...], options: Options) -> Model:
     """Builds a ResNet (https://arxiv.org/abs/1512.03385).
 
     Args:
@@ -31,7 +32,7 @@ def resnet(network: str, blocks: tuple[int, ...], options: Options) -> Any:
     return options.model(image, options.head(x), network)
 
 
-def resnet_v2(network: str, blocks: tuple[int, ...], options: Options) -> Any:
+def resnet_v2(network: str, blocks: tuple[int, ...], options: Options) -> Model:
     """Builds a ResNet that normalizes before its convolutions (https://arxiv.org/abs/1603.05027).
 
     Args:

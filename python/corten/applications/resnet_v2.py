@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.resnet_blocks import resnet_v2
+from corten.models import Model
 
 __all__ = ["ResNet50V2", "ResNet101V2", "ResNet152V2", "decode_predictions", "preprocess_input"]
 
@@ -21,7 +22,7 @@ def ResNet50V2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet50v2",
-) -> Any:
+) -> Model:
     """ResNet of 50 layers in its second form (https://arxiv.org/abs/1603.05027).
 
     Args:
@@ -55,7 +56,7 @@ def ResNet101V2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet101v2",
-) -> Any:
+) -> Model:
     """ResNet of 101 layers in its second form (https://arxiv.org/abs/1603.05027).
 
     Args:
@@ -89,7 +90,7 @@ def ResNet152V2(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "resnet152v2",
-) -> Any:
+) -> Model:
     """ResNet of 152 layers in its second form (https://arxiv.org/abs/1603.05027).
 
     Args:

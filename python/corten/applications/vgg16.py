@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.vgg_blocks import vgg
+from corten.models import Model
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 
@@ -21,7 +22,7 @@ def VGG16(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "vgg16",
-) -> Any:
+) -> Model:
     """VGG of 16 layers with weights (https://arxiv.org/abs/1409.1556).
 
     Args:

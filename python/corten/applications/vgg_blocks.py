@@ -6,11 +6,12 @@ from typing import Any
 
 from corten import layers
 from corten.applications.building import Options
+from corten.models import Model
 
 _FILTERS = (64, 128, 256, 512, 512)
 
 
-def vgg(network: str, repeats: tuple[int, ...], options: Options) -> Any:
+def vgg(network: str, repeats: tuple[int, ...], options: Options) -> Model:
     """Builds a network of the family.
 
     Args:

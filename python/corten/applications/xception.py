@@ -8,6 +8,7 @@ from corten.applications import imagenet_utils
 from corten.applications.building import Options
 from corten.applications.imagenet_utils import decode_predictions
 from corten.applications.xception_blocks import xception
+from corten.models import Model
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
 
@@ -21,7 +22,7 @@ def Xception(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str = "xception",
-) -> Any:
+) -> Model:
     """Xception: separable convolutions in residual blocks (https://arxiv.org/abs/1610.02357).
 
     Args:

@@ -6,9 +6,10 @@ from typing import Any
 
 from corten import layers
 from corten.applications.building import Options, batch_norm
+from corten.models import Model
 
 
-def xception(options: Options) -> Any:
+def xception(options: Options) -> Model:
     """Builds the network.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 
 from corten import _core
 from corten.complex_tensor import COMPLEX_OF, FLOAT_OF, ComplexTensor, is_complex
-from corten.config import standardize_dtype
+from corten.config import floatx, standardize_dtype
 from corten.ops._common import DTYPES, FLOATS, INTEGERS, as_tensor
 
 Tensor = _core.Tensor
@@ -20,6 +20,11 @@ def check_device(name: str, device: Any) -> None:
     """Refuses a device that is not there."""
     if device not in (None, DEVICE):
         raise ValueError(f"{name}: unknown device {device!r}; tensors are on {DEVICE!r}")
+
+
+def default_float() -> str:
+    """The float dtype of new arrays: `corten.config.floatx()` where the standard has it."""
+    return "float64" if floatx() == "float64" else "float32"
 
 
 def dtype_of(dtype: Any, default: str) -> str:
@@ -37,6 +42,21 @@ def array(x: Any) -> Array:
     if isinstance(x, (Tensor, ComplexTensor)):
         return x
     return ComplexTensor.of(x) if is_complex(x) else as_tensor(x)
+
+
+def refuse_complex(name: str, *values: Any) -> None:
+    """Refuses complex numbers where the standard has real ones only."""
+    for x in values:
+        if isinstance(x, (ComplexTensor, complex)):
+            raise TypeError(
+                f"{name}: expected real numbers, got complex ones; take `xp.abs`, `xp.real` or `xp.imag`"
+            )
+
+
+def truth(x: Any) -> Tensor:
+    """Whether each element is not 0."""
+    x = array(x)
+    return x if x.dtype == "bool" else x != 0
 
 
 def each_part(function: Callable[..., Any], x: Any, *arguments: Any, **options: Any) -> Array:
@@ -97,6 +117,6 @@ def number_as(x: Any, dtype: str) -> Array:
 
 __all__ = [
     "COMPLEX_OF", "DEVICE", "DTYPES", "FLOATS", "FLOAT_OF", "INTEGERS", "Array", "ComplexTensor", "Tensor",
-    "array", "as_tensor", "cast", "check_device", "common_dtype", "dtype_of", "each_part", "is_complex",
-    "is_python_number", "number_as", "together",
+    "array", "as_tensor", "cast", "check_device", "common_dtype", "default_float", "dtype_of", "each_part",
+    "is_complex", "is_python_number", "number_as", "refuse_complex", "together", "truth",
 ]  # fmt: skip

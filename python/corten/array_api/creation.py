@@ -9,6 +9,7 @@ import numpy as np
 
 from corten import _core
 from corten.array_api._common import (
+    COMPLEX_OF,
     FLOAT_OF,
     Array,
     ComplexTensor,
@@ -16,19 +17,17 @@ from corten.array_api._common import (
     array,
     cast,
     check_device,
+    default_float,
     dtype_of,
     each_part,
     is_complex,
     number_as,
 )
 from corten.array_api.data_types import iinfo, is_of_kind
-from corten.config import floatx
-from corten.ops import diagonals, ranges
+from corten.array_api.elementwise import imag, real
+from corten.array_api.manipulation import stack
+from corten.ops import creation, diagonals, ranges
 from corten.ops._common import shape_of
-
-
-def _default_float() -> str:
-    return "float64" if floatx() == "float64" else "float32"
 
 
 def _has_tensors(obj: Any) -> bool:
@@ -85,8 +84,6 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
 
 def _stacked(obj: Any) -> Array:
     """Nested lists with arrays in them."""
-    from corten.array_api.manipulation import stack
-
     if isinstance(obj, (list, tuple)):
         return stack([_stacked(one) for one in obj])
     return asarray(obj)
@@ -97,9 +94,8 @@ def _of_python(obj: Any, dtype: str | None) -> Array:
     values = np.asarray(obj)
     kind = values.dtype.kind
     if dtype is None:
-        wide = _default_float() == "float64"
-        names = {"b": "bool", "i": "int32", "u": "int32", "f": _default_float()}
-        dtype = ("complex128" if wide else "complex64") if kind == "c" else names.get(kind)
+        wide = default_float()
+        dtype = {"b": "bool", "i": "int32", "u": "int32", "f": wide, "c": COMPLEX_OF[wide]}.get(kind)
         if dtype is None:
             raise TypeError(f"asarray: expected numbers; got {obj!r:.80}")
     if dtype in FLOAT_OF:
@@ -131,7 +127,7 @@ def arange(
     if stop is None:
         start, stop = 0, start
     whole = all(isinstance(one, int) for one in (start, stop, step))
-    name = dtype_of(dtype, "int32" if whole else _default_float())
+    name = dtype_of(dtype, "int32" if whole else default_float())
     if step == 0:
         raise ValueError("arange: step must not be 0")
     if whole and is_of_kind(name, "integral"):
@@ -154,7 +150,7 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
 
 def _filled(name: str, shape: Any, value: float, dtype: Any, device: Any) -> Array:
     check_device(name, device)
-    dtype = dtype_of(dtype, _default_float())
+    dtype = dtype_of(dtype, default_float())
     if dtype in FLOAT_OF:
         return ComplexTensor(_core.full(shape_of(shape), value, FLOAT_OF[dtype]))
     return _core.full(shape_of(shape), value, dtype)
@@ -220,11 +216,8 @@ def eye(
         [[0.0, 1.0], [0.0, 0.0]]
     """
     check_device("eye", device)
-    name = dtype_of(dtype, _default_float())
-    part = FLOAT_OF.get(name, name)
-    return cast(
-        _core.tensor(np.eye(n_rows, n_cols, k=k, dtype=np.float32 if part == "bfloat16" else part)), name
-    )
+    name = dtype_of(dtype, default_float())
+    return cast(creation.eye(n_rows, n_cols, k, FLOAT_OF.get(name, name)), name)
 
 
 def linspace(
@@ -237,11 +230,10 @@ def linspace(
         [0.0, 0.5, 1.0]
     """
     check_device("linspace", device)
-    wide = _default_float() == "float64"
+    default = default_float()
     if is_complex(start) or is_complex(stop):
-        name = dtype_of(dtype, "complex128" if wide else "complex64")
-    else:
-        name = dtype_of(dtype, _default_float())
+        default = COMPLEX_OF[default]
+    name = dtype_of(dtype, default)
     values = np.linspace(start, stop, num, endpoint=endpoint)
     return _of_python(np.asarray(values), name) if name in FLOAT_OF else _core.tensor(values.astype(name))
 
@@ -251,24 +243,24 @@ def meshgrid(*arrays: Array, indexing: str = "xy") -> list[Array]:
     vectors = [array(one) for one in arrays]
     if not vectors:
         return []
-    grids: list[Array] = list(
-        ranges.meshgrid(*(one.real if is_complex(one) else one for one in vectors), indexing=indexing)
-    )
-    for i, one in enumerate(vectors):
-        if is_complex(one):
-            parts = [one.imag if i == j else _core.full(other.shape, 0.0) for j, other in enumerate(vectors)]
-            grids[i] = ComplexTensor(grids[i], ranges.meshgrid(*parts, indexing=indexing)[i])
-    return grids
+    grids = ranges.meshgrid(*map(real, vectors), indexing=indexing)
+    if not any(map(is_complex, vectors)):
+        return grids
+    others = ranges.meshgrid(*map(imag, vectors), indexing=indexing)
+    return [
+        ComplexTensor(*parts) if is_complex(one) else parts[0]
+        for one, *parts in zip(vectors, grids, others, strict=True)
+    ]
 
 
 def tril(x: Array, /, *, k: int = 0) -> Array:
     """The matrices of the last two axes with zeros above the diagonal `k`."""
-    return each_part(lambda part: diagonals.tril(part, k), x)
+    return each_part(diagonals.tril, x, k)
 
 
 def triu(x: Array, /, *, k: int = 0) -> Array:
     """The matrices of the last two axes with zeros below the diagonal `k`."""
-    return each_part(lambda part: diagonals.triu(part, k), x)
+    return each_part(diagonals.triu, x, k)
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:

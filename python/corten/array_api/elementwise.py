@@ -14,16 +14,18 @@ from corten.array_api._common import (
     ComplexTensor,
     Tensor,
     array,
+    refuse_complex,
+    truth,
 )
 from corten.complex_tensor import through_numpy
 
 
-def _function(name: str, engine: str, numpy: str, x: Any) -> Array:
+def _function(name: str, function: str, x: Any) -> Array:
     """A function of floats: the engine's for real numbers, NumPy's for complex ones."""
     x = array(x)
     if isinstance(x, ComplexTensor):
-        return through_numpy(name, getattr(np, numpy), x)
-    return _core.unary(engine, x)
+        return through_numpy(name, getattr(np, function), x)
+    return _core.unary(function, x)
 
 
 def _complex_expm1(z: np.ndarray) -> np.ndarray:
@@ -41,18 +43,10 @@ def _complex_expm1(z: np.ndarray) -> np.ndarray:
     return result
 
 
-def _refuse_complex(name: str, *values: Any) -> None:
-    for x in values:
-        if isinstance(x, (ComplexTensor, complex)):
-            raise TypeError(
-                f"{name}: expected real numbers, got complex ones; take `xp.abs`, `xp.real` or `xp.imag`"
-            )
-
-
 def _whole(name: str, x: Any) -> Tensor:
     """A rounding function, which integers pass unchanged."""
     x = array(x)
-    _refuse_complex(name, x)
+    refuse_complex(name, x)
     return _core.unary(name, x) if x.dtype in FLOATS else x
 
 
@@ -63,13 +57,6 @@ def _of_both(x: Any, test: Callable[[Tensor], Tensor], both: bool) -> Tensor:
         return test(x)
     name = "bitwise_and" if both else "bitwise_or"
     return _core.binary(name, test(x.real), test(x.imag))
-
-
-def _truth(x: Any) -> Tensor:
-    x = array(x)
-    if isinstance(x, ComplexTensor):
-        return x != 0
-    return x if x.dtype == "bool" else x != 0
 
 
 def abs(x: Array, /) -> Tensor:
@@ -93,7 +80,7 @@ def acos(x: Array, /) -> Array:
         >>> corten.array_api.acos(corten.tensor([1.0])).tolist()
         [0.0]
     """
-    return _function("acos", "arccos", "arccos", x)
+    return _function("acos", "arccos", x)
 
 
 def acosh(x: Array, /) -> Array:
@@ -103,7 +90,7 @@ def acosh(x: Array, /) -> Array:
         >>> corten.array_api.acosh(corten.tensor([1.0])).tolist()
         [0.0]
     """
-    return _function("acosh", "arccosh", "arccosh", x)
+    return _function("acosh", "arccosh", x)
 
 
 def asin(x: Array, /) -> Array:
@@ -113,7 +100,7 @@ def asin(x: Array, /) -> Array:
         >>> corten.array_api.asin(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("asin", "arcsin", "arcsin", x)
+    return _function("asin", "arcsin", x)
 
 
 def asinh(x: Array, /) -> Array:
@@ -123,7 +110,7 @@ def asinh(x: Array, /) -> Array:
         >>> corten.array_api.asinh(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("asinh", "arcsinh", "arcsinh", x)
+    return _function("asinh", "arcsinh", x)
 
 
 def atan(x: Array, /) -> Array:
@@ -133,7 +120,7 @@ def atan(x: Array, /) -> Array:
         >>> corten.array_api.atan(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("atan", "arctan", "arctan", x)
+    return _function("atan", "arctan", x)
 
 
 def atanh(x: Array, /) -> Array:
@@ -143,7 +130,7 @@ def atanh(x: Array, /) -> Array:
         >>> corten.array_api.atanh(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("atanh", "arctanh", "arctanh", x)
+    return _function("atanh", "arctanh", x)
 
 
 def cos(x: Array, /) -> Array:
@@ -153,7 +140,7 @@ def cos(x: Array, /) -> Array:
         >>> corten.array_api.cos(corten.tensor([0.0])).tolist()
         [1.0]
     """
-    return _function("cos", "cos", "cos", x)
+    return _function("cos", "cos", x)
 
 
 def cosh(x: Array, /) -> Array:
@@ -163,7 +150,7 @@ def cosh(x: Array, /) -> Array:
         >>> corten.array_api.cosh(corten.tensor([0.0])).tolist()
         [1.0]
     """
-    return _function("cosh", "cosh", "cosh", x)
+    return _function("cosh", "cosh", x)
 
 
 def exp(x: Array, /) -> Array:
@@ -173,7 +160,7 @@ def exp(x: Array, /) -> Array:
         >>> corten.array_api.exp(corten.tensor([0.0])).tolist()
         [1.0]
     """
-    return _function("exp", "exp", "exp", x)
+    return _function("exp", "exp", x)
 
 
 def expm1(x: Array, /) -> Array:
@@ -184,9 +171,9 @@ def expm1(x: Array, /) -> Array:
         [0.0]
     """
     x = array(x)
-    return (
-        through_numpy("expm1", _complex_expm1, x) if isinstance(x, ComplexTensor) else _core.unary("expm1", x)
-    )
+    if isinstance(x, ComplexTensor):
+        return through_numpy("expm1", _complex_expm1, x)
+    return _core.unary("expm1", x)
 
 
 def log(x: Array, /) -> Array:
@@ -196,7 +183,7 @@ def log(x: Array, /) -> Array:
         >>> corten.array_api.log(corten.tensor([1.0])).tolist()
         [0.0]
     """
-    return _function("log", "log", "log", x)
+    return _function("log", "log", x)
 
 
 def log1p(x: Array, /) -> Array:
@@ -206,7 +193,7 @@ def log1p(x: Array, /) -> Array:
         >>> corten.array_api.log1p(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("log1p", "log1p", "log1p", x)
+    return _function("log1p", "log1p", x)
 
 
 def log2(x: Array, /) -> Array:
@@ -216,7 +203,7 @@ def log2(x: Array, /) -> Array:
         >>> corten.array_api.log2(corten.tensor([8.0])).tolist()
         [3.0]
     """
-    return _function("log2", "log2", "log2", x)
+    return _function("log2", "log2", x)
 
 
 def log10(x: Array, /) -> Array:
@@ -226,7 +213,7 @@ def log10(x: Array, /) -> Array:
         >>> corten.array_api.log10(corten.tensor([1.0])).tolist()
         [0.0]
     """
-    return _function("log10", "log10", "log10", x)
+    return _function("log10", "log10", x)
 
 
 def sin(x: Array, /) -> Array:
@@ -236,7 +223,7 @@ def sin(x: Array, /) -> Array:
         >>> corten.array_api.sin(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("sin", "sin", "sin", x)
+    return _function("sin", "sin", x)
 
 
 def sinh(x: Array, /) -> Array:
@@ -246,7 +233,7 @@ def sinh(x: Array, /) -> Array:
         >>> corten.array_api.sinh(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("sinh", "sinh", "sinh", x)
+    return _function("sinh", "sinh", x)
 
 
 def sqrt(x: Array, /) -> Array:
@@ -256,7 +243,7 @@ def sqrt(x: Array, /) -> Array:
         >>> corten.array_api.sqrt(corten.tensor([4.0])).tolist()
         [2.0]
     """
-    return _function("sqrt", "sqrt", "sqrt", x)
+    return _function("sqrt", "sqrt", x)
 
 
 def tan(x: Array, /) -> Array:
@@ -266,7 +253,7 @@ def tan(x: Array, /) -> Array:
         >>> corten.array_api.tan(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("tan", "tan", "tan", x)
+    return _function("tan", "tan", x)
 
 
 def tanh(x: Array, /) -> Array:
@@ -276,7 +263,7 @@ def tanh(x: Array, /) -> Array:
         >>> corten.array_api.tanh(corten.tensor([0.0])).tolist()
         [0.0]
     """
-    return _function("tanh", "tanh", "tanh", x)
+    return _function("tanh", "tanh", x)
 
 
 def reciprocal(x: Array, /) -> Array:
@@ -379,7 +366,7 @@ def signbit(x: Array, /) -> Tensor:
         >>> corten.array_api.signbit(corten.tensor([-0.0, 0.0])).tolist()
         [True, False]
     """
-    _refuse_complex("signbit", x)
+    refuse_complex("signbit", x)
     return _core.unary("signbit", array(x))
 
 
@@ -453,7 +440,7 @@ def logical_not(x: Array, /) -> Tensor:
         >>> corten.array_api.logical_not(corten.tensor([True, False])).tolist()
         [False, True]
     """
-    return _core.unary("bitwise_not", _truth(x))
+    return _core.unary("bitwise_not", truth(x))
 
 
 def bitwise_invert(x: Array, /) -> Tensor:

@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from corten import _core
-from corten.array_api._common import FLOATS, Array, Tensor, array, is_python_number, number_as, together
-from corten.array_api.elementwise import _refuse_complex, _truth
+from corten.array_api._common import (
+    FLOATS,
+    Array,
+    Tensor,
+    array,
+    cast,
+    is_python_number,
+    number_as,
+    refuse_complex,
+    together,
+    truth,
+)
 from corten.ops import arithmetic
 
 
 def _pair(name: str, x1: Any, x2: Any) -> list[Tensor]:
     """Two real arrays of one dtype."""
     pair = together(x1, x2)
-    _refuse_complex(name, *pair)
+    refuse_complex(name, *pair)
     return pair
 
 
@@ -239,7 +249,7 @@ def logical_and(x1: Any, x2: Any, /) -> Tensor:
         >>> corten.array_api.logical_and(corten.tensor([True]), False).tolist()
         [False]
     """
-    return _core.binary("bitwise_and", _truth(x1), _truth(x2))
+    return _core.binary("bitwise_and", truth(x1), truth(x2))
 
 
 def logical_or(x1: Any, x2: Any, /) -> Tensor:
@@ -249,7 +259,7 @@ def logical_or(x1: Any, x2: Any, /) -> Tensor:
         >>> corten.array_api.logical_or(corten.tensor([True]), False).tolist()
         [True]
     """
-    return _core.binary("bitwise_or", _truth(x1), _truth(x2))
+    return _core.binary("bitwise_or", truth(x1), truth(x2))
 
 
 def logical_xor(x1: Any, x2: Any, /) -> Tensor:
@@ -259,7 +269,7 @@ def logical_xor(x1: Any, x2: Any, /) -> Tensor:
         >>> corten.array_api.logical_xor(corten.tensor([True]), False).tolist()
         [True]
     """
-    return _core.binary("bitwise_xor", _truth(x1), _truth(x2))
+    return _core.binary("bitwise_xor", truth(x1), truth(x2))
 
 
 def bitwise_and(x1: Any, x2: Any, /) -> Tensor:
@@ -320,7 +330,7 @@ def clip(x: Array, /, min: Any = None, max: Any = None) -> Tensor:
         [2, 4]
     """
     x = array(x)
-    _refuse_complex("clip", x, min, max)
+    refuse_complex("clip", x, min, max)
     # The dtype is that of `x` whatever the limits are.
     if min is not None:
         x = _core.binary("maximum", x, _limit(x, min))
@@ -332,8 +342,7 @@ def clip(x: Array, /, min: Any = None, max: Any = None) -> Tensor:
 def _limit(x: Tensor, limit: Any) -> Tensor:
     if is_python_number(limit):
         return number_as(limit, x.dtype)
-    limit = array(limit)
-    return limit if limit.dtype == x.dtype else _core.cast(limit, x.dtype)
+    return cast(array(limit), x.dtype)
 
 
 __all__ = [

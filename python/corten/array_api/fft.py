@@ -8,18 +8,31 @@ from typing import Any
 import numpy as np
 
 from corten import _core
-from corten.array_api._common import FLOAT_OF, Array, ComplexTensor, Tensor, array, check_device, dtype_of
+from corten.array_api._common import (
+    FLOAT_OF,
+    Array,
+    ComplexTensor,
+    Tensor,
+    array,
+    check_device,
+    default_float,
+    dtype_of,
+)
 from corten.array_api.manipulation import roll
 from corten.ops._common import axes_of, axis_of
-from corten.ops.fourier import _over
+from corten.ops.fourier import transform
 
 _NORMS = ("backward", "ortho", "forward")
 
 
-def _fitted(x: Tensor, axis: int, length: int) -> Tensor:
-    """Cut or filled with zeros to a length."""
+def _check_length(length: int) -> None:
     if length < 1:
         raise ValueError(f"fft: a transform needs at least one number; got length {length}")
+
+
+def _fitted(x: Tensor, axis: int, length: int) -> Tensor:
+    """Cut or filled with zeros to a length."""
+    _check_length(length)
     have = x.shape[axis]
     if length < have:
         return x[(*((slice(None),) * axis), slice(length))]
@@ -40,7 +53,7 @@ def _many(
         raise ValueError(f"{name}: norm must be 'backward', 'ortho' or 'forward'; got {norm!r}")
     for axis, length in zip(axes, lengths, strict=True):
         x = ComplexTensor(_fitted(x.real, axis, length), _fitted(x.imag, axis, length))
-    result = ComplexTensor(*_over((x.real, x.imag), axes, inverse))
+    result = ComplexTensor(*transform((x.real, x.imag), axes, inverse))
     # The engine divides inverse transforms by the length, as "backward" wants.
     count = math.prod(lengths)
     power = {"backward": 0.0, "ortho": 0.5 if inverse else -0.5, "forward": 1.0 if inverse else -1.0}[norm]
@@ -104,13 +117,14 @@ def _half(x: ComplexTensor, axis: int) -> ComplexTensor:
 
 def _whole(x: ComplexTensor, axis: int, length: int) -> ComplexTensor:
     """All frequencies of a real signal from those that `_half` keeps."""
+    _check_length(length)
     lead = (slice(None),) * axis
     x = x.map(lambda part: _fitted(part, axis, length // 2 + 1))
     mirrored = x[(*lead, slice(1, (length + 1) // 2))].map(lambda part: _core.flip(part, (axis,)))
     # The signal is real, so the parts that must be 0 are taken as such.
     first = _core.full(x[(*lead, slice(0, 1))].shape, 0.0, x.real.dtype)
     parts = [first, x.imag[(*lead, slice(1, (length + 1) // 2))]]
-    if length % 2 == 0 and length > 0:
+    if length % 2 == 0:
         parts.append(first)
     imag = _core.concatenate([*parts, -mirrored.imag], axis)
     return ComplexTensor(_core.concatenate([x.real, mirrored.real], axis), imag)
@@ -196,10 +210,8 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None
 
 
 def _frequencies(name: str, values: np.ndarray, dtype: Any, device: Any) -> Tensor:
-    from corten.config import floatx
-
     check_device(name, device)
-    wanted = dtype_of(dtype, "float64" if floatx() == "float64" else "float32")
+    wanted = dtype_of(dtype, default_float())
     if wanted in FLOAT_OF:
         raise TypeError(f"{name}: dtype must be a float dtype; got {wanted!r}")
     return _core.cast(_core.tensor(values), wanted)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from corten.array_api._common import DEVICE, check_device
+from corten.array_api._common import COMPLEX_OF, DEVICE, check_device, default_float
 from corten.array_api.data_types import ALL, is_of_kind
-from corten.config import floatx
 
 
 class NamespaceInfo:
@@ -28,11 +27,10 @@ class NamespaceInfo:
     def default_dtypes(self, *, device: str | None = None) -> dict[str, str]:
         """The dtypes of new arrays; the float dtype is `corten.config.floatx()`."""
         check_device("default_dtypes", device)
-        real = "float64" if floatx() == "float64" else "float32"
-        complex_dtype = "complex128" if real == "float64" else "complex64"
+        real = default_float()
         return {
             "real floating": real,
-            "complex floating": complex_dtype,
+            "complex floating": COMPLEX_OF[real],
             "integral": "int32",
             "indexing": "int32",
         }

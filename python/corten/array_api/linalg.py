@@ -23,6 +23,8 @@ from corten.array_api._common import (
     each_part,
     together,
 )
+from corten.array_api.creation import eye
+from corten.array_api.data_types import finfo
 from corten.array_api.elementwise import conj
 from corten.array_api.manipulation import broadcast_to, matrix_transpose, moveaxis
 from corten.array_api.statistics import sum as _sum
@@ -176,7 +178,7 @@ def slogdet(x: Array, /) -> SlogdetResult:
     """
     x = _matrix("slogdet", x, square=True)
     if isinstance(x, ComplexTensor):
-        return SlogdetResult(*through_numpy("slogdet", lambda a: tuple(np.linalg.slogdet(a)), x))
+        return SlogdetResult(*through_numpy("slogdet", np.linalg.slogdet, x))
     return SlogdetResult(*linalg.slogdet(x))
 
 
@@ -210,7 +212,7 @@ def eigh(x: Array, /) -> EigenResult:
     """
     x = _matrix("eigh", x, square=True)
     if isinstance(x, ComplexTensor):
-        return EigenResult(*through_numpy("eigh", lambda a: tuple(np.linalg.eigh(a)), x))
+        return EigenResult(*through_numpy("eigh", np.linalg.eigh, x))
     return EigenResult(*linalg.eigh(x))
 
 
@@ -263,7 +265,7 @@ def qr(x: Array, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRRe
         raise ValueError(f"qr: mode must be 'reduced' or 'complete'; got {mode!r}")
     x = _matrix("qr", x)
     if isinstance(x, ComplexTensor):
-        return QRResult(*through_numpy("qr", lambda a: tuple(np.linalg.qr(a, mode=mode)), x))
+        return QRResult(*through_numpy("qr", np.linalg.qr, x, mode=mode))
     return QRResult(*linalg.qr(x, mode))
 
 
@@ -276,7 +278,7 @@ def svd(x: Array, /, *, full_matrices: bool = True) -> SVDResult:
     """
     x = _matrix("svd", x)
     if isinstance(x, ComplexTensor):
-        return SVDResult(*through_numpy("svd", lambda a: tuple(np.linalg.svd(a, full_matrices)), x))
+        return SVDResult(*through_numpy("svd", np.linalg.svd, x, full_matrices=full_matrices))
     return SVDResult(*linalg.svd(x, full_matrices))
 
 
@@ -284,7 +286,7 @@ def svdvals(x: Array, /) -> Tensor:
     """Singular values in descending order."""
     x = _matrix("svdvals", x)
     if isinstance(x, ComplexTensor):
-        values: Tensor = through_numpy("svdvals", lambda a: np.linalg.svd(a, compute_uv=False), x)
+        values: Tensor = through_numpy("svdvals", np.linalg.svd, x, compute_uv=False)
         return values
     result: Tensor = linalg.svd(x, False, False)
     return result
@@ -293,8 +295,7 @@ def svdvals(x: Array, /) -> Tensor:
 def _tolerance(x: Array, rtol: Any) -> Any:
     """Relative limit below which a singular value counts as 0."""
     if rtol is None:
-        float_dtype = FLOAT_OF.get(x.dtype, x.dtype)
-        return max(x.shape[-2:]) * float(np.finfo(float_dtype).eps)
+        return max(x.shape[-2:]) * finfo(x.dtype).eps
     return array(rtol)[..., None] if hasattr(rtol, "shape") else rtol
 
 
@@ -340,8 +341,7 @@ def matrix_power(x: Array, n: int, /) -> Array:
     x = _matrix("matrix_power", x, square=True)
     if n < 0:
         x, n = inv(x), -n
-    unit = cast(_core.tensor(np.eye(x.shape[-1])), x.dtype)
-    result = broadcast_to(unit, x.shape)
+    result = broadcast_to(eye(x.shape[-1], dtype=x.dtype), x.shape)
     while n:
         if n & 1:
             result = result @ x
@@ -365,7 +365,7 @@ def vector_norm(x: Array, /, *, axis: Any = None, keepdims: bool = False, ord: A
     x = array(x)
     if x.dtype not in FLOATS and not isinstance(x, ComplexTensor):
         x = _core.cast(x, "float32")
-    size = x.__abs__() if isinstance(x, ComplexTensor) else abs(x)
+    size = abs(x)
     axes = axes_of("vector_norm", axis, x.ndim)
     if ord == math.inf:
         return _core.reduce("max", size, axes, keepdims)
@@ -411,6 +411,5 @@ def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Ten
 __all__ = [
     "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm",
     "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd",
-    "svdvals",
-    "tensordot", "trace", "vecdot", "vector_norm",
+    "svdvals", "tensordot", "trace", "vecdot", "vector_norm",
 ]  # fmt: skip

@@ -9,8 +9,8 @@ import numpy as np
 
 from corten import _core
 from corten.array_api._common import Array, ComplexTensor, array, cast, common_dtype, each_part
-from corten.ops import extension, manipulation
-from corten.ops._common import axes_of, axis_of, shape_of
+from corten.ops import extension, manipulation, math
+from corten.ops._common import as_index, axes_of, axis_of, shape_of
 
 
 def broadcast_arrays(*arrays: Array) -> list[Array]:
@@ -215,7 +215,7 @@ def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
         if x.ndim != 1:
             raise ValueError(f"take: axis must be given for an array of {x.ndim} dimensions")
         axis = 0
-    return each_part(_core.gather, x, _places(indices), axis_of("take", axis, x.ndim))
+    return each_part(_core.gather, x, as_index(indices), axis_of("take", axis, x.ndim))
 
 
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
@@ -226,7 +226,7 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
         >>> corten.array_api.take_along_axis(x, corten.array_api.argsort(x)).tolist()
         [[1, 3], [2, 4]]
     """
-    x, indices = array(x), _places(indices)
+    x, indices = array(x), as_index(indices)
     axis = axis_of("take_along_axis", axis, x.ndim)
     shape = np.broadcast_shapes(
         (*x.shape[:axis], *x.shape[axis + 1 :]), (*indices.shape[:axis], *indices.shape[axis + 1 :])
@@ -234,13 +234,6 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
     x = broadcast_to(x, (*shape[:axis], x.shape[axis], *shape[axis:]))
     indices = broadcast_to(indices, (*shape[:axis], indices.shape[axis], *shape[axis:]))
     return each_part(_core.take_along, x, indices, axis)
-
-
-def _places(indices: Any) -> Any:
-    indices = array(indices)
-    if indices.dtype in ("int32", "int64"):
-        return indices
-    return cast(indices, "int64" if indices.dtype in ("uint32", "uint64") else "int32")
 
 
 def diff(
@@ -256,16 +249,11 @@ def diff(
     axis = axis_of("diff", axis, x.ndim)
     parts = [one for one in (prepend, x, append) if one is not None]
     x = concat(parts, axis=axis) if len(parts) > 1 else x
-    lead = (slice(None),) * axis
-    for _ in range(n):
-        one, other = x[(*lead, slice(1, None))], x[(*lead, slice(None, -1))]
-        x = one != other if x.dtype == "bool" else one - other
-    return x
+    return each_part(math.diff, x, n, axis)
 
 
 __all__ = [
     "broadcast_arrays", "broadcast_to", "concat", "diff", "expand_dims", "flip", "matrix_transpose",
     "moveaxis", "permute_dims", "repeat", "reshape", "roll", "squeeze", "stack", "take",
-    "take_along_axis", "tile",
-    "unstack",
+    "take_along_axis", "tile", "unstack",
 ]  # fmt: skip

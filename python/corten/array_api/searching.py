@@ -7,8 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from corten import _core
-from corten.array_api._common import Array, ComplexTensor, Tensor, array, cast, common_dtype, together
-from corten.array_api.elementwise import _refuse_complex, _truth
+from corten.array_api._common import (
+    Array,
+    ComplexTensor,
+    Tensor,
+    array,
+    cast,
+    common_dtype,
+    refuse_complex,
+    together,
+    truth,
+)
 from corten.complex_tensor import of_numpy
 from corten.ops._common import axis_of
 
@@ -20,7 +29,7 @@ def argmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> T
         >>> corten.array_api.argmax(corten.tensor([1, 3, 2])).item()
         1
     """
-    _refuse_complex("argmax", x)
+    refuse_complex("argmax", x)
     return _core.arg_reduce("argmax", array(x), axis, keepdims)
 
 
@@ -31,7 +40,7 @@ def argmin(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> T
         >>> corten.array_api.argmin(corten.tensor([1, 3, 2])).item()
         0
     """
-    _refuse_complex("argmin", x)
+    refuse_complex("argmin", x)
     return _core.arg_reduce("argmin", array(x), axis, keepdims)
 
 
@@ -42,7 +51,7 @@ def nonzero(x: Array, /) -> tuple[Tensor, ...]:
         >>> corten.array_api.nonzero(corten.tensor([0, 7]))[0].tolist()
         [1]
     """
-    x = _truth(x)
+    x = truth(x)
     if x.ndim == 0:
         raise ValueError("nonzero: the array has no axes, so elements have no places; reshape it to (1,)")
     return _core.nonzero(x)
@@ -107,7 +116,7 @@ def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool 
 
 def _sorted(name: str, x: Array, axis: int, descending: bool) -> tuple[Tensor, Tensor]:
     x = array(x)
-    _refuse_complex(name, x)
+    refuse_complex(name, x)
     return _core.sort(x, axis_of(name, axis, x.ndim), descending)
 
 

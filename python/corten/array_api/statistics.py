@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from corten.array_api._common import (
     cast,
     dtype_of,
     each_part,
+    refuse_complex,
+    truth,
 )
-from corten.array_api.elementwise import _refuse_complex, _truth
 from corten.complex_tensor import through_numpy
 from corten.ops._common import axes_of, axis_of
 
@@ -83,18 +85,14 @@ def var(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bo
         2.0
     """
     x = array(x)
-    _refuse_complex("var", x)
+    refuse_complex("var", x)
     axes = axes_of("var", axis, x.ndim)
-    count = 1
-    for one in axes:
-        count *= x.shape[one]
-    left = count - correction
-    if not count or left <= 0:
+    count = math.prod(x.shape[one] for one in axes)
+    if not count or count <= correction:
         shape = tuple(1 if i in axes else size for i, size in enumerate(x.shape) if keepdims or i not in axes)
         dtype = x.dtype if x.dtype in FLOATS else "float32"
         return _core.full(shape, float("nan"), dtype)
-    distance = x - _core.reduce("mean", x, axes, True)
-    return _core.reduce("sum", distance * distance, axes, keepdims) / left
+    return _core.var(x, axes, keepdims, correction)
 
 
 def std(x: Array, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
@@ -115,7 +113,7 @@ def max(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         3
     """
     x = array(x)
-    _refuse_complex("max", x)
+    refuse_complex("max", x)
     return _core.reduce("max", x, axes_of("max", axis, x.ndim), keepdims)
 
 
@@ -127,7 +125,7 @@ def min(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         1
     """
     x = array(x)
-    _refuse_complex("min", x)
+    refuse_complex("min", x)
     return _core.reduce("min", x, axes_of("min", axis, x.ndim), keepdims)
 
 
@@ -138,7 +136,7 @@ def all(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> corten.array_api.all(corten.tensor([True, False])).item()
         False
     """
-    x = _truth(x)
+    x = truth(x)
     return _core.reduce("all", x, axes_of("all", axis, x.ndim), keepdims)
 
 
@@ -149,7 +147,7 @@ def any(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> corten.array_api.any(corten.tensor([True, False])).item()
         True
     """
-    x = _truth(x)
+    x = truth(x)
     return _core.reduce("any", x, axes_of("any", axis, x.ndim), keepdims)
 
 
@@ -160,7 +158,7 @@ def count_nonzero(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> 
         >>> corten.array_api.count_nonzero(corten.tensor([1, 0, 2])).item()
         2
     """
-    x = _truth(x)
+    x = truth(x)
     return _core.reduce("sum", _core.cast(x, "int32"), axes_of("count_nonzero", axis, x.ndim), keepdims)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from corten.config import floatx
+from corten.identifiers import suggestion
 
 
 def read_csv(
@@ -97,8 +97,7 @@ def _wanted(path: Path, names: list[str], columns: Any, label: str | None, dtype
     wanted = list(names if columns is None else columns)
     for name in [*wanted, *([label] if label is not None else []), *(dtypes or {})]:
         if name not in names:
-            close = difflib.get_close_matches(name, names, 1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = suggestion(name, names)
             raise ValueError(f"read_csv: {path} has no column {name!r}; it has {names}.{hint}")
     if label is not None and label not in wanted:
         wanted.append(label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import losses, ops, tree
+from corten.training.target_checks import loss_kind
 
 # Losses that compare probabilities of exclusive classes, and of classes that are independent.
 _OF_SOFTMAX = frozenset(
@@ -273,16 +274,7 @@ class FeatureDistillation(_StructuredLoss):
 
 def _probabilities(loss: Any) -> Any:
     """What makes of logits the probabilities that a loss compares; None where it compares numbers."""
-    function = getattr(loss, "fn", loss)
-    name = getattr(function, "__name__", "")
-    if getattr(losses, name, None) is not function:
-        name = _snake_case(type(loss).__name__) if type(loss).__module__.startswith("corten.") else ""
-    if name in _OF_SOFTMAX:
+    kind = loss_kind(loss)
+    if kind in _OF_SOFTMAX:
         return ops.softmax
-    return ops.sigmoid if name in _OF_SIGMOID else None
-
-
-def _snake_case(name: str) -> str:
-    if name == "KLDivergence":
-        return "kl_divergence"
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+    return ops.sigmoid if kind in _OF_SIGMOID else None

@@ -16,7 +16,7 @@ from corten.export import onnx_layers as _layers  # noqa: F401  (their converter
 from corten.export.onnx_graph import OPSET, Graph
 from corten.export.onnx_ops import CONVERTERS, Call, Last, refuse
 from corten.export.sizes import Sizes, pairs, probes
-from corten.saving.files import write_atomically
+from corten.saving.files import write_bytes
 
 
 def export_onnx(model: Any, filepath: str | os.PathLike[str], input_signature: Any = None) -> None:
@@ -268,4 +268,4 @@ def _save(graph: Graph, inputs: list[Any], outputs: list[Any], name: str, path: 
     )
     onnx.checker.check_model(model)
     data = model.SerializeToString()
-    write_atomically(path, lambda file: file.write(data))
+    write_bytes(path, data)

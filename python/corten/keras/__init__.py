@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Sequential as Sequential,
         Variable as Variable,
         activations as activations,
+        applications as applications,
         callbacks as callbacks,
         config as config,
         constraints as constraints,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
         saving as saving,
         tree as tree,
         utils as utils,
+        visualization as visualization,
+        wrappers as wrappers,
     )
 
 doors.install()
@@ -54,10 +57,10 @@ __version__ = corten.__version__
 
 _MODULES = frozenset(
     {
-        "activations", "backend", "callbacks", "config", "constraints", "datasets", "distillation",
-        "dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision",
+        "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets",
+        "distillation", "dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision",
         "models", "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers", "saving",
-        "tree", "utils",
+        "tree", "utils", "visualization", "wrappers",
     }
 )  # fmt: skip
 _NAMES = frozenset(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -121,14 +120,8 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking, Oper
         if not isinstance(trainable, (bool, np.bool_)):
             raise ValueError(f"{name}: expected `trainable` to be a boolean; got {trainable!r}.")
         self.__dict__["_trainable"] = bool(trainable)
-        if "corten.rematerialization" in sys.modules:  # Otherwise there has been no scope yet.
-            from corten.rematerialization import get_current_remat_mode
-
-            scope = get_current_remat_mode()
-            if scope is not None:
-                self.__dict__["_remat_scope"] = scope
-                self.__dict__["_general_only"] = True
-                self.__dict__["_steady"] = False
+        if state.remat_scopes:
+            self.__dict__.update(_remat_scope=state.remat_scopes[-1], _general_only=True, _steady=False)
 
     # ---- building ------------------------------------------------------------------------------
 
@@ -429,10 +422,10 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking, Oper
             state.training = kwargs["training"]
         if not self._call_signature.has_training and not self._call_signature.any_keyword:
             kwargs.pop("training", None)
-        call = self.call
-        if "_remat_scope" in self.__dict__:
-            call = self.rematerialized_call(call, *args, **kwargs)
         try:
+            call = self.call
+            if "_remat_scope" in self.__dict__:
+                call = self.rematerialized_call(call, *args, **kwargs)
             if mixed == state.autocast:
                 outputs = call(*args, **kwargs)
             else:

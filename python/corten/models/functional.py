@@ -311,7 +311,7 @@ class Functional(Model):
                     )
                 fitted.append(None)
             else:
-                fitted.append(_fit(value, tensor, self.name))
+                fitted.append(fit_input(value, tensor, self.name))
         return fitted
 
     # ---- configuration -------------------------------------------------------------------------
@@ -374,7 +374,7 @@ def _with_history(inputs: Any) -> Any:
     return inputs
 
 
-def _fit(value: Any, tensor: KerasTensor, name: str) -> Any:
+def fit_input(value: Any, tensor: KerasTensor, name: str) -> Any:
     """Return an input with the dtype and number of axes that the model was made for."""
     if tensor.dtype == "string":
         value = as_text(f"Model {name!r}, input {tensor.name!r}", value)

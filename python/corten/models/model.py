@@ -234,7 +234,7 @@ class Model(Trainer, Layer):
         """Return which layers GPTQ and AWQ take for the blocks of the model. May be overridden.
 
         Args:
-            mode: The mode.
+            mode: The mode, for models that override this.
 
         Returns:
             `{"pre_block_layers": [...], "sequential_blocks": [...]}`, or None for a model without blocks.
@@ -247,7 +247,7 @@ class Model(Trainer, Layer):
         """
         from corten.models.quantization import quantization_layer_structure
 
-        return quantization_layer_structure(self, mode)
+        return quantization_layer_structure(self)
 
     # ---- files ---------------------------------------------------------------------------------
 
@@ -256,7 +256,7 @@ class Model(Trainer, Layer):
 
         Args:
             filepath: The path.
-            overwrite: False asks before replacing a file (and raises where nobody can answer).
+            overwrite: Whether an existing file may be replaced.
             zipped: False writes a folder with what a `.keras` file holds; True and None write one file.
             **kwargs: `include_optimizer=False` leaves the training state out.
 

@@ -28,10 +28,8 @@ def quantize_model(model: Any, mode: str | None, config: Any, filters: Any, type
         _quantize_with_data(model, config, filters, type_check)
     else:
         _quantize_layers(model, config, filters, type_check)
-    state = model._training_state
-    if state is not None:
-        # Steps that were traced had the float weights.
-        state.capture = state.prepared = state.has_layer_losses = None
+    if model._training_state is not None:
+        model._training_state.forget_steps()
 
 
 def _quantize_layers(model: Any, config: Any, filters: Any, type_check: bool) -> None:
@@ -66,12 +64,11 @@ def _quantize_with_data(model: Any, config: Any, filters: Any, type_check: bool)
     calibrate(config, batches, structure, filters)
 
 
-def quantization_layer_structure(model: Any, mode: str | None) -> dict[str, Any] | None:
+def quantization_layer_structure(model: Any) -> dict[str, Any] | None:
     """Find the blocks of a model that is one stack of equal layers.
 
     Args:
         model: The model.
-        mode: The mode; not looked at.
 
     Returns:
         `{"pre_block_layers": [...], "sequential_blocks": [...]}`: the layers before the first block, and the

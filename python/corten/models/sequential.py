@@ -10,7 +10,7 @@ from corten.layers.input_layer import InputLayer
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
 from corten.layers.shape_inference import is_default
-from corten.models.functional import Functional, _fit
+from corten.models.functional import Functional, fit_input
 from corten.models.model import Model
 from corten.symbolic import KerasTensor
 
@@ -229,7 +229,7 @@ class Sequential(Model):
                 leaves = tree.flatten(x)
                 x = leaves[0] if len(leaves) == 1 else x
             if not tree.is_nested(x):
-                x = _fit(x, self._functional._inputs_struct, self._name)
+                x = fit_input(x, self._functional._inputs_struct, self._name)
         if mask is not None:
             from corten._state import set_mask
 

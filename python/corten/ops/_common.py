@@ -73,7 +73,9 @@ def as_number(x: TensorLike) -> Tensor:
 def as_index(x: TensorLike) -> Tensor:
     """Gives `x` as a tensor of int32 or int64."""
     x = as_tensor(x)
-    return x if x.dtype in ("int32", "int64") else _core.cast(x, "int64" if x.dtype == "uint32" else "int32")
+    if x.dtype in ("int32", "int64"):
+        return x
+    return _core.cast(x, "int64" if x.dtype in ("uint32", "uint64") else "int32")
 
 
 def _alike(values: tuple[TensorLike, ...]) -> tuple[list[Tensor], str] | None:

@@ -88,7 +88,7 @@ def view_as_real(x: TensorLike) -> Tensor:
     from corten.complex_tensor import ComplexTensor
 
     whole = ComplexTensor.of(x)
-    return _core.concatenate([_core.reshape(part, (*part.shape, 1)) for part in (whole.real, whole.imag)], -1)
+    return _core.stack([whole.real, whole.imag], -1)
 
 
 @op
@@ -121,5 +121,5 @@ def eig(x: TensorLike) -> tuple[ComplexTensor, ComplexTensor]:
         return like[..., 0], like
     if not isinstance(matrix, ComplexTensor) and matrix.dtype != "float64":
         matrix = as_tensor(matrix, "float32")
-    values, vectors = through_numpy("eig", lambda a: tuple(np.linalg.eig(a)), matrix)
+    values, vectors = through_numpy("eig", np.linalg.eig, matrix)
     return ComplexTensor.of(values), ComplexTensor.of(vectors)

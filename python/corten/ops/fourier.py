@@ -90,7 +90,8 @@ def _pair(name: str, x: Any, rank: int = 1) -> Complex:
     return real, imaginary
 
 
-def _over(x: Complex, axes: tuple[int, ...], inverse: bool) -> Complex:
+def transform(x: Complex, axes: tuple[int, ...], inverse: bool) -> Complex:
+    """The transform over some axes, divided by their lengths if it is the inverse one."""
     for axis in axes:
         moved = _transform(
             (manipulation.moveaxis(x[0], axis, -1), manipulation.moveaxis(x[1], axis, -1)), inverse
@@ -117,7 +118,7 @@ def fft(x: TensorLike) -> tuple[Tensor, Tensor]:
         >>> real.tolist()
         [2.0, 0.0]
     """
-    return _over(_pair("fft", x), (-1,), False)
+    return transform(_pair("fft", x), (-1,), False)
 
 
 @op
@@ -135,7 +136,7 @@ def fft2(x: TensorLike) -> tuple[Tensor, Tensor]:
         >>> real.tolist()
         [[2.0, 0.0]]
     """
-    return _over(_pair("fft2", x, 2), (-1, -2), False)
+    return transform(_pair("fft2", x, 2), (-1, -2), False)
 
 
 @op
@@ -153,7 +154,7 @@ def ifft2(x: TensorLike) -> tuple[Tensor, Tensor]:
         >>> real.tolist()
         [[1.0, 1.0]]
     """
-    return _over(_pair("ifft2", x, 2), (-1, -2), True)
+    return transform(_pair("ifft2", x, 2), (-1, -2), True)
 
 
 def _fitted(x: Tensor, length: int | None) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 
 from corten.quantizers.affine import compute_quantization_parameters
 from corten.quantizers.configuration import AWQConfig
-from corten.quantizers.gptq import Array, check_layer, flat_inputs, float_matrix
+from corten.quantizers.layer_matrices import Array, check_layer, flat_inputs, float_matrix
 
 _SMALLEST = 1e-4
 

@@ -11,6 +11,7 @@ from corten import autograd, ops
 from corten.quantizers.awq import AWQ
 from corten.quantizers.filters import should_quantize_layer
 from corten.quantizers.gptq import GPTQ
+from corten.quantizers.layer_matrices import takes_calibration
 
 _BATCH = 16
 
@@ -123,7 +124,7 @@ def layers_to_calibrate(structure: dict[str, Any], filters: Any) -> Iterator[Any
 
 def _of_block(block: Any, filters: Any) -> Iterator[Any]:
     for layer in block._flatten_layers():
-        if "gptq" in getattr(layer, "_modes", ()) and should_quantize_layer(layer, filters):
+        if takes_calibration(layer) and should_quantize_layer(layer, filters):
             yield layer
 
 

@@ -1,4 +1,16 @@
-"""Saving and loading: models, weights, and objects as configurations."""
+"""Saving and loading: models, weights, and objects as configurations.
+
+- `model_io`: `save_model`, `load_model`, `save_weights`, `load_weights`: which format, and what goes into it.
+- `model_state`: the arrays of a model by their places in it, given and taken.
+- `serialization`, `object_registration`: objects as configurations, and the names of classes.
+- `paths`: file names and arguments that are refused.
+- `files` (`.corten`, and writing without half files), `safetensors`, `array_files` (`.npz`, HDF5), `sharded`
+  (several HDF5 files): formats.
+- `keras_files`: Keras's `.keras` files.
+- `legacy_reader`, `legacy_config`, `legacy_models`, `legacy_writer`: Keras's older `.h5` models, read,
+  translated, given to a model, and written.
+- `file_editor`: looking at files of weights and changing them.
+"""
 
 from corten.saving.file_editor import KerasFileEditor
 from corten.saving.model_io import load_model, load_weights, save_model, save_weights

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from corten.saving import keras_files, safetensors
+from corten.saving import safetensors
 
 
 def weights_format(path: Path) -> str:
@@ -83,7 +83,7 @@ def import_h5py() -> Any:
         import h5py
     except ImportError:
         raise ImportError(
-            "Reading and writing `.weights.h5` needs h5py: `pip install h5py`. The "
+            "Reading and writing `.weights.h5` needs h5py: `pip install corten[h5]`. The "
             "`.weights.safetensors` format needs nothing."
         ) from None
     return h5py
@@ -98,6 +98,17 @@ def h5_bytes(arrays: dict[str, Any]) -> bytes:
                 value = value.to_float32()
             file.create_dataset(name, data=value)
     return buffer.getvalue()
+
+
+def checked_array(member: Any, name: str, h5py: Any) -> Any:
+    """The numbers of a dataset that lies in the file and is as large as it says."""
+    if not isinstance(member, h5py.Dataset):
+        raise ValueError(f"{name} is no array")
+    if member.is_virtual or member.external:
+        raise ValueError(f"{name} is virtual or external: it refers to another file")
+    if member.dtype.kind not in "biuf" or member.nbytes > member.id.get_storage_size():
+        raise ValueError(f"{name} claims more than the file holds")
+    return member[()]
 
 
 def read_h5(source: Any) -> dict[str, Any]:
@@ -122,7 +133,7 @@ def read_h5(source: Any) -> dict[str, Any]:
                 if isinstance(member, h5py.Group):
                     visit(member, f"{prefix}{name}/", depth + 1)
                 else:
-                    arrays[f"{prefix}{name}"] = keras_files.checked_array(member, f"{prefix}{name}", h5py)
+                    arrays[f"{prefix}{name}"] = checked_array(member, f"{prefix}{name}", h5py)
 
         visit(file, "", 0)
     return arrays

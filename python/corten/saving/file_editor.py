@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from corten.saving import array_files, files, keras_files, model_state, safetensors
+from corten.saving import array_files, files, model_state, safetensors
+from corten.saving.model_io import read_weights_file
+from corten.saving.paths import WEIGHTS_ENDINGS, as_path, existing_path
 
 
 class KerasFileEditor:
@@ -19,7 +19,7 @@ class KerasFileEditor:
 
     Args:
         filepath: A file that a model's `save` or `save_weights` wrote, or Keras: `.keras`, `.corten`,
-            `.weights.h5` or `.safetensors`.
+            `.weights.h5`, `.weights.json`, `.safetensors` or `.npz`.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -44,12 +44,10 @@ class KerasFileEditor:
     """
 
     def __init__(self, filepath: Any) -> None:
-        path = Path(filepath).expanduser()
-        if not path.exists():
-            raise files.MissingFileError(f"File not found: {str(filepath)!r}.")
+        path = existing_path(filepath, WEIGHTS_ENDINGS, "weights")
         self.filepath = filepath
         self.weights_dict: dict[str, dict[str, Any]] = {}
-        for name, array in _arrays_in(path).items():
+        for name, array in read_weights_file(path)[0].items():
             place, found, key = name.rpartition("vars/")
             if not found:
                 raise ValueError(f"{path}: has no weights of a model (found {name!r}).")
@@ -201,7 +199,7 @@ class KerasFileEditor:
         Raises:
             ValueError: The name has another ending.
         """
-        path = Path(filepath).expanduser()
+        path = as_path(filepath)
         arrays = {
             f"{place}/vars/{name}".lstrip("/"): array
             for place, weights in self.weights_dict.items()
@@ -216,7 +214,7 @@ class KerasFileEditor:
                 "KerasFileEditor: the file name of weights must end in `.weights.h5` or `.safetensors`; got "
                 f"{path.name!r}."
             )
-        files.write_atomically(path, functools.partial(_put, data))
+        files.write_bytes(path, data)
 
     def resave_weights(self, filepath: Any) -> None:
         """Does what `save` does."""
@@ -243,10 +241,6 @@ class KerasFileEditor:
         return found[0]
 
 
-def _put(data: bytes, file: BinaryIO) -> None:
-    file.write(data)
-
-
 def _inside(place: str, parent: str) -> bool:
     return place == parent or place.startswith(f"{parent}/")
 
@@ -263,13 +257,3 @@ def _checked(weights: Any, caller: str) -> dict[str, Any]:
     if wrong:
         raise ValueError(f"{caller}: the weights {wrong} are no arrays of numbers.")
     return arrays
-
-
-def _arrays_in(path: Path) -> dict[str, Any]:
-    if path.suffix == ".keras":
-        return keras_files.read_keras(path, array_files.read_h5)[1]
-    if path.suffix == ".corten":
-        return safetensors.parse(files.read_archive(path)["weights.safetensors"], f"{path}: weights")
-    if path.suffix == ".safetensors":
-        return safetensors.parse(path.read_bytes(), f"{path}: weights")
-    return array_files.read_weights(path)

@@ -66,6 +66,16 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     _sync_folder(folder)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes as `write_atomically` does.
+
+    Args:
+        path: Where the file goes.
+        data: What it holds.
+    """
+    write_atomically(path, lambda file: file.write(data))
+
+
 def _mode_for(path: Path) -> int:
     """Return the permissions a plain `open` would give (mkstemp's are the owner's only)."""
     with contextlib.suppress(OSError):

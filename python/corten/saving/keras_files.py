@@ -1,4 +1,4 @@
-"""Keras's own files: `.keras` archives read and written, whole models in `.h5` read.
+"""Keras's own files, `.keras` archives, read and written.
 
 A `.keras` file is a zip of `config.json`, `metadata.json` and `model.weights.h5`. Nothing in such a file is
 run or imported: classes are Corten's own of the same name or those the user registered, and stored code is
@@ -7,23 +7,19 @@ refused.
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import io
 import json
 import warnings
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from corten.saving import files
+from corten.saving.array_files import h5_bytes, read_h5
 
 #: The version of Keras whose configurations are written.
 KERAS_VERSION = "3.15.1"
 _WEIGHTS = "model.weights.h5"
-#: The group of a model's own weights in an `.h5` file.
-TOP_LEVEL = "top_level_model_weights"
 # Functions that are classes of `keras.src.ops.numpy` there, by names that say how.
 _OPERATION_NAMES = (
     "add subtract multiply divide true_divide floor_divide power mod maximum minimum matmul equal not_equal "
@@ -39,19 +35,18 @@ _SLACK = 1 << 20
 Arrays = dict[str, Any]
 
 
-def read_keras(path: Path, read_h5: Callable[[Any], Arrays]) -> tuple[dict[str, Any], Arrays]:
+def read_keras(path: Path) -> tuple[dict[str, Any], Arrays]:
     """Gives configuration and arrays of a `.keras` file.
 
     Args:
         path: The file, or a folder with what such a file holds.
-        read_h5: Reads an HDF5 file.
 
     Raises:
         ValueError: It is none, is damaged, or has members that it must not have.
     """
     if path.is_dir():
         contents = _folder(path)
-        return _configuration(contents, path), _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}", read_h5)
+        return _configuration(contents, path), _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
@@ -65,7 +60,7 @@ def read_keras(path: Path, read_h5: Callable[[Any], Arrays]) -> tuple[dict[str, 
         if isinstance(error, ValueError) and type(error) is not ValueError:
             raise
         raise ValueError(f"{path}: is no `.keras` file, or a damaged one ({error}).") from None
-    return _configuration(contents, path), _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}", read_h5)
+    return _configuration(contents, path), _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}")
 
 
 def _folder(path: Path) -> dict[str, bytes]:
@@ -92,20 +87,14 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _parsed(data: bytes, what: str, read_h5: Callable[[Any], Arrays]) -> Arrays:
+def _parsed(data: bytes, what: str) -> Arrays:
     try:
         return read_h5(io.BytesIO(data))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"{what}: cannot be read; damaged? ({error})") from None
 
 
-def write_keras(
-    path: Path,
-    config: dict[str, Any],
-    weights: Arrays,
-    optimizer: Arrays,
-    write_h5: Callable[[Arrays], bytes],
-) -> None:
+def write_keras(path: Path, config: dict[str, Any], weights: Arrays, optimizer: Arrays) -> None:
     """Writes a `.keras` file.
 
     Args:
@@ -113,14 +102,13 @@ def write_keras(
         config: The model's configuration.
         weights: Arrays by path.
         optimizer: The optimizer's arrays by number.
-        write_h5: Makes an HDF5 file.
     """
     translated = for_keras(config)
     arrays = {**weights, **{f"optimizer/vars/{key}": value for key, value in optimizer.items()}}
     members = {
         "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "backend": "corten"}).encode(),
         "config.json": json.dumps(translated).encode(),
-        _WEIGHTS: write_h5(arrays),
+        _WEIGHTS: h5_bytes(arrays),
     }
 
     def write(file: Any) -> None:
@@ -135,7 +123,7 @@ def write_keras(
     else:
         path.mkdir(parents=True, exist_ok=True)
         for name, data in members.items():
-            files.write_atomically(path / name, functools.partial(_write_all, data))
+            files.write_bytes(path / name, data)
     warn_about_functions(path, translated)
 
 
@@ -148,10 +136,6 @@ def warn_about_functions(path: Path, translated: dict[str, Any]) -> None:
             "reads back and Keras does not; use layers there (Add, Concatenate, ...) if Keras is to read it.",
             stacklevel=5,
         )
-
-
-def _write_all(data: bytes, file: BinaryIO) -> None:
-    file.write(data)
 
 
 def for_keras(config: Any) -> Any:
@@ -213,105 +197,3 @@ def _functions_in(config: Any) -> set[str]:
     if config.get("class_name") == "FunctionOperation":
         found.add(str(config["config"]["function"]).removeprefix("corten."))
     return found
-
-
-# -- whole models in HDF5 -------------------------------------------------------------------------------
-
-
-class LegacyModel:
-    """What a whole-model `.h5` file of Keras 2 or 3 holds.
-
-    Attributes:
-        config: The configuration, or None in a file of weights.
-        training: Loss, optimizer and metrics, or None.
-        layers: Names of layers with their arrays in order.
-        optimizer: The optimizer's arrays in order.
-        own: Arrays of the model itself, not of its layers.
-    """
-
-    def __init__(self, path: Path, h5py: Any) -> None:
-        self.path = path
-        try:
-            with h5py.File(path, "r") as file:
-                self._read(file, h5py)
-        except (OSError, KeyError, RuntimeError, TypeError) as error:
-            raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
-
-    def _read(self, file: Any, h5py: Any) -> None:
-        self.config = self._json(file, "model_config")
-        self.training = self._json(file, "training_config")
-        root = self._group(file, "model_weights", h5py) if "model_weights" in file else file
-        self.layers: list[tuple[str, list[Any]]] = []
-        for name in _names(root, "layer_names"):
-            group = self._group(root, name, h5py)
-            weights = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
-            if weights:
-                self.layers.append((name, weights))
-        self.own: list[Any] = []
-        if TOP_LEVEL in root and root[TOP_LEVEL].attrs:
-            group = self._group(root, TOP_LEVEL, h5py)
-            self.own = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
-        self.optimizer: list[Any] = []
-        if "optimizer_weights" in file:
-            group = self._group(file, "optimizer_weights", h5py)
-            self.optimizer = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
-
-    def _json(self, file: Any, name: str) -> dict[str, Any] | None:
-        text = file.attrs.get(name)
-        if text is None:
-            return None
-        data = text if isinstance(text, bytes) else str(text).encode()
-        config = files.parse_json(data, f"{self.path}: {name}")
-        if not isinstance(config, dict):
-            raise ValueError(f"{self.path}: is damaged: {name} is no object.")
-        return config
-
-    def _group(self, parent: Any, path: str, h5py: Any) -> Any:
-        member = _followed(parent, path, h5py)
-        if not isinstance(member, h5py.Group):
-            raise ValueError(f"{self.path}: {path!r} is no group.")
-        return member
-
-    def _array(self, parent: Any, path: str, h5py: Any) -> Any:
-        return checked_array(_followed(parent, path, h5py), path, h5py)
-
-
-def is_legacy(path: Path, h5py: Any) -> bool:
-    """Whether an HDF5 file names its layers as Keras 2 did."""
-    with contextlib.suppress(OSError), h5py.File(path, "r") as file:
-        return "layer_names" in file.attrs or "model_weights" in file
-    return False
-
-
-def checked_array(member: Any, name: str, h5py: Any) -> Any:
-    """The numbers of a dataset that lies in the file and is as large as it says."""
-    if not isinstance(member, h5py.Dataset):
-        raise ValueError(f"{name} is no array")
-    if member.is_virtual or member.external:
-        raise ValueError(f"{name} is virtual or external: it refers to another file")
-    if member.dtype.kind not in "biuf" or member.nbytes > member.id.get_storage_size():
-        raise ValueError(f"{name} claims more than the file holds")
-    return member[()]
-
-
-def _followed(parent: Any, path: str, h5py: Any) -> Any:
-    """A member by path; links to other files or places are never followed."""
-    for part in path.split("/"):
-        if not isinstance(parent, h5py.Group) or part in {"", ".", ".."} or part not in parent:
-            raise ValueError(f"{path!r} is not there")
-        link = parent.get(part, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{path!r} is a link ({type(link).__name__})")
-        parent = parent[part]
-    return parent
-
-
-def _names(group: Any, attribute: str) -> list[str]:
-    """Names in an attribute, which Keras splits where they are too long for one."""
-    parts = [attribute] if attribute in group.attrs else []
-    while not parts or f"{attribute}{len(parts)}" in group.attrs:
-        if f"{attribute}{len(parts)}" not in group.attrs:
-            break
-        parts.append(f"{attribute}{len(parts)}")
-    names = [name for part in parts for name in group.attrs[part]]
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]

@@ -6,8 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from corten.saving import keras_files
-from corten.saving.array_files import import_h5py
+from corten.saving.legacy_reader import LegacyModel
 from corten.saving.object_registration import CustomObjectScope
 
 
@@ -16,7 +15,7 @@ def load_legacy(path: Path, custom_objects: dict[str, Any] | None, compile: bool
     from corten.saving.legacy_config import compile_arguments, modern_config
     from corten.saving.serialization import deserialize_keras_object, only_registered
 
-    stored = keras_files.LegacyModel(path, import_h5py())
+    stored = LegacyModel(path)
     if stored.config is None:
         raise ValueError(
             f"{path}: holds weights and no model; build the model and use "
@@ -35,7 +34,7 @@ def load_legacy(path: Path, custom_objects: dict[str, Any] | None, compile: bool
     return model
 
 
-def assign_legacy(model: Any, stored: keras_files.LegacyModel, skip_mismatch: bool = False) -> None:
+def assign_legacy(model: Any, stored: LegacyModel, skip_mismatch: bool = False) -> None:
     """Gives each layer with weights those of the layer at its place in the file, all or none."""
     layers = [layer for layer in model.layers if layer.weights]
     if len(layers) != len(stored.layers):
@@ -70,7 +69,7 @@ def weights_in_order(layer: Any) -> list[Any]:
     return list(layer.weights)
 
 
-def assign_legacy_by_name(model: Any, stored: keras_files.LegacyModel, skip_mismatch: bool) -> None:
+def assign_legacy_by_name(model: Any, stored: LegacyModel, skip_mismatch: bool) -> None:
     """Gives each layer the weights of the layer of its name in the file; others stay as they are."""
     there = dict(stored.layers)
     pairs = [(layer, (layer.name, there[layer.name])) for layer in model.layers if layer.name in there]

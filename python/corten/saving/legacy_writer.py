@@ -12,6 +12,7 @@ from corten import losses
 from corten.saving import files, keras_files, safetensors
 from corten.saving.array_files import import_h5py
 from corten.saving.legacy_models import own_weights, weights_in_order
+from corten.saving.legacy_reader import TOP_LEVEL
 from corten.saving.model_state import to_array
 
 # An attribute of HDF5 takes 64 KB, 16 bytes for each name.
@@ -67,7 +68,7 @@ def write_legacy(path: Path, model: Any, config: dict[str, Any], include_optimiz
             group = weights.require_group(layer.name)
             _write_arrays(group, [variable.path for variable in variables], variables)
         own = own_weights(model)
-        _write_arrays(weights.require_group(keras_files.TOP_LEVEL), [item.path for item in own], own)
+        _write_arrays(weights.require_group(TOP_LEVEL), [item.path for item in own], own)
         optimizer = getattr(model, "optimizer", None)
         if include_optimizer and compiled and optimizer is not None:
             file.attrs["training_config"] = json.dumps(_training_config(compiled))
@@ -75,8 +76,7 @@ def write_legacy(path: Path, model: Any, config: dict[str, Any], include_optimiz
                 variables = list(optimizer.variables)
                 names = [f"{optimizer.name}/{variable.path}" for variable in variables]
                 _write_arrays(file.create_group("optimizer_weights"), names, variables)
-    data = buffer.getvalue()
-    files.write_atomically(path, lambda stream: stream.write(data))
+    files.write_bytes(path, buffer.getvalue())
     keras_files.warn_about_functions(path, translated)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from corten.saving import files, keras_files, safetensors, sharded
-from corten.saving.array_files import h5_bytes, import_h5py, read_h5, read_weights, weights_format
+from corten.saving.array_files import h5_bytes, read_weights, weights_format
 from corten.saving.legacy_models import assign_legacy, assign_legacy_by_name, load_legacy
+from corten.saving.legacy_reader import LegacyModel, is_legacy
 from corten.saving.legacy_writer import write_legacy
 from corten.saving.model_state import (
     arrays_by_name,
@@ -27,6 +28,7 @@ from corten.saving.model_state import (
 from corten.saving.object_registration import CustomObjectScope
 from corten.saving.paths import (
     H5_ENDINGS,
+    WEIGHTS_ENDINGS,
     as_path,
     check_file_name,
     existing_path,
@@ -88,7 +90,7 @@ def save_model(
         optimizer = None
     if path.suffix == ".keras" or as_folder:
         state = {} if optimizer is None else own_state(optimizer)
-        keras_files.write_keras(path, config, weights_of(model), state, h5_bytes)
+        keras_files.write_keras(path, config, weights_of(model), state)
         return
     if path.suffix in H5_ENDINGS:
         write_legacy(path, model, config, include_optimizer)
@@ -172,7 +174,7 @@ def _fits(optimizer: Any, state: dict[str, Any]) -> bool:
 def _read_model(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Configuration, weights, and the optimizer's own state."""
     if path.suffix == ".keras" or path.is_dir():
-        config, arrays = keras_files.read_keras(path, read_h5)
+        config, arrays = keras_files.read_keras(path)
         own = "optimizer/vars/"
         state = {name.removeprefix(own): array for name, array in arrays.items() if name.startswith(own)}
         return config, arrays, state
@@ -217,7 +219,7 @@ def save_weights(
     refuse_overwrite(path, overwrite)
     weights = weights_of(model, objects_to_skip)
     if max_shard_size is not None or sharded.is_list(path):
-        sharded.write(path, weights, max_shard_size, h5_bytes)
+        sharded.write(path, weights, max_shard_size)
         return
     suffix = weights_format(path)
     if suffix == ".safetensors":
@@ -233,7 +235,7 @@ def save_weights(
             data = buffer.getvalue()
         else:
             data = h5_bytes(plain)
-    files.write_atomically(path, lambda file: file.write(data))
+    files.write_bytes(path, data)
 
 
 def load_weights(
@@ -262,39 +264,51 @@ def load_weights(
         ValueError: The file is damaged or does not fit the model, or an argument is unknown.
     """
     refuse_arguments(kwargs)
-    path = existing_path(
-        filepath, {".corten", ".keras", ".safetensors", ".npz", ".json", *H5_ENDINGS}, "weights"
-    )
+    path = existing_path(filepath, WEIGHTS_ENDINGS, "weights")
     skipped = places_of(model, objects_to_skip)
-    if path.suffix in H5_ENDINGS and keras_files.is_legacy(path, import_h5py()):
+    if path.suffix in H5_ENDINGS and is_legacy(path):
         if skipped:
             raise ValueError(f"{path}: `objects_to_skip` is not there for `.h5` files of Keras 2.")
-        stored = keras_files.LegacyModel(path, import_h5py())
+        stored = LegacyModel(path)
         if by_name:
             assign_legacy_by_name(model, stored, skip_mismatch)
         else:
             assign_legacy(model, stored, skip_mismatch)
         return
+    arrays, metadata = read_weights_file(path)
+    if by_name:
+        if metadata is None:
+            raise ValueError(
+                f"{path}: holds no layer names; `by_name=True` needs `.safetensors`, `.corten`, Keras 2's "
+                "`.h5`."
+            )
+        arrays = arrays_by_name(model, arrays, metadata, str(path))
+    assign(model, arrays, str(path), skip_mismatch, partial=by_name, skipped=skipped)
+
+
+def read_weights_file(path: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """Gives the arrays of a file of weights or of a whole model, by path in the model.
+
+    Args:
+        path: The file; its ending tells the format.
+
+    Returns:
+        The arrays, and what `.safetensors` and `.corten` files say about them (the names of the layers).
+
+    Raises:
+        ValueError: The file is damaged or of another format.
+    """
     if path.suffix == ".keras":
-        assign(model, keras_files.read_keras(path, read_h5)[1], str(path), skip_mismatch, skipped=skipped)
-        return
+        return keras_files.read_keras(path)[1], None
     if sharded.is_list(path):
-        assign(model, sharded.read(path, read_weights), str(path), skip_mismatch, skipped=skipped)
-        return
+        return sharded.read(path), None
     if path.suffix == ".corten":
         members = files.read_archive(path)
         if "weights.safetensors" not in members:
             raise ValueError(f"{path}: is damaged: it has no weights.safetensors.")
-        data: bytes | None = members["weights.safetensors"]
+        data = members["weights.safetensors"]
+    elif weights_format(path) == ".safetensors":
+        data = path.read_bytes()
     else:
-        data = path.read_bytes() if weights_format(path) == ".safetensors" else None
-    arrays = read_weights(path) if data is None else safetensors.parse(data, f"{path}: weights")
-    if not by_name:
-        assign(model, arrays, str(path), skip_mismatch, skipped=skipped)
-        return
-    if data is None:
-        raise ValueError(
-            f"{path}: holds no layer names; `by_name=True` needs `.safetensors`, `.corten`, Keras 2's `.h5`."
-        )
-    arrays = arrays_by_name(model, arrays, safetensors.metadata(data), str(path))
-    assign(model, arrays, str(path), skip_mismatch, partial=True, skipped=skipped)
+        return read_weights(path), None
+    return safetensors.parse(data, f"{path}: weights"), safetensors.metadata(data)

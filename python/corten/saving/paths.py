@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from corten.saving import files
 from corten.saving.array_files import weights_format
 
 H5_ENDINGS = frozenset({".h5", ".hdf5"})
+WEIGHTS_ENDINGS = frozenset({".corten", ".keras", ".safetensors", ".npz", ".json", *H5_ENDINGS})
 
 
 def check_file_name(filepath: Any, weights_only: bool = False) -> None:
@@ -50,7 +52,7 @@ def as_path(filepath: Any) -> Path:
     return Path(filepath).expanduser()
 
 
-def existing_path(filepath: Any, known: set[str], what: str) -> Path:
+def existing_path(filepath: Any, known: Set[str], what: str) -> Path:
     """Gives a path that exists.
 
     Raises:

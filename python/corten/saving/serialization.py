@@ -131,7 +131,7 @@ def serialize_keras_object(obj: Any) -> Any:
             return standardize_dtype(obj)
         except ValueError:
             pass
-        return {"class_name": "__typespec__", **_names(obj), "config": get_registered_name(obj)}
+        return {**_names(obj), "class_name": "__typespec__", "config": get_registered_name(obj)}
     if inspect.isfunction(obj) or inspect.isbuiltin(obj) or _is_wrapped_function(obj):
         _remember(obj, _public_module(obj))
         return {

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from corten.saving import files, safetensors
+from corten.saving.array_files import h5_bytes, read_weights
 
 _ENDING = ".weights.json"
 _GIGABYTE = 1 << 30
@@ -26,16 +25,13 @@ def is_list(path: Path) -> bool:
     return path.name.endswith(_ENDING)
 
 
-def write(
-    path: Path, weights: dict[str, Any], max_shard_size: float | None, write_h5: Callable[[Any], bytes]
-) -> None:
+def write(path: Path, weights: dict[str, Any], max_shard_size: float | None) -> None:
     """Writes weights to files beside `path`, and their list to `path`, last.
 
     Args:
         path: The list; it ends in `.weights.json`.
         weights: Arrays by path in the model.
         max_shard_size: Gigabytes that the arrays of a file must not exceed; None for a single file.
-        write_h5: Makes an HDF5 file of arrays.
 
     Raises:
         ValueError: The name has another ending, or an array is larger than a file may be.
@@ -64,28 +60,20 @@ def write(
     places: dict[str, list[str]] = {}
     for index, shard in enumerate(shards):
         file_name = f"{path.name.removesuffix(_ENDING)}_{index:05d}.weights.h5"
-        _write(path.with_name(file_name), write_h5(shard))
+        files.write_bytes(path.with_name(file_name), h5_bytes(shard))
         for name in shard:
             holders = places.setdefault(f"/{name.rpartition('/')[0]}", [])
             if file_name not in holders:
                 holders.append(file_name)
     listed = {"metadata": {"total_size": sum(sizes)}, "weight_map": places}
-    _write(path, json.dumps(listed, indent=4).encode())
+    files.write_bytes(path, json.dumps(listed, indent=4).encode())
 
 
-def _write(path: Path, data: bytes) -> None:
-    def put(file: BinaryIO, data: bytes) -> None:
-        file.write(data)
-
-    files.write_atomically(path, functools.partial(put, data=data))
-
-
-def read(path: Path, read_weights: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """Gives the arrays of all files that a `.weights.json` file lists.
 
     Args:
         path: The list.
-        read_weights: Reads a file of weights.
 
     Raises:
         ValueError: The list is damaged, names a file elsewhere, or a file is missing or damaged.

@@ -54,6 +54,10 @@ class TrainingState:
         #: What the last custom train_step or test_step returned.
         self.step_logs: dict[str, Any] | None = None
 
+    def forget_steps(self) -> None:
+        """Drops what was found out about the model's steps: its layers have other weights now."""
+        self.capture = self.prepared = self.has_layer_losses = None
+
     def __getstate__(self) -> dict[str, Any]:
         # What was captured belongs to the variables of this model; a copy captures anew.
         return {**self.__dict__, "capture": None}

@@ -111,14 +111,6 @@ class OutputLayout:
         """As `align`; one array of sample weights serves every output."""
         return self._spread(value, what)
 
-    def align_choices(self, value: Any, what: str) -> list[Any]:
-        """Lists losses, loss weights or the like; one choice serves every output.
-
-        Raises:
-            ValueError: A key is no output, or the number of entries is wrong.
-        """
-        return self._spread(value, what)
-
     def align_losses(self, value: Any, what: str) -> tuple[list[list[Any]], list[tuple[Any, ...]]]:
         """Lists losses or their weights: several may be for one output, and one for a structure of outputs.
 

@@ -8,6 +8,7 @@ with a message that says which call to change.
 from __future__ import annotations
 
 import warnings
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,13 @@ _ELEMENTWISE = frozenset(
 
 
 def loss_kind(loss: Any) -> str:
-    """The snake_case name of a built-in loss, '' for one of the user's own.
+    """The snake_case name of a built-in loss or its function, '' for one of the user's own.
 
     Example:
-        >>> loss_kind(losses.MeanSquaredError())
-        'mean_squared_error'
+        >>> loss_kind(losses.MeanSquaredError()), loss_kind(losses.kl_divergence)
+        ('mean_squared_error', 'kl_divergence')
     """
-    function = getattr(loss, "fn", None)
+    function = loss if isinstance(loss, FunctionType) else getattr(loss, "fn", None)
     if function is not None and str(getattr(function, "__module__", "")).startswith("corten."):
         return str(function.__name__)
     if type(loss).__module__.startswith("corten."):

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from corten.saving.files import write_atomically
+from corten.saving.files import write_bytes
 
 _VERSION = 1
 
@@ -94,7 +94,7 @@ class TrialFile:
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(content, indent=1, allow_nan=False)
-        write_atomically(self.path, lambda file: file.write(text.encode()))
+        write_bytes(self.path, text.encode())
 
 
 def _trial_of(entry: dict[str, Any]) -> Trial:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
+
+from corten.identifiers import suggestion
 
 
 class Config:
@@ -64,9 +65,9 @@ class Config:
         values = {} if name.startswith("__") or name in Config.__slots__ else self._config
         if name in values:
             return values[name]
-        close = difflib.get_close_matches(name, values, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise AttributeError(f"This Config has no value {name!r}.{hint} It has {list(values)}.")
+        raise AttributeError(
+            f"This Config has no value {name!r}.{suggestion(name, values)} It has {list(values)}."
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value

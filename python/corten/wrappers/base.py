@@ -55,6 +55,20 @@ def check_compiled(model: Model, name: str) -> None:
         )
 
 
+def classes_and_codes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gives the sorted classes, and the number of each label's.
+
+    Raises:
+        ValueError: There is only one class.
+    """
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) == 1:
+        raise ValueError(
+            f"Classifier can't train when only one class is present: all labels are {classes[0]!r}."
+        )
+    return classes, codes
+
+
 def seed_of(random_state: Any) -> int | None:
     """Gives a number for scikit-learn's `random_state`; None stays None."""
     return None if random_state is None else int(check_random_state(random_state).randint(2**31 - 1))
@@ -88,41 +102,33 @@ def _predict(model: Any, inputs: np.ndarray) -> np.ndarray:
 
 
 class EstimatorBase(BaseEstimator):
-    """Fits a model on validated arrays. Subclasses say how targets and predictions are encoded."""
+    """Fits a model on validated arrays, and predicts. Subclasses encode targets and decode predictions."""
 
     model: Any
     warm_start: bool
     model_kwargs: dict[str, Any] | None
     fit_kwargs: dict[str, Any] | None
 
-    def fit(self, X: Any, y: Any, **kwargs: Any) -> Any:
-        """Fits the model.
-
-        Args:
-            X: Features, shape `(samples, features)`.
-            y: Targets, one per sample.
-            **kwargs: Arguments of `Model.fit`; they go before `fit_kwargs`.
-
-        Returns:
-            The estimator.
-        """
-        X, y = validate_data(self, X, y)
-        return self._fit_arrays(X, self._encode(y), kwargs)
-
-    def _fit_arrays(self, inputs: Any, targets: Any, kwargs: dict[str, Any]) -> Any:
-        warm = getattr(self, "model_", None) if self.warm_start else None
-        if warm is None and self.warm_start and isinstance(self.model, Model):
-            # Keras: the given model itself is trained on.
-            check_compiled(self.model, type(self).__name__)
-            warm = self.model
+    def _train(self, inputs: np.ndarray, targets: np.ndarray, arguments: dict[str, Any]) -> Any:
+        """Makes the model and fits it; `arguments` of `Model.fit` go before `fit_kwargs`."""
         name = type(self).__name__
-        model = make_model(self.model, warm, name, inputs, targets, self.model_kwargs)
-        self.history_ = model.fit(inputs, targets, **{**(self.fit_kwargs or {}), **kwargs})
+        model = make_model(self._source(), self._warm_model(), name, inputs, targets, self.model_kwargs)
+        settings = {**(self.fit_kwargs or {}), **arguments}
+        self.history_ = model.fit(inputs, self._targets_for(model, targets), **settings)
         self.model_ = model
         return self
 
-    def _encode(self, y: Any) -> Any:
-        raise NotImplementedError
+    def _source(self) -> Any:
+        """The model to clone, or the function that makes one."""
+        return self.model
+
+    def _warm_model(self) -> Any:
+        """The model to go on with, or None."""
+        return getattr(self, "model_", None) if self.warm_start else None
+
+    def _targets_for(self, model: Model, targets: np.ndarray) -> np.ndarray:
+        """The targets as the model's loss takes them."""
+        return targets
 
     def _outputs(self, X: Any, **kwargs: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -10,8 +10,11 @@ from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from corten.training.compile_loss import resolve_loss
+from corten.training.outputs import only_entry
+from corten.training.target_checks import loss_kind
 from corten.utils.seeding import seeded
-from corten.wrappers.base import EstimatorBase, make_model, predict_rows, seed_of
+from corten.wrappers.base import EstimatorBase, classes_and_codes, predict_rows, seed_of
 
 
 def _hidden(inputs: Any) -> list[Any]:
@@ -84,32 +87,22 @@ class _Estimator(EstimatorBase):
         self.model_kwargs = model_kwargs
         self.fit_kwargs = fit_kwargs
 
-    def _train(self, inputs: np.ndarray, targets: np.ndarray, kwargs: dict[str, Any]) -> Any:
-        settings = {
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-            "verbose": self.verbose,
-            **(self.fit_kwargs or {}),
-            **kwargs,
-        }
-        warm = getattr(self, "model_", None) if self.warm_start else None
-        source = type(self)._default if self.model is None else self.model
+    def _train(self, inputs: np.ndarray, targets: np.ndarray, arguments: dict[str, Any]) -> Any:
+        own = {"epochs": self.epochs, "batch_size": self.batch_size, "verbose": self.verbose}
         with seeded(seed_of(self.random_state)):
-            model = make_model(source, warm, type(self).__name__, inputs, targets, self.model_kwargs)
-            self.history_ = model.fit(inputs, self._targets_for(model, targets), **settings)
-        self.model_ = model
+            super()._train(inputs, targets, {**own, **(self.fit_kwargs or {}), **arguments})
         self.n_iter_ = len(self.history_.epoch)
         return self
 
-    def _targets_for(self, model: Any, targets: np.ndarray) -> np.ndarray:
-        return targets
+    def _source(self) -> Any:
+        return type(self)._default if self.model is None else self.model
 
 
 class CortenClassifier(ClassifierMixin, _Estimator):
     """A model as a scikit-learn classifier.
 
     Labels may be of any kind. The model sees them as whole numbers, or as one-hot rows where its
-    loss is a categorical cross-entropy.
+    loss is a categorical one (or `kl_divergence`).
 
     Args:
         model: None takes a small network; a compiled model is cloned for every fit; a function is
@@ -152,25 +145,18 @@ class CortenClassifier(ClassifierMixin, _Estimator):
         """
         X, y = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) == 1:
-            raise ValueError(
-                f"Classifier can't train when only one class is present: all labels are {self.classes_[0]!r}."
-            )
+        self.classes_, codes = classes_and_codes(y)
         return self._train(X, codes.astype(np.int64), kwargs)
 
     def _targets_for(self, model: Any, targets: np.ndarray) -> np.ndarray:
-        outputs = _width(model, targets)
-        if outputs is not None and outputs not in (
-            len(self.classes_),
-            1 if len(self.classes_) == 2 else len(self.classes_),
-        ):
+        outputs = _width(model)
+        one_is_enough = outputs == 1 and len(self.classes_) == 2
+        if outputs is not None and outputs != len(self.classes_) and not one_is_enough:
             raise ValueError(
                 f"CortenClassifier: there are {len(self.classes_)} classes, but the model has {outputs} "
                 "outputs; give the last layer one per class"
             )
-        name = getattr(model.loss, "__name__", None) or getattr(model.loss, "name", None) or model.loss
-        one_hot = str(name).startswith("categorical") or type(model.loss).__name__.startswith("Categorical")
+        one_hot = _takes_one_hot(_loss_of(model))
         return np.eye(len(self.classes_), dtype=np.float32)[targets] if one_hot else targets
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -183,7 +169,7 @@ class CortenClassifier(ClassifierMixin, _Estimator):
         """
         outputs = self._outputs(X, allow_nd=True)
         outputs = outputs.reshape(len(outputs), -1).astype(np.float64)
-        from_logits = bool(getattr(self.model_.loss, "from_logits", False))
+        from_logits = bool(getattr(_loss_of(self.model_), "from_logits", False))
         if outputs.shape[1] == 1:
             positive = 1 / (1 + np.exp(-outputs)) if from_logits else outputs
             return np.concatenate([1 - positive, positive], axis=1).astype(np.float32)
@@ -202,7 +188,17 @@ class CortenClassifier(ClassifierMixin, _Estimator):
         return labels
 
 
-def _width(model: Any, targets: np.ndarray) -> int | None:
+def _loss_of(model: Any) -> Any:
+    """The loss of a model with one output, however it was given to `compile`."""
+    return resolve_loss(only_entry(model.loss))
+
+
+def _takes_one_hot(loss: Any) -> bool:
+    kind = loss if isinstance(loss, str) else loss_kind(loss) or loss.name
+    return kind.startswith("categorical") or kind == "kl_divergence"
+
+
+def _width(model: Any) -> int | None:
     """The number of outputs per sample, None where the model cannot tell."""
     try:
         shape = model.output_shape

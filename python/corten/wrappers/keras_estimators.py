@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
 
-from corten.wrappers.base import EstimatorBase
+from corten.models import Model
+from corten.wrappers.base import EstimatorBase, check_compiled, classes_and_codes
 
 
 class _KerasEstimator(EstimatorBase):
@@ -24,9 +26,31 @@ class _KerasEstimator(EstimatorBase):
         self.model_kwargs = model_kwargs
         self.fit_kwargs = fit_kwargs
 
+    def fit(self, X: Any, y: Any, **kwargs: Any) -> Any:
+        """Fits the model.
+
+        Args:
+            X: Features, shape `(samples, features)`.
+            y: Targets, one per sample.
+            **kwargs: Arguments of `Model.fit`; they go before `fit_kwargs`.
+
+        Returns:
+            The estimator.
+        """
+        X, y = validate_data(self, X, y)
+        return self._train(X, self._encode(y), kwargs)
+
     def _encode(self, y: Any) -> np.ndarray:
         column: np.ndarray = column_or_1d(y, warn=True).reshape(-1, 1)
         return column
+
+    def _warm_model(self) -> Any:
+        warm = super()._warm_model()
+        if warm is None and self.warm_start and isinstance(self.model, Model):
+            # Keras: the given model itself is trained on.
+            check_compiled(self.model, type(self).__name__)
+            return self.model
+        return warm
 
     def predict(self, X: Any) -> np.ndarray:
         """Gives the model's outputs for samples, one number per sample where it has one output.
@@ -82,14 +106,8 @@ class SKLearnClassifier(ClassifierMixin, _KerasEstimator):
     """
 
     def _encode(self, y: Any) -> np.ndarray:
-        from sklearn.utils.multiclass import check_classification_targets
-
         check_classification_targets(y)
-        self.classes_, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-        if len(self.classes_) == 1:
-            raise ValueError(
-                f"Classifier can't train when only one class is present: all labels are {self.classes_[0]!r}."
-            )
+        self.classes_, codes = classes_and_codes(column_or_1d(y, warn=True))
         return np.eye(len(self.classes_))[codes]
 
     def decision_function(self, X: Any) -> np.ndarray:

@@ -129,16 +129,16 @@ fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
     if array::has_buffer(object) {
         return array::from_buffer(object).map(Some);
     }
-    if object.hasattr(intern!(py, "_corten_complex"))? {
-        // A pair of tensors: its own operators answer.
-        return Ok(None);
-    }
     if let Some(convert) = object.getattr_opt(intern!(py, "__corten_tensor__"))? {
         let result = convert.call0()?;
         let tensor = result.cast::<PyTensor>().map_err(|_| {
             PyTypeError::new_err(format!("__corten_tensor__ must return a corten.Tensor; got {}", result.get_type()))
         })?;
         return Ok(Some(tensor.try_borrow()?.inner.clone()));
+    }
+    if object.hasattr(intern!(py, "_corten_complex"))? {
+        // A pair of tensors: its own operators answer. Asked late, as a variable is slow to say what it lacks.
+        return Ok(None);
     }
     if object.hasattr(intern!(py, "__array__"))? && !object.hasattr(intern!(py, "_corten_symbolic"))? {
         return array::from_buffer(&array::as_numpy(object)?).map(Some);

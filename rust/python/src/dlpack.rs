@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 use pyo3::{ffi, intern};
 
-use crate::error;
+use crate::{error, funnel};
 
 /// Main memory, in DLPack's numbering of devices.
 pub(crate) const CPU: i32 = 1;
@@ -103,8 +103,28 @@ fn from_code(code: u8, bits: u8, lanes: u16) -> Option<DType> {
     DType::ALL.into_iter().find(|&dtype| type_code(dtype) == code && dtype.size() * 8 == usize::from(bits))
 }
 
+/// The capsule that `Tensor.__dlpack__` gives, or an error for another device.
+pub(crate) fn offer<'py>(
+    py: Python<'py>,
+    tensor: &Tensor,
+    stream: Option<&Bound<'py, PyAny>>,
+    max_version: Option<(u32, u32)>,
+    dl_device: Option<(i32, i32)>,
+    copy: Option<bool>,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    if stream.is_some_and(|stream| !stream.is_none()) || dl_device.is_some_and(|(kind, _)| kind != CPU) {
+        return Err(PyBufferError::new_err("__dlpack__: this tensor lies on the CPU"));
+    }
+    let tensor = if copy == Some(true) {
+        funnel::run(py, tensor.len(), || ops::copy(&tensor.detach()))?
+    } else {
+        tensor.clone()
+    };
+    export(py, &tensor, max_version.is_some_and(|(major, _)| major >= 1))
+}
+
 /// A capsule over the tensor's memory; `versioned` where the consumer understands version 1.
-pub(crate) fn export<'py>(py: Python<'py>, tensor: &Tensor, versioned: bool) -> PyResult<Bound<'py, PyCapsule>> {
+fn export<'py>(py: Python<'py>, tensor: &Tensor, versioned: bool) -> PyResult<Bound<'py, PyCapsule>> {
     let buffer = tensor.buffer().map_err(error::to_python)?;
     let layout = tensor.layout();
     let shape: Vec<i64> = layout.shape().iter().map(|&dim| dim as i64).collect();

@@ -3,7 +3,7 @@
 use corten_tensor::core::half::{bf16, f16};
 use corten_tensor::core::{DType, Error, Tuple};
 use corten_tensor::{Device, Tensor, ops};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -90,6 +90,22 @@ pub(crate) fn to_numpy<'py>(py: Python<'py>, tensor: &Tensor, copy: bool) -> PyR
         Some(Some(class)) => array.call_method1(intern!(py, "view"), (class,)),
         Some(None) | None => Ok(array),
     }
+}
+
+/// A read-only view of the values where `copy` and `dtype` allow it: what `Tensor.__array__` gives.
+pub(crate) fn as_numpy<'py>(
+    py: Python<'py>,
+    tensor: &Tensor,
+    dtype: Option<&Bound<'py, PyAny>>,
+    copy: Option<bool>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let array = to_numpy(py, tensor, copy == Some(true))?;
+    let Some(dtype) = dtype.filter(|dtype| !dtype.is_none()) else { return Ok(array) };
+    let same = array.getattr("dtype")?.eq(dtype)?;
+    if !same && copy == Some(false) {
+        return Err(PyValueError::new_err("a view cannot have another dtype; allow a copy"));
+    }
+    if same { Ok(array) } else { array.call_method1("astype", (dtype,)) }
 }
 
 /// The single element as a Python number.

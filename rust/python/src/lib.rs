@@ -17,7 +17,9 @@ mod functions;
 mod funnel;
 mod identities;
 mod indexing;
+mod operators;
 mod optimizer;
+mod pickle;
 mod program;
 mod reductions;
 mod rows;
@@ -64,7 +66,7 @@ mod _core {
     #[pymodule_export]
     use crate::optimizer::optimizer_step;
     #[pymodule_export]
-    use crate::rows::rebuild;
+    use crate::pickle::rebuild;
     #[pymodule_export]
     use crate::tensor::PyTensor;
 }

@@ -3,17 +3,15 @@
 use corten_tensor::core::{ArgReduceOp, BinaryOp, CompareOp, Error, ReduceOp, ScanOp, UnaryOp};
 use corten_tensor::ops::{self, Arg};
 use corten_tensor::{Device, Tensor, autograd};
-use pyo3::IntoPyObjectExt;
 use pyo3::basic::CompareOp as PyCompare;
-use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyComplex, PyTuple};
+use pyo3::types::{PyCapsule, PyComplex, PyTuple};
 
 use crate::convert::{self, Array, Axes, Operand, Type};
-use crate::functions::linalg;
 use crate::reductions::{reduce, reduce_in, refuse_out, scan, variance};
 use crate::rows::Rows;
-use crate::{dlpack, error, export, funnel, indexing};
+use crate::{dlpack, error, export, funnel, indexing, operators, pickle};
 
 /// A multi-dimensional array of one dtype.
 ///
@@ -59,24 +57,6 @@ fn unpacked(values: &Bound<'_, PyTuple>) -> PyResult<Vec<isize>> {
 }
 
 impl PyTensor {
-    #[inline]
-    fn operate<'py>(
-        &self,
-        py: Python<'py>,
-        op: BinaryOp,
-        other: &Bound<'py, PyAny>,
-        reflected: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let Some(other) = convert::operand_or_none(other)? else {
-            return Ok(py.NotImplemented().into_bound(py));
-        };
-        let cost = self.inner.len().max(arg_len(&other));
-        let mine = Arg::Tensor(self.inner.clone());
-        let (a, b) = if reflected { (other, mine) } else { (mine, other) };
-        let result = funnel::run(py, cost, || ops::binary(op, a, b))?;
-        Self::from(result).into_bound_py_any(py)
-    }
-
     fn unary(&self, py: Python<'_>, op: UnaryOp) -> PyResult<Self> {
         on_one(py, &self.inner, |x| ops::unary(op, x))
     }
@@ -224,13 +204,7 @@ impl PyTensor {
         dtype: Option<&Bound<'py, PyAny>>,
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let array = export::to_numpy(py, &self.inner, copy == Some(true))?;
-        let Some(dtype) = dtype.filter(|dtype| !dtype.is_none()) else { return Ok(array) };
-        let same = array.getattr("dtype")?.eq(dtype)?;
-        if !same && copy == Some(false) {
-            return Err(PyValueError::new_err("a view cannot have another dtype; allow a copy"));
-        }
-        if same { Ok(array) } else { array.call_method1("astype", (dtype,)) }
+        export::as_numpy(py, &self.inner, dtype, copy)
     }
 
     /// NumPy leaves mixed operations to this class.
@@ -260,15 +234,7 @@ impl PyTensor {
         dl_device: Option<(i32, i32)>,
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        if stream.is_some_and(|stream| !stream.is_none()) || dl_device.is_some_and(|(kind, _)| kind != dlpack::CPU) {
-            return Err(PyBufferError::new_err("__dlpack__: this tensor lies on the CPU"));
-        }
-        let tensor = if copy == Some(true) {
-            funnel::run(py, self.inner.len(), || ops::copy(&self.inner.detach()))?
-        } else {
-            self.inner.clone()
-        };
-        dlpack::export(py, &tensor, max_version.is_some_and(|(major, _)| major >= 1))
+        dlpack::offer(py, &self.inner, stream, max_version, dl_device, copy)
     }
 
     /// Device type and index, in DLPack's numbering.
@@ -278,16 +244,7 @@ impl PyTensor {
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        let rebuild = PyModule::import(py, "corten._core")?.getattr("_rebuild")?;
-        let shape = self.inner.shape().to_vec();
-        let bytes = match self.inner.device() {
-            Device::Meta => None,
-            Device::Cpu => {
-                Some(PyBytes::new_with(py, self.nbytes(), |out| self.inner.download(out).map_err(error::to_python))?)
-            }
-        };
-        let gradient = self.inner.requires_grad();
-        Ok((rebuild, (bytes, shape, self.inner.dtype().name(), gradient).into_pyobject(py)?))
+        pickle::reduce(py, &self.inner)
     }
 
     // Conversions
@@ -578,48 +535,48 @@ impl PyTensor {
     // Operators
 
     fn __add__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Add, other, false)
+        operators::binary(py, BinaryOp::Add, &self.inner, other, false)
     }
     fn __radd__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Add, other, true)
+        operators::binary(py, BinaryOp::Add, &self.inner, other, true)
     }
     fn __sub__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Sub, other, false)
+        operators::binary(py, BinaryOp::Sub, &self.inner, other, false)
     }
     fn __rsub__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Sub, other, true)
+        operators::binary(py, BinaryOp::Sub, &self.inner, other, true)
     }
     fn __mul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Mul, other, false)
+        operators::binary(py, BinaryOp::Mul, &self.inner, other, false)
     }
     fn __rmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Mul, other, true)
+        operators::binary(py, BinaryOp::Mul, &self.inner, other, true)
     }
     fn __truediv__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Div, other, false)
+        operators::binary(py, BinaryOp::Div, &self.inner, other, false)
     }
     fn __rtruediv__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Div, other, true)
+        operators::binary(py, BinaryOp::Div, &self.inner, other, true)
     }
     fn __floordiv__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::FloorDiv, other, false)
+        operators::binary(py, BinaryOp::FloorDiv, &self.inner, other, false)
     }
     fn __rfloordiv__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::FloorDiv, other, true)
+        operators::binary(py, BinaryOp::FloorDiv, &self.inner, other, true)
     }
     fn __mod__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Mod, other, false)
+        operators::binary(py, BinaryOp::Mod, &self.inner, other, false)
     }
     fn __rmod__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Mod, other, true)
+        operators::binary(py, BinaryOp::Mod, &self.inner, other, true)
     }
     fn __divmod__<'py>(
         &self,
         py: Python<'py>,
         other: &Bound<'py, PyAny>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        let quotient = self.operate(py, BinaryOp::FloorDiv, other, false)?;
-        Ok((quotient, self.operate(py, BinaryOp::Mod, other, false)?))
+        let quotient = operators::binary(py, BinaryOp::FloorDiv, &self.inner, other, false)?;
+        Ok((quotient, operators::binary(py, BinaryOp::Mod, &self.inner, other, false)?))
     }
     fn __pow__<'py>(
         &self,
@@ -630,7 +587,7 @@ impl PyTensor {
         if modulo.is_some() {
             return Err(PyTypeError::new_err("pow: a modulus is not supported for tensors"));
         }
-        self.operate(py, BinaryOp::Pow, other, false)
+        operators::binary(py, BinaryOp::Pow, &self.inner, other, false)
     }
     fn __rpow__<'py>(
         &self,
@@ -638,43 +595,43 @@ impl PyTensor {
         other: &Bound<'py, PyAny>,
         _modulo: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Pow, other, true)
+        operators::binary(py, BinaryOp::Pow, &self.inner, other, true)
     }
     fn __and__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::And, other, false)
+        operators::binary(py, BinaryOp::And, &self.inner, other, false)
     }
     fn __rand__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::And, other, true)
+        operators::binary(py, BinaryOp::And, &self.inner, other, true)
     }
     fn __or__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Or, other, false)
+        operators::binary(py, BinaryOp::Or, &self.inner, other, false)
     }
     fn __ror__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Or, other, true)
+        operators::binary(py, BinaryOp::Or, &self.inner, other, true)
     }
     fn __xor__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Xor, other, false)
+        operators::binary(py, BinaryOp::Xor, &self.inner, other, false)
     }
     fn __rxor__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::Xor, other, true)
+        operators::binary(py, BinaryOp::Xor, &self.inner, other, true)
     }
     fn __lshift__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::ShiftLeft, other, false)
+        operators::binary(py, BinaryOp::ShiftLeft, &self.inner, other, false)
     }
     fn __rlshift__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::ShiftLeft, other, true)
+        operators::binary(py, BinaryOp::ShiftLeft, &self.inner, other, true)
     }
     fn __rshift__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::ShiftRight, other, false)
+        operators::binary(py, BinaryOp::ShiftRight, &self.inner, other, false)
     }
     fn __rrshift__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.operate(py, BinaryOp::ShiftRight, other, true)
+        operators::binary(py, BinaryOp::ShiftRight, &self.inner, other, true)
     }
     fn __matmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        linalg::operator(py, &self.inner, other, false)
+        operators::matmul(py, &self.inner, other, false)
     }
     fn __rmatmul__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        linalg::operator(py, &self.inner, other, true)
+        operators::matmul(py, &self.inner, other, true)
     }
     fn __neg__(&self, py: Python<'_>) -> PyResult<Self> {
         self.unary(py, UnaryOp::Neg)
@@ -707,12 +664,7 @@ impl PyTensor {
             PyCompare::Gt => CompareOp::Gt,
             PyCompare::Ge => CompareOp::Ge,
         };
-        let Some(other) = convert::operand_or_none(other)? else {
-            return Ok(py.NotImplemented().into_bound(py));
-        };
-        let cost = self.inner.len().max(arg_len(&other));
-        let mine = Arg::Tensor(self.inner.clone());
-        Self::from(funnel::run(py, cost, || ops::compare(op, mine, other))?).into_bound_py_any(py)
+        operators::compare(py, op, &self.inner, other)
     }
 
     /// Tensors are dictionary keys by identity.

@@ -43,7 +43,8 @@ class Quantizable(LowRank):
                 need them, and `Model.quantize`, which runs the model on data to find the integers.
 
         Raises:
-            ValueError: The mode is not known, the layer is not built, or is quantized already.
+            ValueError: The mode is not known, the layer is not built, is quantized already, or computes in
+                float16, whose range is too small for the scales of integers.
             NotImplementedError: The layer has no such mode, or is of a subclass.
         """
         if type_check and "_modes" not in type(self).__dict__:
@@ -53,15 +54,18 @@ class Quantizable(LowRank):
         config = validate_and_resolve_config(mode, config)
         self._check_quantize_args(config.mode)
         self._check_mode(config.mode)
+        policy = self.dtype_policy
+        if policy.quantization_mode is None:
+            # Before anything is replaced: not every float policy can be that of integers.
+            policy = dtype_policies.get(f"{config.dtype_policy_string()}_from_{policy.name}")
         with self._more_weights():
             # Without the data and the layers that options of GPTQ and AWQ hold.
             keeps = hasattr(config, "dataset")
             self.quantization_config = type(config).from_config(config.get_config()) if keeps else config
             getattr(self, f"_{config.mode}_quantize")()
             self._is_quantized = self._special = True
-        if self.dtype_policy.quantization_mode is None:
-            source = self.dtype_policy.name
-            self.dtype_policy = dtype_policies.get(f"{config.dtype_policy_string()}_from_{source}")
+        if policy is not self.dtype_policy:
+            self.dtype_policy = policy
 
     def quantized_build(self: Any, input_shape: Any, mode: str) -> None:
         """Create the weights of a mode, without values.

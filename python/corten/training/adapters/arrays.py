@@ -72,6 +72,16 @@ def check_batch_size(batch_size: Any, caller: str) -> int:
     return int(batch_size)
 
 
+def check_shuffle(shuffle: bool | str, caller: str) -> None:
+    """Checks that a text that says how to shuffle is 'batch'.
+
+    Raises:
+        ValueError: It is another one.
+    """
+    if isinstance(shuffle, str) and shuffle != "batch":
+        raise ValueError(f"{caller}: shuffle must be True, False or 'batch'; got {shuffle!r}")
+
+
 def permutation(count: int) -> np.ndarray:
     """Draws an order of `count` samples from the global random generator.
 
@@ -128,15 +138,14 @@ class ArrayAdapter(DataAdapter):
         check_values: bool = False,
     ) -> None:
         batch_size = check_batch_size(32 if batch_size is None else batch_size, caller)
-        if isinstance(shuffle, str) and shuffle != "batch":
-            raise ValueError(f"{caller}: shuffle must be True, False or 'batch'; got {shuffle!r}")
+        check_shuffle(shuffle, caller)
         single = type(x) in SINGLE and type(y) in SINGLE and sample_weight is None is class_weight
         if single:
             # The common case, without the search for arrays in lists and dicts.
             leaves = [("x", to_array(x, "x")), ("y", to_array(y, "y"))]
         else:
-            arrays = [map_leaves(to_array, part, name) for part, name in _named(x, y, sample_weight)]
-            leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
+            arrays = [map_leaves(to_array, part, name) for part, name in named(x, y, sample_weight)]
+            leaves = [leaf for part, name in named(*arrays) for leaf in flatten(part, name)]
         self.num_samples: int = check_lengths(leaves, caller)
         if single:
             tensors = [_as_tensor(leaf, "") for _, leaf in leaves]
@@ -224,7 +233,8 @@ def _as_tensor(leaf: Any, _: str) -> Any:
     return leaf if type(leaf) is Tensor or leaf.dtype.kind == "O" else _core.tensor(leaf)
 
 
-def _named(x: Data, y: Data, weight: Data) -> list[tuple[Data, str]]:
+def named(x: Data, y: Data, weight: Data) -> list[tuple[Data, str]]:
+    """Gives each part of the data with what messages call it."""
     return [(x, "x"), (y, "y"), (weight, "sample_weight")]
 
 
@@ -239,8 +249,8 @@ def split_arrays(x: Data, y: Data, weight: Data, fraction: float, caller: str = 
     # Late: that module needs this one.
     from corten.training.adapters.lazy_rows import to_rows
 
-    arrays = [map_leaves(to_rows, part, name) for part, name in _named(x, y, weight)]
-    leaves = [leaf for part, name in _named(*arrays) for leaf in flatten(part, name)]
+    arrays = [map_leaves(to_rows, part, name) for part, name in named(x, y, weight)]
+    leaves = [leaf for part, name in named(*arrays) for leaf in flatten(part, name)]
     count = check_lengths(leaves, caller)
     cut = int(count * (1.0 - float(fraction)))
     if cut in (0, count):

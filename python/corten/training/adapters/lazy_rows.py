@@ -9,7 +9,13 @@ import numpy as np
 
 from corten import _core
 from corten.training.adapters.adapter import Batch, DataAdapter
-from corten.training.adapters.arrays import check_batch_size, check_lengths, permutation
+from corten.training.adapters.arrays import (
+    check_batch_size,
+    check_lengths,
+    check_shuffle,
+    named,
+    permutation,
+)
 from corten.training.adapters.conversion import Data, Tensor, flatten, map_leaves, to_array, to_tensors
 from corten.training.adapters.weights import class_weights_of
 
@@ -39,7 +45,42 @@ def is_lazy(value: Any) -> bool:
         return False
     if isinstance(value, np.memmap):
         return value.filename is not None and value.nbytes > _SMALL_BYTES
-    return is_sparse(value) or _is_hdf5(value)
+    return is_sparse(value) or isinstance(value, HDF5Rows) or _is_hdf5(value)
+
+
+class HDF5Rows:
+    """Consecutive rows of an HDF5 dataset: cutting it reads nothing, unlike cutting the dataset.
+
+    Args:
+        dataset: The dataset.
+        rows: Which of its rows; all if None.
+
+    Example:
+        >>> rows = HDF5Rows(np.arange(10))[2:6]
+        >>> rows.shape, rows.read(slice(0, 2)).tolist(), rows.read(np.array([3, 0])).tolist()
+        ((4,), [2, 3], [5, 2])
+    """
+
+    def __init__(self, dataset: Any, rows: range | None = None) -> None:
+        self._dataset = dataset
+        self._rows = range(dataset.shape[0]) if rows is None else rows
+        self.shape: tuple[int, ...] = (len(self._rows), *dataset.shape[1:])
+        self.ndim = len(self.shape)
+        self.dtype = dataset.dtype
+
+    def __getitem__(self, part: slice) -> HDF5Rows:
+        return HDF5Rows(self._dataset, self._rows[part])
+
+    def read(self, rows: Any) -> np.ndarray:
+        """Reads rows, given as for `take_rows`."""
+        if isinstance(rows, slice):
+            chosen = self._rows[rows]
+            found: np.ndarray = self._dataset[chosen.start : chosen.stop]
+            return found
+        # HDF5 reads rows in ascending order only.
+        ascending, places = np.unique(rows, return_inverse=True)
+        values: np.ndarray = self._dataset[ascending + self._rows.start]
+        return values[places]
 
 
 def _is_hdf5(value: Any) -> bool:
@@ -61,7 +102,7 @@ def to_rows(value: Any, name: str) -> Any:
             raise ValueError(f"{name}: a sparse array must have 2 dimensions; got {value.ndim}")
         # The format whose rows can be taken; other ones are brought there once.
         return value.tocsr()
-    return value
+    return HDF5Rows(value) if _is_hdf5(value) and value.ndim else value
 
 
 def take_rows(value: Any, rows: Any) -> Any:
@@ -77,14 +118,12 @@ def take_rows(value: Any, rows: Any) -> Any:
     """
     if is_sparse(value):
         return value[rows].toarray()
+    if isinstance(value, HDF5Rows):
+        return value.read(rows)
     if isinstance(rows, slice):
         return value[rows]
     if type(value) is Tensor:
         return value[_core.tensor(rows)]
-    if _is_hdf5(value):
-        # HDF5 reads rows in ascending order only.
-        ascending, places = np.unique(rows, return_inverse=True)
-        return value[ascending][places]
     return value[rows]
 
 
@@ -113,15 +152,11 @@ class LazyRowsAdapter(DataAdapter):
         caller: str = "fit",
     ) -> None:
         self._batch_size = check_batch_size(32 if batch_size is None else batch_size, caller)
-        if isinstance(shuffle, str) and shuffle != "batch":
-            raise ValueError(f"{caller}: shuffle must be True, False or 'batch'; got {shuffle!r}")
+        check_shuffle(shuffle, caller)
         if class_weight is not None and sample_weight is not None:
             raise ValueError(f"{caller}: give sample_weight or class_weight, not both")
-        named = (("x", x), ("y", y), ("sample_weight", sample_weight))
-        self._parts = [map_leaves(to_rows, part, name) for name, part in named]
-        leaves = [
-            leaf for (name, _), part in zip(named, self._parts, strict=True) for leaf in flatten(part, name)
-        ]
+        self._parts = [map_leaves(to_rows, part, name) for part, name in named(x, y, sample_weight)]
+        leaves = [leaf for part, name in named(*self._parts) for leaf in flatten(part, name)]
         self.num_samples: int = check_lengths(leaves, caller)
         self.num_batches: int = -(-self.num_samples // self._batch_size)
         self._shuffle = shuffle
@@ -152,7 +187,7 @@ class LazyRowsAdapter(DataAdapter):
     def _take(self, rows: Any) -> Batch:
         x, y, weight = (
             to_tensors(map_leaves(lambda leaf, _: take_rows(leaf, rows), part, ""), name)
-            for part, name in zip(self._parts, ("x", "y", "sample_weight"), strict=True)
+            for part, name in named(*self._parts)
         )
         if self._class_weight is not None:
             weight = class_weights_of(y, self._class_weight)

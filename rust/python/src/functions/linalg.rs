@@ -2,30 +2,12 @@
 
 use corten_tensor::core::LinalgOp;
 use corten_tensor::{Tensor, ops};
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::convert::{self, Array, Ints};
-use crate::error;
 use crate::funnel;
 use crate::tensor::PyTensor;
-
-/// `mine @ other`, or the other way round; `NotImplemented` for what is no array.
-pub(crate) fn operator<'py>(
-    py: Python<'py>,
-    mine: &Tensor,
-    other: &Bound<'py, PyAny>,
-    reflected: bool,
-) -> PyResult<Bound<'py, PyAny>> {
-    let Some(other) = convert::operand_or_none(other)? else {
-        return Ok(py.NotImplemented().into_bound(py));
-    };
-    let other = other.into_default().map_err(error::to_python)?;
-    let (a, b) = if reflected { (&other, mine) } else { (mine, &other) };
-    let result = funnel::run(py, funnel::product_cost(a, b), || ops::matmul(a, b))?;
-    PyTensor::from(result).into_bound_py_any(py)
-}
 
 /// Matrix product with NumPy's rules for vectors and batches.
 ///
