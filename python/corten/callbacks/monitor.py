@@ -106,8 +106,8 @@ class MonitorCallback(Callback):
         mode = self.mode if self.mode != "auto" else direction_of(self.monitor, self.model)
         if mode is None:
             raise ValueError(
-                f"{type(self).__name__}: neither a metric nor the name of monitor={self.monitor!r} tells whether "
-                "higher or lower is better; pass mode='max' or mode='min'"
+                f"{type(self).__name__}: neither a metric nor the name of monitor={self.monitor!r} tells "
+                "whether higher or lower is better; pass mode='max' or mode='min'"
             )
         self.monitor_op = ops.greater if mode == "max" else ops.less
         # Subtracted from the current value, so that small changes do not count.

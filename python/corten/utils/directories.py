@@ -70,17 +70,17 @@ def list_files(
             )
         paths = _files_under(directory, endings, follow_links)
         paths = _some(name, directory, paths, endings)
-        numbers = _given(name, labels, paths)
-        classes = None if numbers is None else [str(number) for number in np.unique(numbers)]
-        return Listing(paths, numbers, classes)
+        given = _given(name, labels, paths)
+        classes = None if given is None else [str(number) for number in np.unique(given)]
+        return Listing(paths, given, classes)
     found = sorted(
         entry.name for entry in os.scandir(directory) if entry.is_dir() and not entry.name.startswith(".")
     )
     names = found if class_names is None else list(class_names)
     if class_names is not None and set(names) != set(found):
         raise ValueError(
-            f"{name}: the `class_names` passed did not match the folders of {directory!r}, which are {found}; "
-            f"got {names}"
+            f"{name}: the `class_names` passed did not match the folders of {directory!r}, which are "
+            f"{found}; got {names}"
         )
     if label_mode == "binary" and len(names) != 2:
         raise ValueError(
@@ -138,8 +138,8 @@ def check_split(
         )
     if subset is not None and not validation_split:
         raise ValueError(
-            f"{name}: `validation_split` must be set with `subset`; got validation_split={validation_split!r}, "
-            f"subset={subset!r}"
+            f"{name}: `validation_split` must be set with `subset`; got "
+            f"validation_split={validation_split!r}, subset={subset!r}"
         )
     if validation_split and subset is None:
         raise ValueError(
@@ -148,8 +148,8 @@ def check_split(
         )
     if validation_split and shuffle and seed is None:
         raise ValueError(
-            f"{name}: with validation_split and shuffle=True you must provide a `seed`, so that the two parts have no "
-            "file in common; give seed, or shuffle=False"
+            f"{name}: with validation_split and shuffle=True you must provide a `seed`, so that the two "
+            "parts have no file in common; give seed, or shuffle=False"
         )
 
 
