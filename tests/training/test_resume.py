@@ -238,7 +238,8 @@ def sets(kind):
         "function": lambda: rows.shuffle(50).map(augmented).batch(8),
         "layer": lambda: rows.batch(8).map(lambda x, y: (jitter(x, training=True), y)),
         "cache": lambda: rows.map(augmented).cache().shuffle(44).batch(8),
-        "repeat": lambda: rows.shuffle(44).repeat().batch(8).prefetch(2),
+        "repeat": lambda: rows.shuffle(44).repeat().batch(8),
+        "ahead": lambda: rows.shuffle(44).repeat().batch(8).prefetch(2),
         "generator": lambda: endless(),
         "pydataset": lambda: Rows(),
         "list": lambda: [(X[:8], Y[:8]), (X[8:20], Y[8:20]), (X[20:], Y[20:])],
@@ -247,10 +248,11 @@ def sets(kind):
 
 @SHORT
 @pytest.mark.parametrize(
-    "kind", ["dataset", "seeded", "once", "function", "layer", "cache", "repeat", "generator", "pydataset"]
+    "kind",
+    ["dataset", "seeded", "once", "function", "layer", "cache", "repeat", "ahead", "generator", "pydataset"],
 )
 def test_sources(tmp_path, kind):
-    steps = {"repeat": 4, "generator": 4, "once": 4}.get(kind)
+    steps = {"repeat": 4, "ahead": 4, "generator": 4, "once": 4}.get(kind)
 
     def fit(model, own):
         corten.utils.set_random_seed(9)
