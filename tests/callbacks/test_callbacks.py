@@ -355,5 +355,5 @@ def test_a_direction_that_nothing_tells_is_asked_for():
     callback.set_model(corten.Sequential([corten.layers.Dense(1)]))
     callback.on_train_begin()
     callback.on_epoch_end(0, {"quality": 1.0})
-    with pytest.raises(ValueError, match="'quality' tells whether higher .* pass mode='max'"):
+    with pytest.raises(ValueError, match=r"'quality' tells whether higher .* pass mode='max'"):
         callback.on_epoch_end(1, {"quality": 2.0})
