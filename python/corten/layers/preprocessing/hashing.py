@@ -177,7 +177,7 @@ class HashedCrossing(Layer):
     def call(self, inputs: Any) -> Any:
         if not isinstance(inputs, (list, tuple)) or not _are_features(inputs):
             raise ValueError(
-                "HashedCrossing: the layer should be called on a list or tuple of arrays, one for each feature; "
+                "HashedCrossing: the layer should be called on a list or tuple of arrays, one a feature; "
                 f"got {type(inputs).__name__}."
             )
         if len(inputs) < 2:
