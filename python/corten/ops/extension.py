@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from corten import _core
 from corten.ops._common import Tensor, TensorLike, as_tensor, axis_of, shape_of
 from corten.ops.dispatch import op
@@ -66,7 +68,11 @@ def repeat(x: TensorLike, repeats: TensorLike, axis: int | None = None) -> Tenso
         return _core.reshape(wide, (*shape[:axis], size * count, *shape[axis + 1 :]))
     if len(counts) != size:
         raise ValueError(f"repeat: axis {axis} of {x.shape} needs {size} repeats; got {len(counts)}")
-    places = [i for i, count in enumerate(counts) for _ in range(count)]
+    if any(count < 0 for count in counts):
+        raise ValueError(f"repeat: repeats must not be negative; got {min(counts)}")
+    if sum(counts) >= 2**31:
+        raise ValueError(f"repeat: {sum(counts)} elements along axis {axis} are too many: at most 2**31 - 1")
+    places = np.repeat(np.arange(size, dtype=np.int32), counts)
     return _core.gather(x, as_tensor(places, "int32"), axis)
 
 
@@ -132,6 +138,8 @@ def _as_places(mode: str, size: int, low: int, high: int) -> list[int]:
     """Where each padded element comes from."""
     if size == 0:
         raise ValueError(f"pad: mode {mode!r} cannot extend an empty axis; use mode='constant'")
+    if size + low + high >= 2**31:
+        raise ValueError(f"pad: {size + low + high} elements along an axis are too many: at most 2**31 - 1")
     places = range(-low, size + high)
     if mode == "edge":
         return [min(max(place, 0), size - 1) for place in places]

@@ -126,7 +126,11 @@ pub fn infer(op: &Op, inputs: &[Spec]) -> Result<Specs> {
             if inputs[0].dtype == DType::Bool && !matches!(value, Scalar::Bool(_)) && value.to_f64() != 0.0 {
                 return Err(Error::dtype(format!("{name}: a bool tensor is padded with a bool")));
             }
-            let shape = inputs[0].shape.iter().zip(padding).map(|(dim, (low, high))| dim + low + high).collect();
+            let wide = |dim: usize, (low, high): (usize, usize)| dim.checked_add(low)?.checked_add(high);
+            let shape = inputs[0].shape.iter().zip(padding).map(|(&dim, &pair)| wide(dim, pair)).collect::<Option<_>>();
+            let shape = shape.ok_or_else(|| {
+                Error::shape(format!("{name}: shape {} with padding {padding:?} is too large", Tuple(&inputs[0].shape)))
+            })?;
             one(shape, inputs[0].dtype)
         }
         Op::Concat { axis } => one(concat(name, inputs, *axis)?, inputs[0].dtype),

@@ -9,6 +9,8 @@ mod dense;
 mod elementwise;
 mod fork;
 mod fused;
+#[cfg(all(test, target_os = "linux"))]
+mod guarded;
 mod index;
 mod linalg;
 pub(crate) mod math;

@@ -5,6 +5,9 @@
 //! always initialised bytes (zeros from the system, old contents after reuse), so a typed slice over a
 //! block never reads uninitialised memory.
 
+#[cfg(all(target_os = "linux", any(test, feature = "guard-pages")))]
+pub(crate) mod guard;
+
 use std::{
     alloc::{self, Layout as Block},
     any::Any,
@@ -346,6 +349,9 @@ pub fn empty_cache() {
 enum Source {
     /// A block of the allocator, of this class.
     Owned(usize),
+    /// A block beside a page without access.
+    #[cfg(all(target_os = "linux", any(test, feature = "guard-pages")))]
+    Guarded,
     /// Memory of someone else, which stays valid as long as the owner lives. Read only.
     Foreign { _owner: Box<dyn Any + Send + Sync> },
     /// No bytes at all.
@@ -372,6 +378,11 @@ impl Buffer {
             let pointer = NonNull::<Aligned>::dangling().cast();
             return Ok(Self { pointer, bytes, source: Source::Empty, memo: Memo::default() });
         }
+        #[cfg(all(target_os = "linux", any(test, feature = "guard-pages")))]
+        if guard::is_on() {
+            let pointer = guard::allocate(bytes).ok_or(Error::Memory { bytes })?;
+            return Ok(Self { pointer, bytes, source: Source::Guarded, memo: Memo::default() });
+        }
         let (pointer, class) = allocate(bytes)?;
         Ok(Self { pointer, bytes, source: Source::Owned(class), memo: Memo::default() })
     }
@@ -397,6 +408,13 @@ impl Buffer {
     /// must hold only zeros and ones.
     pub unsafe fn from_foreign(pointer: *const u8, bytes: usize, owner: Box<dyn Any + Send + Sync>) -> Self {
         let memo = Memo::default();
+        #[cfg(all(target_os = "linux", any(test, feature = "guard-pages")))]
+        if guard::is_on() && !pointer.is_null() && bytes > 0 {
+            let mut own = Self::alloc(bytes).expect("memory for a guarded copy");
+            // SAFETY: the caller says that these bytes may be read.
+            own.as_mut_bytes().copy_from_slice(unsafe { std::slice::from_raw_parts(pointer, bytes) });
+            return own;
+        }
         match NonNull::new(pointer.cast_mut()) {
             Some(pointer) if bytes > 0 => Self { pointer, bytes, source: Source::Foreign { _owner: owner }, memo },
             Some(_) | None => {
@@ -473,6 +491,7 @@ impl Buffer {
     #[inline]
     pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
         assert!(!self.is_foreign(), "foreign memory is read only");
+        debug_assert!(self.is_aligned_for::<T>(), "a buffer is not aligned for {}", T::DTYPE);
         self.memo.clear();
         // SAFETY: own blocks are aligned for every element type; the rest as in `as_slice`, and `&mut self`
         // makes the access exclusive.
@@ -492,8 +511,11 @@ struct Aligned;
 impl Drop for Buffer {
     #[inline]
     fn drop(&mut self) {
-        if let Source::Owned(class) = self.source {
-            release(self.pointer, class);
+        match self.source {
+            Source::Owned(class) => release(self.pointer, class),
+            #[cfg(all(target_os = "linux", any(test, feature = "guard-pages")))]
+            Source::Guarded => guard::release(self.pointer, self.bytes),
+            Source::Foreign { .. } | Source::Empty => {}
         }
     }
 }

@@ -63,6 +63,8 @@ struct Exported<M> {
     _tensor: Tensor,
 }
 
+/// # Safety
+/// `managed` must be what [`export`] made, and not be used afterwards.
 unsafe extern "C" fn delete(managed: *mut Managed) {
     // SAFETY: the context was made by `Box::into_raw` in `export`, and a consumer deletes once.
     drop(unsafe { Box::from_raw((*managed).context.cast::<Exported<Managed>>()) });

@@ -5,6 +5,11 @@ use smallvec::smallvec;
 use super::{Spec, last, need_shape};
 use crate::{Dims, Error, Padding, PoolSpec, Result, Tuple, op::ConvSpec};
 
+/// The most cells of a spatial axis with its padding: kernels compute places in this range.
+const PADDED_MOST: usize = i32::MAX as usize;
+/// The most cells of a pooling window, which nothing in memory bounds.
+const WINDOW_MOST: usize = 1 << 26;
+
 /// Output size of one spatial axis of a convolution or pooling; `None` where the window does not fit.
 fn window_output(
     input: usize,
@@ -13,7 +18,7 @@ fn window_output(
     padding: (usize, usize),
     dilation: usize,
 ) -> Option<usize> {
-    let reach = dilation * (window - 1) + 1;
+    let reach = dilation.checked_mul(window - 1)?.checked_add(1)?;
     let padded = input + padding.0 + padding.1;
     padded.checked_sub(reach).map(|room| room / stride + 1)
 }
@@ -45,6 +50,11 @@ fn check_windows(
             Tuple(dilation)
         )));
     }
+    if padding.iter().any(|&(before, after)| before.max(after) > PADDED_MOST) {
+        return Err(Error::shape(format!(
+            "{op}: the padding {padding:?} is too large: an axis has at most {PADDED_MOST} cells with it"
+        )));
+    }
     Ok(())
 }
 
@@ -57,6 +67,13 @@ pub fn conv_output(op: &str, spec: &ConvSpec, input: &[usize], kernel: &[usize])
 /// Spatial sizes a pooling gives.
 pub fn pool_output(op: &str, spec: &PoolSpec, input: &[usize]) -> Result<Dims> {
     check_windows(op, input.len(), &spec.window, &spec.strides, &spec.padding, &spec.dilation)?;
+    let cells = spec.window.iter().try_fold(1usize, |cells, &size| cells.checked_mul(size));
+    if cells.is_none_or(|cells| cells > WINDOW_MOST) {
+        return Err(Error::shape(format!(
+            "{op}: a window of {} is too large: at most {WINDOW_MOST} cells are pooled; reduce over the axes instead",
+            Tuple(&spec.window)
+        )));
+    }
     spatial_output(op, input, &spec.window, &spec.strides, &spec.padding, &spec.dilation)
 }
 

@@ -9,7 +9,10 @@ mod rectify;
 use self::rectify::Rectify;
 use crate::simd::{self, Isa};
 
-/// What the tile needs of a vector register. Every method needs the instruction set of the type.
+/// What the tile needs of a vector register.
+///
+/// # Safety
+/// Every method needs the instruction set of the type; pointers must be valid for the lanes that are read or written.
 trait Vector: Copy {
     type Lane: Copy;
     /// Says which of the first lanes take part.
@@ -106,6 +109,9 @@ pub(crate) trait Real: Element + std::ops::Add<Output = Self> + std::ops::Mul<Ou
 }
 
 /// Vector `j` of a row. (Not a closure: that would be compiled without the instruction set.)
+///
+/// # Safety
+/// As for [`Vector`]: the row has `VECTORS` vectors, the last as long as the mask if `PART`.
 #[inline(always)]
 unsafe fn load<V: Vector, const VECTORS: usize, const PART: bool>(from: *const V::Lane, j: usize, mask: V::Mask) -> V {
     // SAFETY: passed on from the tile.
@@ -226,6 +232,7 @@ macro_rules! kernel {
         $run:ident, $constant:ident, $vector:ty, $lane:ty, $masks:ident, $most:expr
         $(, $feature:literal)?; $($vectors:literal x $unroll:literal: $rows:tt)*
     ) => {
+        // SAFETY of both functions: the caller has the instruction set and a valid job, see `Kernel::run`.
         $(#[target_feature(enable = $feature)])?
         unsafe fn $run(rows: usize, vectors: usize, job: &Job<$lane>) {
             // Each tile is a function of its own: together they are too much for the compiler, which then keeps

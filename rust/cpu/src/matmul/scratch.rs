@@ -39,6 +39,12 @@ impl<T: Element> Scratch<T> {
     pub(crate) fn new(len: usize) -> Self {
         assert!(T::DTYPE != DType::Bool, "not all bytes are truth values");
         let bytes = len * size_of::<T>();
+        #[cfg(all(target_os = "linux", any(test, feature = "guard-pages")))]
+        if crate::memory::guard::is_on()
+            && let Ok(buffer) = Buffer::alloc(bytes.next_multiple_of(size_of::<Line>()))
+        {
+            return Self { block: Block::Large(buffer), len, elements: PhantomData };
+        }
         if bytes >= LARGE
             && let Ok(buffer) = Buffer::alloc(bytes.max(HUGE))
         {

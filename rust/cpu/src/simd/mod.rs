@@ -29,7 +29,7 @@ pub enum Isa {
 }
 
 impl Isa {
-    const ALL: &[Self] = &[
+    pub(crate) const ALL: &[Self] = &[
         Self::Scalar,
         #[cfg(target_arch = "aarch64")]
         Self::Neon,

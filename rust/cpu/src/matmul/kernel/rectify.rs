@@ -15,6 +15,7 @@ use std::arch::x86_64::{
 use super::{Portable, Vector};
 
 pub(super) trait Rectify: Vector {
+    /// # Safety
     /// Needs the instruction set of the type.
     unsafe fn rectified(self) -> Self;
 }

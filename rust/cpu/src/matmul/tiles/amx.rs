@@ -73,6 +73,9 @@ impl Drop for Configured {
 
 /// Other libraries use the registers of a thread too and leave them in any shape: they are configured for each
 /// task, which takes some 100 ns, and released after it.
+///
+/// # Safety
+/// The CPU must have AMX, and the process the leave to use it.
 unsafe fn configured(work: &mut dyn FnMut()) {
     // SAFETY: the caller knows that the CPU has AMX; the shapes are 64 readable bytes of a valid configuration.
     unsafe {
@@ -91,6 +94,9 @@ unsafe fn configured(work: &mut dyn FnMut()) {
 /// A pass: the four tiles of sums are loaded, two tiles of `a` are multiplied with two of `b` for each step, and
 /// the sums are stored. Registers: 0 to 3 the sums (above left, above right, below left, below right), 4 and 5 the
 /// rows, 6 and 7 the columns.
+///
+/// # Safety
+/// Runs within [`configured`].
 macro_rules! pass {
     ($name:ident, $sum:ty, $multiply:literal) => {
         unsafe fn $name(a: &[u32], b: &[u32], c: &mut [$sum], stride: usize) {
