@@ -175,6 +175,7 @@ pub fn infer(op: &Op, inputs: &[Spec]) -> Result<Specs> {
             if inputs[0].shape[*axis] == 0 {
                 return Err(Error::shape(format!("{name}: axis {axis} of {} is empty", Tuple(&inputs[0].shape))));
             }
+            need_places(name, inputs[0].shape[*axis])?;
             one(reduced(&inputs[0].shape, &[*axis], *keepdims), DType::I32)
         }
         Op::Scan { .. } => {
@@ -183,12 +184,14 @@ pub fn infer(op: &Op, inputs: &[Spec]) -> Result<Specs> {
             }
             one(inputs[0].shape.clone(), inputs[0].dtype)
         }
-        Op::Sort { .. } => {
+        Op::Sort { axis, .. } => {
+            need_places(name, inputs[0].shape[*axis])?;
             let shape = inputs[0].shape.clone();
             smallvec![Spec { shape: shape.clone(), dtype: inputs[0].dtype }, Spec { shape, dtype: DType::I32 }]
         }
         Op::TopK { k } => {
             let mut shape = inputs[0].shape.clone();
+            need_places(name, shape.last().copied().unwrap_or(0))?;
             match shape.last_mut() {
                 Some(last) if *k <= *last => *last = *k,
                 Some(_) | None => {
@@ -203,6 +206,7 @@ pub fn infer(op: &Op, inputs: &[Spec]) -> Result<Specs> {
         Op::SearchSorted { .. } => {
             same_dtype(name, &inputs[0], &inputs[1])?;
             need_rank(name, "the sorted sequence", &inputs[0], 1)?;
+            need_places(name, inputs[0].shape[0])?;
             one(inputs[1].shape.clone(), DType::I32)
         }
         Op::Matmul => {
@@ -340,6 +344,16 @@ fn random(op: &str, distribution: Distribution, dtype: DType) -> Result<()> {
         return Ok(());
     }
     Err(Error::dtype(format!("{op}: {distribution:?} is not drawn as {dtype}")))
+}
+
+/// Places along an axis of `len` elements are given as int32.
+fn need_places(op: &str, len: usize) -> Result<()> {
+    if i32::try_from(len).is_err() {
+        return Err(Error::shape(format!(
+            "{op}: an axis of {len} elements is too long: places in it are int32; cut it into parts"
+        )));
+    }
+    Ok(())
 }
 
 fn unary_dtype(op: UnaryOp, dtype: DType) -> Result<DType> {
