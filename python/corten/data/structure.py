@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
+from corten.text_arrays import TextArray
 
 Tensor = _core.Tensor
 
@@ -78,7 +79,9 @@ def _as_tensor(leaf: Any) -> Any:
     # Text and objects have no tensor form; they pass as they are, for functions that make numbers of them.
     if leaf.dtype.kind in "fiub":
         return _core.tensor(leaf)
-    return leaf[()] if leaf.dtype.kind == "U" else leaf  # A single text as one that has methods of `str`.
+    if leaf.dtype.kind != "U":
+        return leaf
+    return leaf.view(TextArray) if leaf.ndim else leaf[()]  # A single text has the methods of `str`.
 
 
 def _is_data_set(leaf: Any) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import re
 from typing import Any
 
-from corten import config, initializers, ops, random, regularizers
+from corten import config, dtype_policies, initializers, ops, random, regularizers
 from corten.layers.attention.dot_product import lower_triangle
 from corten.layers.einsum_dense import EinsumDense
 from corten.layers.layer import Layer
@@ -213,8 +214,32 @@ class ProjectedAttention(WeightOptions, Layer):
             return attended
         return ops.multiply(attended, ops.sigmoid(self._gate_dense(query)))
 
+    def _policy_config(self) -> dict[str, Any]:
+        """The policies of quantized projections, with the layer's own: its `dtype` when it is loaded."""
+        own = self.__dict__.get("_dtype_policy")
+        if not self.built or isinstance(own, dtype_policies.DTypePolicyMap):
+            return {}
+        projections = (
+            self._query_dense,
+            self._key_dense,
+            self._value_dense,
+            self._output_dense,
+            self._gate_dense,
+        )
+        quantized = {
+            # Wherever the layer is by then.
+            f"(.*/)?{re.escape(self.name)}/{re.escape(dense.name)}": dense.dtype_policy
+            for dense in projections
+            if dense is not None and dense.dtype_policy.quantization_mode is not None
+        }
+        if not quantized or self.dtype_policy.quantization_mode is not None:
+            return {}
+        policy = dtype_policies.DTypePolicyMap(self.dtype_policy, quantized)
+        return {"dtype": dtype_policies.serialize(policy)}
+
     def _option_config(self) -> dict[str, Any]:
         return {
+            **self._policy_config(),
             "dropout": self.dropout,
             "use_bias": self.use_bias,
             "flash_attention": self.flash_attention,
