@@ -59,7 +59,10 @@ def _stack_leaves(*parts: Any) -> Any:
     shapes = {tuple(part.shape) for part in parts}
     if len(shapes) > 1:
         listed = ", ".join(str(shape) for shape in sorted(shapes, key=str)[:4])
-        raise ValueError(f"Dataset.batch: elements of one batch differ in shape ({listed}); use padded_batch")
+        raise ValueError(
+            f"Dataset.batch: elements of one batch differ in shape ({listed}); use padded_batch, "
+            "or bring images to one size in `map` first (`corten.ops.image.resize`)"
+        )
     if all(type(part) is Tensor for part in parts):
         return _core.stack(list(parts), 0)
     return np.stack([part.numpy() if type(part) is Tensor else part for part in parts])

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from corten import config, dtype_policies, initializers, ops, random, regularizers
+from corten.layers.arguments import check_mask
 from corten.layers.attention.dot_product import lower_triangle
 from corten.layers.einsum_dense import EinsumDense
 from corten.layers.layer import Layer
@@ -114,6 +115,18 @@ class ProjectedAttention(WeightOptions, Layer):
             if part is not None:
                 found = part if found is None else ops.logical_and(found, part)
         return found
+
+    def _check_masks(
+        self, query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, mask: Any
+    ) -> None:
+        """Refuse masks that do not fit inputs with one axis of steps."""
+        layer = type(self).__name__
+        check_mask(layer, "query_mask", query_mask, query.shape[:2], "(batch, queries)")
+        check_mask(layer, "value_mask", value_mask, value.shape[:2], "(batch, steps of the values)")
+        check_mask(layer, "key_mask", key_mask, key.shape[:2], "(batch, steps of the keys)")
+        if mask is not None and len(mask.shape) in (2, 3):
+            shape = (query.shape[0], query.shape[1], value.shape[1])[3 - len(mask.shape) :]
+            check_mask(layer, "attention_mask", mask, shape, "(batch, queries, steps of the values)")
 
     def _window(self, queries: int, keys: int) -> Any:
         distance = ops.subtract(ops.expand_dims(ops.arange(queries), 1), ops.arange(keys))
