@@ -143,7 +143,7 @@ def wait_for_draft(folder, process):
     until = time.monotonic() + 0.5
     while time.monotonic() < until and process.poll() is None:
         try:
-            if any(entry.name.endswith(".tmp") for entry in os.scandir(folder)):
+            if any(name.endswith(".tmp") for name in os.listdir(folder)):
                 return
         except FileNotFoundError:
             pass
@@ -175,8 +175,9 @@ def kill_until_done(name, place, chance, kills):
             if process.poll() is None:
                 process.kill()
                 killed += 1
-        process.stdout.read()
-        code = process.wait()
+        with process:  # Reads what is left, and waits.
+            process.stdout.read()
+        code = process.returncode
         drafts += any(path.name.endswith(".tmp") for path in folder.iterdir())
         if code == 0:
             return json.loads(result.read_text()), killed, drafts
