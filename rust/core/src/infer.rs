@@ -30,7 +30,7 @@ impl Spec {
 
     /// The number of elements.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim))
     }
 
     /// Whether there are none.

@@ -40,7 +40,8 @@ pub fn contiguous_strides(shape: &[usize]) -> Strides {
     let mut stride = 1isize;
     for axis in (0..shape.len()).rev() {
         strides[axis] = stride;
-        stride *= shape[axis].max(1) as isize;
+        // Of an empty tensor the strides mean nothing, whatever its other sizes are.
+        stride = stride.wrapping_mul(shape[axis].max(1) as isize);
     }
     strides
 }
@@ -111,7 +112,7 @@ impl Layout {
     /// The number of elements.
     #[inline]
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim))
     }
     #[inline]
     pub fn is_empty(&self) -> bool {

@@ -67,7 +67,7 @@ pub(crate) fn full(py: Python<'_>, shape: Ints, value: &Bound<'_, PyAny>, dtype:
     let shape = shape.sizes("full: shape")?;
     let value = convert::scalar(value)?;
     let dtype = dtype.map_or(default_dtype(value), |dtype| dtype.0);
-    let cost = shape.iter().product();
+    let cost = shape.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim));
     funnel::run(py, cost, || execute::full(&shape, value, dtype)).map(Into::into)
 }
 

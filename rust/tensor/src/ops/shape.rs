@@ -24,7 +24,7 @@ pub fn resolve_shape(op: &str, shape: &[isize], len: usize) -> Result<Dims> {
     if shape.iter().any(|&dim| dim < -1) || shape.iter().filter(|&&dim| dim == -1).count() > 1 {
         return Err(Error::shape(format!("{op}: at most one dimension may be -1 and none below; got {}", given())));
     }
-    let known: usize = shape.iter().filter(|&&dim| dim != -1).map(|&dim| dim as usize).product();
+    let known = shape.iter().filter(|&&dim| dim != -1).fold(1, |known: usize, &dim| known.saturating_mul(dim as usize));
     let has_unknown = shape.contains(&-1);
     if (has_unknown && (known == 0 || !len.is_multiple_of(known))) || (!has_unknown && known != len) {
         return Err(Error::shape(format!("{op}: {len} elements do not fill shape {}", given())));
