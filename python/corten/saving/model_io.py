@@ -129,7 +129,8 @@ def load_model(
         >>> corten.saving.load_model(path).output_shape
         (None, 1)
     """
-    from corten.saving.serialization import deserialize_keras_object, only_registered
+    from corten.saving.loading import objects_from_file
+    from corten.saving.serialization import deserialize_keras_object
 
     path = existing_path(filepath, {".corten", ".keras", *H5_ENDINGS}, "models")
     if path.suffix in _FOREIGN:
@@ -141,7 +142,7 @@ def load_model(
         return load_legacy(path, custom_objects, compile)
     config, arrays, state = _read_model(path)
     compile_config = config.pop("compile_config", None)
-    with CustomObjectScope(custom_objects or {}), only_registered():
+    with CustomObjectScope(custom_objects or {}), objects_from_file(f"{path}: config.json", arrays):
         model = deserialize_keras_object(config)
         if compile and compile_config and hasattr(model, "compile_from_config"):
             model.compile_from_config(compile_config)

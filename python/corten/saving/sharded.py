@@ -88,7 +88,13 @@ def read(path: Path) -> dict[str, Any]:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".weights.h5"):
             raise ValueError(f"{path}: lists {name!r}, which is no name of a `.weights.h5` file beside it.")
         shard = path.with_name(name)
+        if shard.is_symlink():
+            raise ValueError(f"{path}: lists {name!r}, which is a link; copy the file there.")
         if not shard.is_file():
             raise ValueError(f"{path}: lists {name!r}, which is not beside it.")
-        arrays.update(read_weights(shard))
+        found = read_weights(shard)
+        twice = sorted(arrays.keys() & found.keys())
+        if twice:
+            raise ValueError(f"{path}: two of its files hold {twice[0]!r}.")
+        arrays.update(found)
     return arrays

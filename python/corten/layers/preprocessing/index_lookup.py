@@ -141,6 +141,12 @@ class IndexLookup(Layer):
         """
         layer = type(self).__name__
         if isinstance(vocabulary, (str, Path)):
+            if state.variable_room_of:
+                raise ValueError(
+                    f"{layer}: {state.variable_room_of} names the file {str(vocabulary)[:100]!r} as its "
+                    "vocabulary; loading a model opens no other files. Build the layer with the vocabulary "
+                    "and use `load_weights`."
+                )
             vocabulary = self._read_vocabulary(layer, vocabulary)
         terms = [self._term(term) for term in np.asarray(vocabulary, dtype=object).reshape(-1)]
         if self.output_mode != "tf_idf" and idf_weights is not None:
@@ -191,6 +197,8 @@ class IndexLookup(Layer):
             raise ValueError(
                 f"{layer}: Vocabulary file {path} does not exist or cannot be read ({error})."
             ) from error
+        except (UnicodeDecodeError, LookupError) as error:
+            raise ValueError(f"{layer}: Vocabulary file {path} cannot be decoded ({error}).") from None
         if not lines:
             raise ValueError(f"{layer}: the vocabulary file {path} is empty.")
         return lines
