@@ -185,7 +185,7 @@ CONFIGURATIONS |= {
     "layers that are texts": functional("x", "y"),
     "an output that is not made": functional(output="nowhere"),
     "many layers that wait for one another": functional(
-        *(_operation(f"n{i}", _call(tensor(f"n{i + 1}"), _X)) for i in range(20_000)), output="n0"
+        *(_operation(f"n{i}", _call(tensor(f"n{i + 1}"), _X)) for i in range(5_000)), output="n0"
     ),
 }
 
@@ -236,4 +236,6 @@ for _name, _content in {**CONFIGURATIONS, **TEXTS}.items():
     for _kind in WRITERS:
         if _kind != "h5" or 0 < len(as_bytes(_content)) < _LARGE:
             attack(f"{_kind}: {_name}", "model")(_models_with(_content, _kind))
-    attack(f"json: {_name}", "json")(_text_of(_content))
+    # Text alone has no size to go by but the machine's.
+    if _name != "10**9 units":
+        attack(f"json: {_name}", "json")(_text_of(_content))

@@ -44,7 +44,7 @@ for _label, _data in IDX.items():
 
 CSV: dict[str, Any] = {
     "a million columns of one name": lambda: b"a," * 500_000 + b"a\n1\n",
-    "a million columns": lambda: b",".join(b"%d" % i for i in range(500_000)) + b"\n1\n",
+    "very many columns": lambda: b",".join(b"%d" % i for i in range(200_000)) + b"\n1\n",
     "one text as wide as the file, and many rows": lambda: b"a\n" + b"x" * 100_000 + b"\n" + b"y\n" * 100_000,
     "NUL": lambda: b"a,b\n1\0,2\n\0\n",
     "a quote that does not end": lambda: b'a,b\n"' + b"x" * 3_000_000,

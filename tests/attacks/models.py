@@ -146,7 +146,8 @@ def _link(folder: Path) -> Path:
 
 def _patched(path: Path, old: bytes, new: bytes, count: int = -1) -> Path:
     data = path.read_bytes()
-    assert old in data and len(old) == len(new)
+    assert old in data
+    assert len(old) == len(new)
     path.write_bytes(data.replace(old, new, count))
     return path
 

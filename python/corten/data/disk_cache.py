@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from corten.data.structure import leaves
+from corten.saving import npy_files
 
 _MAGIC = b"CORTEN-CACHE-1\n"
 
@@ -51,9 +52,27 @@ class DiskCache:
                 raise ValueError(
                     f"Dataset.cache: {self._path} is no cache of Corten's; take another file name"
                 )
+            size = self._path.stat().st_size
             while line := file.readline():
-                plan = json.loads(line)
-                yield _build(plan, lambda: np.lib.format.read_array(file, allow_pickle=False))
+                try:
+                    element = _build(json.loads(line), lambda: _read_array(file, size - file.tell()))
+                except (ValueError, TypeError, KeyError, RecursionError) as error:
+                    raise ValueError(f"Dataset.cache: {self._path} is damaged ({error}); delete it") from None
+                yield element
+
+
+def _read_array(file: BinaryIO, left: int) -> np.ndarray:
+    """The next array of the file, which has so many bytes left."""
+    place = file.tell()
+    start = file.read(min(left, 1 << 14))
+    shape, _, dtype, begin = npy_files.parse_header(start, "an element")
+    size = dtype.itemsize
+    for length in shape:
+        size *= length
+    if size > left - begin:
+        raise ValueError(f"an element of {size} bytes is cut off")
+    file.seek(place)
+    return npy_files.parse(file.read(begin + size), "an element", kinds="biufcSU").copy()
 
 
 def _write(file: BinaryIO, element: Any) -> None:

@@ -153,6 +153,7 @@ class _Array:
     """An array as the file says it."""
 
     __slots__ = ("value",)
+    value: np.ndarray[Any, Any]
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) != 5:

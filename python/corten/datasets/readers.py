@@ -100,8 +100,8 @@ def read_idx(path: Path) -> np.ndarray:
                 expected *= length
             if expected > most or len(shape) > 32:
                 raise ValueError(
-                    f"{path.name} is damaged: it says it has the shape {shape[:8]}, {expected} bytes, in a file "
-                    f"of {size}"
+                    f"{path.name} is damaged: it says it has the shape {shape[:8]}, {expected} bytes, and "
+                    f"the file has {size}"
                 )
             content = stream.read(expected + 1)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -156,8 +156,9 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
         for index, call in enumerate(entry.get("inbound_nodes", [])):
             waiting.append(_Call(name, index, _call_of(call)))
     for call in waiting:
-        for missing in _names_in(call.arguments) - set(operations):
-            raise ValueError(f"The model's configuration is broken. Missing node: {missing}")
+        for missing in _names_in(call.arguments):
+            if missing not in operations:
+                raise ValueError(f"The model's configuration is broken. Missing node: {missing[:100]}")
     _make_calls(waiting, operations, settings, made)
 
     def find(reference: list[Any]) -> KerasTensor:
@@ -185,12 +186,12 @@ class _Call(NamedTuple):
 
     Attributes:
         name: The operation's name.
-        index: Which of its calls it is.
+        number: Which of its calls it is.
         arguments: Its arguments, with references in place of tensors.
     """
 
     name: str
-    index: int
+    number: int
     arguments: dict[str, Any]
 
 

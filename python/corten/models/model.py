@@ -497,5 +497,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         raise TypeError(f"{source}: expected the text that `to_json` gave; got {type(json_string).__name__}.")
     data = json_string if isinstance(json_string, bytes) else json_string.encode("utf-8", "surrogatepass")
     config = parse_json(data, source)
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise ValueError(f"{source}: the text is no configuration of a model (it names no class).")
     with objects_from_file(source, None):
         return deserialize_keras_object(config, custom_objects=custom_objects)

@@ -27,6 +27,7 @@ from corten.saving.object_registration import (
 )
 from corten.variable import Variable
 
+_LONGEST_NAME = 1000
 _PLAIN = (str, int, float, bool, type(None))
 
 # Where Corten's own classes and functions live. Order matters for names that occur twice.
@@ -334,7 +335,9 @@ def _find(config: dict[str, Any]) -> Any:
     is_function = config["class_name"] == "function"
     name = config["config"] if is_function else config["class_name"]
     if not isinstance(name, str):
-        raise TypeError(f"Cannot load: Expected 'config' to be a non-null str, a name; got {name!r}.")
+        raise TypeError(f"Cannot load: Expected 'config' to be a non-null str, a name; got {name!r:.200}.")
+    if len(name) > _LONGEST_NAME:
+        raise TypeError(f"Cannot load: a class or function with a name of {len(name)} letters.")
     for key in (config.get("registered_name"), name):
         found = get_registered_object(key) if isinstance(key, str) else None
         if found is not None:

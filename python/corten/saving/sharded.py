@@ -83,10 +83,14 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(places, dict) or not all(isinstance(names, list) for names in places.values()):
         raise ValueError(f"{path}: is no list of files of weights (it has no `weight_map`).")
     arrays: dict[str, Any] = {}
-    for name in dict.fromkeys(name for names in places.values() for name in names):
+    listed_names = [name for names in places.values() for name in names]
+    for name in listed_names:
         # Only files beside the list: it must not lead to others.
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".weights.h5"):
-            raise ValueError(f"{path}: lists {name!r}, which is no name of a `.weights.h5` file beside it.")
+            raise ValueError(
+                f"{path}: lists {str(name)[:100]!r}, which is no name of a `.weights.h5` file beside it."
+            )
+    for name in dict.fromkeys(listed_names):
         shard = path.with_name(name)
         if shard.is_symlink():
             raise ValueError(f"{path}: lists {name!r}, which is a link; copy the file there.")
