@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from corten.saving import npy_files
+
 _RECONSTRUCT_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _KINDS = frozenset("iufbOSU")
 # Runs of numbers, nearly all there is in the files that are read.
@@ -179,9 +181,9 @@ class _Array:
         data = content.encode("latin1") if isinstance(content, str) else content
         if not isinstance(data, bytes) or len(data) != count * dtype.itemsize:
             raise ValueError("a pickled array does not hold what its shape says")
-        self.value = (
-            np.frombuffer(data, dtype).reshape(shape, order=order) if data else np.empty(shape, dtype)
-        )
+        flat: np.ndarray[Any, Any] = np.frombuffer(data, dtype) if data else np.empty(0, dtype)
+        npy_files.check_letters(flat, "a pickled array")
+        self.value = flat.reshape(shape, order=order)
 
 
 class _MakeArray:

@@ -11,7 +11,9 @@ from corten._state import state
 from corten.saving.serialization import only_registered
 
 # What a wrong configuration makes code stumble over that expects a right one.
-_STUMBLES = (AttributeError, LookupError, ArithmeticError, RecursionError, AssertionError)
+_STUMBLES = (
+    AttributeError, LookupError, ArithmeticError, RecursionError, AssertionError, NotImplementedError,
+)  # fmt: skip
 # A model may be larger than its file: stored in half precision, with an optimizer of three slots whose
 # state was left out.
 _TIMES_THE_FILE = 8

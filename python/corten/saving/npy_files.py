@@ -72,4 +72,18 @@ def parse(data: bytes | memoryview, name: str, kinds: str = "biuf") -> np.ndarra
         raise ValueError(f"{name} is no complete array of numbers (dtype {dtype}, shape {shape})")
     if count == 0 or dtype.itemsize == 0:
         return np.empty(shape, dtype)
-    return np.frombuffer(data, dtype, offset=begin).reshape(shape, order="F" if fortran else "C")
+    flat = np.frombuffer(data, dtype, offset=begin)
+    check_letters(flat, name)
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def check_letters(array: np.ndarray[Any, Any], name: str) -> None:
+    """Checks that an array of text holds letters that there are: Python stumbles over others later.
+
+    Raises:
+        ValueError: It holds others.
+    """
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        order = array.dtype.byteorder.replace("|", "=")
+        if array.view(f"{order}u4").max(initial=0) > 0x10FFFF:
+            raise ValueError(f"{name} holds text with letters that there are not")
