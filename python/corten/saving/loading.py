@@ -16,7 +16,7 @@ _STUMBLES = (
 )  # fmt: skip
 # A model may be larger than its file: stored in half precision, with an optimizer of three slots whose
 # state was left out.
-_TIMES_THE_FILE = 8
+_TIMES_THE_FILE = 10
 _SLACK = 64 << 20
 
 

@@ -142,12 +142,6 @@ class IndexLookup(Layer):
         layer = type(self).__name__
         where = ""
         if isinstance(vocabulary, (str, Path)):
-            if state.variable_room_of:
-                raise ValueError(
-                    f"{layer}: {state.variable_room_of} names the file {str(vocabulary)[:100]!r} as its "
-                    "vocabulary; loading a model opens no other files. Build the layer with the vocabulary "
-                    "and use `load_weights`."
-                )
             where = f" It is in {str(vocabulary)!r}."
             vocabulary = self._read_vocabulary(layer, vocabulary)
         terms = [self._term(term) for term in np.asarray(vocabulary, dtype=object).reshape(-1)]
@@ -388,4 +382,12 @@ class IndexLookup(Layer):
     def from_config(cls, config: dict[str, Any]) -> Any:
         config = dict(config)
         config.pop("vocabulary_size", None)  # Keras writes it besides.
+        vocabulary = config.get("vocabulary")
+        if isinstance(vocabulary, (str, Path)):
+            # `get_config` gives terms. A configuration from elsewhere must not have files read.
+            raise ValueError(
+                f"{cls.__name__}: the configuration names the file {str(vocabulary)[:80]!r} as vocabulary, "
+                "and configurations open no files. Make the layer with `vocabulary=...` yourself, and use "
+                "`load_weights` for the model."
+            )
         return super().from_config(config)
