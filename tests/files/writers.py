@@ -203,10 +203,14 @@ WRITERS = [
         "corten",
         whole("m.corten"),
         read_model("m.corten"),
-        ("saving/files.py:write_archive", "saving/model_io.py:save_model"),
+        ("saving/files.py:write_archive", "saving/files.py:write", "saving/model_io.py:save_model"),
     ),
     Writer(
-        "keras", whole("m.keras"), read_model("m.keras"), ("saving/keras_files.py:write_keras",), needs="h5py"
+        "keras",
+        whole("m.keras"),
+        read_model("m.keras"),
+        ("saving/keras_files.py:write_keras", "saving/keras_files.py:write"),
+        needs="h5py",
     ),
     Writer(
         "keras_folder",
@@ -226,7 +230,12 @@ WRITERS = [
         "safetensors",
         weights("w.safetensors"),
         read_weights("w.safetensors"),
-        ("saving/model_io.py:save_weights", "saving/atomic.py:write_bytes", "saving/atomic.py:_written"),
+        (
+            "saving/model_io.py:save_weights",
+            "saving/atomic.py:write_bytes",
+            "saving/atomic.py:_written",
+            "saving/atomic.py:write",
+        ),
     ),
     Writer("npz", weights("w.npz"), read_weights("w.npz")),
     Writer("weights_h5", weights("w.weights.h5"), read_weights("w.weights.h5"), needs="h5py"),
