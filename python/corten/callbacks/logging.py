@@ -41,14 +41,16 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         path = check_writable(self.filename, "CSVLogger")
         self.keys = None
-        has_lines = self.append and path.exists() and path.stat().st_size > 0
+        # Training that goes on after an interruption goes on with its file.
+        append = self.append or bool((self.params or {}).get("resumed"))
+        has_lines = append and path.exists() and path.stat().st_size > 0
         if has_lines:
             with path.open(newline="", encoding="utf-8") as file:
                 header = next(csv.reader(file, delimiter=self.sep), None)
             self.keys = header[1:] if header and header[0] == "epoch" else None
         self._has_header = self.keys is not None
         self._text = io.StringIO(newline="")
-        self._append(0 if self.append else os.O_TRUNC)
+        self._append(0 if append else os.O_TRUNC)
         self._open = True
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -94,6 +96,18 @@ class CSVLogger(Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         self._open = False
+
+    def get_state(self) -> dict[str, Any]:
+        return {"size": os.path.getsize(self.filename) if self._open else 0, "keys": self.keys}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.keys = state["keys"]
+        if not self._open:
+            return
+        # Lines of epochs that are trained again would be there twice.
+        if os.path.getsize(self.filename) > state["size"]:
+            os.truncate(self.filename, state["size"])
+        self._has_header = os.path.getsize(self.filename) > 0
 
 
 def _cell(value: Any) -> Any:
