@@ -70,7 +70,10 @@ class DiskCache:
         size = os.fstat(file.fileno()).st_size
         while True:
             try:
-                record = json.loads(file.readline(_LONGEST_LINE))
+                line = file.readline(_LONGEST_LINE)
+                record = json.loads(line)
+                if not line.endswith(b"\n"):
+                    raise ValueError("a line has no end")
                 if "count" in record:
                     if record["count"] != count or file.read(1):
                         raise ValueError("elements are missing")

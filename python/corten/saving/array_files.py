@@ -39,7 +39,7 @@ def read_weights(path: Path) -> dict[str, Any]:
         if suffix == ".npz":
             return _read_npz(path)
         return read_h5(path)
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
     except Exception as error:
         if type(error).__name__ in {"BadZipFile", "error"}:

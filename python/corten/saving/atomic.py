@@ -231,19 +231,21 @@ def locked_in_time(handle: int, temporary: Path) -> bool:
         handle: Its descriptor.
         temporary: Its name.
     """
-    lock(handle)
+    # Shared, as HDF5 locks what it reads: a file has its final name a moment before it is unlocked.
+    lock(handle, shared=True)
     try:
         return os.path.samestat(os.fstat(handle), os.stat(temporary))
     except FileNotFoundError:
         return False
 
 
-def lock(handle: int, wait: bool = True) -> bool:
+def lock(handle: int, wait: bool = True, shared: bool = False) -> bool:
     """Locks an open file or folder for this process, where the system can.
 
     Args:
         handle: The descriptor.
         wait: Whether to wait for another process to end its lock.
+        shared: Whether others may have a shared lock too.
 
     Returns:
         Whether it is locked. Closing the descriptor, or the end of the process, unlocks it.
@@ -253,7 +255,8 @@ def lock(handle: int, wait: bool = True) -> bool:
     except ImportError:  # Windows
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
     except OSError:  # Somebody has it, or the file system (a network's) has no locks.
         return False
     return True
@@ -336,6 +339,8 @@ def _make_folder(path: Path) -> tuple[Path, int | None]:
             handle = open_folder(temporary)
             if handle is None or locked_in_time(handle, temporary):
                 return temporary, handle
+        except FileNotFoundError:
+            continue  # Another writer took it for an abandoned one before it was locked.
         except BaseException:
             remove_tree(temporary)
             raise
