@@ -1,13 +1,13 @@
-"""Damaged files and those of newer versions are refused by name, and the model that loads them stays as it is."""
+"""Damaged files and those of newer versions are refused, and the model that loads them stays as it is."""
 
 import json
 import zipfile
 
 import numpy as np
 import pytest
+from tests.files.writers import model, read_trials, write_cache, write_trials
 
 import corten
-from tests.files.writers import model, read_trials, write_cache, write_trials
 
 WEIGHTS = ["w.safetensors", "w.npz", "w.weights.h5", "w.weights.json", "m.corten", "m.keras"]
 
@@ -24,7 +24,7 @@ def saved(name, folder):
 
 
 def loads_nothing_else(path, right):
-    """Loads into a model: its weights are the right ones then, or an error names the file and nothing changes."""
+    """Loads into a model: its weights are right then, or an error names the file and nothing changes."""
     fresh = model.__wrapped__(5, compiled=False)
     before = [array.tobytes() for array in fresh.get_weights()]
     message = ""

@@ -18,14 +18,6 @@ PACKAGE = Path(__file__).parents[2] / "python" / "corten"
 REPLACING = [row for row in WRITERS if not row.is_log]
 
 
-@pytest.fixture
-def disk():
-    """A folder in memory where there is one: thousands of syncs are waited for here."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
-        yield Path(name)
-
-
 def rows(selected):
     return pytest.mark.parametrize("row", selected, ids=lambda row: row.name)
 
@@ -180,7 +172,6 @@ NO_FILES = {
     "saving/atomic.py:write_atomically": "the way all others go",
     "saving/array_files.py:npz_bytes": "a buffer in memory",
     "saving/array_files.py:h5_bytes": "a buffer in memory",
-    "callbacks/backup.py:_write": "has tests of its own",
 }
 
 

@@ -185,6 +185,19 @@ def write_checkpoint(folder: Path, version: int) -> None:
     callback.on_epoch_end(0, {"loss": 1.0})
 
 
+def write_training_state(folder: Path, version: int) -> None:
+    from corten.training.checkpoint.files import write_checkpoint
+
+    arrays = {str(index): array for index, array in enumerate(model(version).get_weights())}
+    write_checkpoint(folder / "checkpoint-00000001.safetensors", {"step": version}, arrays)
+
+
+def read_training_state(folder: Path) -> Any:
+    from corten.training.checkpoint.files import read_checkpoint
+
+    return read_checkpoint(folder / "checkpoint-00000001.safetensors")[0]
+
+
 def write_projector(folder: Path, version: int) -> None:
     made = Sequential([Input((2,)), layers.Embedding(4, 3, name="words")], name="text")
     made.layers[0].embeddings.assign(np.full((4, 3), float(version)))
@@ -266,7 +279,19 @@ WRITERS = [
     Writer("image", write_image, None, ("utils/image_utils.py:save_img",), needs="PIL"),
     Writer("gallery", write_gallery, None, ("visualization/galleries.py:_save",), needs="matplotlib"),
     Writer("graph", write_graph, None, ("utils/dot_graph.py:write",)),
-    Writer("log", write_log, None, ("callbacks/logging.py:_append",), is_log=True),
+    Writer(
+        "log",
+        write_log,
+        None,
+        ("callbacks/logging.py:_append", "callbacks/logging.py:set_state"),
+        is_log=True,
+    ),
+    Writer(
+        "training_state",
+        write_training_state,
+        read_training_state,
+        ("training/checkpoint/files.py:write_checkpoint",),
+    ),
     Writer("checkpoint", write_checkpoint, read_weights("best.weights.npz")),
     Writer(
         "projector",

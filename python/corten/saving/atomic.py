@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-SUFFIX = ".corten-tmp"
+SUFFIX = ".tmp"
 # File systems that cannot sync a folder say so with one of these.
 _NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS})
 _LONGEST_NAME = 180
