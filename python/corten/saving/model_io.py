@@ -301,3 +301,19 @@ def read_weights_file(path: Path) -> tuple[dict[str, Any], dict[str, str] | None
     else:
         return read_weights(path), None
     return safetensors.parse(data, f"{path}: weights"), safetensors.metadata(data)
+
+
+def verify_file(path: Path) -> None:
+    """Reads a file of a model or of weights and compares it with the checksums in it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It is damaged or of another format.
+        OSError: It cannot be read.
+    """
+    if path.suffix in H5_ENDINGS and is_legacy(path):
+        LegacyModel(path)
+    else:
+        read_weights_file(path)
