@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.files.writers import model
 
 import corten
-from tests.files.writers import model
 
 
 def run(folder, epochs, **settings):

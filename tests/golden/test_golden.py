@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.golden.make_golden import TEXT, X, quantized, trained, words
 
 import corten
-from tests.golden.make_golden import TEXT, X, quantized, trained, words
 
 FOLDERS = sorted(path for path in Path(__file__).parent.iterdir() if (path / "expected.json").is_file())
 NEEDS_H5PY = {"model.keras", "model.h5", "model.weights.h5", "shards.weights.json"}
