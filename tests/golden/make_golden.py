@@ -1,7 +1,7 @@
 """Makes the golden files: a small file of every kind that this version of Corten writes, and what is in it.
 
-`python -m tests.golden.make_golden` writes them to `tests/golden/VERSION`. Those of a released version stay as
-they are: users have such files, and the tests read them for as long as Corten reads that format.
+`python -m tests.golden.make_golden` writes them to `tests/golden/VERSION`. Those of a released version stay
+as they are: users have such files, and the tests read them for as long as Corten reads that format.
 """
 
 import json

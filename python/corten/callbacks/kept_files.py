@@ -17,8 +17,8 @@ def keep_last(kept: list[str], path: str, count: int) -> list[str]:
         count: How many are to stay.
 
     Returns:
-        The files that stay. A newest file that cannot be read does not count as one: it stays on the disk, and
-        so do all others, with a warning.
+        The files that stay. A newest file that cannot be read does not count as one: it stays on the disk,
+        and so do all others, with a warning.
     """
     older = [name for name in kept if os.path.abspath(name) != os.path.abspath(path)]
     surplus = older[: max(len(older) + 1 - count, 0)]
