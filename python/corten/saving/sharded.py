@@ -75,22 +75,24 @@ def write(path: Path, weights: dict[str, Any], max_shard_size: float | None) -> 
 
 
 def _replace(path: Path, shards: list[dict[str, Any]], total: int) -> None:
-    """Writes new files beside the old ones, then the list, and removes the old ones then."""
+    """Writes new files beside the old ones, then the list, and only then gives the new files their names.
+
+    Until then a file has its checksum in its name too, which is where readers look for what is not (or not
+    any more) at the name that the list has.
+    """
     places: dict[str, list[str]] = {}
     digests: dict[str, str] = {}
     text = b""
     stem = path.name.removesuffix(_ENDING)
-    shard_name = re.escape(stem) + r"_\d{5}(_[0-9a-f]{16})?\.weights\.h5"
+    shard_name = re.escape(stem) + r"_\d{5}(_[0-9a-f]{64})?\.weights\.h5"
     atomic.remove_abandoned(path, shard_name)
     before = _names_beside(path, shard_name)
     try:
         for index, shard in enumerate(shards):
+            file_name = f"{stem}_{index:05d}.weights.h5"
             data = h5_bytes(shard)
-            digest = hashlib.sha256(data).hexdigest()
-            # The name says what is inside: no file that an older list names is ever changed.
-            file_name = f"{stem}_{index:05d}_{digest[:16]}.weights.h5"
-            digests[file_name] = digest
-            files.write_bytes(path.with_name(file_name), data)
+            digests[file_name] = hashlib.sha256(data).hexdigest()
+            files.write_bytes(_draft(path, file_name, digests[file_name]), data)
             for name in shard:
                 holders = places.setdefault(f"/{name.rpartition('/')[0]}", [])
                 if file_name not in holders:
@@ -101,9 +103,17 @@ def _replace(path: Path, shards: list[dict[str, Any]], total: int) -> None:
         files.write_bytes(path, text)
     except BaseException:
         if not text or not _is(path, text):  # The list may be in place when the sync of its folder fails.
-            _remove(path, digests.keys() - before)
+            drafts = {_draft(path, name, digest).name for name, digest in digests.items()}
+            _remove(path, drafts - before)
         raise
+    with atomic.named(path, "Wrote {} for Corten, but files that it lists do not have their names yet"):
+        for name, digest in digests.items():
+            os.replace(_draft(path, name, digest), path.with_name(name))
     _remove(path, before - digests.keys())
+
+
+def _draft(path: Path, file_name: str, digest: str) -> Path:
+    return path.with_name(f"{file_name.removesuffix('.weights.h5')}_{digest}.weights.h5")
 
 
 def _names_beside(path: Path, pattern: str) -> set[str]:
@@ -159,12 +169,25 @@ def _read(path: Path, content: bytes) -> dict[str, Any]:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".weights.h5"):
             raise ValueError(f"{path}: lists {name!r}, which is no name of a `.weights.h5` file beside it.")
         shard = path.with_name(name)
-        if not shard.is_file():
+        if digests is not None:
+            shard = _whole(path, shard, digests.get(name))
+        elif not shard.is_file():
             raise ValueError(f"{path}: lists {name!r}, which is not beside it.")
-        if digests is not None and file_digest(shard) != digests.get(name):
-            raise ValueError(f"{shard}: is damaged: its checksum is not the one that {path.name} lists.")
         arrays.update(read_weights(shard))
     return arrays
+
+
+def _whole(path: Path, shard: Path, digest: Any) -> Path:
+    """The file with a checksum, which has it in its name where the writer was killed before the last step."""
+    if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ValueError(f"{path}: is damaged: it has lost the checksum of {shard.name!r}.")
+    there = [found for found in (shard, _draft(path, shard.name, digest)) if found.is_file()]
+    for found in there:
+        if file_digest(found) == digest:
+            return found
+    if not there:
+        raise ValueError(f"{path}: lists {shard.name!r}, which is not beside it.")
+    raise ValueError(f"{shard}: is damaged: its checksum is not the one that {path.name} lists.")
 
 
 def _digests(metadata: Any, source: str) -> dict[str, Any] | None:
