@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -13,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from corten.saving import atomic, files, integrity, safetensors
-from corten.saving.array_files import h5_bytes, read_weights
-from corten.utils.file_utils import file_digest
+from corten.saving.array_files import h5_bytes, read_h5, read_weights
 
 _ENDING = ".weights.json"
 _GIGABYTE = 1 << 30
@@ -170,22 +170,26 @@ def _read(path: Path, content: bytes) -> dict[str, Any]:
             raise ValueError(f"{path}: lists {name!r}, which is no name of a `.weights.h5` file beside it.")
         shard = path.with_name(name)
         if digests is not None:
-            shard = _whole(path, shard, digests.get(name))
-        elif not shard.is_file():
+            arrays.update(read_h5(_whole(path, shard, digests.get(name))))
+        elif shard.is_file():
+            arrays.update(read_weights(shard))
+        else:
             raise ValueError(f"{path}: lists {name!r}, which is not beside it.")
-        arrays.update(read_weights(shard))
     return arrays
 
 
-def _whole(path: Path, shard: Path, digest: Any) -> Path:
-    """The file with a checksum, which has it in its name where the writer was killed before the last step."""
+def _whole(path: Path, shard: Path, digest: Any) -> io.BytesIO:
+    """What the file with a checksum holds; its name has the checksum too if the writer was killed early."""
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
         raise ValueError(f"{path}: is damaged: it has lost the checksum of {shard.name!r}.")
-    there = [found for found in (shard, _draft(path, shard.name, digest)) if found.is_file()]
-    for found in there:
-        if file_digest(found) == digest:
-            return found
-    if not there:
+    is_there = False
+    for place in (shard, _draft(path, shard.name, digest), shard):  # It may get its name in between.
+        with contextlib.suppress(FileNotFoundError):
+            data = place.read_bytes()  # Once: another process may replace the file at any moment.
+            is_there = True
+            if hashlib.sha256(data).hexdigest() == digest:
+                return io.BytesIO(data)
+    if not is_there:
         raise ValueError(f"{path}: lists {shard.name!r}, which is not beside it.")
     raise ValueError(f"{shard}: is damaged: its checksum is not the one that {path.name} lists.")
 
