@@ -40,6 +40,10 @@ class CallState(threading.local):
     """The open gradient tapes, outermost first."""
     remat_scopes: tuple[Any, ...] = ()
     """The open `RematScope`s, outermost first."""
+    variable_room: int | None = None
+    """Bytes that variables made from a file's configuration may still take; None outside of loading."""
+    variable_room_of: str = ""
+    """What to call that file in messages."""
     hooked: bool = False
     """Whether `autocast` or `accessed` is set: one check on the path of every variable read."""
 

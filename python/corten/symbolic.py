@@ -8,6 +8,7 @@ result. So no layer and no function writes its shape rule a second time.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -113,6 +114,8 @@ _FUNCTION_MODULES = (
     "corten.activations",
     "corten.symbolic",
 )
+# They run a function over and over: a file could make a loop that does not end.
+_LOOPS = frozenset({"while_loop", "fori_loop"})
 
 
 def public_function_name(function: Callable[..., Any]) -> str:
@@ -137,12 +140,13 @@ def find_public_function(qualified: str) -> Callable[..., Any]:
     """Return a function from a name that `public_function_name` returned."""
     import importlib
 
-    module_name, _, name = qualified.rpartition(".")
-    if module_name in _FUNCTION_MODULES and (not name.startswith("_") or name in _OPERATORS):
+    module_name, _, name = str(qualified).rpartition(".")
+    allowed = name in _OPERATORS if module_name == "corten.symbolic" else name[:1] != "_"
+    if module_name in _FUNCTION_MODULES and allowed and name not in _LOOPS:
         function = getattr(importlib.import_module(module_name), name, None)
-        if callable(function):
+        if inspect.isroutine(function) and str(function.__module__).startswith("corten"):
             return function
-    raise ValueError(f"The model uses the function {qualified!r}, which Corten does not have.")
+    raise ValueError(f"The model uses the function {str(qualified)[:100]!r}, which Corten does not have.")
 
 
 class KerasTensor:

@@ -273,7 +273,7 @@ WRITERS = [
         "archive",
         write_extracted,
         None,
-        ("utils/file_utils.py:extract_archive", "utils/file_utils.py:_write_inside"),
+        ("utils/file_utils.py:extract_archive", "utils/archives.py:_write_inside"),
     ),
     Writer("trials", write_trials, read_trials, ("tuner/trials.py:write",)),
     Writer("image", write_image, None, ("utils/image_utils.py:save_img",), needs="PIL"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from corten.data.structure import leaves
+from corten.saving import npy_files
 
 _NAME = b"CORTEN-CACHE-"
 _VERSION = 2
@@ -81,10 +83,7 @@ class DiskCache:
                 content = file.read(min(int(record["bytes"]), size))
                 if zlib.crc32(content, zlib.crc32(_text(record["plan"]))) != record["crc32"]:
                     raise ValueError("the checksum does not match")
-                arrays = io.BytesIO(content)
-                element = _build(
-                    record["plan"], partial(np.lib.format.read_array, arrays, allow_pickle=False)
-                )
+                element = _build(record["plan"], partial(_next_array, io.BytesIO(content)))
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ValueError(
                     f"Dataset.cache: {self._path} is truncated or damaged after {count} elements ({error}); "
@@ -92,6 +91,15 @@ class DiskCache:
                 ) from None
             count += 1
             yield element
+
+
+def _next_array(file: io.BytesIO) -> np.ndarray:
+    place = file.tell()
+    data = file.getbuffer()[place:]
+    shape, _, dtype, begin = npy_files.parse_header(data, "an element")
+    size = begin + dtype.itemsize * math.prod(shape)
+    file.seek(place + size)
+    return npy_files.parse(data[:size], "an element", kinds="biufcSU").copy()
 
 
 def _write(file: BinaryIO, element: Any) -> None:

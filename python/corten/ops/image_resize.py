@@ -104,7 +104,10 @@ def _resize_axes(
             continue
         if size == 0 or output == 0:
             raise ValueError(f"resize: neither image nor result may be empty; got {size} and {output}")
-        if method == "nearest":
+        if x.device == "meta":
+            # No matrix of weights for shapes alone: a file may say any size.
+            x = meta_tensor((*x.shape[:axis], output, *x.shape[axis + 1 :]), x.dtype)
+        elif method == "nearest":
             x = _core.gather(x, as_tensor(nearest_places(size, output), "int32"), axis)
         else:
             x = _along(x, axis, _resize_weights(size, output, method, antialias))

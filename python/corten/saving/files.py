@@ -17,6 +17,7 @@ __all__ = ["atomic_file", "write_archive", "write_atomically", "write_bytes"]
 FORMAT = "corten"
 FORMAT_VERSION = 1
 MAX_JSON = 256 * 1024 * 1024
+MAX_JSON_PARTS = 1_000_000
 
 _MEMBERS = ("metadata.json", "config.json", "weights.safetensors", "optimizer.safetensors")
 
@@ -72,6 +73,8 @@ def read_archive(path: Path) -> dict[str, bytes]:
     import hashlib
     import zipfile
 
+    from corten.saving.zip_files import ZIP_ERRORS, check_entries
+
     try:
         data = path.read_bytes()
     except IsADirectoryError:
@@ -79,8 +82,9 @@ def read_archive(path: Path) -> dict[str, bytes]:
     damaged = f"{path}: not a complete Corten model file; it is truncated or damaged"
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            contents = _checked_members(archive, len(data), str(path))
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            check_entries(archive, len(data), growth=1)
+            contents = _checked_members(archive, str(path))
+    except ZIP_ERRORS as error:
         raise ValueError(f"{damaged} ({error}).") from None
     if "metadata.json" not in contents:
         raise ValueError(f"{path}: is a zip file but not a Corten model (no metadata.json).")
@@ -88,7 +92,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise ValueError(f"{path}: is a zip file but not a Corten model.")
     version = metadata.get("format_version")
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ValueError(
             f"{path}: has format version {version!r}; this Corten reads up to {FORMAT_VERSION}. "
             f"It was written by Corten {metadata.get('corten_version')!r}: update Corten."
@@ -104,39 +108,47 @@ def read_archive(path: Path) -> dict[str, bytes]:
     return contents
 
 
-def _checked_members(archive: zipfile.ZipFile, size: int, path: str) -> dict[str, bytes]:
-    infos = archive.infolist()
-    names = [info.filename for info in infos]
-    if len(set(names)) != len(names):
-        raise ValueError(f"{path}: a part occurs twice.")
-    if "config.json" in names and "model.weights.h5" in names:
-        raise ValueError(
-            f"{path}: is a Keras `.keras` file, which this version does not read; load it in Keras "
-            "and hand the weights over with `model.save_weights('x.weights.h5')`."
-        )
+def _checked_members(archive: zipfile.ZipFile, path: str) -> dict[str, bytes]:
     import zipfile
 
-    total = 0
+    from corten.saving.zip_files import read_part
+
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    if "config.json" in names and "model.weights.h5" in names:
+        raise ValueError(f"{path}: is a Keras `.keras` file; give it that ending")
     for info in infos:
         if info.filename not in _MEMBERS:
-            raise ValueError(f"{path}: has a part {info.filename!r} that no Corten model has.")
+            raise ValueError(f"{path}: has a part {info.filename!r} that no Corten model has")
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise ValueError(f"{path}: part {info.filename!r} is compressed, which is not allowed.")
-        total += info.file_size
-    if total > size:
-        raise ValueError(f"{path}: its parts claim {total} bytes but the file has {size}.")
-    return {info.filename: archive.read(info) for info in infos}
+            raise ValueError(f"{path}: part {info.filename!r} is compressed, which is not allowed")
+    return {info.filename: read_part(archive, info) for info in infos}
+
+
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dict of the names and values of a JSON object.
+
+    Raises:
+        ValueError: A name occurs twice: readers would differ in which value they take.
+    """
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return result
 
 
 def parse_json(data: bytes, source: str) -> Any:
     """Return parsed JSON of bounded size.
 
     Raises:
-        ValueError: It is too large or not JSON.
+        ValueError: It is too large, not JSON, or has a name twice in one object.
     """
     if len(data) > MAX_JSON:
         raise ValueError(f"{source}: {len(data)} bytes are more than the limit of {MAX_JSON}.")
+    # An object of two bytes takes two hundred in memory.
+    if data.count(b"{") + data.count(b"[") > MAX_JSON_PARTS:
+        raise ValueError(f"{source}: has more than {MAX_JSON_PARTS} lists and objects; refused.")
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{source}: not valid JSON ({error}).") from None

@@ -126,7 +126,8 @@ def load_model(
         >>> corten.saving.load_model(path).output_shape
         (None, 1)
     """
-    from corten.saving.serialization import deserialize_keras_object, only_registered
+    from corten.saving.loading import objects_from_file
+    from corten.saving.serialization import deserialize_keras_object
 
     path = existing_path(filepath, {".corten", ".keras", *H5_ENDINGS}, "models")
     if path.suffix in _FOREIGN:
@@ -137,9 +138,13 @@ def load_model(
     if path.suffix in H5_ENDINGS:
         return load_legacy(path, custom_objects, compile)
     config, arrays, state = _read_model(path)
+    if not isinstance(config.get("class_name"), str):
+        raise ValueError(f"{path}: config.json is no configuration of a model (it names no class).")
     compile_config = config.pop("compile_config", None)
-    with CustomObjectScope(custom_objects or {}), only_registered():
+    with CustomObjectScope(custom_objects or {}), objects_from_file(f"{path}: config.json", arrays):
         model = deserialize_keras_object(config)
+        if not hasattr(model, "variables"):
+            raise ValueError(f"holds a {type(model).__name__}, which is no model.")
         if compile and compile_config and hasattr(model, "compile_from_config"):
             model.compile_from_config(compile_config)
     assign(model, arrays, str(path))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from corten.saving import atomic, files, integrity, safetensors
-from corten.saving.array_files import h5_bytes, read_h5, read_weights
+from corten.saving.array_files import H5_ERRORS, h5_bytes, read_h5, read_weights
 
 _ENDING = ".weights.json"
 _GIGABYTE = 1 << 30
@@ -164,22 +164,32 @@ def _read(path: Path, content: bytes) -> dict[str, Any]:
         raise ValueError(f"{path}: is no list of files of weights (it has no `weight_map`).")
     digests = _digests(listed.get("metadata"), str(path))
     arrays: dict[str, Any] = {}
-    for name in dict.fromkeys(name for names in places.values() for name in names):
+    listed_names = [name for names in places.values() for name in names]
+    for name in listed_names:
         # Only files beside the list: it must not lead to others.
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".weights.h5"):
-            raise ValueError(f"{path}: lists {name!r}, which is no name of a `.weights.h5` file beside it.")
+            raise ValueError(
+                f"{path}: lists {str(name)[:100]!r}, which is no name of a `.weights.h5` file beside it."
+            )
+    for name in dict.fromkeys(listed_names):
         shard = path.with_name(name)
+        if shard.is_symlink():
+            raise ValueError(f"{path}: lists {name!r}, which is a link; copy the file there.")
         if digests is not None:
-            arrays.update(read_h5(_whole(path, shard, digests.get(name))))
+            found = _verified(path, shard, digests.get(name))
         elif shard.is_file():
-            arrays.update(read_weights(shard))
+            found = read_weights(shard)
         else:
             raise ValueError(f"{path}: lists {name!r}, which is not beside it.")
+        twice = sorted(arrays.keys() & found.keys())
+        if twice:
+            raise ValueError(f"{path}: two of its files hold {twice[0]!r}.")
+        arrays.update(found)
     return arrays
 
 
-def _whole(path: Path, shard: Path, digest: Any) -> io.BytesIO:
-    """What the file with a checksum holds; its name has the checksum too if the writer was killed early."""
+def _verified(path: Path, shard: Path, digest: Any) -> dict[str, Any]:
+    """The arrays of a file with a checksum, which its name has too if the writer was killed early."""
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
         raise ValueError(f"{path}: is damaged: it has lost the checksum of {shard.name!r}.")
     is_there = False
@@ -188,10 +198,17 @@ def _whole(path: Path, shard: Path, digest: Any) -> io.BytesIO:
             data = place.read_bytes()  # Once: another process may replace the file at any moment.
             is_there = True
             if hashlib.sha256(data).hexdigest() == digest:
-                return io.BytesIO(data)
+                return _parsed(data, shard)
     if not is_there:
         raise ValueError(f"{path}: lists {shard.name!r}, which is not beside it.")
     raise ValueError(f"{shard}: is damaged: its checksum is not the one that {path.name} lists.")
+
+
+def _parsed(data: bytes, shard: Path) -> dict[str, Any]:
+    try:
+        return read_h5(io.BytesIO(data), len(data))
+    except H5_ERRORS as error:
+        raise ValueError(f"{shard}: cannot be read; damaged? ({error})") from None
 
 
 def _digests(metadata: Any, source: str) -> dict[str, Any] | None:

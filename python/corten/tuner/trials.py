@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from corten.saving.files import write_bytes
+from corten.saving.files import parse_json, write_bytes
 
 _VERSION = 1
 
@@ -65,12 +65,13 @@ class TrialFile:
         if self.path is None or not self.path.exists():
             return [], None
         try:
-            stored = json.loads(self.path.read_text(encoding="utf-8"))
+            stored = parse_json(self.path.read_bytes(), str(self.path))
             digest = stored.pop("sha256", None)
-            version, settings = stored["version"], stored["settings"]
+            version, settings = stored["version"], dict(stored["settings"])
             if version == _VERSION and digest != _digest(stored):
                 raise ValueError("its checksum does not match")
             entries = [dict(entry) for entry in stored["trials"]]
+            direction = stored["direction"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{self.path}: this is no file of search results ({error}); delete it"
@@ -83,7 +84,10 @@ class TrialFile:
                     f"{self.path} holds the results of another search: its {name} is "
                     f"{settings.get(name)!r}, not {value!r}. Take another directory, or delete the file."
                 )
-        return [_trial_of(entry) for entry in entries], stored["direction"]
+        try:
+            return [_trial_of(entry) for entry in entries], direction
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{self.path}: a trial in it is damaged ({error!r}); delete the file") from error
 
     def write(self, trials: list[Trial], direction: str | None) -> None:
         """Stores the trials."""

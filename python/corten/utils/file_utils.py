@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -114,6 +113,8 @@ def get_file(
         if origin is None:
             raise ValueError("get_file: give fname or origin")
         fname = origin.rsplit("/", 1)[-1].split("?", 1)[0]
+        if fname in {"", ".", ".."}:
+            raise ValueError(f"get_file: {origin!r} does not end in the name of a file; give fname")
     file_hash = file_hash or md5_hash
     folder = Path(cache_dir).expanduser() if cache_dir is not None else home_folder()
     target = Path(fname)
@@ -143,49 +144,17 @@ def extract_archive(archive: Path) -> Path:
     """Unpacks an archive into a folder beside it and gives that folder.
 
     Raises:
-        ValueError: It is no tar or zip file, or it holds links or paths that lead out of the folder.
+        ValueError: It is no tar or zip file or a damaged one, it holds links, devices or paths that lead out
+            of the folder, or it unpacks to far more than it has.
     """
-    import tarfile
-    import zipfile
-
     from corten.saving import atomic
+    from corten.utils.archives import unpack
 
     folder = archive.with_name(f"{archive.name}_extracted")
     if folder.is_dir():
         return folder
     with atomic.temporary_folder(folder) as partial:
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as tar:
-                for member in tar.getmembers():
-                    if member.isdir():
-                        continue
-                    if not member.isfile():
-                        raise ValueError(
-                            f"{archive.name}: the entry {member.name!r} is a link or device; refused"
-                        )
-                    source = tar.extractfile(member)
-                    assert source is not None
-                    _write_inside(partial, member.name, source)
-        elif zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as bundle:
-                for information in bundle.infolist():
-                    if not information.is_dir():
-                        with bundle.open(information) as source:
-                            _write_inside(partial, information.filename, source)
-        else:
-            raise ValueError(f"{archive.name} is neither a tar nor a zip archive")
+        unpack(archive, partial)
         with atomic.named(folder):
             os.replace(partial, folder)
     return folder
-
-
-def _write_inside(folder: Path, name: str, source: Any) -> None:
-    from corten.saving.atomic import atomic_file, named
-
-    target = (folder / name).resolve()
-    if not target.is_relative_to(folder.resolve()):
-        raise ValueError(f"the archive entry {name!r} leads out of its folder; refused")
-    with named(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(target) as file:
-        shutil.copyfileobj(source, file)

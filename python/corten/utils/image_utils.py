@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from corten import config
 
 #: How resized pixels may be computed, by Keras's names.
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+# Pillow runs Ghostscript on what is PostScript, whatever the name of the file says.
+_RUN_PROGRAMS = frozenset({"EPS", "WMF", "FPX", "MIC"})
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 
 
@@ -26,6 +29,12 @@ def pillow() -> Any:
         return importlib.import_module("PIL.Image")
     except ImportError as error:
         raise ImportError("images need Pillow: pip install corten[image]") from error
+
+
+def _formats(image_module: Any) -> list[str]:
+    """The formats that Pillow decodes itself; not those that it gives to other programs."""
+    image_module.init()
+    return [name for name in image_module.ID if name not in _RUN_PROGRAMS]
 
 
 def load_img(
@@ -53,15 +62,27 @@ def load_img(
     if color_mode not in _MODES:
         raise ValueError(f"load_img: color_mode must be one of {', '.join(_MODES)}; got {color_mode!r}")
     source = path.expanduser() if isinstance(path, Path) else path
+    source = os.path.expanduser(source) if isinstance(source, str) else source
     try:
-        with image_module.open(os.path.expanduser(source) if isinstance(source, str) else source) as opened:
-            image = opened.convert(_MODES[color_mode])
+        with warnings.catch_warnings():
+            # Pillow only warns of pictures up to twice the pixels that it takes to be safe.
+            warnings.simplefilter("error", image_module.DecompressionBombWarning)
+            with image_module.open(source, formats=_formats(image_module)) as opened:
+                image = opened.convert(_MODES[color_mode])
+    except (image_module.DecompressionBombWarning, image_module.DecompressionBombError) as error:
+        raise ValueError(
+            f"load_img: {str(path)!r} is refused ({error}); if the picture is yours, set "
+            "PIL.Image.MAX_IMAGE_PIXELS to its number of pixels"
+        ) from None
     except (image_module.UnidentifiedImageError, SyntaxError, EOFError) as error:
         raise ValueError(f"load_img: {str(path)!r} is no image that Pillow can read ({error})") from None
     except OSError as error:
         if error.errno is not None:
             raise
         raise ValueError(f"load_img: {str(path)!r} is damaged ({error})") from None
+    except Exception as error:
+        # Decoders stumble over damaged files in many ways.
+        raise ValueError(f"load_img: {str(path)!r} is damaged ({repr(error)[:200]})") from None
     if target_size is None:
         return image
     if interpolation not in INTERPOLATIONS:

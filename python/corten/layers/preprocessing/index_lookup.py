@@ -140,7 +140,15 @@ class IndexLookup(Layer):
             ValueError: A term is there twice, there are more than `max_tokens`, or weights are missing.
         """
         layer = type(self).__name__
+        where = ""
         if isinstance(vocabulary, (str, Path)):
+            if state.variable_room_of:
+                raise ValueError(
+                    f"{layer}: {state.variable_room_of} names the file {str(vocabulary)[:100]!r} as its "
+                    "vocabulary; loading a model opens no other files. Build the layer with the vocabulary "
+                    "and use `load_weights`."
+                )
+            where = f" It is in {str(vocabulary)!r}."
             vocabulary = self._read_vocabulary(layer, vocabulary)
         terms = [self._term(term) for term in np.asarray(vocabulary, dtype=object).reshape(-1)]
         if self.output_mode != "tf_idf" and idf_weights is not None:
@@ -159,7 +167,7 @@ class IndexLookup(Layer):
         if repeated:
             raise ValueError(
                 f"{layer}: The passed vocabulary has at least one repeated term. Please uniquify your "
-                f"dataset. The repeated terms are: {repeated[:10]}"
+                f"dataset. The repeated terms are: {repeated[:10]}{where}"
             )
         for what, token in (("mask", self.mask_token), ("OOV", self.oov_token)):
             if token is not None and token in terms and (what == "mask" or self.invert):
@@ -191,6 +199,8 @@ class IndexLookup(Layer):
             raise ValueError(
                 f"{layer}: Vocabulary file {path} does not exist or cannot be read ({error})."
             ) from error
+        except (UnicodeDecodeError, LookupError) as error:
+            raise ValueError(f"{layer}: Vocabulary file {path} cannot be decoded ({error}).") from None
         if not lines:
             raise ValueError(f"{layer}: the vocabulary file {path} is empty.")
         return lines
