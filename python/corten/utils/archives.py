@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import tarfile
@@ -11,6 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from corten.saving.atomic import atomic_file, named
 from corten.saving.zip_files import ZIP_ERRORS, check_entries, check_name
 
 # Files in an archive may have so many times its size, and these bytes more. Text packs to a tenth; what packs
@@ -122,8 +124,11 @@ def _write_inside(folder: Path, name: str, source: Any, size: int) -> None:
     if not inside:
         raise ValueError(f"the archive entry {name!r} leads out of its folder; refused")
     target = folder / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as file:
+    with named(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, "the second would replace the first")
+    with atomic_file(target) as file:
         _copy(source, file, name, size)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,16 +53,12 @@ def download(url: str, target: Path, *, show: bool = True) -> None:
 
     if not url.startswith(("https://", "http://", "file://")):
         raise ValueError(f"cannot download {url!r}: the address must begin with https://, http:// or file://")
+    from corten.saving.files import atomic_file
+
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.part-{os.getpid()}")
-    try:
-        with urllib.request.urlopen(url, timeout=30) as response, partial.open("wb") as file:
-            length = int(response.headers.get("Content-Length") or 0)
-            _copy(response, file, length, f"Downloading {url}" if show else "")
-        os.replace(partial, target)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with urllib.request.urlopen(url, timeout=30) as response, atomic_file(target) as file:
+        length = int(response.headers.get("Content-Length") or 0)
+        _copy(response, file, length, f"Downloading {url}" if show else "")
 
 
 def _copy(source: Any, target: Any, length: int, title: str) -> None:
@@ -153,16 +147,14 @@ def extract_archive(archive: Path) -> Path:
         ValueError: It is no tar or zip file or a damaged one, it holds links, devices or paths that lead out
             of the folder, or it unpacks to far more than it has.
     """
+    from corten.saving import atomic
+    from corten.utils.archives import unpack
+
     folder = archive.with_name(f"{archive.name}_extracted")
     if folder.is_dir():
         return folder
-    from corten.utils.archives import unpack
-
-    partial = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    partial.mkdir(parents=True)
-    try:
+    with atomic.temporary_folder(folder) as partial:
         unpack(archive, partial)
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with atomic.named(folder):
+            os.replace(partial, folder)
     return folder
