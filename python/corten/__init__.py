@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         constraints,
         data,
         datasets,
+        debug,
         distillation,
         dtype_policies,
         initializers,
@@ -91,7 +92,7 @@ __all__ = [
     "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer",
     "Quantizer", "Regularizer", "RematScope", "Sequential", "ShapeError", "SymbolicScope", "Tensor",
     "Variable", "activations", "applications", "autograd", "backend", "callbacks", "config",
-    "constraints", "custom_gradient", "data", "datasets", "device", "distillation", "dtype_policies",
+    "constraints", "custom_gradient", "data", "datasets", "debug", "device", "distillation", "dtype_policies",
     "from_dlpack", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model",
     "losses", "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers",
     "quantizers", "random", "regularizers", "remat", "saving", "set_num_threads", "set_random_seed",
@@ -103,10 +104,11 @@ __all__ = [
 _MODULES = frozenset(
     {
         "activations", "applications", "array_api", "autograd", "backend", "callbacks", "complex_tensor",
-        "config", "constraints", "data", "datasets", "distillation", "dtype_policies", "initializers",
-        "keras", "layers", "legacy", "losses", "memory", "metrics", "mixed_precision", "models", "naming",
-        "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers", "saving", "stateless",
-        "symbolic", "tf", "training", "tree", "tuner", "utils", "variable", "visualization", "wrappers",
+        "config", "constraints", "data", "datasets", "debug", "distillation", "dtype_policies",
+        "initializers", "keras", "layers", "legacy", "losses", "memory", "metrics", "mixed_precision",
+        "models", "naming", "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers",
+        "saving", "stateless", "symbolic", "tf", "training", "tree", "tuner", "utils", "variable",
+        "visualization", "wrappers",
     }
 )  # fmt: skip
 _NAMES = {

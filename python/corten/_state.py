@@ -55,6 +55,12 @@ class Seen:
     losses = False
 
 
+class Checks:
+    """Whether `corten.debug.enable_nan_checks` is in force."""
+
+    on = False
+
+
 class Structure:
     """Of which layers and variables the layers consist, as far as attributes tell.
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten import _core
-from corten._state import state as call_state
+from corten._state import Checks, state as call_state
 from corten.optimizers.schedules.schedule import fast_rate
 from corten.random.seed_generator import next_draws, skip_draws
 from corten.training.adapters import Batch
@@ -229,7 +229,7 @@ class StepCapture:
             return 1
 
     def _allowed(self) -> bool:
-        if call_state.tapes or call_state.hooked or call_state.training is not None:
+        if call_state.tapes or call_state.hooked or call_state.training is not None or Checks.on:
             return False
         if self._watchful or self._ready is None:
             self._ready = self._look()

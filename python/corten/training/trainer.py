@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core, config
+from corten._state import Checks
 from corten.callbacks.callback_list import CallbackList
 from corten.callbacks.history import History
 from corten.callbacks.progbar_logger import ProgbarLogger
@@ -214,6 +215,10 @@ class Trainer(Steps):
         iterator.adapter.on_epoch_begin()
         callback_list.on_epoch_begin(epoch)
         step_function = self._train_function()
+        if Checks.on:
+            from corten import debug
+
+            step_function = debug.watched(step_function, self, "fit", epoch)
         step = -1
         if callback_list.watches_train_batches:
             step = self._watched_steps(iterator, callback_list, step_function)
@@ -255,6 +260,7 @@ class Trainer(Steps):
         step = -1
         if (
             capture is None
+            or Checks.on
             or iterator.steps is not None
             or iterator.limit is not None
             or not in_rows(adapter)
@@ -374,6 +380,10 @@ class Trainer(Steps):
             iterator.adapter.on_epoch_begin()
             callback_list.on_test_begin()
             step_function = self._test_function()
+            if Checks.on:
+                from corten import debug
+
+                step_function = debug.watched(step_function, self, "evaluate")
             watched = callback_list.watches_test_batches
             step = -1
             for step, batch in enumerate(iterator.epoch()):
@@ -432,6 +442,7 @@ class Trainer(Steps):
             and 0 < len(x) <= (32 if batch_size is None else batch_size)
             and self.built  # type: ignore[attr-defined]
             and type(self).predict_step is Steps.predict_step
+            and not Checks.on
         ):
             # One small batch, the case of an application: straight through the model.
             before = _core.set_grad_enabled(False)
@@ -471,6 +482,14 @@ class Trainer(Steps):
         predictions = Predictions(adapter.num_samples if whole else None)
         self.stop_predicting = False
         before = _core.set_grad_enabled(False)
+
+        def predict_step(batch: Any) -> Any:
+            return self.predict_step(as_user_sees(batch))
+
+        if Checks.on:
+            from corten import debug
+
+            predict_step = debug.watched(predict_step, self, "predict")
         try:
             adapter.on_epoch_begin()
             if callback_list is not None:
@@ -478,7 +497,7 @@ class Trainer(Steps):
             for step, batch in enumerate(iterator.epoch()):
                 if callback_list is not None:
                     callback_list.on_predict_batch_begin(step)
-                outputs = self.predict_step(as_user_sees((batch[0], None, None)))
+                outputs = predict_step((batch[0], None, None))
                 # Views of the outputs: `predictions` copies the values to where they stay.
                 predictions.add(map_outputs(np.asarray, outputs))
                 if callback_list is not None:

@@ -35,7 +35,7 @@ mod _core {
     #[pymodule_export]
     use crate::dlpack::from_dlpack;
     #[pymodule_export]
-    use crate::error::ShapeError;
+    use crate::error::{NonFiniteError, ShapeError};
     #[pymodule_export]
     use crate::functions::create::{arange, full, random, random_gamma, tensor};
     #[pymodule_export]
@@ -54,11 +54,15 @@ mod _core {
     #[pymodule_export]
     use crate::functions::reduce::{arg_reduce, logsumexp, reduce, scan, searchsorted, sort, top_k, var};
     #[pymodule_export]
-    use crate::functions::runtime::{cpu_features, empty_cache, memory_stats, num_threads, set_num_threads};
+    use crate::functions::runtime::{
+        cpu_features, empty_cache, memory_limit, memory_stats, num_threads, set_memory_limit, set_num_threads,
+    };
     #[pymodule_export]
     use crate::functions::shape::{
         broadcast_to, concatenate, copy, expand_dims, flip, pad, reshape, slice, squeeze, stack, transpose,
     };
+    #[pymodule_export]
+    use crate::functions::watch::{statistics, watch_checks, watch_enter, watch_leave, watch_switch};
     #[pymodule_export]
     use crate::functions::window::{avg_pool, conv, conv_bias, conv_transpose, max_pool};
     #[pymodule_export]
