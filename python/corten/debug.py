@@ -281,7 +281,9 @@ _places = Places()
 # -- which step it was --------------------------------------------------------------------------------
 
 
-def watched(function: Callable[[Any], Any], model: Any, caller: str, epoch: int | None = None) -> Any:
+def watched(
+    function: Callable[[Any], Any], model: Any, caller: str, epoch: int | None = None, first: int = 0
+) -> Any:
     """Gives a step that tells, when it fails, which one it was.
 
     Args:
@@ -289,6 +291,7 @@ def watched(function: Callable[[Any], Any], model: Any, caller: str, epoch: int 
         model: The model.
         caller: 'fit', 'evaluate' or 'predict'.
         epoch: The epoch, from 0.
+        first: The number of the first step.
 
     Example:
         >>> watched(lambda batch: batch, None, "fit", 0)("a batch")
@@ -296,7 +299,7 @@ def watched(function: Callable[[Any], Any], model: Any, caller: str, epoch: int 
     """
     from corten.optimizers.loss_scale import LossScaleOptimizer
 
-    numbers = itertools.count()
+    numbers = itertools.count(first)
     lenient = isinstance(getattr(model, "optimizer", None), LossScaleOptimizer)
 
     def step(batch: Any) -> Any:

@@ -69,6 +69,9 @@ class MonitorCallback(Callback):
         min_delta: Smallest change that counts.
     """
 
+    # The attributes that make up the state.
+    _remembered: tuple[str, ...] = ("best", "_warned")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -125,6 +128,13 @@ class MonitorCallback(Callback):
                 )
             warnings.warn(message, UserWarning, stacklevel=3)
         return value
+
+    def get_state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._remembered}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        for name in self._remembered:
+            setattr(self, name, state[name])
 
     def _is_known(self, logs: Logs) -> bool:
         """Whether a value of this name may come: of the training, the validation or a metric."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from corten import tree
@@ -17,6 +18,7 @@ class Masks:
     supports_masking = False
     _call_signature: CallSignature
     _layers: list[Any]
+    _inherit_context: Callable[[dict[str, Any]], None]
     name: Any
 
     def _complete_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +33,8 @@ class Masks:
                 training = signature.training_default
             if training is not None:
                 kwargs["training"] = training
+        if state.context:
+            self._inherit_context(kwargs)
         if Seen.masks:
             if signature.has_mask and kwargs.get("mask") is None and args:
                 mask = tree.map_structure(get_mask, args[0])

@@ -134,7 +134,7 @@ class GroupQueryAttention(ProjectedAttention):
     ) -> Any:
         key = value if key is None else key
         mask = self._mask(query.shape[1], value.shape[1], query_mask, value_mask, key_mask, attention_mask)
-        attended, scores = self._attend(
+        attended, scores = self._ask_attention(
             self._query_dense(query),
             self._key_dense(key),
             self._value_dense(value),
