@@ -130,14 +130,27 @@ _NAMES = {
 }  # fmt: skip
 
 
+def _load(name: str) -> Any:
+    try:
+        return importlib.import_module(f"corten.{name}")
+    except ImportError as error:
+        # What NumPy and the binding say, each in its words, when they are loaded a second time.
+        if not any(words in str(error) for words in ("subinterpreter", "more than once per process")):
+            raise
+        raise ImportError(
+            "Corten cannot be used in a sub-interpreter: its engine, like NumPy, is loaded once per process. "
+            "Use threads (kernels run without the interpreter's lock), or processes (`multiprocessing`)."
+        ) from error
+
+
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
-        value = getattr(importlib.import_module(f"corten.{_NAMES[name]}"), name)
+        value = getattr(_load(_NAMES[name]), name)
         globals()[name] = value
         return value
     if name in _MODULES:
         try:
-            return importlib.import_module(f"corten.{name}")
+            return _load(name)
         except ModuleNotFoundError as error:
             if error.name != f"corten.{name}":
                 raise

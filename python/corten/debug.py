@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +276,21 @@ class Places:
 
 
 _places = Places()
+
+
+@contextlib.contextmanager
+def noting_places() -> Iterator[None]:
+    """Lets errors inside the block name the layer that an op ran in, for gradients too.
+
+    Example:
+        >>> with noting_places():
+        ...     pass
+    """
+    _places.acquire()
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 # -- which step it was --------------------------------------------------------------------------------

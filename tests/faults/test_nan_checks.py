@@ -73,10 +73,10 @@ def test_forward_names_layer_op_step_and_saves_the_batch(tmp_path):
     assert error.operands[0]["min"] == 0
     assert "ops.log(x + 1e-7)" in error.hint
     assert any("epoch 0, step 0" in note for note in error.__notes__)
-    saved = np.load(error.batch_file)
-    np.testing.assert_array_equal(saved["x"], X[:8])
-    np.testing.assert_array_equal(saved["y"], Y[:8])
-    assert "net/suspect" in str(saved["report"])
+    with np.load(error.batch_file) as saved:
+        np.testing.assert_array_equal(saved["x"], X[:8])
+        np.testing.assert_array_equal(saved["y"], Y[:8])
+        assert "net/suspect" in str(saved["report"])
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from corten.training.arguments import (
 )
 from corten.training.capture import StepCapture
 from corten.training.history import plain_logs
+from corten.training.interrupts import Interrupts, StepState, alone
 from corten.training.named_columns import arrange_inputs, arrange_targets
 from corten.training.predictions import Predictions
 from corten.training.preparation import prepare_for
@@ -48,6 +50,7 @@ _OWN_CALLBACKS = frozenset({BackupAndRestore, History, ProgbarLogger})
 class Trainer(Steps):
     """Training, evaluation and prediction for models. `corten.Model` inherits it."""
 
+    @alone
     def fit(
         self,
         x: Any = None,
@@ -178,11 +181,14 @@ class Trainer(Steps):
             if checkpoints.position is not None:
                 first_epoch, logs = checkpoints.position[0], checkpoints.logs
         before = _core.set_grad_enabled(True)
+        interrupts = Interrupts()
         try:
+            interrupts.__enter__()
             callback_list.on_train_begin()
             # What is trained is settled here, as the optimizer keeps state for just these variables.
             state.variables = variables
             state.metric_list = self.metrics
+            state.step_state = StepState(self)
             self._begin_capture(callback_list.callbacks, adapter)
             if checkpoints is not None and checkpoints.is_between_epochs(epochs):
                 # Within one, `_train_epoch` goes on once the callbacks know the epoch.
@@ -197,7 +203,18 @@ class Trainer(Steps):
             if hasattr(self.optimizer, "finalize_variable_values") and epochs > initial_epoch:
                 self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
             callback_list.on_train_end(logs)
+        except BaseException as error:
+            callback_list.close_lines()
+            if isinstance(error, MemoryError):
+                # The frames of the step hold what it computed, and an interactive session the frames.
+                traceback.clear_frames(error.__traceback__)
+            raise
         finally:
+            interrupts.__exit__()
+            iterator.close()
+            if validation is not None:
+                validation.close()
+            state.step_state = None
             state.variables = None
             state.metric_list = None
             state.has_layer_losses = None
@@ -368,6 +385,7 @@ class Trainer(Steps):
 
     # -- evaluation -----------------------------------------------------------------------------
 
+    @alone
     def evaluate(
         self,
         x: Any = None,
@@ -461,7 +479,11 @@ class Trainer(Steps):
             if "do_validation" not in callback_list.params:
                 callback_list.params["steps_done"] = step + 1
             callback_list.on_test_end(logs)
+        except BaseException:
+            callback_list.close_lines()
+            raise
         finally:
+            iterator.close()
             _core.set_grad_enabled(before)
         state.step_logs = None
         return logs
@@ -564,6 +586,11 @@ class Trainer(Steps):
             if callback_list is not None:
                 callback_list.on_predict_end()
             adapter.on_epoch_end()
+        except BaseException:
+            if callback_list is not None:
+                callback_list.close_lines()
+            raise
         finally:
+            iterator.close()
             _core.set_grad_enabled(before)
         return predictions.result()

@@ -28,6 +28,8 @@ mod tensor;
 /// The engine of Corten.
 #[pyo3::pymodule]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::autograd::{backward, custom_node, gradients, is_grad_enabled, set_grad_enabled};
     #[pymodule_export]
@@ -66,6 +68,8 @@ mod _core {
     #[pymodule_export]
     use crate::functions::window::{avg_pool, conv, conv_bias, conv_transpose, max_pool};
     #[pymodule_export]
+    use crate::funnel::shut_down;
+    #[pymodule_export]
     use crate::identities::Identities;
     #[pymodule_export]
     use crate::optimizer::optimizer_step;
@@ -73,4 +77,13 @@ mod _core {
     use crate::pickle::rebuild;
     #[pymodule_export]
     use crate::tensor::PyTensor;
+
+    /// Runs when the module is imported.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::funnel::watch_signals();
+        let atexit = module.py().import("atexit")?;
+        atexit.call_method1("register", (module.getattr("shut_down")?,))?;
+        Ok(())
+    }
 }

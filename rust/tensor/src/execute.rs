@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use corten_core::{Backend as _, BinaryOp, DType, Dims, Error, Layout, Op, Result, Scalar, Spec, UnaryOp, View, infer};
-use corten_cpu::Buffer;
+use corten_cpu::{Buffer, parallel};
 use smallvec::{SmallVec, smallvec};
 
 use crate::{
@@ -139,10 +139,11 @@ pub(crate) fn in_place(op: &Op, target: &mut Tensor, which: usize, other: Option
     };
     match (op, other) {
         (Op::Unary(unary), None) if !unary.is_predicate() && !matches!(unary, UnaryOp::Polygamma(_)) => {
-            CPU.unary_in_place(*unary, buffer, dtype)?;
+            parallel::to_the_end(|| CPU.unary_in_place(*unary, buffer, dtype))?;
         }
         (Op::Binary(binary), Some(other)) => {
-            CPU.binary_in_place(*binary, buffer, other.view()?, which == 1)?;
+            let other = other.view()?;
+            parallel::to_the_end(|| CPU.binary_in_place(*binary, buffer, other, which == 1))?;
         }
         _ => return Ok(false),
     }

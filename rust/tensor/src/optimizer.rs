@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use corten_core::{Backend as _, DType, Error, OptimizerOp, Parameter, Result, Tuple, View};
+use corten_cpu::parallel;
 
 use crate::{
     capture::{self, Work},
@@ -88,7 +89,7 @@ fn update(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Slot<'_>]) -> 
             });
         }
         if !group.is_empty() {
-            CPU.optimizer_step(op, dtype, &mut group)?;
+            parallel::to_the_end(|| CPU.optimizer_step(op, dtype, &mut group))?;
         }
     }
     for (parameter, places) in parameters.iter().zip(before) {

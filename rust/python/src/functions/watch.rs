@@ -60,6 +60,6 @@ pub(crate) fn watch_leave() {
 ///     `shape`, `dtype`, `count`, how many elements are `nan`, `inf`, `zero` and `negative`, and `min`, `max` and `mean`
 ///     of the finite ones.
 #[pyfunction]
-pub(crate) fn statistics<'py>(py: Python<'py>, x: Array) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn statistics(py: Python<'_>, x: Array) -> PyResult<Bound<'_, PyDict>> {
     error::describe(py, &watch::look_at(&x.0))
 }
