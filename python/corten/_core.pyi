@@ -77,12 +77,10 @@ class StepPlan:
             weight_decay: Times the learning rate it is taken off the variables that decay.
             step: The number of the first step, from 1.
             draws: The random keys of the first step, as (seed, stream, streams to that of the next step).
-            outcome: A list that gets how many batches were done, and the results of the last: new values of the
-                states, then what else the step gives. A value that is returned would be lost to a signal that
-                comes meanwhile: its exception is raised before anybody has the value.
-
-        Raises:
-            ValueError: The plan is for other shapes or dtypes.
+            outcome: A list that gets how many batches were done, the results of the last (new values of the
+                states, then what else the step gives), and the exception of a first batch that failed, or None.
+                A value that is returned would be lost to a signal that comes meanwhile: its exception is raised
+                before anybody has the value.
         """
 
 @final
@@ -1395,6 +1393,12 @@ def set_num_threads(threads: SupportsIndex) -> None:
 
     Args:
         threads: At least 1, the calling thread included.
+    """
+
+def shut_down() -> None:
+    """
+    Keeps daemon threads out of an interpreter that is about to end: it would end them while they take its lock, by
+    unwinding, which Rust frames do not survive. So they stay here until the process ends.
     """
 
 def slice(
