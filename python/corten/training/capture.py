@@ -301,7 +301,7 @@ class StepCapture:
             # Only a formula knows the rates of steps to come.
             count = min(count, _RATES_AT_ONCE if fast_rate(optimizer._learning_rate) else 1)
             rates = [optimizer._current_rate(iteration + step) for step in range(count)]
-        outcome: list[tuple[int, list[Any], BaseException | None]] = []
+        outcome: list[Any] = []
         try:
             captured.plan.run(
                 leaves,
@@ -321,13 +321,13 @@ class StepCapture:
             # Also after Ctrl-C: what the steps changed belongs together.
             call_state.held += 1
             try:
-                for done, results, _ in outcome:
+                for done, results in outcome[:1]:
                     if done:
                         self._keep(captured, iteration, done, results)
             finally:
                 let_go()
-        done, _, failure = outcome[0]
-        return done, failure
+        (done, _), *failures = outcome
+        return done, failures[0] if failures else None
 
     def _keep(self, captured: _Captured, iteration: int, done: int, results: list[Any]) -> None:
         """Counts the steps that were done, and keeps the values they gave."""

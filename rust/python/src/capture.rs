@@ -146,10 +146,10 @@ impl StepPlan {
     ///     weight_decay: Times the learning rate it is taken off the variables that decay.
     ///     step: The number of the first step, from 1.
     ///     draws: The random keys of the first step, as (seed, stream, streams to that of the next step).
-    ///     outcome: A list that gets how many batches were done, the results of the last (new values of the
-    ///         states, then what else the step gives), and the exception of a first batch that failed, or None.
-    ///         A value that is returned would be lost to a signal that comes meanwhile: its exception is raised
-    ///         before anybody has the value.
+    ///     outcome: A list that gets how many batches were done with the results of the last (new values of the
+    ///         states, then what else the step gives), and after that pair the exception of a first batch that
+    ///         failed. A value that is returned would be lost to a signal that comes meanwhile: its exception is
+    ///         raised before anybody has the value.
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -231,7 +231,10 @@ impl StepPlan {
             Ok(begun.elapsed() < RUN_FOR)
         })?;
         let states: Vec<PyTensor> = states.into_iter().map(PyTensor::from).collect();
-        outcome.append((done, states, failure.map(|failure| failure.into_value(py))))?;
+        outcome.append((done, states))?;
+        if let Some(failure) = failure {
+            outcome.append(failure.into_value(py))?;
+        }
         interrupt.map_or(Ok(()), Err)
     }
 }
