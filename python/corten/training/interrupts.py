@@ -147,6 +147,7 @@ class StepState:
         >>> before = state.take()
         >>> _ = model(corten.ops.ones((1, 2)), training=True)
         >>> state.give_back(before)
+        True
         >>> model.non_trainable_variables[0].numpy()[1]
         np.uint32(0)
     """
