@@ -16,7 +16,7 @@ try:
     model.fit(x, y, 8, epochs=10**6, shuffle=False, verbose=0)
 except KeyboardInterrupt:
     say("stopped")
-steps = int(model.optimizer.iterations)
+steps = int(model.optimizer._iterations.numpy())  # also those that only accumulate
 assert steps > 20, steps
 other = trained_for(steps, optimizer={optimizer})
 assert bits(model) == bits(other), steps

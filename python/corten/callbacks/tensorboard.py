@@ -190,6 +190,12 @@ class TensorBoard(Callback):
         self._training = False
         self._close()
 
+    def get_state(self) -> dict[str, Any]:
+        return {"steps": self._steps, "epoch_steps": self._epoch_steps}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._steps, self._epoch_steps = state["steps"], state["epoch_steps"]
+
     def on_test_end(self, logs: Logs = None) -> None:
         for name, value in (logs or {}).items():
             self._file("validation").scalar(f"evaluation_{name}_vs_iterations", value, self._iterations())
