@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from corten._state import let_go, state as call_state
+from corten.random.seed_generator import _default
 
 
 class Interrupts:
@@ -158,15 +159,11 @@ class StepState:
 
     def take(self) -> Any:
         """Notes the values."""
-        from corten.random.seed_generator import _default
-
         values = [variable._value for variable in self._variables]
         return self._optimizer._iterations._value, values, (_default.seed, _default.count)
 
     def give_back(self, before: Any) -> bool:
         """Puts the values back, unless the weights were updated already; gives whether it did."""
-        from corten.random.seed_generator import _default
-
         count, values, drawn = before
         if self._optimizer._iterations._value is not count:
             return False

@@ -4,7 +4,9 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use corten_tensor::Tensor;
@@ -30,6 +32,8 @@ thread_local! {
 
 /// Whether the interpreter is about to end.
 static CLOSING: AtomicBool = AtomicBool::new(false);
+/// The thread that ends it.
+static LAST: OnceLock<ThreadId> = OnceLock::new();
 /// Threads that are about to take the interpreter's lock again after work.
 static RETURNING: AtomicUsize = AtomicUsize::new(0);
 
@@ -37,6 +41,7 @@ static RETURNING: AtomicUsize = AtomicUsize::new(0);
 /// unwinding, which Rust frames do not survive. So they stay here until the process ends.
 #[pyfunction]
 pub(crate) fn shut_down(py: Python<'_>) {
+    let _ = LAST.set(std::thread::current().id());
     CLOSING.store(true, Ordering::SeqCst);
     let begun = Instant::now();
     py.detach(|| {
@@ -48,6 +53,11 @@ pub(crate) fn shut_down(py: Python<'_>) {
 
 /// How long [`shut_down`] waits for threads that are on their way.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether this thread must not enter the interpreter again.
+fn is_shut_out() -> bool {
+    CLOSING.load(Ordering::SeqCst) && LAST.get() != Some(&std::thread::current().id())
+}
 
 fn park() {
     loop {
@@ -90,13 +100,13 @@ pub(crate) fn gave_up() -> bool {
 #[inline]
 pub(crate) fn run<T: Send>(py: Python<'_>, cost: usize, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     let outcome = if cost >= DETACH_FROM {
-        if CLOSING.load(Ordering::Relaxed) && !is_main_thread() {
+        if is_shut_out() {
             py.detach(park);
         }
         let outcome = py.detach(|| {
             let outcome = catch_unwind(AssertUnwindSafe(|| parallel::interruptible(work)));
             RETURNING.fetch_add(1, Ordering::SeqCst);
-            if CLOSING.load(Ordering::SeqCst) && !is_main_thread() {
+            if is_shut_out() {
                 RETURNING.fetch_sub(1, Ordering::SeqCst);
                 park();
             }

@@ -26,7 +26,7 @@ mod rows;
 mod tensor;
 
 /// The engine of Corten.
-#[pyo3::pymodule]
+#[pyo3::pymodule(gil_used = false)]
 mod _core {
     use pyo3::prelude::*;
 
