@@ -51,8 +51,9 @@ ELSEWHERE = {
         corten.data.Dataset.from_tensor_slices((x, y)).map(slow, 2).batch(8), verbose=0)""",
     "prefetched data": """make_model().fit(
         corten.data.Dataset.from_tensor_slices((x, y)).map(slow).batch(8).prefetch(2), verbose=0)""",
-    "tuner": """corten.tuner.RandomSearch(lambda hp: make_model(), objective="loss", max_trials=9**9).search(
-        x, y, epochs=1, verbose=0)""",
+    "tuner": """tuner.RandomSearch(
+                lambda units: make_model(), {"units": tuner.Int(1, 9)}, "loss", trials=10**6
+            ).run(x, y, epochs=3, verbose=0)""",
 }
 
 
@@ -62,6 +63,8 @@ def test_stops_within_a_second(what):
         def slow(*parts):
             time.sleep(0.2)
             return parts
+        from corten import tuner
+        make_model().fit(x, y, 8, verbose=0)
         before = threading.active_count()
         say("ready")
         try:
