@@ -21,6 +21,8 @@ use crate::fork;
 /// How long an idle worker spins before it sleeps: longer than the pauses between the ops of a training step, since
 /// waking costs some 70 us.
 const SPIN: Duration = Duration::from_micros(200);
+/// Small jobs among which one wakes the team.
+const STREAM: u32 = 32;
 /// The most chunks [`chunks`] cuts, so that bookkeeping stays small next to the work.
 const MAX_CHUNKS: usize = 128;
 /// Elements of cheap elementwise work (an addition) worth one chunk: some ten microseconds.
@@ -43,6 +45,8 @@ struct Shared {
     total: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     sleepers: AtomicUsize,
+    /// Small jobs that found workers asleep.
+    unheard: AtomicU32,
     sleep: Mutex<()>,
     wake: Condvar,
     stop: AtomicBool,
@@ -139,7 +143,17 @@ pub fn for_ranges(len: usize, grain: usize, work: impl Fn(Range<usize>) + Sync) 
 /// Runs `work(0)`, ..., `work(count - 1)`, each once, on any threads in any order; returns when all
 /// ended. A panic in any of them is raised here.
 pub fn for_chunks(count: usize, work: &Work<'_>) {
-    if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work) {
+    run(count, work, true);
+}
+
+/// The same for so little work that waking a worker costs more than it brings: with those that are awake, and only now
+/// and then with the others.
+pub fn for_small_chunks(count: usize, work: &Work<'_>) {
+    run(count, work, false);
+}
+
+fn run(count: usize, work: &Work<'_>, wakes: bool) {
+    if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work, wakes) {
         (0..count).for_each(work);
     }
 }
@@ -158,7 +172,7 @@ pub fn serially<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Gives whether the team was free and did the work.
-fn run_on_team(count: usize, work: &Work<'_>) -> bool {
+fn run_on_team(count: usize, work: &Work<'_>, wakes: bool) -> bool {
     let generation = fork::generation();
     let holder = HOLDER.load(Ordering::Relaxed);
     // A holder of another generation is a thread that a fork left behind in the parent.
@@ -169,7 +183,7 @@ fn run_on_team(count: usize, work: &Work<'_>) -> bool {
         return false;
     }
     let shared = team(generation);
-    let outcome = shared.run(count, work);
+    let outcome = shared.run(count, work, wakes);
     HOLDER.store(0, Ordering::Release);
     if let Some(payload) = outcome {
         resume_unwind(payload);
@@ -214,6 +228,7 @@ impl Shared {
             total: AtomicUsize::new(0),
             panic: Mutex::new(None),
             sleepers: AtomicUsize::new(0),
+            unheard: AtomicU32::new(0),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -221,7 +236,7 @@ impl Shared {
     }
 
     /// Publishes a job, helps with it and waits for the claimed chunks; gives the panic of one of them.
-    fn run(&self, count: usize, work: &Work<'_>) -> Option<Box<dyn Any + Send>> {
+    fn run(&self, count: usize, work: &Work<'_>, wakes: bool) -> Option<Box<dyn Any + Send>> {
         // SAFETY: a reference to a trait object is two pointers; it is put together again in `claim`.
         let [data, table]: [*mut (); 2] = unsafe { std::mem::transmute(std::ptr::from_ref(work)) };
         self.work[0].store(data, Ordering::Relaxed);
@@ -232,7 +247,7 @@ impl Shared {
         self.ticket.0.store(epoch << 32 | count as u64, Ordering::Release);
         // Orders the ticket before the look at the sleepers; the counterpart is in `doze`.
         fence(Ordering::SeqCst);
-        if self.sleepers.load(Ordering::Relaxed) > 0 {
+        if self.sleepers.load(Ordering::Relaxed) > 0 && (wakes || self.is_due()) {
             drop(self.sleep.lock().unwrap_or_else(PoisonError::into_inner));
             self.wake.notify_all();
         }
@@ -241,6 +256,11 @@ impl Shared {
         INSIDE.set(false);
         self.wait(count);
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether it is time that a small job wakes the team: in a stream of them it stays awake.
+    fn is_due(&self) -> bool {
+        self.unheard.fetch_add(1, Ordering::Relaxed) % STREAM == STREAM - 1
     }
 
     /// Whether a chunk is left to claim.
@@ -312,9 +332,8 @@ impl Shared {
             }
             let idle_since = Instant::now();
             while !self.has_work() {
-                for _ in 0..16 {
-                    std::hint::spin_loop();
-                }
+                // One pause between looks: with more, hearing of a job takes several times as long.
+                std::hint::spin_loop();
                 if idle_since.elapsed() > SPIN {
                     self.doze();
                     break;
