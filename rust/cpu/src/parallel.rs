@@ -342,15 +342,16 @@ impl Shared {
         }
     }
 
-    /// Sleeps until there may be work.
+    /// Sleeps until it is woken: there is work then, or soon will be.
     fn doze(&self) {
         let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
         self.sleepers.fetch_add(1, Ordering::Relaxed);
         // Either this thread sees the new ticket, or the caller sees this sleeper and takes the lock.
         fence(Ordering::SeqCst);
-        while !self.has_work() && !self.stop.load(Ordering::Relaxed) {
+        if !self.has_work() && !self.stop.load(Ordering::Relaxed) {
             guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
+        drop(guard);
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
