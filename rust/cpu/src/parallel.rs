@@ -457,6 +457,22 @@ mod tests {
     }
 
     #[test]
+    fn small_jobs_end_whether_workers_sleep_or_not() {
+        with_threads(3, || {
+            for round in 0..3 * STREAM as usize {
+                let hits: Vec<AtomicU8> = (0..round % 7).map(|_| AtomicU8::new(0)).collect();
+                for_small_chunks(hits.len(), &|chunk| {
+                    hits[chunk].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 1));
+                if round % 3 == 0 {
+                    std::thread::sleep(2 * SPIN);
+                }
+            }
+        });
+    }
+
+    #[test]
     fn several_callers_at_once() {
         with_threads(2, || {
             std::thread::scope(|scope| {
