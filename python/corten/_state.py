@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class CallState(threading.local):
     """The outermost layer being called."""
     training: bool | None = None
     """The flag that inner layers inherit."""
+    context: Mapping[str, Any] = MappingProxyType({})
+    """Further call arguments that inner layers inherit, by name."""
     autocast: str | None = None
     """The float dtype that variables show themselves in (mixed precision)."""
     probing: int = 0

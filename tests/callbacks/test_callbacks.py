@@ -301,7 +301,7 @@ def test_backup_and_restore_goes_on_with_the_same_bytes(tmp_path, optimizer):
     history = second.fit(
         x, y, batch_size=8, epochs=5, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path / "b")]
     )
-    assert history.epoch == [3, 4]
+    assert history.epoch == [0, 1, 2, 3, 4]
     for a, b in zip(whole.get_weights(), second.get_weights(), strict=True):
         assert a.tobytes() == b.tobytes()
     assert not (tmp_path / "b").exists()
@@ -348,3 +348,12 @@ def test_a_name_that_no_value_has_is_an_error() -> None:
             model.fit(x, y, verbose=0, callbacks=[callback])
     with pytest.warns(UserWarning, match="no value 'late' to watch"):
         model.fit(x, y, verbose=0, callbacks=[corten.callbacks.EarlyStopping(monitor="late", mode="max")])
+
+
+def test_a_direction_that_nothing_tells_is_asked_for():
+    callback = corten.callbacks.EarlyStopping(monitor="quality")
+    callback.set_model(corten.Sequential([corten.layers.Dense(1)]))
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"quality": 1.0})
+    with pytest.raises(ValueError, match=r"'quality' tells whether higher .* pass mode='max'"):
+        callback.on_epoch_end(1, {"quality": 2.0})

@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import zipfile
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from corten.callbacks.callback import Callback, Logs
 from corten.callbacks.files import check_writable
 
-_STATE_FILE = "training_state.npz"
+if TYPE_CHECKING:
+    from corten.training.checkpoint.files import CheckpointFolder
 
 
 class BackupAndRestore(Callback):
-    """Keeps a copy of the whole training state on disk, so that an interrupted `fit` goes on where it was.
+    """Keeps the state of training on disk, so that an interrupted `fit` goes on where it was, bit for bit.
 
-    The state is the model's variables (also those of its random generators), the optimizer's
-    variables, the global random state and the epoch. Run the same program again after an
-    interruption and `fit` starts with the epoch that was not finished. The copy is taken away
-    when training ends.
+    Run the same program again after an interruption, and `fit` goes on after the last batch that was
+    backed up. The result has the bits of a training that was not interrupted: the weights, the optimizer
+    and the history. A file holds weights and statistics, all state of the optimizer, the random states, the
+    order and the position of the data, running metrics, the history so far and the state of the callbacks
+    (see `Callback.get_state`). `fit` reads the newest that is whole, and refuses it where the model, the
+    data or arguments of `fit` are others.
+
+    Batches of the interrupted epoch are not computed again. Arrays and a `PyDataset` go to their place at
+    once; a `corten.data.Dataset` and other iterables draw the batches of the pass and drop them. A
+    generator must be a new one, at its start.
 
     Args:
-        backup_dir: Folder for the copy, for this training alone.
+        backup_dir: Folder for the files, for this training alone.
         save_freq: 'epoch', or a number of batches after which to write as well.
-        double_checkpoint: Keep the copy before the last as well.
-        delete_checkpoint: Remove the copy when training is over.
+        double_checkpoint: Accepted for Keras's sake: the last two files are always kept, so that a damaged
+            one does no harm.
+        delete_checkpoint: Remove the files when training is over.
 
     Raises:
+        ValueError: `save_freq` is neither; or the files are of another training.
         OSError: The folder cannot be written; raised before training starts.
+
+    Example:
+        >>> import tempfile
+        >>> import corten
+        >>> import numpy as np
+        >>> x = np.linspace(-1, 1, 64)[:, None]
+        >>> model = corten.Sequential([corten.Input((1,)), corten.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> backup = BackupAndRestore(tempfile.mkdtemp(), save_freq=1)
+        >>> history = model.fit(x, 3 * x, epochs=2, verbose=0, callbacks=[backup])
     """
 
     def __init__(
@@ -56,85 +71,50 @@ class BackupAndRestore(Callback):
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
+        # Batches since training began, and how many of them are of the epochs before this one.
         self._batches = 0
-        self._epoch = 0
+        self._before_epoch = 0
         if save_freq != "epoch":
+            # Batches are reported where they decide only.
             self.on_train_batch_end = self._on_batch  # type: ignore[method-assign]
 
-    @property
-    def _path(self) -> Path:
-        return self.backup_dir / _STATE_FILE
+    @cached_property
+    def folder(self) -> CheckpointFolder:
+        """The files."""
+        from corten.training.checkpoint.files import CheckpointFolder
+
+        return CheckpointFolder(self.backup_dir)
+
+    def check(self) -> None:
+        """Makes the folder and checks that files can be written there.
+
+        Raises:
+            OSError: They cannot.
+        """
+        check_writable(self.backup_dir / "checkpoint", "BackupAndRestore")
+
+    def is_due(self, done: int) -> bool:
+        """Whether to write after a report of batches, `done` of the epoch's."""
+        if self.save_freq == "epoch":
+            return False
+        before, self._batches = self._batches, self._before_epoch + done
+        return self._batches // int(self.save_freq) > before // int(self.save_freq)
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        check_writable(self._path, "BackupAndRestore")
-        if self._path.exists():
-            try:
-                self._restore(self._path)
-            except (OSError, KeyError, EOFError, zipfile.BadZipFile):
-                # Damaged: go back to the copy before it, if there is one.
-                previous = self._path.with_suffix(".previous.npz")
-                if not previous.exists():
-                    raise
-                self._restore(previous)
+        self._batches = self._before_epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._epoch = epoch
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self._write(epoch + 1)
+        self._before_epoch = self._batches
 
     def _on_batch(self, batch: int, logs: Logs = None) -> None:
-        self._batches += 1
-        if self._batches % int(self.save_freq) == 0:
-            self._write(self._epoch)
+        """Nothing: `fit` writes once all callbacks have seen the batch. Its being there says that it may."""
 
     def on_train_end(self, logs: Logs = None) -> None:
-        if self.delete_checkpoint and self.backup_dir.exists():
-            self._path.unlink(missing_ok=True)
-            self._path.with_suffix(".previous.npz").unlink(missing_ok=True)
-            if not any(self.backup_dir.iterdir()):
-                shutil.rmtree(self.backup_dir)
+        if self.delete_checkpoint:
+            self.folder.remove()
 
-    def _variables(self) -> list[Any]:
-        return [
-            *self.model.variables,
-            *(self.model.optimizer.variables if self.model.optimizer is not None else []),
-        ]
+    def get_state(self) -> dict[str, Any]:
+        return {"batches": self._batches, "before_epoch": self._before_epoch}
 
-    def _write(self, next_epoch: int) -> None:
-        """Writes the state beside the old copy and then puts it in its place, so that one is always whole."""
-        from corten.random import seed_generator
-
-        default = seed_generator._default
-        arrays = {
-            f"variable_{index}": np.asarray(variable) for index, variable in enumerate(self._variables())
-        }
-        information = {"epoch": next_epoch, "random": [default.seed, default.count]}
-        temporary = self._path.with_suffix(".writing.npz")
-        with temporary.open("wb") as file:
-            np.savez(file, information=np.array(json.dumps(information)), **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        if self.double_checkpoint and self._path.exists():
-            os.replace(self._path, self._path.with_suffix(".previous.npz"))
-        os.replace(temporary, self._path)
-
-    def _restore(self, path: Path) -> None:
-        from corten.random import seed_generator
-
-        with np.load(path, allow_pickle=False) as state:
-            information = json.loads(str(state["information"]))
-            arrays = [state[f"variable_{index}"] for index in range(len(state.files) - 1)]
-        variables = self._variables()
-        shapes = [tuple(variable.shape) for variable in variables]
-        if [array.shape for array in arrays] != shapes:
-            raise ValueError(
-                f"BackupAndRestore: the copy in {str(path)!r} is of another model (its variables have other "
-                "shapes). "
-                "Give every training a backup_dir of its own, or delete the folder."
-            )
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
-        default = seed_generator._default
-        default.seed, default.count = information["random"]
-        self.model._training_state.resume_epoch = int(information["epoch"])
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._batches, self._before_epoch = state["batches"], state["before_epoch"]

@@ -13,7 +13,8 @@ class Callback:
     Override the methods of interest. Set `self.model.stop_training = True` to end the training.
 
     Attributes:
-        params: Dict of `verbose`, `epochs` and `steps`.
+        params: Dict of `verbose`, `epochs` and `steps`, and `resumed` (True) where an interrupted training
+            goes on.
         model: The model that is trained.
 
     Example:
@@ -89,3 +90,27 @@ class Callback:
 
     def on_predict_end(self, logs: Logs = None) -> None:
         """Called when prediction ends."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Gives what the callback must remember where training goes on after an interruption.
+
+        `BackupAndRestore` and `fit(resume=...)` keep it in their files. They hold data only: numbers, text,
+        None, arrays, and lists and dicts of them (a tuple comes back as a list, a tensor as a NumPy array).
+
+        Returns:
+            The state; empty if there is nothing to remember.
+
+        Example:
+            >>> class Patience(Callback):
+            ...     wait = 0
+            ...     def get_state(self):
+            ...         return {"wait": self.wait}
+            ...     def set_state(self, state):
+            ...         self.wait = state["wait"]
+            >>> Patience().get_state()
+            {'wait': 0}
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes what `get_state` gave, after `on_train_begin` (and `on_epoch_begin` in mid-epoch)."""

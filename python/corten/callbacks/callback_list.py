@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from corten.callbacks.backup import BackupAndRestore
 from corten.callbacks.callback import Callback, Logs
 from corten.callbacks.history import History
 from corten.callbacks.progbar_logger import ProgbarLogger
@@ -101,7 +102,7 @@ class CallbackList:
     def wants_batch_logs(self) -> bool:
         """Whether any callback wants the values after every step (the progress bar asks for its own)."""
         return any(
-            not isinstance(callback, ProgbarLogger)
+            not isinstance(callback, ProgbarLogger | BackupAndRestore)
             for callback in self._using("on_train_batch_end", "on_batch_end", "on_test_batch_end")
         )
 

@@ -29,6 +29,12 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
+    def get_state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "history": self.history}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.epoch, self.history = state["epoch"], state["history"]
+
     def __repr__(self) -> str:
         names = ", ".join(self.history) or "nothing yet"
         return f"<History of {len(self.epoch)} epochs: {names}>"

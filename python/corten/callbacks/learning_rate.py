@@ -86,6 +86,8 @@ class ReduceLROnPlateau(MonitorCallback):
         **kwargs: None; named in the error message.
     """
 
+    _remembered = ("best", "_warned", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -30,6 +30,8 @@ class ModelCheckpoint(MonitorCallback):
         OSError: The path cannot be written; raised before training starts.
     """
 
+    _remembered = ("best", "_warned", "_batches", "_epoch")
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],

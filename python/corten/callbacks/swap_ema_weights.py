@@ -40,6 +40,12 @@ class SwapEMAWeights(Callback):
                     average.assign(value)
         self._swapped = to_averages
 
+    def get_state(self) -> dict[str, Any]:
+        return {"swapped": self._swapped}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._swapped = state["swapped"]
+
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if self.swap_on_epoch:
             self._swap(False)

@@ -101,22 +101,33 @@ class PassGenerators:
         self._seed = seed
         self._vary = vary
         self._passes = 0
-        self._first: tuple[int, int] | None = None
+        # What was drawn from the global generator, by pass: a pass that is made again is the same again.
+        self._drawn: dict[int, tuple[int, int]] = {}
 
     def next(self) -> np.random.Generator:
         """Gives the generator of the next pass."""
+        number = self._passes if self._vary else 0
         if self._seed is not None:
-            key = (self._seed % 2**64, self._passes if self._vary else 0)
-        elif self._first is None or self._vary:
-            from corten.random import draw_key
-
-            seed, stream = draw_key(None)
-            key = (int(seed) % 2**64, int(stream) % 2**64)
-            self._first = key
+            key = (self._seed % 2**64, number)
         else:
-            key = self._first
+            if number not in self._drawn:
+                from corten.random import draw_key
+
+                seed, stream = draw_key(None)
+                self._drawn[number] = (int(seed) % 2**64, int(stream) % 2**64)
+            key = self._drawn[number]
         self._passes += 1
         return np.random.Generator(np.random.Philox(key=np.array(key, dtype=np.uint64)))
+
+    def get_state(self) -> dict[str, Any]:
+        """Gives what `set_state` needs to make the passes from here on again."""
+        rows = [(number, *key) for number, key in self._drawn.items()]
+        return {"passes": self._passes, "drawn": np.array(rows, np.uint64).reshape(-1, 3)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes to another pass."""
+        self._passes = int(state["passes"])
+        self._drawn = {number: (seed, stream) for number, seed, stream in state["drawn"].tolist()}
 
 
 def shuffled(source: Iterator[Any], size: int, generator: np.random.Generator) -> Iterator[Any]:
@@ -140,6 +151,11 @@ class Cache:
     def __init__(self, source: Callable[[], Iterator[Any]]) -> None:
         self._source = source
         self._kept: list[Any] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a pass was completed."""
+        return self._kept is not None
 
     def elements(self) -> Iterator[Any]:
         """Starts a pass."""

@@ -51,6 +51,30 @@ def managed_build(build: Callable[..., None]) -> Callable[..., None]:
     return managed
 
 
+class StateLock:
+    """Whether a layer may get new weights and layers: from its first call on it may not."""
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+
+    @property
+    def locked(self) -> bool:
+        """Whether new state is refused."""
+        return bool(self._layer.__dict__["_locked"])
+
+    def lock(self, msg: str | None = None) -> None:
+        """Refuse new state from here on.
+
+        Args:
+            msg: Taken for Keras's sake; the error says what was refused.
+        """
+        self._layer.__dict__["_locked"] = True
+
+    def unlock(self) -> None:
+        """Take new state again, until `lock`."""
+        self._layer.__dict__["_locked"] = False
+
+
 def unknown_arguments(layer: Any, kwargs: dict[str, Any]) -> ValueError:
     """Return the error for keyword arguments that a layer does not have."""
     import difflib

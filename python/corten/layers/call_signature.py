@@ -74,4 +74,20 @@ class BuildSignature:
             first = next(iter(shapes))
             kwargs.pop(first, None)
             kwargs[self.names[0]] = shapes[first]
+        for name in self.required:
+            if name not in kwargs:
+                raise ValueError(self._mismatch(name, shapes))
         return (), kwargs
+
+    @staticmethod
+    def _mismatch(name: str, shapes: dict[str, Any]) -> str:
+        """Say why a parameter of `build` gets nothing."""
+        called = [f"`{shape}`" for shape in shapes]
+        fix = f"Parameters of `build()` are named after those of `call()`: {', '.join(called)}."
+        if not name.endswith("_shape"):
+            return f"`build()` has the argument `{name}`, which does not end in `_shape`. {fix}"
+        argument = name.removesuffix("_shape")
+        return (
+            f"`build()` has the argument `{name}`, but `call()` does not have argument `{argument}`, or got "
+            f"no tensor for it. {fix}"
+        )

@@ -88,7 +88,9 @@ def layer_from_config(cls: type, config: dict[str, Any]) -> Any:
     config = dict(config)
     dtype = config.get("dtype")
     if isinstance(dtype, dict):
-        config["dtype"] = dtype_policies.deserialize(dtype)
+        policy = dtype_policies.deserialize(dtype)
+        # A constructor of the user's gets what people write: the name, where it says everything.
+        config["dtype"] = policy.name if type(policy) is dtype_policies.DTypePolicy else policy
     if _captures_arguments(getattr(cls, "get_config", None)):
         config = {
             name: serialization.deserialize_keras_object(value) if _is_object(value) else value

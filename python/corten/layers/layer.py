@@ -12,7 +12,8 @@ import numpy as np
 from corten import _core, dtype_policies, tree
 from corten._state import Seen, autocast_scope, get_mask, state
 from corten.config import is_float_dtype
-from corten.layers.building import batch_shape, build_shape, managed_build, unknown_arguments
+from corten.layers.building import StateLock, batch_shape, build_shape, managed_build, unknown_arguments
+from corten.layers.call_context import CallContext, declares_more_than_training
 from corten.layers.call_signature import BuildSignature, CallSignature
 from corten.layers.conversion import FLOATS, convert_input, is_numbers
 from corten.layers.input_spec import InputSpec, assert_input_compatibility, takes_one_tensor
@@ -22,7 +23,7 @@ from corten.layers.persistence import Persistence
 from corten.layers.quantization.base import Quantizing
 from corten.layers.shape_inference import SymbolicCalls, is_default
 from corten.layers.tracking import Tracking
-from corten.naming import auto_name, current_path, name_scope
+from corten.naming import at_path, auto_name, current_path, name_scope
 from corten.operation import Operation
 from corten.symbolic import KerasTensor, any_symbolic
 from corten.variable import Variable
@@ -32,7 +33,7 @@ __all__ = ["InputSpec", "Layer", "convert_input"]
 _Tensor = _core.Tensor
 
 
-class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking, Operation):
+class Layer(SymbolicCalls, CallContext, Masks, Named, Quantizing, Persistence, Tracking, Operation):
     """A function of tensors with weights of its own.
 
     Subclasses set hyper-parameters in `__init__`, create weights with `add_weight` in `build`
@@ -191,8 +192,12 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking, Oper
             initializer = "glorot_uniform" if is_float_dtype(dtype) else "zeros"
         if isinstance(initializer, (str, dict)) or callable(initializer):
             initializer = initializers.get(initializer)
-        # In `build` the layer's name scope is open already.
-        scope = contextlib.nullcontext() if self.__dict__.get("_building") else name_scope(self.name)
+        # In `build` the layer's name scope is open already; after it the path is known.
+        scope: Any = name_scope(self.name)
+        if self.__dict__.get("_building"):
+            scope = contextlib.nullcontext()
+        elif self.built and self._path and not current_path():
+            scope = at_path(self._path)
         with scope:
             variable = Variable(
                 initializer,
@@ -243,6 +248,17 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking, Oper
             self.build(*positional, **named)
         finally:
             state.probing = probing
+
+    def _build_at_init(self) -> None:
+        """Say in `__init__` that all weights are there: the layer needs no input's shape."""
+        if is_default(self.build) or self._build_signature.takes_nothing:
+            self.build()
+        self.built = True
+
+    @property
+    def _tracker(self) -> StateLock:
+        """The lock that `_tracker.unlock()` opens for weights after the first call."""
+        return StateLock(self)
 
     # ---- calling -------------------------------------------------------------------------------
 
@@ -295,6 +311,8 @@ class Layer(SymbolicCalls, Masks, Named, Quantizing, Persistence, Tracking, Oper
                         raise self._with_note(error, args)  # noqa: B904 (the same error, noted)
             elif self._steady and self._is_steady(x):
                 return self._steady_call(x)
+        if declares_more_than_training(self):
+            return self._call_in_context(args, kwargs)
         return self._general_call(args, kwargs)
 
     def _is_steady(self, x: Any) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from corten import tree
+from corten import _core, tree
 from corten._state import Seen, get_mask, set_mask, state
 from corten.layers.call_signature import CallSignature
 from corten.layers.shape_inference import is_default
@@ -17,6 +18,7 @@ class Masks:
     supports_masking = False
     _call_signature: CallSignature
     _layers: list[Any]
+    _inherit_context: Callable[[dict[str, Any]], None]
     name: Any
 
     def _complete_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +33,8 @@ class Masks:
                 training = signature.training_default
             if training is not None:
                 kwargs["training"] = training
+        if state.context:
+            self._inherit_context(kwargs)
         if Seen.masks:
             if signature.has_mask and kwargs.get("mask") is None and args:
                 mask = tree.map_structure(get_mask, args[0])
@@ -79,6 +83,10 @@ class Masks:
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the output; the base passes the input's mask on."""
         return previous_mask
+
+
+# As on symbolic tensors, and as Keras has it on all.
+_core.Tensor._keras_mask = property(get_mask, set_mask)  # type: ignore[attr-defined]
 
 
 def symbolic_mask(tensor: KerasTensor) -> Any:

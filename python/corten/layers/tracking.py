@@ -180,6 +180,16 @@ class Tracking:
             yield from (v for v in variables if v._is_state)
             yield from (v.state for v in held if _is_seed_generator(v))
 
+    @property
+    def _trainable_variables(self) -> list[Variable]:
+        """The layer's own variables that were made to be trained, frozen or not."""
+        return [v for v in self._own_variables(seeds=True) if v._created_trainable]
+
+    @property
+    def _non_trainable_variables(self) -> list[Variable]:
+        """The layer's other own variables."""
+        return [v for v in self._own_variables(seeds=True) if not v._created_trainable]
+
     def _all_variables(self, seeds: bool) -> list[Variable]:
         return list(_unique(v for layer in self._flatten_layers() for v in layer._own_variables(seeds)))
 
@@ -308,9 +318,11 @@ class Tracking:
         variables = self.weights
         name = getattr(self, "name", "?")
         if len(variables) != len(weights):
+            built = getattr(self, "built", True) or not weights
+            hint = "" if built else " It is not built yet: call it, or `build(input_shape)`, first."
             raise ValueError(
                 f"You called `set_weights(weights)` on layer '{name}' with a weight list of "
-                f"length {len(weights)}, but the layer was expecting {len(variables)} weights."
+                f"length {len(weights)}, but the layer was expecting {len(variables)} weights.{hint}"
             )
         for variable, value in zip(variables, weights, strict=True):
             if tuple(np.shape(value)) != variable.shape:

@@ -50,6 +50,8 @@ class Optimizer(OptimizerState):
 
     # The engine's rule, or `None` to call `update_step` for each variable.
     _rule: str | None = None
+    # Attributes besides the variables that a checkpoint of training holds.
+    _plain_state: tuple[str, ...] = ()
 
     def __init__(
         self,

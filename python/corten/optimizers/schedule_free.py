@@ -33,6 +33,8 @@ class ScheduleFreeAdamW(Optimizer):
         True
     """
 
+    _plain_state = ("_holds_average",)
+
     def __init__(
         self,
         learning_rate: Any = 0.0025,

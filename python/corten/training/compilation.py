@@ -12,6 +12,7 @@ from corten.training.loss_tracker import LossTracker
 
 if TYPE_CHECKING:
     from corten.training.capture import StepCapture
+    from corten.training.checkpoint.session import Session
     from corten.training.preparation import Prepared
 
 Tensor = _core.Tensor
@@ -45,8 +46,8 @@ class TrainingState:
         self.loss_takes_training: bool | None = None
         #: `model.metrics` while `fit` runs: finding them means walking all layers.
         self.metric_list: list[Any] | None = None
-        #: The epoch at which `BackupAndRestore` wants the training to go on.
-        self.resume_epoch: int | None = None
+        #: What writes checkpoints while `fit` runs.
+        self.checkpoints: Session | None = None
         #: The training steps that the engine runs by itself.
         self.capture: StepCapture | None = None
         #: With what kind of data the model was prepared; None before that.
@@ -60,7 +61,7 @@ class TrainingState:
 
     def __getstate__(self) -> dict[str, Any]:
         # What was captured belongs to the variables of this model; a copy captures anew.
-        return {**self.__dict__, "capture": None}
+        return {**self.__dict__, "capture": None, "checkpoints": None}
 
 
 class Compilation:

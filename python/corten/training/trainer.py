@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
 from corten import _core, config
+from corten.callbacks.backup import BackupAndRestore
 from corten.callbacks.callback_list import CallbackList
 from corten.callbacks.history import History
 from corten.callbacks.progbar_logger import ProgbarLogger
@@ -39,7 +41,7 @@ Tensor = _core.Tensor
 # NumPy has one object for each native dtype, so that identity tells it.
 _FLOAT32 = np.dtype(np.float32)
 # Callbacks that are known to leave the settings of models alone.
-_OWN_CALLBACKS = frozenset({History, ProgbarLogger})
+_OWN_CALLBACKS = frozenset({BackupAndRestore, History, ProgbarLogger})
 
 
 class Trainer(Steps):
@@ -63,6 +65,7 @@ class Trainer(Steps):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | list[int] = 1,
+        resume: str | os.PathLike[str] | None = None,
     ) -> Any:
         """Trains the model for a number of epochs.
 
@@ -85,12 +88,17 @@ class Trainer(Steps):
             validation_steps: Batches per validation.
             validation_batch_size: Rows per validation step.
             validation_freq: Validate after every so many epochs, or after the epochs listed.
+            resume: A folder to keep the state of training in, after every epoch. Called again with it, `fit`
+                goes on from there with the bits of a training that was not interrupted; with more `epochs`
+                it trains longer. For checkpoints within an epoch add `BackupAndRestore` for the same
+                folder.
 
         Returns:
             A `History`: `history.history` has a list per logged name.
 
         Raises:
-            ValueError: The data does not go with the model, before anything is trained.
+            ValueError: The data does not go with the model, or a checkpoint with the training, before
+                anything is trained.
 
         Example:
             >>> import corten
@@ -113,6 +121,19 @@ class Trainer(Steps):
         validation_steps = check_steps(validation_steps, "validation_steps", "fit")
         validation_freq = check_validation_freq(validation_freq)
         verbose = resolve_verbose(verbose, "fit")
+        arguments = {
+            "batch_size": batch_size,
+            "shuffle": shuffle,
+            "steps_per_epoch": steps_per_epoch,
+            "validation_steps": validation_steps,
+            "validation_batch_size": validation_batch_size,
+            "validation_freq": validation_freq,
+            "validation_split": validation_split,
+            "class_weight": class_weight,
+        }
+        checkpoints = None
+        if resume is not None or callbacks:
+            checkpoints, callbacks = self._open_checkpoints(callbacks, resume, (x, validation_data))
         x, y = arrange_inputs(self, x, "fit"), arrange_targets(self, y, "fit")
         x, y, sample_weight, validation_data = split_off_validation(
             x, y, sample_weight, validation_split, validation_data
@@ -148,7 +169,14 @@ class Trainer(Steps):
         )
         if self.stop_training:
             self.stop_training = False
-        state.resume_epoch = None
+        state.checkpoints = checkpoints
+        first_epoch = initial_epoch
+        logs: dict[str, Any] = {}
+        if checkpoints is not None:
+            checkpoints.begin(iterator, validation, callback_list.callbacks, arguments)
+            if checkpoints.position is not None:
+                first_epoch, logs = checkpoints.position[0], checkpoints.logs
+                callback_list.params["resumed"] = True
         before = _core.set_grad_enabled(True)
         try:
             callback_list.on_train_begin()
@@ -156,10 +184,10 @@ class Trainer(Steps):
             state.variables = variables
             state.metric_list = self.metrics
             self._begin_capture(callback_list.callbacks, adapter)
-            if state.resume_epoch is not None:
-                initial_epoch = max(initial_epoch, state.resume_epoch)
-            logs: dict[str, Any] = {}
-            for epoch in range(initial_epoch, epochs):
+            if checkpoints is not None and checkpoints.is_between_epochs(epochs):
+                # Within one, `_train_epoch` goes on once the callbacks know the epoch.
+                checkpoints.restore()
+            for epoch in () if self.stop_training else range(first_epoch, epochs):
                 epoch_logs = self._train_epoch(iterator, callback_list, epoch, validation, validation_freq)
                 if epoch_logs is None:
                     break
@@ -173,8 +201,20 @@ class Trainer(Steps):
             state.variables = None
             state.metric_list = None
             state.has_layer_losses = None
+            state.checkpoints = None
             _core.set_grad_enabled(before)
         return self.history
+
+    def _open_checkpoints(self, callbacks: Any, resume: Any, sources: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Gives what writes checkpoints, or None, and the callbacks with one more where it is needed."""
+        given = CallbackList(callbacks).callbacks
+        if resume is None and not any(isinstance(callback, BackupAndRestore) for callback in given):
+            return None, callbacks
+        # Late: few trainings need it.
+        from corten.training.checkpoint import open_session
+
+        session, added = open_session(self, given, resume, sources)
+        return session, given if added is None else [*given, added]
 
     def _begin_training(self) -> list[Any] | None:
         """Builds the optimizer's state and gives the variables to train; None when a step must ask."""
@@ -209,16 +249,22 @@ class Trainer(Steps):
     ) -> dict[str, Any] | None:
         """Trains for one epoch and gives its values; None when the data was used up."""
         state = self._state()
+        checkpoints = state.checkpoints
         self.reset_metrics()
         state.step_logs = None
         iterator.adapter.on_epoch_begin()
         callback_list.on_epoch_begin(epoch)
+        done = 0
+        if checkpoints is not None and checkpoints.position is not None:
+            done = checkpoints.position[1]
+            checkpoints.restore()
         step_function = self._train_function()
-        step = -1
-        if callback_list.watches_train_batches:
-            step = self._watched_steps(iterator, callback_list, step_function)
+        if self.stop_training and done:
+            step = done - 1
+        elif callback_list.watches_train_batches:
+            step = self._watched_steps(iterator, callback_list, step_function, epoch, done)
         else:
-            step = self._unwatched_steps(iterator, step_function)
+            step = self._unwatched_steps(iterator, step_function, done)
         if step < 0:
             return None
         callback_list.params["steps_done"] = step + 1
@@ -230,40 +276,52 @@ class Trainer(Steps):
                 logs[f"val_{name}"] = value
             state.variables, state.has_layer_losses = variables, layer_losses
         callback_list.on_epoch_end(epoch, logs)
+        if checkpoints is not None:
+            checkpoints.after_epoch(epoch, logs)
         return logs
 
-    def _watched_steps(self, iterator: EpochIterator, callback_list: Any, step_function: Any) -> int:
+    def _watched_steps(
+        self, iterator: EpochIterator, callback_list: Any, step_function: Any, epoch: int, done: int
+    ) -> int:
         """Trains on the batches of an epoch and reports each `steps_per_execution` of them."""
         every = max(int(self.steps_per_execution), 1)
         wants_logs = callback_list.wants_batch_logs
-        step = -1
-        for step, batch in enumerate(iterator.epoch()):
+        checkpoints = self._state().checkpoints
+        step = reported = done - 1
+        for step, batch in enumerate(iterator.epoch(), done):
             if step % every == 0:
                 callback_list.on_train_batch_begin(step)
             step_function(batch)
             if (step + 1) % every == 0:
+                reported = step
                 callback_list.on_train_batch_end(step, self._current_logs() if wants_logs else None)
+                if checkpoints is not None:
+                    checkpoints.after_batch(epoch, step + 1)
                 if self.stop_training:
                     return step
-        if (step + 1) % every != 0:
+        if step > reported:
             callback_list.on_train_batch_end(step, self._current_logs() if wants_logs else None)
+            if checkpoints is not None:
+                checkpoints.after_batch(epoch, step + 1)
         return step
 
-    def _unwatched_steps(self, iterator: EpochIterator, step_function: Any) -> int:
+    def _unwatched_steps(self, iterator: EpochIterator, step_function: Any, done: int) -> int:
         """Trains on the batches of an epoch, many at once where the engine can."""
         adapter, capture = iterator.adapter, self._state().capture
-        step = -1
+        step = done - 1
         if (
             capture is None
+            or iterator.is_resumed
             or iterator.steps is not None
             or iterator.limit is not None
             or not in_rows(adapter)
         ):
-            for step, batch in enumerate(iterator.epoch()):  # noqa: B007 - whether there was any counts
+            for step, batch in enumerate(iterator.epoch(), done):  # noqa: B007 - how many there were counts
                 step_function(batch)
                 if self.stop_training:
                     break
             return step
+        iterator.note_pass()
         arrays, order = adapter.one_pass()
         start, size, count = 0, adapter.batch_size, adapter.num_samples
         standard_step = self._standard_step

@@ -36,7 +36,7 @@ class AdditiveAttention(Attention):
             )
         self.built = True
 
-    def _scores(self, query: Any, key: Any) -> Any:
+    def _calculate_scores(self, query: Any, key: Any) -> Any:
         total = ops.tanh(ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3)))
         if self.scale is not None:
             total = ops.multiply(total, self.scale)

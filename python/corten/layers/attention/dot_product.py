@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops, random
+from corten.layers.arguments import check_mask
 from corten.layers.layer import Layer
 from corten.layers.regularization import check_rate
 
@@ -90,8 +91,8 @@ class Attention(Layer):
         if len(inputs) not in (2, 3):
             raise ValueError(f"{layer}: must be called on a list of length 2 or 3; got {len(inputs)}.")
 
-    def _scores(self, query: Any, key: Any) -> Any:
-        """Scores `(batch, queries, steps)`."""
+    def _calculate_scores(self, query: Any, key: Any) -> Any:
+        """Scores `(batch, queries, steps)` of queries and keys. Override this for other scores."""
         if self.score_mode == "dot":
             scores = ops.matmul(query, ops.swapaxes(key, -1, -2))
             return scores if self.scale is None else ops.multiply(scores, self.scale)
@@ -99,6 +100,14 @@ class Attention(Layer):
         if self.scale is not None:
             total = ops.multiply(total, self.scale)
         return ops.multiply(ops.sum(ops.tanh(total), axis=-1), self.concat_score_weight)
+
+    def _calculate_score_mask(self, scores: Any, v_mask: Any, use_causal_mask: bool) -> Any:
+        """Which scores count, `(batch, queries, steps)` or `(1, queries, steps)`; None for all."""
+        allowed = None if v_mask is None else ops.expand_dims(ops.cast(v_mask, "bool"), -2)
+        if use_causal_mask:
+            causal = lower_triangle(scores.shape[-2], scores.shape[-1])
+            allowed = causal if allowed is None else ops.logical_and(allowed, causal)
+        return allowed
 
     def call(
         self,
@@ -114,11 +123,11 @@ class Attention(Layer):
         key = inputs[2] if len(inputs) > 2 else value
         query_mask = mask[0] if mask is not None else None
         value_mask = mask[1] if mask is not None else None
-        scores = self._scores(query, key)
-        allowed = None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), -2)
-        if use_causal_mask:
-            causal = lower_triangle(scores.shape[-2], scores.shape[-1])
-            allowed = causal if allowed is None else ops.logical_and(allowed, causal)
+        layer = type(self).__name__
+        check_mask(layer, "mask[0]", query_mask, query.shape[:-1], "(batch, queries)")
+        check_mask(layer, "mask[1]", value_mask, value.shape[:-1], "(batch, steps of the values)")
+        scores = self._calculate_scores(query, key)
+        allowed = self._calculate_score_mask(scores, value_mask, use_causal_mask)
         if allowed is not None:
             lowest = ops.cast(_LOWEST.get(str(scores.dtype), -1e9), scores.dtype)
             scores = ops.where(allowed, scores, ops.add(scores, lowest))

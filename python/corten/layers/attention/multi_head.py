@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
-from corten.layers.attention.projected import ProjectedAttention, positive_or_raise
+from corten.layers.attention.projected import ProjectedAttention, alias, positive_or_raise
 
 Shape = Sequence[int | None]
 
@@ -117,6 +117,12 @@ class MultiHeadAttention(ProjectedAttention):
             )
         return tuple(int(size) for size in shape)
 
+    # As Keras's class names them; subclasses read these.
+    _num_heads = alias("num_heads")
+    _key_dim = alias("key_dim")
+    _value_dim = alias("value_dim")
+    _sliding_window = alias("sliding_window")
+
     @property
     def attention_axes(self) -> tuple[int, ...] | None:
         """The axes over which the layer attends; known once it is built."""
@@ -206,29 +212,31 @@ class MultiHeadAttention(ProjectedAttention):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
-        plain = self._attention_axes == (1,) and len(query.shape) == 3
+        if len(query.shape) == 3:
+            self._check_masks(query, value, key, query_mask, value_mask, key_mask, attention_mask)
         mask = self._mask(query.shape[1], value.shape[1], query_mask, value_mask, key_mask, attention_mask)
         heads = self._query_dense(query), self._key_dense(key), self._value_dense(value)
-        if plain:
-            attended, scores = self._attend(*heads, mask, use_causal_mask, training, return_attention_scores)
-        else:
-            attended, scores = self._attend_over_axes(
-                *heads, mask, use_causal_mask, training, return_attention_scores
-            )
+        attended, scores = self._ask_attention(
+            *heads, mask, use_causal_mask, training, return_attention_scores
+        )
         output = self._output_dense(self._gated(attended, query))
         return (output, scores) if return_attention_scores else output
 
-    def _attend_over_axes(
+    def _compute_attention(
         self,
         query: Any,
         key: Any,
         value: Any,
-        mask: Any,
-        causal: bool,
-        training: bool | None,
-        with_scores: bool,
+        attention_mask: Any = None,
+        training: bool | None = None,
+        return_attention_scores: bool | None = None,
+        use_causal_mask: bool = False,
     ) -> tuple[Any, Any]:
-        """Fold the attended axes into one and the others into the batch, attend, and unfold."""
+        mask = attention_mask
+        options = training, return_attention_scores, use_causal_mask
+        if self._attention_axes == (1,) and len(query.shape) == 4:
+            return super()._compute_attention(query, key, value, mask, *options)
+        # Fold the attended axes into one and the others into the batch, attend, and unfold.
         axes = list(self._attention_axes or ())
         batch_axes = [axis for axis in range(len(query.shape) - 2) if axis not in axes]
         order = [*batch_axes, *axes, len(query.shape) - 2, len(query.shape) - 1]
@@ -243,9 +251,7 @@ class MultiHeadAttention(ProjectedAttention):
         folded_value, _, _ = fold(value)
         if mask is not None:
             mask = self._folded_mask(mask, batch, query_steps, key_steps)
-        output, scores = self._attend(
-            folded_query, folded_key, folded_value, mask, causal, training, with_scores
-        )
+        output, scores = super()._compute_attention(folded_query, folded_key, folded_value, mask, *options)
         output = ops.reshape(output, (*batch, *query_steps, *output.shape[-2:]))
         back = sorted(range(len(order)), key=order.__getitem__)
         if scores is not None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+import re
 from typing import Any
 
-from corten import config, initializers, ops, random, regularizers
+from corten import config, dtype_policies, initializers, ops, random, regularizers
+from corten.layers.arguments import check_mask
 from corten.layers.attention.dot_product import lower_triangle
 from corten.layers.einsum_dense import EinsumDense
 from corten.layers.layer import Layer
@@ -25,6 +29,11 @@ def positive_or_raise(layer: str, argument: str, value: Any) -> int:
     return int(value)
 
 
+def alias(name: str) -> property:
+    """Another name of an attribute, for reading."""
+    return property(lambda self: getattr(self, name))
+
+
 class ProjectedAttention(WeightOptions, Layer):
     """Base: queries, keys and values are projections of the inputs, and the result is projected once more."""
 
@@ -34,6 +43,7 @@ class ProjectedAttention(WeightOptions, Layer):
     _output_dense: Any
     _gate_dense: Any = None
     sliding_window: int | None = None
+    _flash_attention = alias("flash_attention")
 
     def _set_options(
         self,
@@ -77,7 +87,8 @@ class ProjectedAttention(WeightOptions, Layer):
             kernel_constraint=self.kernel_constraint,
             bias_constraint=self.bias_constraint,
             name=name,
-            dtype=self.dtype_policy,
+            # The map where there is one, so that a projection finds its own policy.
+            dtype=self.__dict__.get("_dtype_policy"),
         )
         dense.supports_masking = True  # Masks act on the scores; a projection lets them pass.
         dense.build(input_shape)
@@ -105,41 +116,68 @@ class ProjectedAttention(WeightOptions, Layer):
                 found = part if found is None else ops.logical_and(found, part)
         return found
 
+    def _check_masks(
+        self, query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, mask: Any
+    ) -> None:
+        """Refuse masks that do not fit inputs with one axis of steps."""
+        layer = type(self).__name__
+        check_mask(layer, "query_mask", query_mask, query.shape[:2], "(batch, queries)")
+        check_mask(layer, "value_mask", value_mask, value.shape[:2], "(batch, steps of the values)")
+        check_mask(layer, "key_mask", key_mask, key.shape[:2], "(batch, steps of the keys)")
+        if mask is not None and len(mask.shape) in (2, 3):
+            shape = (query.shape[0], query.shape[1], value.shape[1])[3 - len(mask.shape) :]
+            check_mask(layer, "attention_mask", mask, shape, "(batch, queries, steps of the values)")
+
     def _window(self, queries: int, keys: int) -> Any:
         distance = ops.subtract(ops.expand_dims(ops.arange(queries), 1), ops.arange(keys))
         return ops.expand_dims(ops.less(ops.absolute(distance), self.sliding_window), 0)
 
-    def _attend(
+    def _compute_attention(
         self,
         query: Any,
         key: Any,
         value: Any,
-        mask: Any,
-        causal: bool,
-        training: bool | None,
-        with_scores: bool,
+        attention_mask: Any = None,
+        training: bool | None = None,
+        return_attention_scores: bool | None = None,
+        use_causal_mask: bool = False,
     ) -> tuple[Any, Any]:
-        """Attention over `(batch, queries, heads, size)`.
+        """Attend with projected heads. Override this for another kind of attention.
 
-        The mask is `(batch, queries, keys)` or has the heads as axis 1.
+        An override without the parameter `use_causal_mask` gets the causal mask as part of `attention_mask`.
+
+        Args:
+            query: `(batch, queries, heads, size)`.
+            key: `(batch, steps, heads, size)`.
+            value: `(batch, steps, heads, size)`.
+            attention_mask: Bool, `(batch, queries, steps)` or with the heads as axis 1.
+            training: Whether dropout is active.
+            return_attention_scores: Whether to return the weights; None takes what `call` was asked for.
+            use_causal_mask: Whether query i may see steps up to i only.
+
+        Returns:
+            `(batch, queries, heads, size)`, and the weights `(batch, heads, queries, steps)` or None.
         """
+        mask = attention_mask
+        if return_attention_scores is None:
+            return_attention_scores = self.__dict__.get("_return_attention_scores", False)
         if mask is not None and len(mask.shape) == 3:
             mask = ops.expand_dims(mask, 1)
         scale = 1.0 / math.sqrt(query.shape[-1])
         dropping = bool(training) and self.dropout > 0
-        if with_scores and self.flash_attention:
+        if return_attention_scores and self.flash_attention:
             raise ValueError(
                 f"{type(self).__name__}: Returning attention scores is not supported when flash attention "
                 "is enabled. Please disable flash attention to access attention scores."
             )
-        if not with_scores and not dropping and self.flash_attention is not False:
-            output = ops.dot_product_attention(query, key, value, mask=mask, scale=scale, is_causal=causal)
+        if not return_attention_scores and not dropping and self.flash_attention is not False:
+            output = ops.dot_product_attention(
+                query, key, value, mask=mask, scale=scale, is_causal=use_causal_mask
+            )
             return output, None
-        repeats = query.shape[2] // key.shape[2]
-        if repeats > 1:
-            key, value = ops.repeat(key, repeats, axis=2), ops.repeat(value, repeats, axis=2)
+        key, value = self._repeated(query, key, value)
         scores = ops.multiply(ops.einsum("btnh,bsnh->bnts", query, key), scale)
-        if causal:
+        if use_causal_mask:
             triangle = ops.expand_dims(lower_triangle(scores.shape[2], scores.shape[3]), 1)
             mask = triangle if mask is None else ops.logical_and(mask, triangle)
         if mask is not None:
@@ -149,13 +187,72 @@ class ProjectedAttention(WeightOptions, Layer):
         dropped = random.dropout(weights, self.dropout, seed=self.seed_generator) if dropping else weights
         return ops.einsum("bnts,bsnh->btnh", dropped, value), weights
 
+    @staticmethod
+    def _repeated(query: Any, key: Any, value: Any) -> tuple[Any, Any]:
+        """Keys and values with as many heads as the queries have."""
+        repeats = query.shape[-2] // key.shape[-2]
+        if repeats > 1:
+            key, value = ops.repeat(key, repeats, axis=-2), ops.repeat(value, repeats, axis=-2)
+        return key, value
+
+    def _ask_attention(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        mask: Any,
+        causal: bool,
+        training: bool | None,
+        with_scores: bool,
+    ) -> tuple[Any, Any]:
+        """Call `_compute_attention`, a subclass's with the arguments that it takes."""
+        accepted = _own_parameters(self._compute_attention.__func__)  # type: ignore[attr-defined]
+        if accepted is None:
+            return self._compute_attention(query, key, value, mask, training, with_scores, causal)
+        self.__dict__["_return_attention_scores"] = with_scores
+        key, value = self._repeated(query, key, value)
+        if causal:
+            axes = getattr(self, "_attention_axes", None) or (1,)
+            rows, columns = ([x.shape[axis] for axis in axes] for x in (query, key))
+            triangle = lower_triangle(math.prod(rows), math.prod(columns))
+            triangle = ops.reshape(triangle, (1, *rows, *columns))
+            mask = triangle if mask is None else ops.logical_and(mask, triangle)
+        options: dict[str, Any] = {"training": training, "return_attention_scores": with_scores}
+        given = {name: option for name, option in options.items() if name in accepted}
+        output: tuple[Any, Any] = self._compute_attention(query, key, value, attention_mask=mask, **given)
+        return output
+
     def _gated(self, attended: Any, query: Any) -> Any:
         if self._gate_dense is None:
             return attended
         return ops.multiply(attended, ops.sigmoid(self._gate_dense(query)))
 
+    def _policy_config(self) -> dict[str, Any]:
+        """The policies of quantized projections, with the layer's own: its `dtype` when it is loaded."""
+        own = self.__dict__.get("_dtype_policy")
+        if not self.built or isinstance(own, dtype_policies.DTypePolicyMap):
+            return {}
+        projections = (
+            self._query_dense,
+            self._key_dense,
+            self._value_dense,
+            self._output_dense,
+            self._gate_dense,
+        )
+        quantized = {
+            # Wherever the layer is by then.
+            f"(.*/)?{re.escape(self.name)}/{re.escape(dense.name)}": dense.dtype_policy
+            for dense in projections
+            if dense is not None and dense.dtype_policy.quantization_mode is not None
+        }
+        if not quantized or self.dtype_policy.quantization_mode is not None:
+            return {}
+        policy = dtype_policies.DTypePolicyMap(self.dtype_policy, quantized)
+        return {"dtype": dtype_policies.serialize(policy)}
+
     def _option_config(self) -> dict[str, Any]:
         return {
+            **self._policy_config(),
             "dropout": self.dropout,
             "use_bias": self.use_bias,
             "flash_attention": self.flash_attention,
@@ -164,6 +261,14 @@ class ProjectedAttention(WeightOptions, Layer):
             "use_gate": self.use_gate,
             "seed": self.seed,
         }
+
+
+@functools.cache
+def _own_parameters(method: Any) -> frozenset[str] | None:
+    """The parameters of a subclass's `_compute_attention`; None if it is Corten's."""
+    if method.__module__.startswith("corten.layers.attention"):
+        return None
+    return frozenset(inspect.signature(method).parameters)
 
 
 def _fresh(initializer: Any) -> Any:

@@ -19,16 +19,27 @@ class DataAdapter(abc.ABC):
         num_samples: How many samples there are, or None when that is not known.
         same_length: Whether the parts of a batch must have the same number of samples. Not so for
             a training step of the user's own, which may join labelled and unlabelled samples.
+        source: The user's object that gives the batches, or None for arrays.
+        draws_skipped: Whether batches that are skipped are made all the same, as they come in order only.
     """
 
     num_batches: int | None = None
     num_samples: int | None = None
     restartable: bool = True
     same_length: bool = True
+    source: Any = None
+    draws_skipped: bool = False
 
     @abc.abstractmethod
-    def batches(self) -> Iterator[Batch]:
-        """Starts one pass over the data."""
+    def batches(self, skip: int = 0) -> Iterator[Batch]:
+        """Starts one pass over the data. What is random in its order is drawn at once.
+
+        Args:
+            skip: How many batches to leave out at the start.
+        """
+
+    def forget_first(self) -> None:  # noqa: B027 - optional
+        """Drops a pass that `first_batch` began."""
 
     @abc.abstractmethod
     def first_batch(self) -> Batch | None:

@@ -185,29 +185,25 @@ class ArrayAdapter(DataAdapter):
         stop = start + self.batch_size
         return self._slice(arrays, start, stop) if order is None else self._take(order[start:stop])
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self, skip: int = 0) -> Iterator[Batch]:
         size, count = self.batch_size, self.num_samples
         if size >= count:
             # One batch: the order of samples within it does not matter, unless weights are drawn.
-            yield self.arrays
-            return
+            return iter((self.arrays,)[skip:])
         if self._shuffle == "batch":
-            for index in permutation(self.num_batches):
-                yield self._slice(self.arrays, int(index) * size, (int(index) + 1) * size)
-            return
+            starts = [int(index) * size for index in permutation(self.num_batches)[skip:]]
+            return (self._slice(self.arrays, start, start + size) for start in starts)
         source, order = self.one_pass()
+        rows = range(skip * size, count, size)
         if order is not None:
-            for start in range(0, count, size):
-                yield self._take(order[start : start + size])
-            return
+            return (self._take(order[start : start + size]) for start in rows)
         x, y, weight = source
         if type(x) is Tensor and weight is None and (y is None or type(y) is Tensor):
-            for start in range(0, count, size):
-                stop = start + size
-                yield x[start:stop], None if y is None else y[start:stop], None
-            return
-        for start in range(0, count, size):
-            yield self._slice(source, start, start + size)
+            return (
+                (x[start : start + size], None if y is None else y[start : start + size], None)
+                for start in rows
+            )
+        return (self._slice(source, start, start + size) for start in rows)
 
     @staticmethod
     def _slice(source: tuple[Any, ...], start: int, stop: int) -> Batch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,9 +49,17 @@ class EpochIterator:
         self.steps = steps
         #: True when no further epoch is possible.
         self.ran_out = False
+        #: Called before each pass over the data, where checkpoints are written.
+        self.before_pass: Callable[[], Any] | None = None
+        #: What that gave for the pass that is under way or was the last.
+        self.pass_began: Any = None
+        #: How many passes were begun, and how many batches the last one gave.
+        self.passes = 0
+        self.drawn = 0
         self._warned = False
         self._caller = caller
         self._stream: Iterator[Batch] | None = None
+        self._resumed_at = 0
 
     @property
     def num_batches(self) -> int | None:
@@ -61,19 +69,57 @@ class EpochIterator:
         count = self.adapter.num_batches
         return count if self.limit is None or count is None else min(count, self.limit)
 
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the next epoch goes on in its middle."""
+        return self._resumed_at > 0
+
+    @property
+    def is_within(self) -> bool:
+        """Whether a pass was begun that the next batch comes from."""
+        return self._stream is not None
+
+    def note_pass(self) -> None:
+        """Counts a pass, which the caller begins."""
+        if self.before_pass is not None:
+            self.pass_began = self.before_pass()
+        self.passes += 1
+        self.drawn = 0
+
+    def _begin_pass(self) -> Iterator[Batch]:
+        self.note_pass()
+        return self.adapter.batches()
+
+    def resume(self, taken: int, passes: int, drawn: int, began: Any) -> None:
+        """Goes to where an earlier iterator of the same data was, without making its batches where possible.
+
+        Args:
+            taken: Batches of the epoch that are done.
+            passes: Passes it had begun.
+            drawn: Batches that its last pass had given, or 0 where that pass was over.
+            began: Its `pass_began`.
+        """
+        if passes > 1 or (passes and not drawn):
+            self.adapter.forget_first()
+        if drawn:
+            self._stream = self.adapter.batches(drawn)
+        self.passes, self.drawn, self.pass_began = passes, drawn, began
+        self._resumed_at = taken
+
     def epoch(self) -> Iterator[Batch]:
-        """Starts the next epoch."""
+        """Starts the next epoch, or goes on with the one that was resumed."""
+        taken, self._resumed_at = self._resumed_at, 0
         if self.steps is None:
-            yield from self._one_pass()
+            yield from self._one_pass(taken)
             return
-        taken = 0
         while taken < self.steps:
             started = self._stream is None
             if self._stream is None:
-                self._stream = self.adapter.batches()
+                self._stream = self._begin_pass()
             batch = next(self._stream, None)
             if batch is not None:
                 taken += 1
+                self.drawn += 1
                 yield batch
                 continue
             self._stream = None
@@ -84,11 +130,17 @@ class EpochIterator:
             self._warn(f"{self.steps} steps an epoch were asked for, this one got {taken}")
             return
 
-    def _one_pass(self) -> Iterator[Batch]:
-        count = 0
-        for batch in itertools.islice(self.adapter.batches(), self.limit):
-            count += 1
-            yield batch
+    def _one_pass(self, count: int) -> Iterator[Batch]:
+        if self._stream is None:
+            self._stream = self._begin_pass()
+        stream = self._stream
+        try:
+            for batch in itertools.islice(stream, None if self.limit is None else self.limit - count):
+                count += 1
+                self.drawn += 1
+                yield batch
+        finally:
+            self._stream = None
         if count == 0:
             self.ran_out = True
             self._warn("it gave no batch for this epoch")

@@ -44,21 +44,26 @@ class IterableAdapter(DataAdapter):
     """
 
     def __init__(self, source: Iterable[Any], *, class_weight: dict[int, float] | None = None) -> None:
-        self._source = source
+        self.source = source
+        self.draws_skipped = True
         self._class_weight = class_weight
         self._pending: Iterator[Any] | None = None
         self.restartable = not isinstance(source, Iterator)
         self.num_batches = None if isinstance(source, Iterator) else _length_of(source)
 
-    def batches(self) -> Iterator[Batch]:
-        raw = self._pending if self._pending is not None else iter(self._source)
+    def batches(self, skip: int = 0) -> Iterator[Batch]:
+        raw = self._pending if self._pending is not None else iter(self.source)
         self._pending = None
-        class_weight = self._class_weight
-        for batch in raw:
-            yield standardize(batch, class_weight, self.same_length)
+        if skip:
+            next(itertools.islice(raw, skip, skip), None)
+        return (standardize(batch, self._class_weight, self.same_length) for batch in raw)
+
+    def forget_first(self) -> None:
+        if self.restartable:
+            self._pending = None
 
     def first_batch(self) -> Batch | None:
-        iterator = self._pending if self._pending is not None else iter(self._source)
+        iterator = self._pending if self._pending is not None else iter(self.source)
         try:
             first = next(iterator)
         except StopIteration:
@@ -91,7 +96,7 @@ class PyDatasetAdapter(DataAdapter):
     def __init__(
         self, dataset: Any, *, shuffle: bool | str = False, class_weight: dict[int, float] | None = None
     ) -> None:
-        self._dataset = dataset
+        self.source = self._dataset = dataset
         self._shuffle = bool(shuffle)
         self._class_weight = class_weight
         count = dataset.num_batches
@@ -105,16 +110,16 @@ class PyDatasetAdapter(DataAdapter):
     def first_batch(self) -> Batch:
         return standardize(self._dataset[0], self._class_weight, self.same_length)
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self, skip: int = 0) -> Iterator[Batch]:
         indices: Iterable[int]
         if self.num_batches is None:
-            indices = itertools.count()
+            indices = itertools.count(skip)
         elif self._shuffle:
             from corten.training.adapters.arrays import permutation
 
-            indices = (int(index) for index in permutation(self.num_batches))
+            indices = permutation(self.num_batches)[skip:].tolist()
         else:
-            indices = range(self.num_batches)
+            indices = range(skip, self.num_batches)
         workers = int(getattr(self._dataset, "workers", 1) or 1)
         fetch: Callable[[int], Any] = self._dataset.__getitem__
         if workers > 1:
@@ -122,8 +127,7 @@ class PyDatasetAdapter(DataAdapter):
             raw = _fetch_on_threads(fetch, indices, workers, ahead)
         else:
             raw = map(fetch, indices)
-        for batch in raw:
-            yield standardize(batch, self._class_weight, self.same_length)
+        return (standardize(batch, self._class_weight, self.same_length) for batch in raw)
 
     def on_epoch_begin(self) -> None:
         self._dataset.on_epoch_begin()

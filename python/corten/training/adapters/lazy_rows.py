@@ -173,16 +173,17 @@ class LazyRowsAdapter(DataAdapter):
     def first_batch(self) -> Batch:
         return self._take(slice(0, self._batch_size))
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self, skip: int = 0) -> Iterator[Batch]:
         size, count = self._batch_size, self.num_samples
         if self._shuffle == "batch" and size < count:
             starts = [int(index) * size for index in permutation(self.num_batches)]
         else:
             starts = list(range(0, count, size))
         order = permutation(count) if self._shuffle is True and size < count else None
-        for start in starts:
-            rows = slice(start, start + size) if order is None else order[start : start + size]
-            yield self._take(rows)
+        return (
+            self._take(slice(start, start + size) if order is None else order[start : start + size])
+            for start in starts[skip:]
+        )
 
     def _take(self, rows: Any) -> Batch:
         x, y, weight = (
