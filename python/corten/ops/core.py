@@ -9,7 +9,7 @@ import numpy as np
 from corten import _core
 from corten.ops._common import FLOAT_MAX, INTEGERS, Tensor, TensorLike, as_tensor, dtype_name
 from corten.ops.dispatch import op
-from corten.symbolic import meta_tensor
+from corten.symbolic import is_symbolic, meta_tensor
 
 
 def _dense(name: str, sparse: Any, ragged: Any) -> None:
@@ -65,12 +65,19 @@ def convert_to_numpy(x: TensorLike) -> np.ndarray:
     Returns:
         An array; bfloat16, which NumPy lacks, comes as float32. A `ComplexTensor` gives complex numbers.
 
+    Raises:
+        ValueError: `x` is symbolic.
+
     Example:
         >>> corten.ops.convert_to_numpy(corten.ops.ones(2)).tolist()
         [1.0, 1.0]
     """
     if isinstance(x, np.ndarray):
         return x
+    if is_symbolic(x):
+        raise ValueError(
+            f"convert_to_numpy: {x!r} is symbolic and has no values; in a Layer's `call` tensors have them"
+        )
     if hasattr(x, "_corten_complex"):
         return np.asarray(x.map(lambda part: part.detach()))
     return as_tensor(x).detach().numpy()
