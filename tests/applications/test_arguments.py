@@ -45,6 +45,11 @@ def small(**arguments):
             "at least 32x32",
         ),
         ("NASNetLarge", {"weights": "imagenet", "input_shape": (224, 224, 3)}, r"must be \(331, 331, 3\)"),
+        (
+            "VGG16",
+            {"weights": None, "include_top": False, "pooling": "mean"},
+            "'avg', 'max' or None; got 'mean'",
+        ),
         ("MobileNetV3Large", {"weights": "imagenet", "alpha": 0.75, "minimalistic": True}, "alpha"),
     ],
 )

@@ -348,3 +348,12 @@ def test_a_name_that_no_value_has_is_an_error() -> None:
             model.fit(x, y, verbose=0, callbacks=[callback])
     with pytest.warns(UserWarning, match="no value 'late' to watch"):
         model.fit(x, y, verbose=0, callbacks=[corten.callbacks.EarlyStopping(monitor="late", mode="max")])
+
+
+def test_a_direction_that_nothing_tells_is_asked_for():
+    callback = corten.callbacks.EarlyStopping(monitor="quality")
+    callback.set_model(corten.Sequential([corten.layers.Dense(1)]))
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"quality": 1.0})
+    with pytest.raises(ValueError, match=r"'quality' tells whether higher .* pass mode='max'"):
+        callback.on_epoch_end(1, {"quality": 2.0})

@@ -169,3 +169,14 @@ def test_without_the_package(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorboard.summary.writer.event_file_writer", None)
     with pytest.raises(ImportError, match=r"corten\[tensorboard\]"):
         callbacks.TensorBoard(tmp_path)
+
+
+def test_each_optimizer_of_several_has_its_rate(tmp_path):
+    model = make_model()
+    chosen = corten.optimizers.OptimizerMap(corten.optimizers.SGD(0.1, name="slow"))
+    chosen["bias"] = corten.optimizers.SGD(0.5, name="fast")
+    model.compile(corten.optimizers.MultiOptimizer(chosen), "mse")
+    model.fit(*data(), epochs=1, verbose=0, callbacks=callbacks.TensorBoard(tmp_path))
+    values = [scalars(tmp_path / "train", f"epoch_learning_rate_{name}") for name in ("slow", "fast")]
+    assert "epoch_learning_rate" not in tags(tmp_path / "train")
+    np.testing.assert_allclose([float(value[-1][-1]) for value in values], [0.1, 0.5], rtol=1e-6)

@@ -126,14 +126,15 @@ def test_a_model_is_trained_on_files(images: Path) -> None:
     ("options", "message"),
     [
         ({"label_mode": "number"}, "label_mode` argument must be"),
-        ({"color_mode": "cmyk"}, "color_mode must be"),
+        ({"color_mode": "cmyk"}, "color_mode` must be one of"),
         ({"labels": [1, 2]}, "12 files but 2 labels"),
-        ({"class_names": ["ape"]}, "class_names must be the folders"),
-        ({"label_mode": "binary"}, "needs two classes"),
-        ({"validation_split": 0.2}, "go together"),
+        ({"class_names": ["ape"]}, "class_names` passed did not match"),
+        ({"label_mode": "binary"}, "exactly 2 classes"),
+        ({"validation_split": 0.2}, "`subset` must be set"),
+        ({"subset": "training"}, "`validation_split` must be set"),
         ({"validation_split": 2, "subset": "training"}, "between 0 and 1"),
-        ({"validation_split": 0.2, "subset": "test"}, "subset must be"),
-        ({"validation_split": 0.2, "subset": "training"}, "a seed is needed"),
+        ({"validation_split": 0.2, "subset": "test"}, "subset` must be either"),
+        ({"validation_split": 0.2, "subset": "training"}, "provide a `seed`"),
         ({"image_size": (3,)}, "height and width"),
         ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "exclude each other"),
     ],
@@ -250,3 +251,11 @@ def test_images_to_files_and_back(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=r"_img|_to_array|smart_resize"):
             call()
+
+
+def test_class_names_of_given_labels(images: Path) -> None:
+    options: dict[str, Any] = {"image_size": (4, 4), "verbose": False, "label_mode": "categorical"}
+    data = utils.image_dataset_from_directory(images, labels=[0, 2] * 6, **options)
+    assert data.class_names == ["0", "2"]
+    assert next(iter(data))[1].shape == (12, 3)
+    assert utils.image_dataset_from_directory(images, labels=None, **options).class_names is None

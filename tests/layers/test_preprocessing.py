@@ -105,10 +105,10 @@ def test_crossing_is_that_of_keras():
 @pytest.mark.parametrize(
     ("features", "match"),
     [
-        ((np.array(["A"]),), "at least two features"),
-        ((np.array(["A"]), np.array([1, 2])), "one shape"),
-        ((np.array([["A", "B"]]), np.array([[1, 2]])), "one shape"),
-        ((np.array(["A"]), np.array([1.5])), "text or integers"),
+        ((np.array(["A"]),), "at least two inputs"),
+        ((np.array(["A"]), np.array([1, 2])), "should have shape"),
+        ((np.array([["A", "B"]]), np.array([[1, 2]])), "should have shape"),
+        ((np.array(["A"]), np.array([1.5])), "integer or string"),
     ],
 )
 def test_crossing_refuses(features, match):

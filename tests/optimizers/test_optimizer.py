@@ -249,3 +249,15 @@ def test_load_of_another_optimizers_state_warns():
     optimizer = optimizers.SGD()
     with pytest.warns(UserWarning, match="Skipping variable loading"):
         optimizer.load_own_variables({"0": np.zeros(())})
+
+
+def test_variables_have_paths_below_the_optimizer():
+    model = corten.Sequential([corten.Input((3,)), corten.layers.Dense(1, name="top")], name="net")
+    model.compile(corten.optimizers.Adam(0.5, name="mine"), "mse")
+    model.optimizer.build(model.trainable_variables)
+    paths = [variable.path for variable in model.optimizer.variables]
+    assert paths[:3] == ["mine/iteration", "mine/learning_rate", "mine/net_top_kernel_momentum"]
+    assert float(model.get_state_tree()["optimizer_variables"]["mine"]["learning_rate"]) == 0.5
+    model.set_state_tree({"optimizer_variables": {"mine": {"iteration": 7}}})
+    assert int(model.optimizer.iterations) == 7
+    assert model._get_variable_map()["net/top/kernel"] is model.layers[0].kernel

@@ -168,25 +168,26 @@ def test_callbacks_go_on_with_their_state(tmp_path):
     def fit(model, own):
         model.saved = []
         saved.append(model.saved)
-        return model.fit(
-            X,
-            Y,
-            batch_size=4,
-            epochs=8,
-            verbose=0,
-            validation_data=(X[:20], Y[:20]),
-            callbacks=[
-                callbacks.LearningRateScheduler(lambda epoch, rate: rate * (0.5 if epoch == 2 else 1.0)),
-                callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=0.05, cooldown=1),
-                callbacks.SwapEMAWeights(swap_on_epoch=True),
-                callbacks.EarlyStopping("val_mae", patience=2, restore_best_weights=True),
-                Own(),
-                Checkpoint(tmp_path / "best.corten", "loss", save_best_only=True, save_freq=7),
-                *own,
-            ],
-        )
+        logger = callbacks.CSVLogger(tmp_path / f"log{len(saved) > 1}.csv")
+        own = [
+            callbacks.LearningRateScheduler(lambda epoch, rate: rate * (0.5 if epoch == 2 else 1.0)),
+            callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=0.05, cooldown=1),
+            callbacks.SwapEMAWeights(swap_on_epoch=True),
+            callbacks.EarlyStopping("val_mae", patience=2, restore_best_weights=True),
+            Own(),
+            logger,
+            Checkpoint(tmp_path / "best.corten", "loss", save_best_only=True, save_freq=7),
+            *own,
+        ]
+        try:
+            return model.fit(
+                X, Y, batch_size=4, epochs=8, verbose=0, validation_data=(X[:20], Y[:20]), callbacks=own
+            )
+        finally:
+            logger.on_train_end()
 
     check_exact(tmp_path, lambda: build(corten.optimizers.SGD(0.05, use_ema=True)), fit, every=1, breaks=6)
+    assert (tmp_path / "logTrue.csv").read_bytes() == (tmp_path / "logFalse.csv").read_bytes()
     # The saves of the broken trainings are those of the whole one; that of the batch at a break comes again.
     whole, *broken = saved
     assert list(dict.fromkeys(save for saves in broken for save in saves)) == whole

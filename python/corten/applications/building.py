@@ -79,11 +79,13 @@ class Options:
     name: str
 
     def check(self) -> None:
-        """Checks weights, number of classes and activation.
+        """Checks pooling, weights, number of classes and activation.
 
         Raises:
-            ValueError: The weights are of no known kind, or do not fit the classifier.
+            ValueError: Pooling or weights are of no known kind, or the weights do not fit the classifier.
         """
+        if self.pooling not in (None, "avg", "max"):
+            raise ValueError(f"{self.name}: pooling must be 'avg', 'max' or None; got {self.pooling!r}.")
         weights = self.weights
         if weights not in (None, "imagenet") and not (
             isinstance(weights, str | os.PathLike) and os.path.exists(weights)

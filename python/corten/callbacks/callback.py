@@ -13,7 +13,8 @@ class Callback:
     Override the methods of interest. Set `self.model.stop_training = True` to end the training.
 
     Attributes:
-        params: Dict of `verbose`, `epochs` and `steps`.
+        params: Dict of `verbose`, `epochs` and `steps`, and `resumed` (True) where an interrupted training
+            goes on.
         model: The model that is trained.
 
     Example:

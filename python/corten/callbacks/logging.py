@@ -37,13 +37,15 @@ class CSVLogger(Callback):
         path = check_writable(self.filename, "CSVLogger")
         self.keys = None
         self._writer = None
-        has_lines = self.append and path.exists() and path.stat().st_size > 0
+        # Training that goes on after an interruption goes on with its file.
+        append = self.append or bool((self.params or {}).get("resumed"))
+        has_lines = append and path.exists() and path.stat().st_size > 0
         if has_lines:
             with path.open(newline="", encoding="utf-8") as file:
                 header = next(csv.reader(file, delimiter=self.sep), None)
             self.keys = header[1:] if header and header[0] == "epoch" else None
         self._has_header = self.keys is not None
-        self._file = path.open("a" if self.append else "w", newline="", encoding="utf-8")
+        self._file = path.open("a" if append else "w", newline="", encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
@@ -67,6 +69,19 @@ class CSVLogger(Callback):
             self._file.close()
         self._file = None
         self._writer = None
+
+    def get_state(self) -> dict[str, Any]:
+        size = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
+        return {"size": size, "keys": self.keys}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.keys = state["keys"]
+        if self._file is None:
+            return
+        # Lines of epochs that are trained again would be there twice.
+        if os.fstat(self._file.fileno()).st_size > state["size"]:
+            self._file.truncate(state["size"])
+        self._has_header = os.fstat(self._file.fileno()).st_size > 0
 
 
 def _cell(value: Any) -> Any:

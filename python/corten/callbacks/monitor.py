@@ -25,10 +25,23 @@ _HIGHER_IS_BETTER = (
     "correlation",
     "cosine_similarity",
 )
-_LOWER_IS_BETTER = ("loss", "error", "false_positives", "false_negatives", "crossentropy", "divergence")
+_LOWER_IS_BETTER = (
+    "loss",
+    "error",
+    "mse",
+    "mae",
+    "mape",
+    "msle",
+    "hinge",
+    "perplexity",
+    "false_positives",
+    "false_negatives",
+    "crossentropy",
+    "divergence",
+)
 
 
-def direction_of(monitor: str, model: Any) -> str:
+def direction_of(monitor: str, model: Any) -> str | None:
     """Whether higher or lower is better for a value of the history: by the metric, else by its name.
 
     Args:
@@ -36,11 +49,11 @@ def direction_of(monitor: str, model: Any) -> str:
         model: The model whose metrics are asked.
 
     Returns:
-        'max' or 'min'.
+        'max' or 'min'; None if neither tells.
 
     Example:
-        >>> direction_of("val_accuracy", None), direction_of("loss", None)
-        ('max', 'min')
+        >>> direction_of("val_accuracy", None), direction_of("loss", None), direction_of("score", None)
+        ('max', 'min', None)
     """
     name = monitor.removeprefix("val_")
     for metric in getattr(model, "metrics", None) or []:
@@ -56,7 +69,7 @@ def direction_of(monitor: str, model: Any) -> str:
         return "max"
     if any(word.startswith(("accuracy", "auc", "precision", "recall", "f1", "fbeta")) for word in words):
         return "max"
-    return "min"
+    return None
 
 
 class MonitorCallback(Callback):
@@ -94,6 +107,11 @@ class MonitorCallback(Callback):
         from corten import ops
 
         mode = self.mode if self.mode != "auto" else direction_of(self.monitor, self.model)
+        if mode is None:
+            raise ValueError(
+                f"{type(self).__name__}: neither a metric nor the name of monitor={self.monitor!r} tells "
+                "whether higher or lower is better; pass mode='max' or mode='min'"
+            )
         self.monitor_op = ops.greater if mode == "max" else ops.less
         # Subtracted from the current value, so that small changes do not count.
         self._margin = self.min_delta if mode == "max" else -self.min_delta

@@ -159,10 +159,7 @@ class TensorBoard(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._steps = self._epoch_steps + int((self.params or {}).get("steps_done", 0))
         train = self._file("train")
-        values = dict(logs or {})
-        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        if rate is not None:
-            values.setdefault("learning_rate", float(np.asarray(rate)))
+        values = self._collect_learning_rate(dict(logs or {}))
         for name, value in values.items():
             if name.startswith("val_"):
                 self._file("validation").scalar(f"epoch_{name.removeprefix('val_')}", value, epoch)
@@ -178,9 +175,26 @@ class TensorBoard(Callback):
         for file in self._files.values():
             file.flush()
 
+    def _collect_learning_rate(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """Adds the learning rate to the values of an epoch; of a MultiOptimizer that of each optimizer."""
+        optimizer = getattr(self.model, "optimizer", None)
+        several = getattr(optimizer, "optimizers", None)
+        rates = {f"learning_rate_{each.name}": each for each in several or ()}
+        if several is None and optimizer is not None:
+            rates = {"learning_rate": optimizer}
+        for name, each in rates.items():
+            logs.setdefault(name, float(np.asarray(each.learning_rate)))
+        return logs
+
     def on_train_end(self, logs: Logs = None) -> None:
         self._training = False
         self._close()
+
+    def get_state(self) -> dict[str, Any]:
+        return {"steps": self._steps, "epoch_steps": self._epoch_steps}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._steps, self._epoch_steps = state["steps"], state["epoch_steps"]
 
     def on_test_end(self, logs: Logs = None) -> None:
         for name, value in (logs or {}).items():

@@ -76,7 +76,9 @@ def _as_tensor(leaf: Any) -> Any:
         return leaf
     leaf = np.asarray(leaf)
     # Text and objects have no tensor form; they pass as they are, for functions that make numbers of them.
-    return leaf if leaf.dtype.kind not in "fiub" else _core.tensor(leaf)
+    if leaf.dtype.kind in "fiub":
+        return _core.tensor(leaf)
+    return leaf[()] if leaf.dtype.kind == "U" else leaf  # A single text as one that has methods of `str`.
 
 
 def _is_data_set(leaf: Any) -> bool:

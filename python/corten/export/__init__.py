@@ -21,9 +21,9 @@ def export_model(
     path = Path(filepath)
     chosen = format or ("onnx" if path.suffix == ".onnx" else None)
     if chosen != "onnx":
-        told = f"format={format!r}" if format else f"a path that ends with {path.suffix!r}"
+        told = f"Unrecognized format={format!r}" if format else f"a path that ends with {path.suffix!r}"
         raise ValueError(
-            f"export: only 'onnx' is written (model.export('model.onnx')); got {told}. ONNX files run in "
+            f"export: {told}: only 'onnx' is written (model.export('model.onnx')). ONNX files run in "
             "onnxruntime, OpenVINO, TensorRT and others"
         )
     export_onnx(model, path, input_signature)

@@ -171,6 +171,10 @@ class Functional(Model):
         return list(self._graph.operations)
 
     @property
+    def _operations(self) -> list[Any]:
+        return self.operations
+
+    @property
     def layers(self) -> list[Any]:
         """The layers of the graph, in running order."""
         return [*self._graph_layers]
@@ -359,7 +363,7 @@ class Functional(Model):
                     )
                 fitted.append(None)
             else:
-                fitted.append(fit_input(value, tensor, self.name))
+                fitted.append(fit_input(value, tensor, self.name, self._inputs_struct))
         return fitted
 
     # ---- configuration -------------------------------------------------------------------------
@@ -422,7 +426,13 @@ def _with_history(inputs: Any) -> Any:
     return inputs
 
 
-def fit_input(value: Any, tensor: KerasTensor, name: str) -> Any:
+def _path_of(tensor: KerasTensor, inputs: Any) -> str:
+    """Where an input stands in a model's inputs, as '0.key'; '' if it is the only one."""
+    paths = [path for path, leaf in tree.flatten_with_path(inputs) if leaf is tensor]
+    return ".".join(map(str, paths[0])) if paths else ""
+
+
+def fit_input(value: Any, tensor: KerasTensor, name: str, inputs: Any = None) -> Any:
     """Return an input with the dtype and number of axes that the model was made for."""
     if tensor.dtype == "string":
         value = as_text(f"Model {name!r}, input {tensor.name!r}", value)
@@ -441,7 +451,7 @@ def fit_input(value: Any, tensor: KerasTensor, name: str) -> Any:
         if len(value.shape) == len(wanted) - 1 and wanted[-1] == 1:
             return value[..., None]
         raise ValueError(
-            f"Invalid input shape for model {name!r}: input with name {tensor.name!r} must have "
-            f"shape {wanted}; got shape {value.shape}."
+            f"Invalid input shape for model {name!r}: input with name {tensor.name!r} (of the path "
+            f"{_path_of(tensor, inputs)!r}) must have shape {wanted}; got shape {value.shape}."
         )
     return value

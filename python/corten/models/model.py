@@ -408,6 +408,12 @@ class Model(Trainer, Layer):
             result[group] = branch
         return result
 
+    def _get_variable_map(self) -> dict[str, Any]:
+        """All variables, those of the optimizer too, by their paths."""
+        optimizer = getattr(self, "optimizer", None)
+        variables = [*self.variables, *(optimizer.variables if optimizer is not None else ())]
+        return {variable.path: variable for variable in variables}
+
     def set_state_tree(self, state_tree: dict[str, Any]) -> None:
         """Assign the variables from what `get_state_tree` returned."""
         optimizer = getattr(self, "optimizer", None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import _core, config, initializers, ops
+from corten.naming import at_path
 from corten.optimizers.schedules.schedule import LearningRateSchedule, fast_rate
 from corten.variable import Variable
 
@@ -30,7 +31,8 @@ class OptimizerState:
     # -- Learning rate and step count ---------------------------------------------------------------
 
     def _learning_rate_variable(self, value: Any) -> Variable:
-        variable = Variable(float(value), dtype=config.floatx(), trainable=False, name="learning_rate")
+        with at_path(self.name):
+            variable = Variable(float(value), dtype=config.floatx(), trainable=False, name="learning_rate")
         # Second in `variables`, right after the step count, whenever it is made.
         self._variables.insert(1, variable)
         return variable
@@ -96,14 +98,15 @@ class OptimizerState:
         name: str | None = None,
     ) -> Variable:
         """Makes a state variable."""
-        variable = Variable(
-            initializers.get(initializer),
-            shape=tuple(shape),
-            dtype=dtype or config.floatx(),
-            trainable=False,
-            aggregation=aggregation,
-            name=name,
-        )
+        with at_path(self.name):
+            variable = Variable(
+                initializers.get(initializer),
+                shape=tuple(shape),
+                dtype=dtype or config.floatx(),
+                trainable=False,
+                aggregation=aggregation,
+                name=name,
+            )
         self._variables.append(variable)
         return variable
 

@@ -74,7 +74,7 @@ def write_legacy(path: Path, model: Any, config: dict[str, Any], include_optimiz
             file.attrs["training_config"] = json.dumps(_training_config(compiled))
             if optimizer.built:
                 variables = list(optimizer.variables)
-                names = [f"{optimizer.name}/{variable.path}" for variable in variables]
+                names = [variable.path for variable in variables]
                 _write_arrays(file.create_group("optimizer_weights"), names, variables)
     files.write_bytes(path, buffer.getvalue())
     keras_files.warn_about_functions(path, translated)

@@ -176,6 +176,7 @@ class Trainer(Steps):
             checkpoints.begin(iterator, validation, callback_list.callbacks, arguments)
             if checkpoints.position is not None:
                 first_epoch, logs = checkpoints.position[0], checkpoints.logs
+                callback_list.params["resumed"] = True
         before = _core.set_grad_enabled(True)
         try:
             callback_list.on_train_begin()

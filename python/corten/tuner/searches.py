@@ -76,7 +76,7 @@ class Search:
     @property
     def direction(self) -> str:
         """'max' or 'min'."""
-        return self._direction or direction_of(self.objective, None)
+        return self._direction or direction_of(self.objective, None) or "min"
 
     @property
     def best_trial(self) -> Trial:
@@ -166,7 +166,7 @@ class Search:
                 f"{type(self).__name__}: fit logs no {self.objective!r}; it logs "
                 f"{', '.join(trial.history) or 'nothing'}.{hint}"
             )
-        self._direction = self._direction or direction_of(self.objective, model)
+        self._direction = self._direction or direction_of(self.objective, model) or "min"
         trial.score, trial.epochs = trial.history[self.objective][-1], epochs
         trial.scores[epochs] = trial.score
         self._models[trial.number] = (model, drawn)

@@ -19,12 +19,12 @@ class Listing(NamedTuple):
     Attributes:
         paths: The files.
         labels: A number for each, or None.
-        class_names: The classes; empty without labels.
+        class_names: The classes; numbers as text where labels were given, None without labels.
     """
 
     paths: list[str]
     labels: np.ndarray | None
-    class_names: list[str]
+    class_names: list[str] | None
 
 
 def list_files(
@@ -65,20 +65,27 @@ def list_files(
     if not (isinstance(labels, str) and labels == "inferred"):
         if class_names is not None:
             raise ValueError(
-                f"{name}: class_names need labels='inferred'; got labels={type(labels).__name__}"
+                f'{name}: you can only pass `class_names` if `labels="inferred"`; got '
+                f"labels={'None' if labels is None else type(labels).__name__}"
             )
         paths = _files_under(directory, endings, follow_links)
-        return Listing(_some(name, directory, paths, endings), _given(name, labels, paths), [])
+        paths = _some(name, directory, paths, endings)
+        given = _given(name, labels, paths)
+        classes = None if given is None else [str(number) for number in np.unique(given)]
+        return Listing(paths, given, classes)
     found = sorted(
         entry.name for entry in os.scandir(directory) if entry.is_dir() and not entry.name.startswith(".")
     )
     names = found if class_names is None else list(class_names)
     if class_names is not None and set(names) != set(found):
         raise ValueError(
-            f"{name}: class_names must be the folders of {directory!r}, which are {found}; got {names}"
+            f"{name}: the `class_names` passed did not match the folders of {directory!r}, which are "
+            f"{found}; got {names}"
         )
     if label_mode == "binary" and len(names) != 2:
-        raise ValueError(f"{name}: label_mode='binary' needs two classes; {directory!r} has {names}")
+        raise ValueError(
+            f"{name}: with label_mode='binary' there must be exactly 2 classes; {directory!r} has {names}"
+        )
     paths, numbers = [], []
     for number, class_name in enumerate(names):
         of_class = _files_under(os.path.join(directory, class_name), endings, follow_links)
@@ -100,7 +107,10 @@ def _given(name: str, labels: Any, paths: list[str]) -> np.ndarray | None:
     if labels is None:
         return None
     if len(labels) != len(paths):
-        raise ValueError(f"{name}: there are {len(paths)} files but {len(labels)} labels")
+        raise ValueError(
+            f"{name}: Expected the lengths of `labels` to match the number of files; there are {len(paths)} "
+            f"files but {len(labels)} labels"
+        )
     return np.asarray(labels, "int32")
 
 
@@ -120,19 +130,26 @@ def check_split(
     Raises:
         ValueError: They contradict one another.
     """
-    if validation_split is not None and not 0 < validation_split < 1:
-        raise ValueError(f"{name}: validation_split must lie between 0 and 1; got {validation_split!r}")
-    if (validation_split is None) != (subset is None):
-        raise ValueError(
-            f"{name}: validation_split and subset go together; got validation_split={validation_split!r}, "
-            f"subset={subset!r}"
-        )
+    if validation_split and not 0 < validation_split < 1:
+        raise ValueError(f"{name}: `validation_split` must be between 0 and 1; got {validation_split!r}")
     if subset not in {"training", "validation", "both", None}:
-        raise ValueError(f"{name}: subset must be 'training', 'validation' or 'both'; got {subset!r}")
+        raise ValueError(
+            f'{name}: `subset` must be either "training", "validation" or "both"; got {subset!r}'
+        )
+    if subset is not None and not validation_split:
+        raise ValueError(
+            f"{name}: `validation_split` must be set with `subset`; got "
+            f"validation_split={validation_split!r}, subset={subset!r}"
+        )
+    if validation_split and subset is None:
+        raise ValueError(
+            f"{name}: `subset` must be set with `validation_split`: 'training', 'validation' or 'both'; got "
+            f"validation_split={validation_split!r}, subset=None"
+        )
     if validation_split and shuffle and seed is None:
         raise ValueError(
-            f"{name}: with validation_split and shuffle=True a seed is needed, so that the two parts have no "
-            "file in common; give seed, or shuffle=False"
+            f"{name}: with validation_split and shuffle=True you must provide a `seed`, so that the two "
+            "parts have no file in common; give seed, or shuffle=False"
         )
 
 
@@ -199,6 +216,6 @@ def _encoded(listing: Listing, label_mode: str | None) -> np.ndarray | None:
     if label_mode == "binary":
         return listing.labels[:, None].astype("float32")
     if label_mode == "categorical":
-        width = len(listing.class_names) or int(listing.labels.max()) + 1
+        width = max(len(listing.class_names or ()), int(listing.labels.max()) + 1)
         return np.eye(width, dtype="float32")[listing.labels]
     return listing.labels

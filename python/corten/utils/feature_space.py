@@ -256,7 +256,7 @@ class FeatureSpace(Layer):
         for name in cross.feature_names:
             if name not in self.features:
                 raise ValueError(
-                    "FeatureSpace: all features to be crossed must be among `features`; "
+                    "FeatureSpace: all features to be crossed should be present in `features`; "
                     f"{name!r} is not one of {list(self.features)}."
                 )
         return cross

@@ -81,7 +81,9 @@ def image_dataset_from_directory(
     name = "image_dataset_from_directory"
     pillow()
     if color_mode not in {"grayscale", "rgb", "rgba"}:
-        raise ValueError(f"{name}: color_mode must be 'grayscale', 'rgb' or 'rgba'; got {color_mode!r}")
+        raise ValueError(
+            f"{name}: `color_mode` must be one of 'grayscale', 'rgb' or 'rgba'; got {color_mode!r}"
+        )
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(f"{name}: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other")
     if len(image_size) != 2:

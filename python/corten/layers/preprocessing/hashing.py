@@ -175,18 +175,20 @@ class HashedCrossing(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        if not isinstance(inputs, (list, tuple)) or len(inputs) < 2 or not _are_features(inputs):
+        if not isinstance(inputs, (list, tuple)) or not _are_features(inputs):
             raise ValueError(
-                "HashedCrossing: expected at least two features, as a list or tuple of arrays; got "
-                f"{type(inputs).__name__}."
+                "HashedCrossing: the layer should be called on a list or tuple of arrays, one a feature; "
+                f"got {type(inputs).__name__}."
             )
+        if len(inputs) < 2:
+            raise ValueError(f"HashedCrossing: at least two inputs are crossed; got {len(inputs)}.")
         features = [np.asarray(item) if isinstance(item, (list, str, int)) else item for item in inputs]
         shapes = {tuple(feature.shape) for feature in features}
         shape = next(iter(shapes))
         if len(shapes) > 1 or len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
             raise ValueError(
-                "HashedCrossing: all features must have one shape, (), (batch_size,) or (batch_size, 1); "
-                f"got shapes {[tuple(feature.shape) for feature in features]}."
+                "HashedCrossing: all inputs should have shape (), (batch_size,) or (batch_size, 1), the same "
+                f"for all; got shapes {[tuple(feature.shape) for feature in features]}."
             )
         bins = meta_tensor(shape, "int64")
         if not state.probing:
@@ -205,7 +207,7 @@ class HashedCrossing(Layer):
         values = np.asarray(feature)
         if values.dtype.kind not in "iu":
             raise ValueError(
-                "HashedCrossing: features should be text or integers; got dtype "
+                "HashedCrossing: all inputs should have an integer or string dtype; got dtype "
                 f"{values.dtype}. Put numbers into bins first, with `Discretization`."
             )
         return [int(value) & 0xFFFF_FFFF_FFFF_FFFF for value in values.flat]
