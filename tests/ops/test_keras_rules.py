@@ -108,9 +108,50 @@ IMAGE = np.ones((4, 4, 3), "float32")
         (lambda: ops.qr(IMAGE, "full"), ValueError, "`mode` argument value not supported"),
         (lambda: ops.segment_sum(IMAGE, [[0]]), ValueError, "should be an 1-D vector"),
         (lambda: ops.ctc_decode(IMAGE, [2], strategy="all"), ValueError, "Invalid strategy"),
+        (lambda: ops.reshape(IMAGE, (-2, 24)), ValueError, r"non-negative integer.*newshape=\(-2, 24\)"),
+        (lambda: ops.reshape(IMAGE, (-1, -1, 2)), ValueError, "at most one unknown dimension"),
+        (lambda: ops.transpose(IMAGE, (0, 0, 0)), ValueError, "valid permutation"),
+        (lambda: ops.transpose(IMAGE, (0, 1, 5)), ValueError, r"an integer in \[-3, 3\)"),
+        (lambda: ops.transpose(IMAGE, (0, 1)), ValueError, "the same length as the input shape"),
+        (lambda: ops.inner(IMAGE, np.ones(4)), ValueError, "last dimension"),
+        (lambda: ops.histogram(IMAGE, bins=-5), ValueError, "non-negative integer"),
+        (lambda: ops.histogram(IMAGE, range=(1,)), ValueError, "a tuple of two elements"),
+        (lambda: ops.histogram(IMAGE, range=(5, 1)), ValueError, "greater than the first"),
         (lambda: array_api.fft.irfft(ops.ones(3), n=0), ValueError, "irfft: a transform needs"),
     ],
 )  # fmt: skip
 def test_errors_name_what_is_wrong(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("whole", ["int16", "uint8", "bool", "int32"])
+@pytest.mark.parametrize("short", ["float16", "bfloat16"])
+def test_average_keeps_the_floats_of_its_weights(whole, short):
+    assert ops.average(ops.ones(3, whole), weights=ops.ones(3, short)).dtype == short
+    assert ops.average(ops.ones(3, "int32"), weights=ops.ones(3, "int8")).dtype == "float32"
+
+
+def test_extremes_of_bool_stay_bool():
+    assert ops.max([False, True], initial=False).dtype == "bool"
+    assert not bool(ops.min([True, True], initial=False))
+
+
+def test_view_reads_the_bits_of_bfloat16():
+    x = ops.cast([1.0, -2.5, 0.0], "bfloat16")
+    bits = ops.view(x, "uint16")
+    assert bits.tolist() == [0x3F80, 0xC020, 0]
+    assert ops.view(bits, "bfloat16").tolist() == [1.0, -2.5, 0.0]
+    assert ops.view(ops.array([1.0]), "bfloat16").tolist() == [0.0, 1.0]
+    assert ops.view(x, "int8").shape == (6,)
+    for wrong in (ops.array(1, dtype="int16"), ops.ones((2, 3), "int16")):
+        with pytest.raises(ValueError, match="view:"):
+            ops.view(wrong, "int32")
+
+
+def test_running_sums_take_a_tuple_of_one_axis():
+    x = np.array([[1.0, np.nan], [2.0, 3.0]])
+    assert ops.nancumsum(x, axis=(1,)).tolist() == [[1.0, 1.0], [2.0, 5.0]]
+    assert ops.nancumprod(x, axis=()).tolist() == [[1.0, 1.0], [2.0, 3.0]]
+    with pytest.raises(ValueError, match="one axis"):
+        ops.nancumsum(x, axis=(0, 1))

@@ -109,3 +109,24 @@ def test_function_from_the_middle_of_a_graph_leaves_out_what_is_before():
     function = corten.models.Function(middle, middle + 1.0)
     assert [operation.name.split("_")[0] for operation in function.operations] == ["add"]
     assert function(ops.ones((1, 3))).tolist() == [[2.0, 2.0, 2.0]]
+
+
+def test_unique_of_symbolic_tensors():
+    x = KerasTensor((None, 3))
+    values, index, inverse, counts = ops.unique(x, return_index=True, return_inverse=True, return_counts=True)
+    assert [one.shape for one in (values, index, inverse, counts)] == [(None,), (None,), (None, 3), (None,)]
+    assert ops.unique(KerasTensor((2, 4)), axis=-1).shape == (2, None)
+    assert ops.unique(KerasTensor((2, 4)), axis=0, size=3).shape == (3, 4)
+
+
+def test_equal_parts_of_an_unknown_axis():
+    assert [part.shape for part in ops.split(KerasTensor((None, 3)), 2)] == [(None, 3)] * 2
+    assert [part.shape for part in ops.dsplit(KerasTensor((3, 3, None)), [1, 3])][:2] == [
+        (3, 3, 1),
+        (3, 3, 2),
+    ]
+
+
+def test_histogram_of_an_unknown_length():
+    counts, edges = ops.histogram(KerasTensor((None,)))
+    assert (counts.shape, counts.dtype, edges.shape) == ((10,), "int32", (11,))

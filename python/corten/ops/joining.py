@@ -181,6 +181,9 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     axis = axis_of("split", axis, x.ndim)
     if _is_count(indices_or_sections):
         count = operator.index(cast("int", indices_or_sections))
+        if count > 0 and is_unknown_size(x, axis):
+            # Whatever the size is, the parts are equal, and as long as it turns out.
+            x = piece(x, axis, 0, x.shape[axis] // count * count)
         if count < 1 or x.shape[axis] % count:
             raise ValueError(
                 f"split: axis {axis} of {x.shape} does not divide into {count} equal parts; use array_split"
