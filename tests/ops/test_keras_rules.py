@@ -155,3 +155,14 @@ def test_running_sums_take_a_tuple_of_one_axis():
     assert ops.nancumprod(x, axis=()).tolist() == [[1.0, 1.0], [2.0, 3.0]]
     with pytest.raises(ValueError, match="one axis"):
         ops.nancumsum(x, axis=(0, 1))
+
+
+def test_rms_scaling_is_deprecated():
+    with pytest.warns(UserWarning, match="`rms_scaling=True`, which is deprecated"):
+        ops.layer_normalization([[-1.0, 1.0]], rms_scaling=True)
+
+
+def test_products_of_int8_stay_int8_in_the_array_api():
+    x = ops.ones((2, 2), "int8")
+    assert ops.matmul(x, x).dtype == "int32"
+    assert [array_api.matmul(x, x).dtype, array_api.tensordot(x, x).dtype] == ["int8", "int8"]
