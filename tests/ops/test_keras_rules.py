@@ -9,6 +9,24 @@ import corten
 from corten import array_api, ops
 
 
+@pytest.mark.parametrize("signed", ["int8", "int16", "int32"])
+def test_uint32_with_a_signed_dtype(signed):
+    a, b = ops.ones((2,), "uint32"), ops.ones((2,), signed)
+    # Keras's table (backend "jax" of Keras 3.15, 32-bit) has int32; the array API's has int64.
+    for result in (ops.add(a, b), ops.where(a > 0, a, b), ops.matmul(a, b), ops.concatenate([a, b])):
+        assert result.dtype == "int32"
+    assert corten.backend.result_type("uint32", signed) == "int32"
+    for result in (array_api.add(a, b), array_api.matmul(a, b), array_api.concat([a, b]), a + b, b @ a):
+        assert result.dtype == "int64"
+    assert array_api.result_type("uint32", signed) == "int64"
+
+
+def test_comparisons_of_uint32_with_int32_are_of_the_values():
+    large, negative = np.array([2**31 + 5], np.uint32), np.array([-(2**31) + 5], np.int32)
+    assert not bool(ops.equal(ops.array(large), ops.array(negative)))
+    assert bool(ops.greater(ops.array(large), ops.array(negative)))
+
+
 @pytest.mark.parametrize("shape", [(4, 3), (2, 3), (3, 2, 5)])
 def test_lu_factor_of_matrices_that_are_not_square(shape):
     x = np.random.default_rng(1).normal(size=shape)
