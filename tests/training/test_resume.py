@@ -448,3 +448,58 @@ def test_folders_keep_what_is_needed(tmp_path):
     assert not draft.exists()
     fresh.remove()
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("optimizer", ["captured", "averages and accumulates"])
+def test_files_of_model_checkpoint(tmp_path, optimizer):
+    def make():
+        return build(OPTIMIZERS[optimizer]() if optimizer in OPTIMIZERS else None)
+
+    whole = make()
+    expected = whole.fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2)
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.corten", save_freq=3)
+    make().fit(
+        X, Y, 8, epochs=3, verbose=0, validation_split=0.2, callbacks=[checkpoint, callbacks.History()]
+    )
+    paths = sorted(tmp_path.iterdir())
+    assert [path.name for path in paths] == [
+        "1-3.corten",
+        "2-1.corten",
+        "2-4.corten",
+        "3-2.corten",
+        "3-5.corten",
+    ]
+    for resume in (paths[0], paths[1], paths[4], tmp_path):
+        model = make()
+        history = model.fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2, resume=resume)
+        assert bits(model) == bits(whole)
+        assert history.history == expected.history
+    loaded = corten.models.load_model(paths[0])
+    assert loaded.count_params() == whole.count_params()
+    loaded.save(tmp_path / "plain.corten")
+    with pytest.raises(ValueError, match="without the state of its training"):
+        make().fit(X, Y, 8, epochs=4, verbose=0, resume=tmp_path / "plain.corten")
+    with pytest.raises(FileNotFoundError, match="no file"):
+        make().fit(X, Y, 8, epochs=4, verbose=0, resume=tmp_path / "none.corten")
+
+
+def test_a_model_is_saved_where_a_later_callback_fails(tmp_path):
+    class Fail(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise Stop
+
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "last.corten")
+    with pytest.raises(Stop):
+        build().fit(X, Y, 8, epochs=1, verbose=0, callbacks=[checkpoint, Fail()])
+    assert corten.models.load_model(tmp_path / "last.corten").count_params()
+
+
+def test_a_state_without_a_form_leaves_the_model(tmp_path):
+    class Odd(callbacks.Callback):
+        def get_state(self):
+            return {"thing": {1, 2}}
+
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "last.corten")
+    with pytest.warns(UserWarning, match="holds the model alone"):
+        build().fit(X, Y, 8, epochs=1, verbose=0, callbacks=[checkpoint, Odd()])
+    assert corten.models.load_model(tmp_path / "last.corten").count_params()

@@ -50,6 +50,8 @@ class BackupAndRestore(Callback):
         >>> history = model.fit(x, 3 * x, epochs=2, verbose=0, callbacks=[backup])
     """
 
+    only_writes = True
+
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],

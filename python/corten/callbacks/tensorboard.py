@@ -52,6 +52,8 @@ class TensorBoard(Callback):
         ['train']
     """
 
+    only_writes = True
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

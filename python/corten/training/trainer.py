@@ -11,6 +11,7 @@ from corten import _core, config
 from corten.callbacks.backup import BackupAndRestore
 from corten.callbacks.callback_list import CallbackList
 from corten.callbacks.history import History
+from corten.callbacks.model_checkpoint import ModelCheckpoint
 from corten.callbacks.progbar_logger import ProgbarLogger
 from corten.training.adapters import (
     ArrayAdapter,
@@ -91,7 +92,7 @@ class Trainer(Steps):
             resume: A folder to keep the state of training in, after every epoch. Called again with it, `fit`
                 goes on from there with the bits of a training that was not interrupted; with more `epochs`
                 it trains longer. For checkpoints within an epoch add `BackupAndRestore` for the same
-                folder.
+                folder. Or a `.corten` file of `ModelCheckpoint`.
 
         Returns:
             A `History`: `history.history` has a list per logged name.
@@ -197,6 +198,10 @@ class Trainer(Steps):
             if hasattr(self.optimizer, "finalize_variable_values") and epochs > initial_epoch:
                 self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
             callback_list.on_train_end(logs)
+        except BaseException:
+            if checkpoints is not None:
+                checkpoints.after_failure()
+            raise
         finally:
             state.variables = None
             state.metric_list = None
@@ -208,7 +213,7 @@ class Trainer(Steps):
     def _open_checkpoints(self, callbacks: Any, resume: Any, sources: tuple[Any, Any]) -> tuple[Any, Any]:
         """Gives what writes checkpoints, or None, and the callbacks with one more where it is needed."""
         given = CallbackList(callbacks).callbacks
-        if resume is None and not any(isinstance(callback, BackupAndRestore) for callback in given):
+        if resume is None and not any(isinstance(one, BackupAndRestore | ModelCheckpoint) for one in given):
             return None, callbacks
         # Late: few trainings need it.
         from corten.training.checkpoint import open_session
