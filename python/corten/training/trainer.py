@@ -9,7 +9,7 @@ import numpy as np
 
 from corten import _core, config
 from corten.callbacks.backup import BackupAndRestore
-from corten.callbacks.callback_list import CallbackList
+from corten.callbacks.callback_list import CallbackList, flatten_callbacks
 from corten.callbacks.history import History
 from corten.callbacks.model_checkpoint import ModelCheckpoint
 from corten.callbacks.progbar_logger import ProgbarLogger
@@ -212,7 +212,7 @@ class Trainer(Steps):
 
     def _open_checkpoints(self, callbacks: Any, resume: Any, sources: tuple[Any, Any]) -> tuple[Any, Any]:
         """Gives what writes checkpoints, or None, and the callbacks with one more where it is needed."""
-        given = CallbackList(callbacks).callbacks
+        given = list(flatten_callbacks(callbacks))
         if resume is None and not any(isinstance(one, BackupAndRestore | ModelCheckpoint) for one in given):
             return None, callbacks
         # Late: few trainings need it.
