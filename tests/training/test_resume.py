@@ -262,6 +262,31 @@ def test_sources(tmp_path, kind):
     check_exact(tmp_path, build, fit, every=1, breaks=4)
 
 
+def test_functions_are_not_called_for_batches_that_are_dropped(tmp_path):
+    calls = []
+
+    def doubled(x, y):
+        calls.append(1)
+        return 2 * x, y
+
+    def source():
+        return Dataset.from_tensor_slices((X, Y)).shuffle(44).repeat().map(doubled).batch(4).prefetch(1)
+
+    whole = build()
+    whole.fit(source(), steps_per_epoch=10, epochs=3, verbose=0)
+    calls.clear()
+    backup = callbacks.BackupAndRestore(tmp_path, save_freq=1)
+    with pytest.raises(Stop):
+        build().fit(source(), steps_per_epoch=10, epochs=3, verbose=0, callbacks=[backup, Interrupt(27)])
+    assert len(calls) >= 4 * 27
+    calls.clear()
+    model = build()
+    model.fit(source(), steps_per_epoch=10, epochs=3, verbose=0, callbacks=[backup])
+    assert bits(model) == bits(whole)
+    # The first batch is looked at, four are left, and the threads read ahead.
+    assert len(calls) <= 4 * 12
+
+
 @SHORT
 @pytest.mark.parametrize("kind", ["repeat", "seeded", "pydataset"])
 def test_validation_data_has_a_position_too(tmp_path, kind):
@@ -474,6 +499,16 @@ def test_files_of_model_checkpoint(tmp_path, optimizer):
         history = model.fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2, resume=resume)
         assert bits(model) == bits(whole)
         assert history.history == expected.history
+    # What was written since the file counts.
+    backup = callbacks.BackupAndRestore(tmp_path / "since", save_freq=1)
+    own = [backup, Interrupt(3)]
+    with pytest.raises(Stop):
+        make().fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2, resume=paths[1], callbacks=own)
+    model = make()
+    own = [backup, counter := Interrupt(100)]
+    model.fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2, resume=paths[1], callbacks=own)
+    assert bits(model) == bits(whole)
+    assert 100 - counter.batches == 20 - 6 - 2
     loaded = corten.models.load_model(paths[0])
     assert loaded.count_params() == whole.count_params()
     loaded.save(tmp_path / "plain.corten")

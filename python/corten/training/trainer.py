@@ -170,14 +170,15 @@ class Trainer(Steps):
         )
         if self.stop_training:
             self.stop_training = False
-        state.checkpoints = checkpoints
         first_epoch = initial_epoch
         logs: dict[str, Any] = {}
+        state.checkpoints = None
         if checkpoints is not None:
             checkpoints.begin(iterator, validation, callback_list.callbacks, arguments)
             if checkpoints.position is not None:
                 first_epoch, logs = checkpoints.position[0], checkpoints.logs
                 callback_list.params["resumed"] = True
+            state.checkpoints = checkpoints
         before = _core.set_grad_enabled(True)
         try:
             callback_list.on_train_begin()
@@ -207,6 +208,8 @@ class Trainer(Steps):
             state.metric_list = None
             state.has_layer_losses = None
             state.checkpoints = None
+            if checkpoints is not None:
+                checkpoints.close()
             _core.set_grad_enabled(before)
         return self.history
 

@@ -69,10 +69,11 @@ def furthest(folder: Path) -> SavedModel | None:
         except ValueError as error:
             warnings.warn(f"fit: a file is left out: {error}", UserWarning, stacklevel=2)
             continue
-        if found is not None and (best is None or _place(found) >= _place(best)):
+        if found is not None and (best is None or place_of(found.state) >= place_of(best.state)):
             best = found
     return best
 
 
-def _place(saved: SavedModel) -> tuple[int, int]:
-    return saved.state["epoch"], saved.state["step"]
+def place_of(state: dict[str, Any]) -> tuple[int, int]:
+    """Gives the epoch and the batch of a state."""
+    return state["epoch"], state["step"]

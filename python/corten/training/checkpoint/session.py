@@ -14,7 +14,7 @@ from corten.training.adapters import EpochIterator, is_array_data
 from corten.training.checkpoint.description import describe, differences
 from corten.training.checkpoint.encoding import decode, encode
 from corten.training.checkpoint.files import dump_checkpoint
-from corten.training.checkpoint.saved_models import SavedModel, furthest, read_saved_model
+from corten.training.checkpoint.saved_models import SavedModel, furthest, place_of, read_saved_model
 from corten.training.checkpoint.sources import Parts, random_state, set_random_state
 from corten.training.checkpoint.state import ModelState, callback_states, set_callback_states
 
@@ -41,6 +41,7 @@ class Session:
         self._saved_model: SavedModel | None = None
         self._state: dict[str, Any] = {}
         self._last_logs: dict[str, Any] = {}
+        self._iterators: list[EpochIterator | None] = []
         self._find(resume)
         parts = [None if source is None or is_array_data(source) else Parts(source) for source in sources]
         self._parts = parts
@@ -67,7 +68,10 @@ class Session:
             if self._loaded is not None or self._saved_model is not None:
                 break
         if resume is not None and resume.is_file():
-            self._saved_model = read_saved_model(resume)
+            found = read_saved_model(resume)
+            # Started again with the same file, training goes on from what was written since.
+            if self._loaded is None or place_of(found.state) >= place_of(self._loaded[0]):
+                self._saved_model = found
         if self._saved_model is not None:
             self._place = str(self._saved_model.path)
             self._loaded = self._saved_model.state, self._saved_model.arrays
@@ -159,7 +163,9 @@ class Session:
             # The pass is made again from the state it was begun with.
             set_random_state(began["random"])
             if part is not None:
-                part.set(_with_drawn_keys(began["part"], saved["now"]))
+                first = saved["passes"] == 1 and iterator.begins_anew
+                start = self._entry["parts"][number] if first else began["part"]
+                part.set(_with_drawn_keys(start, saved["now"]))
         iterator.resume(saved["taken"], saved["passes"], drawn, began)
         if part is not None and not (drawn and iterator.adapter.draws_skipped) and saved["passes"]:
             part.set(saved["now"])
@@ -183,6 +189,13 @@ class Session:
         """Saves models that were to be saved when a callback failed, as they are."""
         for checkpoint in self._checkpoints():
             checkpoint.save_pending(lambda: None)
+
+    def close(self) -> None:
+        """Lets go of the data, whose threads would otherwise wait for the garbage collector."""
+        for iterator in self._iterators:
+            if iterator is not None:
+                iterator.before_pass = None
+        self._iterators = []
 
     def _checkpoints(self) -> list[ModelCheckpoint]:
         return [callback for callback in self._callbacks if isinstance(callback, ModelCheckpoint)]

@@ -105,6 +105,17 @@ class Parts:
                 write(state)
 
 
+def draws(function: Any) -> bool:
+    """Whether a random generator is found in what a function leads to.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> draws(lambda x: x * 2), draws(lambda x: x * rng.normal())
+        (False, True)
+    """
+    return next(_walk(function, set(), 0), None) is not None
+
+
 Found = tuple[str, Callable[[], Any], Callable[[Any], Any]]
 
 
