@@ -1,6 +1,7 @@
 """Models that are dropped leave nothing behind."""
 
 import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +36,17 @@ def test_a_thousand_models_built_fitted_and_dropped():
         one()
     gc.collect()
     assert resident_megabytes() - before < 5
+
+
+def test_models_whose_steps_the_engine_ran_are_collected():
+    x = np.random.default_rng(0).random((64, 4)).astype("float32")
+    dropped = []
+    for _ in range(3):
+        model = corten.Sequential([corten.Input((4,)), layers.Dense(3, "relu"), layers.Dense(1)])
+        model.compile("adam", "mse")
+        model.fit(x, x[:, :1], batch_size=8, verbose=0)
+        assert model._training_state.capture.replayed > 0
+        dropped.append(weakref.ref(model))
+    del model
+    gc.collect()
+    assert [reference() for reference in dropped] == [None] * 3

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         load_img as load_img,
         save_img as save_img,
     )
+    from corten.utils.model_fingerprint import fingerprint as fingerprint
     from corten.utils.model_plot import (
         get_source_inputs as get_source_inputs,
         model_to_dot as model_to_dot,
@@ -60,6 +61,7 @@ _HOMES = {
     "deserialize_keras_object": "corten.saving",
     "disable_interactive_logging": "corten.config",
     "enable_interactive_logging": "corten.config",
+    "fingerprint": "corten.utils.model_fingerprint",
     "get_custom_objects": "corten.saving",
     "get_file": "corten.utils.file_utils",
     "get_registered_name": "corten.saving",

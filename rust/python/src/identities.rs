@@ -1,6 +1,7 @@
 //! Whether dicts and lists still hold the very objects they held.
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -58,5 +59,28 @@ impl Identities {
                 list.len() == items.len() && list.iter().zip(items).all(|(item, known)| item.is(known))
             }
         })
+    }
+
+    /// Shows Python's collector what is held: a model holds its captured steps, which hold this, which holds the
+    /// model. The dicts and lists of such a circle are what the collector empties.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for held in &self.0 {
+            match held {
+                Held::Dict(dict, items) => {
+                    visit.call(dict)?;
+                    for (key, value) in items {
+                        visit.call(key)?;
+                        visit.call(value)?;
+                    }
+                }
+                Held::List(list, items) => {
+                    visit.call(list)?;
+                    for item in items {
+                        visit.call(item)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
