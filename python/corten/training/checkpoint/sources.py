@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import random as python_random
 import types
 from collections import deque
@@ -110,7 +111,7 @@ def draws(function: Any) -> bool:
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> draws(lambda x: x * 2), draws(lambda x: x * rng.normal())
+        >>> draws(lambda x: x * 2), draws(lambda x, rng=rng: x * rng.normal())
         (False, True)
     """
     return next(_walk(function, set(), 0), None) is not None
@@ -120,13 +121,25 @@ Found = tuple[str, Callable[[], Any], Callable[[Any], Any]]
 
 
 def _search(source: Any) -> Iterator[Found]:
-    if callable(getattr(source, "get_state", None)) and callable(getattr(source, "set_state", None)):
+    if _is_hook(source, "get_state") and _is_hook(source, "set_state", None):
         yield type(source).__name__, source.get_state, source.set_state
         return
     if isinstance(source, PyDataset) and _changes_between_epochs(type(source)):
         yield type(source).__name__, lambda: _kept_attributes(source), vars(source).update
     seen: set[int] = set()
     yield from _walk(source, seen, 0)
+
+
+def _is_hook(source: Any, name: str, *arguments: Any) -> bool:
+    """Whether an object has a method that takes these arguments; one of that name may mean something else."""
+    method = getattr(source, name, None)
+    if not callable(method):
+        return False
+    try:
+        inspect.signature(method).bind(*arguments)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _changes_between_epochs(kind: type) -> bool:
