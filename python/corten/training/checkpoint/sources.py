@@ -125,7 +125,7 @@ def _search(source: Any) -> Iterator[Found]:
         yield type(source).__name__, source.get_state, source.set_state
         return
     if isinstance(source, PyDataset) and _changes_between_epochs(type(source)):
-        yield type(source).__name__, lambda: _kept_attributes(source), vars(source).update
+        yield type(source).__name__, lambda: _kept_attributes(source), functools.partial(_keep, source)
     seen: set[int] = set()
     yield from _walk(source, seen, 0)
 
@@ -159,6 +159,13 @@ def _kept_attributes(dataset: Any) -> dict[str, Any]:
         return type(value) in (int, float, bool)
 
     return {name: value for name, value in vars(dataset).items() if is_kept(value)}
+
+
+def _keep(dataset: Any, attributes: dict[str, Any]) -> None:
+    # Only what is kept: a file does not decide what the attributes of an object are.
+    for name in _kept_attributes(dataset):
+        if name in attributes:
+            setattr(dataset, name, attributes[name])
 
 
 def _walk(value: Any, seen: set[int], depth: int) -> Iterator[Found]:

@@ -121,8 +121,8 @@ class ModelState:
         for variable, array in pairs:
             variable.assign(array)
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            for name, value in saved["plain"].items():
-                setattr(optimizer, name, value)
+            for name in optimizer._plain_state:
+                setattr(optimizer, name, saved["plain"][name])
         for tracker, saved in zip(trackers_of(model), state["trackers"], strict=True):
             total, tracker._count = decode(saved, arrays)
             tracker._total = total if isinstance(total, float) else _tensor(total)
