@@ -11,6 +11,20 @@ from corten._state import state
 from corten.symbolic import KerasTensor
 
 
+class TextArray(np.ndarray):
+    """Text as data sets give it: a NumPy array that has `numpy()`, as the tensors beside it have.
+
+    Example:
+        >>> import numpy as np
+        >>> np.array(["a", "b"]).view(TextArray).numpy().tolist()
+        ['a', 'b']
+    """
+
+    def numpy(self) -> np.ndarray:
+        """The same text, as a plain array."""
+        return self.view(np.ndarray)
+
+
 def is_text_array(value: Any) -> bool:
     """Whether a value is a NumPy array of text, and not empty where that cannot be told.
 
@@ -19,7 +33,7 @@ def is_text_array(value: Any) -> bool:
         >>> is_text_array(np.array(["a"])), is_text_array(np.array([1])), is_text_array(["a"])
         (True, False, False)
     """
-    if type(value) is not np.ndarray:
+    if type(value) is not np.ndarray and type(value) is not TextArray:
         return False
     kind = value.dtype.kind
     return kind in "UST" or (kind == "O" and value.size > 0 and _holds_text(value))

@@ -64,8 +64,12 @@ def test_element_spec():
         .batch(2)
         .element_spec
     )
-    assert (spec["a"].shape, spec["a"].dtype) == ((2, 2), "float32")
-    assert (spec["b"].shape, spec["b"].dtype) == ((2,), "string")
+    assert (spec["a"].shape, spec["a"].dtype) == ((None, 2), "float32")
+    assert (spec["b"].shape, spec["b"].dtype) == ((None,), "string")
+    whole = Dataset.from_tensor_slices(np.zeros((4, 3))).batch(2, drop_remainder=True).prefetch(1)
+    assert whole.element_spec.shape == (2, 3)
+    mapped = Dataset.range(3).batch(2).map(lambda x: x * 2).repeat(2)
+    assert mapped.element_spec.shape == (None,)
     with pytest.raises(ValueError, match="no elements"):
         _ = Dataset.range(0).element_spec
 

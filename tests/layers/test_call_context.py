@@ -181,3 +181,30 @@ def test_a_plain_policy_reaches_a_constructor_as_its_name() -> None:
     assert Named.from_config(Named(dtype="bfloat16").get_config()).given == "bfloat16"
     quantized = layers.Dense.from_config(layers.Dense(2, dtype="int8_from_bfloat16").get_config())
     assert quantized.dtype_policy.quantization_mode == "int8"
+
+
+def test_a_call_that_insists_on_a_mask_gets_it_while_shapes_are_inferred() -> None:
+    class MeanOfSteps(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.supports_masking = True
+
+        def call(self, x: Any, mask: Any = None) -> Any:
+            assert mask is not None
+            weights = ops.expand_dims(ops.cast(mask, x.dtype), -1)
+            return ops.sum(x * weights, axis=1) / ops.sum(weights, axis=1)
+
+    inputs = corten.Input((None,), dtype="int32")
+    embedded = layers.Embedding(4, 3, mask_zero=True)(inputs)
+    model = corten.Model(inputs, MeanOfSteps()(layers.Dense(2)(embedded)))
+    short, long = np.array([[1, 2]]), np.array([[1, 2, 0, 0]])
+    np.testing.assert_allclose(ops.convert_to_numpy(model(short)), model(long), rtol=1e-6)
+
+
+def test_masks_are_attributes_of_tensors() -> None:
+    x = layers.Masking()(np.array([[[0.0], [1.0]]], "float32"))
+    assert x._keras_mask.tolist() == [[False, True]]
+    y = ops.ones((1, 2))
+    assert y._keras_mask is None
+    y._keras_mask = x._keras_mask
+    assert layers.Dropout(0.0)(y)._keras_mask.tolist() == [[False, True]]

@@ -350,3 +350,19 @@ def test_layers_before_a_quantized_one_are_trained():
     before = first.get_weights()[0]
     model.fit(X, X[:, :3], epochs=2, verbose=0)
     assert np.abs(first.get_weights()[0] - before).max() > 1e-4
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_a_model_with_quantized_attention_is_loaded_whole(tmp_path, mode):
+    inputs = corten.Input((4, 16))
+    x = layers.MultiHeadAttention(2, 8, use_gate=True, name="first")(inputs, inputs)
+    x = layers.GroupQueryAttention(4, 4, 2, name="second")(x, x)
+    model = corten.Model(inputs, layers.Dense(3)(x))
+    model.quantize(mode)
+    data = np.random.default_rng(0).normal(size=(2, 4, 16)).astype("float32")
+    expected = model.predict(data, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = corten.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(data, verbose=0), expected)
+    assert loaded.get_layer("first").query_dense.quantization_mode == mode
+    assert loaded.get_layer("first").quantization_mode is None

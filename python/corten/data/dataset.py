@@ -11,6 +11,7 @@ import numpy as np
 from corten.data import stages
 from corten.data.disk_cache import DiskCache
 from corten.data.nested import NestedSteps, call_with
+from corten.data.signatures import described, fitted
 from corten.data.structure import as_user_sees, leaves, map_structure, stack, to_element
 
 #: Let the data set choose; accepted wherever TensorFlow's `AUTOTUNE` is.
@@ -31,6 +32,7 @@ class Dataset(NestedSteps):
     Args:
         source: Function that starts a pass.
         cardinality: Number of elements; -1 without an end, -2 when not known.
+        open_batch: Whether elements are batches of which some may be smaller.
         skipper: Function that starts a pass after so many elements; None makes them and drops them.
 
     Example:
@@ -40,11 +42,23 @@ class Dataset(NestedSteps):
     """
 
     def __init__(
-        self, source: Source, cardinality: int = UNKNOWN_CARDINALITY, skipper: Skipper | None = None
+        self,
+        source: Source,
+        cardinality: int = UNKNOWN_CARDINALITY,
+        open_batch: bool = False,
+        skipper: Skipper | None = None,
     ) -> None:
         self._source = source
         self._cardinality = cardinality
+        self._open_batch = open_batch
         self._skipper = skipper
+
+    def _like(
+        self, source: Source, cardinality: int | None = None, skipper: Skipper | None = None
+    ) -> Dataset:
+        """A data set of the same kind of elements, as many if `cardinality` is None."""
+        count = self._cardinality if cardinality is None else cardinality
+        return Dataset(source, count, self._open_batch, skipper)
 
     def _after(self, count: int) -> Iterator[Any]:
         """Starts a pass after its first elements, which are not made where that is possible.
@@ -114,21 +128,35 @@ class Dataset(NestedSteps):
 
         Args:
             generator: Function that returns an iterable.
-            output_types: Accepted for TensorFlow's sake, as are the other descriptions.
-            output_shapes: See `output_types`.
+            output_types: Dtypes, arranged like the elements, which are brought to them; None keeps theirs.
+            output_shapes: With `output_types`: shapes, arranged in the same way, None for any size.
             args: Arguments of the function.
-            output_signature: See `output_types`.
-            name: See `output_types`.
+            output_signature: Objects with `shape` and `dtype` (`KerasTensor`, `corten.tf.TensorSpec`),
+                arranged like the elements, in place of both.
+            name: Accepted for TensorFlow's sake.
 
         Raises:
             TypeError: A generator was passed, not the function that makes it.
+            ValueError: Both forms of description were given; while looping: an element does not fit.
+
+        Example:
+            >>> import corten
+            >>> spec = corten.KerasTensor((None,), "float32")
+            >>> data = Dataset.from_generator(lambda: ([1, 2], [3]), output_signature=spec)
+            >>> [element.tolist() for element in data], data.element_spec.shape
+            ([[1.0, 2.0], [3.0]], (None,))
         """
         if not callable(generator):
             raise TypeError(
                 "Dataset.from_generator: pass the generator function itself, without calling it "
                 f"(`from_generator(f)`, not `from_generator(f())`); got {type(generator).__name__}"
             )
-        return Dataset(lambda: (to_element(element) for element in generator(*args)))
+        spec = described(output_signature, output_types, output_shapes)
+        if spec is None:
+            return Dataset(lambda: (to_element(element) for element in generator(*args)))
+        made = Dataset(lambda: (fitted(element, spec) for element in generator(*args)))
+        made._element_spec = spec
+        return made
 
     @staticmethod
     def range(*args: int, **kwargs: Any) -> Dataset:
@@ -192,11 +220,14 @@ class Dataset(NestedSteps):
             next(itertools.islice(elements, count, count), None)
             return elements
 
-        return Dataset(lambda: mapped(self._source()), self._cardinality, skipped)
+        return self._like(lambda: mapped(self._source()), skipper=skipped)
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """Keeps the elements for which the function is true."""
-        return Dataset(lambda: filter(lambda element: bool(call_with(predicate, element)), self._source()))
+        return self._like(
+            lambda: filter(lambda element: bool(call_with(predicate, element)), self._source()),
+            UNKNOWN_CARDINALITY,
+        )
 
     def batch(
         self,
@@ -222,6 +253,7 @@ class Dataset(NestedSteps):
         return Dataset(
             lambda: self._batches(size, drop_remainder),
             count,
+            not drop_remainder,
             lambda skip: self._batches(size, drop_remainder, skip),
         )
 
@@ -256,7 +288,7 @@ class Dataset(NestedSteps):
             for group in stages.groups(self._source(), size, drop_remainder):
                 yield stages.pad_group(group, padded_shapes, padding_values)
 
-        return Dataset(batches, count)
+        return Dataset(batches, count, not drop_remainder)
 
     def unbatch(self, name: str | None = None) -> Dataset:
         """Gives the rows of every element."""
@@ -288,7 +320,7 @@ class Dataset(NestedSteps):
         whole = self._shuffled_rows(size, generators)
         if whole is not None:
             return whole
-        return Dataset(lambda: stages.shuffled(self._source(), size, generators.next()), self._cardinality)
+        return self._like(lambda: stages.shuffled(self._source(), size, generators.next()))
 
     def _shuffled_rows(self, size: int, generators: stages.PassGenerators) -> Dataset | None:
         """A data set of rows can do better than a buffer when all of it would be in there."""
@@ -297,9 +329,11 @@ class Dataset(NestedSteps):
     def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
         """Starts again at the end: `count` passes in all, without an end if None or -1."""
         if count is None or count < 0:
-            return Dataset(lambda: stages.repeated(self._source), INFINITE_CARDINALITY, self._repeated_after)
+            return self._like(
+                lambda: stages.repeated(self._source), INFINITE_CARDINALITY, self._repeated_after
+            )
         total = self._cardinality * count if self._cardinality >= 0 else self._cardinality
-        return Dataset(
+        return self._like(
             lambda: itertools.chain.from_iterable(self._source() for _ in range(count)), total if count else 0
         )
 
@@ -321,14 +355,14 @@ class Dataset(NestedSteps):
         total = min(self._cardinality, count) if self._cardinality >= 0 else self._cardinality
         if self._cardinality == INFINITE_CARDINALITY:
             total = count
-        return Dataset(lambda: itertools.islice(self._source(), count), total)
+        return self._like(lambda: itertools.islice(self._source(), count), total)
 
     def skip(self, count: int, name: str | None = None) -> Dataset:
         """Leaves the first elements out; all if -1."""
         if count < 0:
             return Dataset(lambda: iter(()), 0)
         total = max(self._cardinality - count, 0) if self._cardinality >= 0 else self._cardinality
-        return Dataset(lambda: itertools.islice(self._source(), count, None), total)
+        return self._like(lambda: itertools.islice(self._source(), count, None), total)
 
     def shard(self, num_shards: int, index: int, name: str | None = None) -> Dataset:
         """Keeps every `num_shards`-th element, from `index` on."""
@@ -354,10 +388,9 @@ class Dataset(NestedSteps):
     def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
         """Prepares elements on another thread while the last one is used."""
         ahead = 2 if buffer_size == AUTOTUNE else stages.check_count(buffer_size, "prefetch", "buffer_size")
-        return Dataset(
+        return self._like(
             lambda: stages.prefetched(self._source, ahead),
-            self._cardinality,
-            lambda count: stages.prefetched(lambda: self._after(count), ahead),
+            skipper=lambda count: stages.prefetched(lambda: self._after(count), ahead),
         )
 
     def cache(self, filename: str = "", name: str | None = None) -> Dataset:
@@ -369,7 +402,7 @@ class Dataset(NestedSteps):
             name: Accepted for TensorFlow's sake.
         """
         cache = DiskCache(self._source, filename) if filename else stages.Cache(self._source)
-        return Dataset(cache.elements, self._cardinality)
+        return self._like(cache.elements)
 
     def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
         """Gives `transformation_func(self)`."""

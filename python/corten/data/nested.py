@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from corten.data.structure import as_user_sees, map_structure, to_element
+from corten.data.structure import as_user_sees, leaves, map_structure, to_element
 
 if TYPE_CHECKING:
     from corten.data.dataset import Dataset
@@ -27,6 +27,9 @@ class NestedSteps:
 
     _source: Callable[[], Iterator[Any]]
     _cardinality: int
+    _open_batch: bool
+    #: Shapes and dtypes of the elements where they were told.
+    _element_spec: Any = None
 
     def window(
         self,
@@ -203,7 +206,10 @@ class NestedSteps:
 
     @property
     def element_spec(self) -> Any:
-        """Shape and dtype of the elements, as symbolic tensors: those of the first one, which is made for it.
+        """Shape and dtype of the elements, as symbolic tensors.
+
+        They are those that `from_generator` was told, or of the first element, which is made for it. The size
+        of batches of which the last may be smaller is None.
 
         Raises:
             ValueError: There are no elements.
@@ -215,13 +221,18 @@ class NestedSteps:
         """
         from corten.symbolic import KerasTensor
 
+        told = self._element_spec
+        if told is not None and all(part.shape is not None for part in leaves(told)):
+            return map_structure(lambda part: KerasTensor(part.shape, part.dtype), told)
+
         def spec(leaf: Any) -> Any:
             if hasattr(leaf, "element_spec"):
                 return leaf.element_spec
             dtype = str(leaf.dtype)
-            return KerasTensor(
-                tuple(leaf.shape), "string" if dtype.startswith(("<U", "|S", "obj")) else dtype
-            )
+            shape = tuple(leaf.shape)
+            if self._open_batch and shape:
+                shape = (None, *shape[1:])
+            return KerasTensor(shape, "string" if dtype.startswith(("<U", "|S", "obj")) else dtype)
 
         for element in self._source():
             return map_structure(spec, element)

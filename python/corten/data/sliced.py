@@ -22,7 +22,7 @@ class SlicedDataset(Dataset):
     """
 
     def __init__(self, table: Any, count: int, order: Callable[[], np.ndarray] | None = None) -> None:
-        super().__init__(self._rows, count, self._rows)
+        super().__init__(self._rows, count, skipper=self._rows)
         self._table = table
         self._order = order
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
+from corten.text_arrays import TextArray
 
 Tensor = _core.Tensor
 
@@ -58,7 +59,10 @@ def _stack_leaves(*parts: Any) -> Any:
     shapes = {tuple(part.shape) for part in parts}
     if len(shapes) > 1:
         listed = ", ".join(str(shape) for shape in sorted(shapes, key=str)[:4])
-        raise ValueError(f"Dataset.batch: elements of one batch differ in shape ({listed}); use padded_batch")
+        raise ValueError(
+            f"Dataset.batch: elements of one batch differ in shape ({listed}); use padded_batch, "
+            "or bring images to one size in `map` first (`corten.ops.image.resize`)"
+        )
     if all(type(part) is Tensor for part in parts):
         return _core.stack(list(parts), 0)
     return np.stack([part.numpy() if type(part) is Tensor else part for part in parts])
@@ -78,7 +82,9 @@ def _as_tensor(leaf: Any) -> Any:
     # Text and objects have no tensor form; they pass as they are, for functions that make numbers of them.
     if leaf.dtype.kind in "fiub":
         return _core.tensor(leaf)
-    return leaf[()] if leaf.dtype.kind == "U" else leaf  # A single text as one that has methods of `str`.
+    if leaf.dtype.kind != "U":
+        return leaf
+    return leaf.view(TextArray) if leaf.ndim else leaf[()]  # A single text has the methods of `str`.
 
 
 def _is_data_set(leaf: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from corten import config
+from corten._state import state
 
 
 def positive_integer(layer: str, argument: str, value: Any) -> int:
@@ -115,3 +116,26 @@ def unit_interval(layer: str, argument: str, value: Any, *, open_end: bool = Fal
     if isinstance(value, (int, float)) and 0 <= value <= 1 and not (open_end and value == 1):
         return float(value) if isinstance(value, float) else value
     raise ValueError(f"{layer}: `{argument}` must be a number with {limit}; got {argument}={value!r}.")
+
+
+def check_mask(layer: str, argument: str, mask: Any, shape: Sequence[int | None], axes: str) -> None:
+    """Raise unless a mask has the given shape, or 1 where that has more. Without values nothing is checked.
+
+    Args:
+        layer: The layer's class.
+        argument: The name of the mask.
+        mask: The mask, or None.
+        shape: The shape that the input wants.
+        axes: What its axes are.
+    """
+    if mask is None or state.probing or not hasattr(mask, "shape"):
+        return
+    given = tuple(mask.shape)
+    fits = len(given) == len(shape) and all(
+        want is None or have in (1, want) for have, want in zip(given, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"{layer}: `{argument}` must have the shape {tuple(shape)}, {axes}; got a mask of shape {given}. "
+            "Make it from the input it belongs to, after cutting or padding that."
+        )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import known_size
+from corten.layers.arguments import check_mask, known_size
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
 from corten.layers.weight_options import WeightOptions
@@ -133,11 +133,7 @@ class BatchNormalization(WeightOptions, Layer):
         self.renorm_stddev = self.add_weight(name="renorm_stddev", initializer=deviation, **options)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
-            raise ValueError(
-                f"BatchNormalization: the mask must have the input's axes but the last; got mask shape "
-                f"{tuple(mask.shape)} for input shape {tuple(inputs.shape)}."
-            )
+        check_mask("BatchNormalization", "mask", mask, inputs.shape[:-1], "the input's without the last axis")
         # 16-bit statistics lose the moving averages' small steps: normalize in float32.
         dtype = "float32" if inputs.dtype in ("float16", "bfloat16") else inputs.dtype
         x = ops.cast(inputs, dtype)

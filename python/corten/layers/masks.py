@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from corten import tree
+from corten import _core, tree
 from corten._state import Seen, get_mask, set_mask, state
 from corten.layers.call_signature import CallSignature
 from corten.layers.shape_inference import is_default
@@ -83,6 +83,10 @@ class Masks:
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the output; the base passes the input's mask on."""
         return previous_mask
+
+
+# As on symbolic tensors, and as Keras has it on all.
+_core.Tensor._keras_mask = property(get_mask, set_mask)  # type: ignore[attr-defined]
 
 
 def symbolic_mask(tensor: KerasTensor) -> Any:

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops
-from corten.layers.arguments import data_format_or_default, integer_tuple, padding_mode, require_rank
+from corten.layers.arguments import (
+    check_mask,
+    data_format_or_default,
+    integer_tuple,
+    padding_mode,
+    require_rank,
+)
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
 
@@ -278,6 +284,8 @@ class GlobalAveragePooling1D(BaseGlobalAveragePooling):
         if mask is None:
             return super().call(inputs)
         steps = self._spatial_axes[0]
+        shape = (inputs.shape[0], inputs.shape[steps])
+        check_mask(type(self).__name__, "mask", mask, shape, "(batch, steps)")
         weights = ops.expand_dims(ops.cast(mask, inputs.dtype), 2 if steps == 1 else 1)
         total = ops.sum(ops.multiply(inputs, weights), axis=steps, keepdims=self.keepdims)
         return ops.divide(total, ops.sum(weights, axis=steps, keepdims=self.keepdims))

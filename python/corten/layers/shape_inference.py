@@ -42,7 +42,7 @@ class SymbolicCalls:
             self._build_in_scope(args, kwargs)
         self._check_input(args, kwargs, False)
         with name_scope(self.name):
-            outputs = self.compute_output_spec(*args, **kwargs)
+            outputs = self.compute_output_spec(*args, **kwargs, **self._symbolic_arguments(args, kwargs))
         if tree.is_nested(outputs) or isinstance(outputs, KerasTensor):
             # A custom `compute_output_spec` may hand its input back; a node needs its own tensors.
             inputs = {id(leaf) for leaf in tree.flatten((args, kwargs))}
@@ -52,6 +52,28 @@ class SymbolicCalls:
             )
         Node(self, args, given, outputs)
         return outputs
+
+    def _symbolic_arguments(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The masks that a `call` of the user's may insist on; Corten's layers infer the same without."""
+        signature = self._call_signature
+        wanted = signature.has_mask or signature.mask_names
+        if not wanted or type(self).call.__module__.startswith("corten."):
+            return {}
+        if not is_default(self.compute_output_spec):
+            return {}
+        from corten.layers.masks import symbolic_mask
+
+        named = signature.named(args, kwargs)
+        pairs = [(signature.first, "mask")] if signature.has_mask else []
+        found = {}
+        for name, mask_name in (*pairs, *signature.mask_names):
+            if named.get(mask_name) is None and named.get(name) is not None:
+                mask = tree.map_structure(
+                    lambda leaf: symbolic_mask(leaf) if isinstance(leaf, KerasTensor) else None, named[name]
+                )
+                if any(leaf is not None for leaf in tree.flatten(mask)) and mask_name not in named:
+                    found[mask_name] = mask
+        return found
 
     def compute_output_spec(self: Any, *args: Any, **kwargs: Any) -> Any:
         """Return what the layer would return for symbolic inputs: shapes and dtypes.

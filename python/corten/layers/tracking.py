@@ -318,9 +318,11 @@ class Tracking:
         variables = self.weights
         name = getattr(self, "name", "?")
         if len(variables) != len(weights):
+            built = getattr(self, "built", True) or not weights
+            hint = "" if built else " It is not built yet: call it, or `build(input_shape)`, first."
             raise ValueError(
                 f"You called `set_weights(weights)` on layer '{name}' with a weight list of "
-                f"length {len(weights)}, but the layer was expecting {len(variables)} weights."
+                f"length {len(weights)}, but the layer was expecting {len(variables)} weights.{hint}"
             )
         for variable, value in zip(variables, weights, strict=True):
             if tuple(np.shape(value)) != variable.shape:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         math as math,
         nn as nn,
         random as random,
+        strings as strings,
     )
 
 # `corten.tf.keras` is the module `corten.keras`; without this entry Python would look for a file.
@@ -56,7 +57,7 @@ __version__ = f"2.16.0+corten.{corten.__version__}"
 
 newaxis = None
 
-_MODULES = frozenset({"config", "data", "image", "linalg", "math", "nn", "random"})
+_MODULES = frozenset({"config", "data", "image", "linalg", "math", "nn", "random", "strings"})
 # `tf.losses` is `tf.keras.losses`, and so on.
 _OF_KERAS = frozenset({"initializers", "losses", "metrics", "optimizers"})
 

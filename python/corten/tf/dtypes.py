@@ -12,4 +12,5 @@ DTYPE_NAMES: dict[str, str] = {
     },
     "half": "float16",
     "double": "float64",
+    "string": "string",
 }  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
+import numpy as np
+
 from corten import ops
 from corten.ops import (
     abs as abs,
@@ -15,7 +17,6 @@ from corten.ops import (
     einsum as einsum,
     equal as equal,
     exp as exp,
-    expand_dims as expand_dims,
     eye as eye,
     floor as floor,
     greater as greater,
@@ -50,8 +51,28 @@ from corten.ops import (
     where as where,
     zeros_like as zeros_like,
 )
+from corten.symbolic import KerasTensor
+from corten.text_arrays import TextArray, is_text
 
 pow = ops.power
+
+
+def expand_dims(input: Any, axis: Any, name: str | None = None) -> Any:
+    """Gives `input` with a new axis of size 1; it may be text.
+
+    Args:
+        input: A tensor, or an array of texts.
+        axis: Where the new axis is.
+        name: Accepted for TensorFlow's sake.
+
+    Example:
+        >>> import corten.tf as tf
+        >>> tf.expand_dims([1, 2], -1).shape, tf.expand_dims(["a", "b"], 0).tolist()
+        ((2, 1), [['a', 'b']])
+    """
+    if is_text(input) and not isinstance(input, KerasTensor):
+        return np.expand_dims(np.asarray(input).astype(str), axis).view(TextArray)
+    return ops.expand_dims(input, axis)
 
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:

@@ -86,8 +86,8 @@ def image_dataset_from_directory(
         )
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(f"{name}: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other")
-    if len(image_size) != 2:
-        raise ValueError(f"{name}: image_size is height and width; got {image_size!r}")
+    if len(image_size) != 2 or not all(hasattr(size, "__index__") and size > 0 for size in image_size):
+        raise ValueError(f"{name}: image_size is height and width, above zero; got {image_size!r}")
     directories.check_split(name, validation_split, subset, shuffle, seed)
     listing = directories.list_files(name, directory, labels, label_mode, class_names, ENDINGS, follow_links)
     data_format = data_format or config.image_data_format()

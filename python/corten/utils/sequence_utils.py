@@ -61,7 +61,14 @@ def pad_sequences(
     for index, sequence in enumerate(sequences):
         if not len(sequence) or maxlen == 0:
             continue
-        kept = np.asarray(sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen], dtype=dtype)
+        cut = sequence[-maxlen:] if truncating == "pre" else sequence[:maxlen]
+        try:
+            kept = np.asarray(cut, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"pad_sequences: entry {index} cannot become {dtype} ({error}). Turn text into numbers "
+                "first, with TextVectorization, or take dtype=object"
+            ) from None
         if kept.shape[1:] != sample_shape:
             raise ValueError(
                 f"pad_sequences: the elements of entry {index} have shape {kept.shape[1:]}; expected "

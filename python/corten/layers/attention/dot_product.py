@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops, random
+from corten.layers.arguments import check_mask
 from corten.layers.layer import Layer
 from corten.layers.regularization import check_rate
 
@@ -122,6 +123,9 @@ class Attention(Layer):
         key = inputs[2] if len(inputs) > 2 else value
         query_mask = mask[0] if mask is not None else None
         value_mask = mask[1] if mask is not None else None
+        layer = type(self).__name__
+        check_mask(layer, "mask[0]", query_mask, query.shape[:-1], "(batch, queries)")
+        check_mask(layer, "mask[1]", value_mask, value.shape[:-1], "(batch, steps of the values)")
         scores = self._calculate_scores(query, key)
         allowed = self._calculate_score_mask(scores, value_mask, use_causal_mask)
         if allowed is not None:

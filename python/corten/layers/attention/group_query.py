@@ -133,6 +133,7 @@ class GroupQueryAttention(ProjectedAttention):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
+        self._check_masks(query, value, key, query_mask, value_mask, key_mask, attention_mask)
         mask = self._mask(query.shape[1], value.shape[1], query_mask, value_mask, key_mask, attention_mask)
         attended, scores = self._ask_attention(
             self._query_dense(query),

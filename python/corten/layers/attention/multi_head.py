@@ -212,6 +212,8 @@ class MultiHeadAttention(ProjectedAttention):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
+        if len(query.shape) == 3:
+            self._check_masks(query, value, key, query_mask, value_mask, key_mask, attention_mask)
         mask = self._mask(query.shape[1], value.shape[1], query_mask, value_mask, key_mask, attention_mask)
         heads = self._query_dense(query), self._key_dense(key), self._value_dense(value)
         attended, scores = self._ask_attention(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import re
 from typing import Any
 
-from corten import config, initializers, ops, random, regularizers
+from corten import config, dtype_policies, initializers, ops, random, regularizers
+from corten.layers.arguments import check_mask
 from corten.layers.attention.dot_product import lower_triangle
 from corten.layers.einsum_dense import EinsumDense
 from corten.layers.layer import Layer
@@ -114,6 +116,18 @@ class ProjectedAttention(WeightOptions, Layer):
                 found = part if found is None else ops.logical_and(found, part)
         return found
 
+    def _check_masks(
+        self, query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, mask: Any
+    ) -> None:
+        """Refuse masks that do not fit inputs with one axis of steps."""
+        layer = type(self).__name__
+        check_mask(layer, "query_mask", query_mask, query.shape[:2], "(batch, queries)")
+        check_mask(layer, "value_mask", value_mask, value.shape[:2], "(batch, steps of the values)")
+        check_mask(layer, "key_mask", key_mask, key.shape[:2], "(batch, steps of the keys)")
+        if mask is not None and len(mask.shape) in (2, 3):
+            shape = (query.shape[0], query.shape[1], value.shape[1])[3 - len(mask.shape) :]
+            check_mask(layer, "attention_mask", mask, shape, "(batch, queries, steps of the values)")
+
     def _window(self, queries: int, keys: int) -> Any:
         distance = ops.subtract(ops.expand_dims(ops.arange(queries), 1), ops.arange(keys))
         return ops.expand_dims(ops.less(ops.absolute(distance), self.sliding_window), 0)
@@ -213,8 +227,32 @@ class ProjectedAttention(WeightOptions, Layer):
             return attended
         return ops.multiply(attended, ops.sigmoid(self._gate_dense(query)))
 
+    def _policy_config(self) -> dict[str, Any]:
+        """The policies of quantized projections, with the layer's own: its `dtype` when it is loaded."""
+        own = self.__dict__.get("_dtype_policy")
+        if not self.built or isinstance(own, dtype_policies.DTypePolicyMap):
+            return {}
+        projections = (
+            self._query_dense,
+            self._key_dense,
+            self._value_dense,
+            self._output_dense,
+            self._gate_dense,
+        )
+        quantized = {
+            # Wherever the layer is by then.
+            f"(.*/)?{re.escape(self.name)}/{re.escape(dense.name)}": dense.dtype_policy
+            for dense in projections
+            if dense is not None and dense.dtype_policy.quantization_mode is not None
+        }
+        if not quantized or self.dtype_policy.quantization_mode is not None:
+            return {}
+        policy = dtype_policies.DTypePolicyMap(self.dtype_policy, quantized)
+        return {"dtype": dtype_policies.serialize(policy)}
+
     def _option_config(self) -> dict[str, Any]:
         return {
+            **self._policy_config(),
             "dropout": self.dropout,
             "use_bias": self.use_bias,
             "flash_attention": self.flash_attention,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import ops, saving, tree
+from corten.layers.arguments import check_mask
 from corten.layers.input_spec import InputSpec
 from corten.layers.layer import Layer
 from corten.layers.recurrent.stacked import StackedRNNCells
@@ -146,6 +147,8 @@ class RNN(Layer):
     ) -> Any:
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
+        if mask is not None and len(mask.shape) != 3:  # With a last axis of 1 it works, too.
+            check_mask(type(self).__name__, "mask", mask, sequences.shape[:2], "(batch, steps)")
         states = self._starting_states(sequences, initial_state)
         try:
             last, outputs, states = self.inner_loop(sequences, states, mask, training)
