@@ -35,8 +35,6 @@ class ModelCheckpoint(MonitorCallback):
         OSError: The path cannot be written; raised before training starts.
     """
 
-    only_writes = True
-    _training_state: Callable[[], bytes | None] | None = None
     _remembered = ("best", "_warned", "_batches", "_epoch")
 
     def __init__(
@@ -93,6 +91,9 @@ class ModelCheckpoint(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq == "epoch":
             self._save_soon(epoch, None, logs)
+
+    only_writes = True
+    _training_state: Callable[[], bytes | None] | None = None
 
     @property
     def keeps_training(self) -> bool:
@@ -156,8 +157,10 @@ class ModelCheckpoint(MonitorCallback):
             self.best = current
         elif self.verbose > 0:
             write(f"{when}: saving model to {path}\n")
-        if self.save_weights_only:
+        if self._training_state is not None:
+            data = self._training_state()
+            self.model.save(path, overwrite=True, **({} if data is None else {"training_state": data}))
+        elif self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
-            data = None if self._training_state is None else self._training_state()
-            self.model.save(path, overwrite=True, **({} if data is None else {"training_state": data}))
+            self.model.save(path, overwrite=True)

@@ -199,10 +199,6 @@ class Trainer(Steps):
             if hasattr(self.optimizer, "finalize_variable_values") and epochs > initial_epoch:
                 self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
             callback_list.on_train_end(logs)
-        except BaseException:
-            if checkpoints is not None:
-                checkpoints.after_failure()
-            raise
         finally:
             state.variables = None
             state.metric_list = None

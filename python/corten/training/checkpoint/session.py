@@ -185,13 +185,10 @@ class Session:
         self._save_models(epoch + 1, 0)
         self._write(self._writers, epoch + 1, 0)
 
-    def after_failure(self) -> None:
-        """Saves models that were to be saved when a callback failed, as they are."""
+    def close(self) -> None:
+        """Saves models that were to be saved when a callback failed, as they are, and lets go of the data."""
         for checkpoint in self._checkpoints():
             checkpoint.save_pending(lambda: None)
-
-    def close(self) -> None:
-        """Lets go of the data, whose threads would otherwise wait for the garbage collector."""
         for iterator in self._iterators:
             if iterator is not None:
                 iterator.before_pass = None
