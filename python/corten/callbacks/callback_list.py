@@ -106,6 +106,12 @@ class CallbackList:
             for callback in self._using("on_train_batch_end", "on_batch_end", "on_test_batch_end")
         )
 
+    def close_lines(self) -> None:
+        """Ends a line of the progress bar that an exception left open."""
+        for callback in self.callbacks:
+            if isinstance(callback, ProgbarLogger):
+                callback.close_line()
+
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Old name of `on_train_batch_begin`."""
         self.on_train_batch_begin(batch, logs)

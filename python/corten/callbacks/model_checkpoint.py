@@ -8,6 +8,7 @@ from typing import Any
 
 from corten.callbacks.callback import Logs
 from corten.callbacks.files import check_writable
+from corten.callbacks.kept_files import keep_last
 from corten.callbacks.monitor import MonitorCallback
 from corten.training.progress import format_value, write
 
@@ -24,13 +25,15 @@ class ModelCheckpoint(MonitorCallback):
         mode: 'min', 'max' or 'auto'.
         save_freq: 'epoch', or a number of batches.
         initial_value_threshold: Value that must be beaten from the start.
+        max_to_keep: How many of the files that it wrote stay, the newest; None keeps all. An older file is
+            removed only after the newest has been read back and found whole.
 
     Raises:
         ValueError: Arguments that do not go together.
         OSError: The path cannot be written; raised before training starts.
     """
 
-    _remembered = ("best", "_warned", "_batches", "_epoch")
+    _remembered = ("best", "_warned", "_batches", "_epoch", "_kept")
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class ModelCheckpoint(MonitorCallback):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        max_to_keep: int | None = None,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
         whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
@@ -49,6 +53,12 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError(
                 f"ModelCheckpoint: save_freq must be 'epoch' or a number of batches; got {save_freq!r}"
             )
+        if max_to_keep is not None and (not isinstance(max_to_keep, int) or max_to_keep < 1):
+            raise ValueError(
+                f"ModelCheckpoint: max_to_keep must be a positive number or None; got {max_to_keep!r}"
+            )
+        self.max_to_keep = max_to_keep
+        self._kept: list[str] = []
         self.filepath = os.fspath(filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only
@@ -123,3 +133,5 @@ class ModelCheckpoint(MonitorCallback):
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)
+        if self.max_to_keep is not None:
+            self._kept = keep_last(self._kept, path, self.max_to_keep)

@@ -6,6 +6,7 @@ mod dtype;
 mod error;
 mod infer;
 mod layout;
+mod numerics;
 mod op;
 
 pub use backend::{Backend, Parameter, View};
@@ -14,4 +15,5 @@ pub use error::{Error, Result, Tuple, resolve_axes, resolve_axis};
 pub use half;
 pub use infer::{Spec, conv_output, infer, pool_output};
 pub use layout::{Dims, Layout, Range, Strides, broadcast, checked_len, contiguous_strides};
+pub use numerics::{NonFinite, Phase, Statistics};
 pub use op::*;

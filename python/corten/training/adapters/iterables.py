@@ -142,16 +142,17 @@ def _fetch_on_threads(
     """Fetches up to `ahead` batches in advance and gives them in order."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    from corten.data.stages import end_pool
+
     remaining = iter(indices)
     waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="corten-data") as pool:
-        try:
-            for index in itertools.islice(remaining, ahead):
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="corten-data")
+    try:
+        for index in itertools.islice(remaining, ahead):
+            waiting.append(pool.submit(fetch, index))
+        while waiting:
+            yield waiting.popleft().result()
+            for index in itertools.islice(remaining, 1):
                 waiting.append(pool.submit(fetch, index))
-            while waiting:
-                yield waiting.popleft().result()
-                for index in itertools.islice(remaining, 1):
-                    waiting.append(pool.submit(fetch, index))
-        finally:
-            # The consumer may stop early (steps_per_epoch, an error): do not fetch what nobody wants.
-            pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        end_pool(pool, waiting)
