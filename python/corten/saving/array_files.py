@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from corten.saving import safetensors
+from corten.saving import integrity, safetensors
+
+_NPZ_COMMENT = "corten weights "
 
 
 def weights_format(path: Path) -> str:
@@ -37,7 +39,7 @@ def read_weights(path: Path) -> dict[str, Any]:
         if suffix == ".npz":
             return _read_npz(path)
         return read_h5(path)
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
     except Exception as error:
         if type(error).__name__ in {"BadZipFile", "error"}:
@@ -51,6 +53,9 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
     arrays: dict[str, Any] = {}
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        comment = archive.comment.decode("ascii", "replace")
+        if comment.startswith(_NPZ_COMMENT):
+            integrity.check_version(comment.removeprefix(_NPZ_COMMENT), "it")
         for info in archive.infolist():
             if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
                 raise ValueError(f"part {info.filename!r} is compressed; use `numpy.savez`")
@@ -73,6 +78,28 @@ def _read_npz(path: Path) -> dict[str, Any]:
     return arrays
 
 
+def npz_bytes(arrays: dict[str, Any]) -> bytes:
+    """Makes what `numpy.savez` does, with the format's version as its comment; bfloat16 becomes float32."""
+    import zipfile
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = f"{_NPZ_COMMENT}{integrity.WEIGHTS_VERSION}".encode()
+        for name, array in _plain(arrays).items():
+            part = io.BytesIO()
+            np.lib.format.write_array(part, array, allow_pickle=False)
+            # A fixed date: the same weights give the same file.
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), part.getvalue())
+    return buffer.getvalue()
+
+
+def _plain(arrays: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.to_float32() if isinstance(value, safetensors.Bfloat16) else np.asarray(value)
+        for name, value in arrays.items()
+    }
+
+
 def import_h5py() -> Any:
     """Gives the module h5py.
 
@@ -92,11 +119,11 @@ def import_h5py() -> Any:
 def h5_bytes(arrays: dict[str, Any]) -> bytes:
     """Makes an HDF5 file of arrays by path; bfloat16 becomes float32."""
     buffer = io.BytesIO()
+    plain = _plain(arrays)
     with import_h5py().File(buffer, "w") as file:
-        for name, value in arrays.items():
-            if isinstance(value, safetensors.Bfloat16):
-                value = value.to_float32()
+        for name, value in plain.items():
             file.create_dataset(name, data=value)
+        integrity.describe_h5(file, plain)
     return buffer.getvalue()
 
 
@@ -136,4 +163,5 @@ def read_h5(source: Any) -> dict[str, Any]:
                     arrays[f"{prefix}{name}"] = checked_array(member, f"{prefix}{name}", h5py)
 
         visit(file, "", 0)
+        integrity.check_h5(file, arrays)
     return arrays

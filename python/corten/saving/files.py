@@ -1,23 +1,30 @@
-"""Writing files so that a crash leaves the old one or the new one, and the `.corten` archive."""
+"""The `.corten` archive, and what every format needs: files written as a whole, JSON of bounded size."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from corten.saving.atomic import atomic_file, write_atomically, write_bytes
+
 if TYPE_CHECKING:
     import zipfile
+
+__all__ = ["atomic_file", "write_archive", "write_atomically", "write_bytes"]
 
 FORMAT = "corten"
 FORMAT_VERSION = 1
 MAX_JSON = 256 * 1024 * 1024
 
-_MEMBERS = ("metadata.json", "config.json", "weights.safetensors", "optimizer.safetensors")
+_MEMBERS = (
+    "metadata.json",
+    "config.json",
+    "weights.safetensors",
+    "optimizer.safetensors",
+    "training.safetensors",
+)
 
 
 class MissingFileError(FileNotFoundError, ValueError):
@@ -26,74 +33,6 @@ class MissingFileError(FileNotFoundError, ValueError):
 
 class UnknownArgumentError(TypeError, ValueError):
     """There is no such argument: an error of types as elsewhere in Python, and of values as in Keras."""
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Write a file under a temporary name beside it and move it into place.
-
-    Args:
-        path: Where the file goes.
-        write: Called with the open temporary file.
-
-    Raises:
-        OSError: The folder does not exist or cannot be written.
-    """
-    import tempfile
-
-    path = Path(os.path.realpath(path))  # A link stays; what it leads to is replaced.
-    folder = path.parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"Cannot write {str(path)!r}: the folder {str(folder)!r} does not exist.")
-    if path.is_dir():
-        raise IsADirectoryError(f"Cannot write {str(path)!r}: it is a folder.")
-    if path.exists() and not path.is_file():
-        raise OSError(f"Cannot write {str(path)!r}: it is no regular file.")
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=folder)
-    except OSError as error:
-        raise type(error)(error.errno, f"Cannot write {str(path)!r}: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode_for(path))
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(folder)
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write bytes as `write_atomically` does.
-
-    Args:
-        path: Where the file goes.
-        data: What it holds.
-    """
-    write_atomically(path, lambda file: file.write(data))
-
-
-def _mode_for(path: Path) -> int:
-    """Return the permissions a plain `open` would give (mkstemp's are the owner's only)."""
-    with contextlib.suppress(OSError):
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def write_archive(path: Path, members: dict[str, bytes]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from corten.saving import files
 from corten.saving.array_files import h5_bytes, read_h5
+from corten.saving.folders import read_folder, write_folder
 
 #: The version of Keras whose configurations are written.
 KERAS_VERSION = "3.15.1"
@@ -64,10 +65,12 @@ def read_keras(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 
 def _folder(path: Path) -> dict[str, bytes]:
-    for name in ("config.json", _WEIGHTS):
-        if not (path / name).is_file():
-            raise ValueError(f"{path}: is a folder, not a Corten model file or an unzipped one (no {name}).")
-    return {name: (path / name).read_bytes() for name in ("config.json", _WEIGHTS)}
+    try:
+        return read_folder(path, ("config.json", _WEIGHTS))
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{path}: is a folder, not a Corten model file or an unzipped one (no {error.filename})."
+        ) from None
 
 
 def _configuration(contents: dict[str, bytes], path: Path) -> dict[str, Any]:
@@ -121,9 +124,7 @@ def write_keras(path: Path, config: dict[str, Any], weights: Arrays, optimizer: 
     if path.suffix == ".keras":
         files.write_atomically(path, write)
     else:
-        path.mkdir(parents=True, exist_ok=True)
-        for name, data in members.items():
-            files.write_bytes(path / name, data)
+        write_folder(path, members)
     warn_about_functions(path, translated)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -65,7 +66,10 @@ class TrialFile:
             return [], None
         try:
             stored = json.loads(self.path.read_text(encoding="utf-8"))
+            digest = stored.pop("sha256", None)
             version, settings = stored["version"], stored["settings"]
+            if version == _VERSION and digest != _digest(stored):
+                raise ValueError("its checksum does not match")
             entries = [dict(entry) for entry in stored["trials"]]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
@@ -93,8 +97,14 @@ class TrialFile:
             "trials": [_plain(entry) for entry in entries],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(content, indent=1, allow_nan=False)
+        text = json.dumps({**content, "sha256": _digest(content)}, indent=1, allow_nan=False)
         write_bytes(self.path, text.encode())
+
+
+def _digest(content: dict[str, Any]) -> str:
+    # Through JSON once, which makes text of the numbers that are keys.
+    plain = json.loads(json.dumps(content))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _trial_of(entry: dict[str, Any]) -> Trial:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
@@ -55,16 +54,12 @@ def download(url: str, target: Path, *, show: bool = True) -> None:
 
     if not url.startswith(("https://", "http://", "file://")):
         raise ValueError(f"cannot download {url!r}: the address must begin with https://, http:// or file://")
+    from corten.saving.files import atomic_file
+
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.part-{os.getpid()}")
-    try:
-        with urllib.request.urlopen(url, timeout=30) as response, partial.open("wb") as file:
-            length = int(response.headers.get("Content-Length") or 0)
-            _copy(response, file, length, f"Downloading {url}" if show else "")
-        os.replace(partial, target)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with urllib.request.urlopen(url, timeout=30) as response, atomic_file(target) as file:
+        length = int(response.headers.get("Content-Length") or 0)
+        _copy(response, file, length, f"Downloading {url}" if show else "")
 
 
 def _copy(source: Any, target: Any, length: int, title: str) -> None:
@@ -153,12 +148,12 @@ def extract_archive(archive: Path) -> Path:
     import tarfile
     import zipfile
 
+    from corten.saving import atomic
+
     folder = archive.with_name(f"{archive.name}_extracted")
     if folder.is_dir():
         return folder
-    partial = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    partial.mkdir(parents=True)
-    try:
+    with atomic.temporary_folder(folder) as partial:
         if tarfile.is_tarfile(archive):
             with tarfile.open(archive) as tar:
                 for member in tar.getmembers():
@@ -179,16 +174,18 @@ def extract_archive(archive: Path) -> Path:
                             _write_inside(partial, information.filename, source)
         else:
             raise ValueError(f"{archive.name} is neither a tar nor a zip archive")
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with atomic.named(folder):
+            os.replace(partial, folder)
     return folder
 
 
 def _write_inside(folder: Path, name: str, source: Any) -> None:
+    from corten.saving.atomic import atomic_file, named
+
     target = (folder / name).resolve()
     if not target.is_relative_to(folder.resolve()):
         raise ValueError(f"the archive entry {name!r} leads out of its folder; refused")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as file:
+    with named(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(target) as file:
         shutil.copyfileobj(source, file)

@@ -157,11 +157,28 @@ def save_img(
         file_format: Such as ``'png'`` or ``'jpeg'``.
         scale: As for `array_to_img`.
         **kwargs: For Pillow's `save`, such as ``quality=90``.
+
+    Raises:
+        ValueError: The ending is that of no image format.
+        OSError: The file cannot be written; what was there is unchanged.
     """
     image = array_to_img(x, data_format=data_format, scale=scale)
     is_jpeg = str(file_format or path).lower().endswith(("jpg", "jpeg"))
     image = image.convert("RGB") if is_jpeg and image.mode == "RGBA" else image
-    image.save(path, format="jpeg" if file_format == "jpg" else file_format, **kwargs)
+    file_format = "jpeg" if file_format == "jpg" else file_format
+    if not isinstance(path, (str, os.PathLike)):
+        image.save(path, format=file_format, **kwargs)
+        return
+    from corten.saving.files import write_atomically
+
+    target = Path(path)
+    if file_format is None:
+        # Pillow looks at the names of files, and the temporary one has another ending.
+        known = pillow().registered_extensions()
+        file_format = known.get(target.suffix.lower())
+        if file_format is None:
+            raise ValueError(f"save_img: no image format has the ending {target.suffix!r} of {target.name!r}")
+    write_atomically(target, lambda file: image.save(file, format=file_format, **kwargs))
 
 
 def smart_resize(

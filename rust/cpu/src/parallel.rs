@@ -10,7 +10,7 @@ use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     },
     time::{Duration, Instant},
@@ -72,6 +72,62 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// Whether this thread is inside a chunk: work it starts then runs serially.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// While this thread's work may be given up: when it asks next whether it should be.
+    static ASKS_AT: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// How long work goes on between two questions whether to give it up.
+const ASK_EVERY: Duration = Duration::from_millis(50);
+/// Says whether the user wants the work of this thread given up (Ctrl-C).
+static GIVES_UP: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// What is raised, as a panic without a message, out of work that was given up.
+#[derive(Debug)]
+pub struct Interrupted;
+
+/// Sets what [`interruptible`] work asks, once for all.
+pub fn set_interrupt(gives_up: fn() -> bool) {
+    let _ = GIVES_UP.set(gives_up);
+}
+
+/// Gives a thread-local value back when dropped.
+struct Restore<T: Copy + 'static>(&'static std::thread::LocalKey<Cell<T>>, T);
+
+impl<T: Copy + 'static> Drop for Restore<T> {
+    fn drop(&mut self) {
+        self.0.set(self.1);
+    }
+}
+
+/// Runs `work`, which is given up between two chunks if the user wants it: then this raises [`Interrupted`]. For work
+/// that leaves nothing half done where others see it.
+pub fn interruptible<R>(work: impl FnOnce() -> R) -> R {
+    let _restore = Restore(&ASKS_AT, ASKS_AT.replace(GIVES_UP.get().map(|_| Instant::now() + ASK_EVERY)));
+    work()
+}
+
+/// Runs `work`, which is not given up: it changes memory in place.
+pub fn to_the_end<R>(work: impl FnOnce() -> R) -> R {
+    let _restore = Restore(&ASKS_AT, ASKS_AT.replace(None));
+    work()
+}
+
+/// Whether this thread's work is to be given up now.
+#[inline]
+fn gives_up() -> bool {
+    ASKS_AT.get().is_some_and(|at| Instant::now() >= at && asks())
+}
+
+#[cold]
+fn asks() -> bool {
+    ASKS_AT.set(Some(Instant::now() + ASK_EVERY));
+    GIVES_UP.get().is_some_and(|gives_up| gives_up())
+}
+
+#[cold]
+fn raise_interrupted() -> ! {
+    ASKS_AT.set(None);
+    resume_unwind(Box::new(Interrupted))
 }
 
 /// How many threads kernels use: what [`set_num_threads`] said, else `CORTEN_NUM_THREADS`, else the
@@ -153,21 +209,23 @@ pub fn for_small_chunks(count: usize, work: &Work<'_>) {
 }
 
 fn run(count: usize, work: &Work<'_>, wakes: bool) {
+    if gives_up() {
+        raise_interrupted();
+    }
     if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work, wakes) {
-        (0..count).for_each(work);
+        for chunk in 0..count {
+            if chunk > 0 && gives_up() {
+                raise_interrupted();
+            }
+            work(chunk);
+        }
     }
 }
 
 /// Runs `work` with all that it starts on this thread alone: what a thread beside the training does takes the
 /// team from nobody.
 pub fn serially<R>(work: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            INSIDE.set(self.0);
-        }
-    }
-    let _restore = Restore(INSIDE.replace(true));
+    let _restore = Restore(&INSIDE, INSIDE.replace(true));
     work()
 }
 
@@ -252,7 +310,7 @@ impl Shared {
             self.wake.notify_all();
         }
         INSIDE.set(true);
-        self.work_off();
+        self.work_off(true);
         INSIDE.set(false);
         self.wait(count);
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -270,15 +328,26 @@ impl Shared {
 
     /// Claims and runs chunks while there are any; gives whether there were. They are counted at the end: a shared
     /// line less for each chunk.
-    fn work_off(&self) -> bool {
+    fn work_off(&self, is_caller: bool) -> bool {
         let mut count = 0;
         while self.claim() {
             count += 1;
+            if is_caller && gives_up() {
+                count += self.drop_rest();
+            }
         }
         if count > 0 {
             self.done.0.fetch_add(count, Ordering::Release);
         }
         count > 0
+    }
+
+    /// Claims all chunks that are left without running them, and says why; gives how many.
+    #[cold]
+    fn drop_rest(&self) -> usize {
+        let left = self.ticket.0.fetch_and(!0xffff_ffff, Ordering::AcqRel) as u32;
+        self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Box::new(Interrupted));
+        left as usize
     }
 
     /// Claims and runs one chunk; gives whether there was one. The job it belongs to ends when the chunk is counted.
@@ -327,7 +396,7 @@ impl Shared {
     fn serve(&self) {
         INSIDE.set(true);
         while !self.stop.load(Ordering::Relaxed) {
-            if self.work_off() {
+            if self.work_off(false) {
                 continue;
             }
             let idle_since = Instant::now();
@@ -470,6 +539,27 @@ mod tests {
                 }
             }
         });
+    }
+
+    #[test]
+    fn work_is_given_up_between_chunks() {
+        static GIVE_UP: AtomicBool = AtomicBool::new(true);
+        set_interrupt(|| GIVE_UP.load(Ordering::Relaxed));
+        for threads in [1, 3] {
+            with_threads(threads, || {
+                let ran = AtomicUsize::new(0);
+                let slow = |_| {
+                    ran.fetch_add(1, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(10));
+                };
+                let outcome = catch_unwind(AssertUnwindSafe(|| interruptible(|| for_chunks(200, &slow))));
+                assert!(outcome.expect_err("it was given up").is::<Interrupted>());
+                assert!(ran.load(Ordering::Relaxed) < 150);
+                to_the_end(|| check_once_each(8));
+                check_once_each(64);
+            });
+        }
+        GIVE_UP.store(false, Ordering::Relaxed);
     }
 
     #[test]
