@@ -131,6 +131,7 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
 
     operations: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
+    objects: dict[str, list[str]] = {}
     made: dict[tuple[str, int, int], KerasTensor] = {}
     waiting: list[tuple[Any, int, dict[str, Any]]] = []
     for entry in config["layers"]:
@@ -143,6 +144,8 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
             operation = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
         name = entry.get("name") or operation.name
         operations[name] = operation
+        if not str(entry.get("module", "keras")).startswith(("keras", "corten")):
+            objects[name] = _objects_in(entry.get("config"))
         operation.__dict__.setdefault("_inbound_nodes", [])
         before = len(operation._inbound_nodes) if entry.get("inbound_nodes") == [] else 0
         if before:
@@ -162,7 +165,16 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
                 continue
             args = serialization.deserialize_keras_object(arguments.get("args", []))
             kwargs = serialization.deserialize_keras_object(arguments.get("kwargs", {}))
-            output = operations[name](*args, **{**settings.get(name, {}), **kwargs})
+            try:
+                output = operations[name](*args, **{**settings.get(name, {}), **kwargs})
+            except (AttributeError, TypeError) as error:
+                if not objects.get(name):
+                    raise
+                raise TypeError(
+                    f"Layer {name!r} cannot be called after loading: {error}. Its configuration holds "
+                    f"{', '.join(objects[name])}: make sure that objects in it are explicitly deserialized "
+                    "in `from_config`, with `corten.saving.deserialize_keras_object`."
+                ) from error
             flat = [leaf for leaf in tree.flatten(output) if isinstance(leaf, KerasTensor)]
             for position, tensor in enumerate(flat):
                 made[name, index, position] = tensor
@@ -192,6 +204,17 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
     if not trainable:
         model.trainable = False
     return model
+
+
+def _objects_in(config: Any) -> list[str]:
+    """The names in a configuration under which there are objects that `from_config` has to make."""
+    if not isinstance(config, dict):
+        return []
+    return [
+        name
+        for name, value in config.items()
+        if name != "dtype" and isinstance(value, dict) and value.get("class_name") is not None
+    ]
 
 
 # What Keras writes of an operation besides the arguments of its function.

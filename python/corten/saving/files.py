@@ -18,7 +18,13 @@ FORMAT = "corten"
 FORMAT_VERSION = 1
 MAX_JSON = 256 * 1024 * 1024
 
-_MEMBERS = ("metadata.json", "config.json", "weights.safetensors", "optimizer.safetensors")
+_MEMBERS = (
+    "metadata.json",
+    "config.json",
+    "weights.safetensors",
+    "optimizer.safetensors",
+    "training.safetensors",
+)
 
 
 class MissingFileError(FileNotFoundError, ValueError):
