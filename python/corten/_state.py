@@ -30,6 +30,8 @@ class CallState(threading.local):
     """The float dtype that variables show themselves in (mixed precision)."""
     probing: int = 0
     """The size that stands for an unknown dimension while shapes are inferred, else 0."""
+    value_dependent: bool = False
+    """Whether a size was met, while shapes are inferred, that depends on values."""
     meta_variables: bool = False
     """Create variables without storage (shape inference of an unbuilt layer)."""
     accessed: dict[Variable, Any] | None = None

@@ -414,6 +414,28 @@ def hide_probes(shape: tuple[int, ...]) -> tuple[int | None, ...]:
     return tuple(None if size == probe else size for size in shape)
 
 
+def is_unknown_size(x: Any, axis: int) -> bool:
+    """Return whether a tensor met during inference has a size along an axis that is unknown."""
+    return bool(state.probing) and x.device == "meta" and bool(x.shape[axis] == state.probing)
+
+
+def value_dependent_size() -> int:
+    """Return a size for an axis whose length depends on values, so that inference gives None for it.
+
+    Raises:
+        RuntimeError: No shapes are being inferred, so there must be values.
+
+    Example:
+        >>> import corten
+        >>> corten.ops.nonzero(corten.KerasTensor((2, 3)))[0].shape
+        (None,)
+    """
+    if not state.probing:
+        raise RuntimeError("this size depends on values, which a tensor on the device 'meta' does not have")
+    state.value_dependent = True
+    return state.probing
+
+
 def _known_sizes(leaves: list[Any]) -> dict[int, int]:
     """Return the sizes, by axis counted from the right, on which all tensors that know one agree."""
     sizes: dict[int, set[int]] = {}
@@ -480,8 +502,14 @@ def output_spec(function: Callable[..., Any], args: Any = (), kwargs: Any = None
     symbols = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)]
     unknown = any(None in symbol.shape for symbol in symbols)
     if not unknown:
-        first = _run_probe(function, args, kwargs, PROBES[0])
-        return tree.map_structure(lambda leaf: _as_symbolic(leaf, None), first)
+        outer, state.value_dependent = state.value_dependent, False
+        try:
+            first = _run_probe(function, args, kwargs, PROBES[0])
+            if not state.value_dependent:
+                return tree.map_structure(lambda leaf: _as_symbolic(leaf, None), first)
+        finally:
+            state.value_dependent = outer
+        return tree.map_structure(_as_symbolic, first, _run_probe(function, args, kwargs, PROBES[1]))
     known = None
     try:
         first = _run_probe(function, args, kwargs, PROBES[0])

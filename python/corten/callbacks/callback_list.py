@@ -35,7 +35,7 @@ class CallbackList:
         bar_after: float = 0.0,
         **params: Any,
     ) -> None:
-        self.callbacks: list[Callback] = [] if callbacks is None else list(_flatten(callbacks))
+        self.callbacks: list[Callback] = [] if callbacks is None else list(flatten_callbacks(callbacks))
         # The history that is added here has no hooks for batches, and need not be asked for them.
         self._own_history: History | None = None
         if add_progbar and not any(isinstance(item, ProgbarLogger) for item in self.callbacks):
@@ -205,12 +205,17 @@ class CallbackList:
             callback.on_predict_end(logs)
 
 
-def _flatten(callbacks: Any) -> Iterable[Callback]:
+def flatten_callbacks(callbacks: Any) -> Iterable[Callback]:
+    """Gives the callbacks of nested lists.
+
+    Raises:
+        TypeError: An object is no callback.
+    """
     if callbacks is None:
         return
     if isinstance(callbacks, list | tuple):
         for item in callbacks:
-            yield from _flatten(item)
+            yield from flatten_callbacks(item)
         return
     if isinstance(callbacks, CallbackList):
         yield from callbacks.callbacks

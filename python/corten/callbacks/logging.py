@@ -29,6 +29,8 @@ class CSVLogger(Callback):
         OSError: The file cannot be written; raised before training starts.
     """
 
+    only_writes = True
+
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = os.fspath(filename)
         self.sep = separator

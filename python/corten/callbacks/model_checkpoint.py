@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import string
+from collections.abc import Callable
 from typing import Any
 
 from corten.callbacks.callback import Logs
@@ -15,6 +16,10 @@ from corten.training.progress import format_value, write
 
 class ModelCheckpoint(MonitorCallback):
     """Saves the model (or its weights) after epochs or batches.
+
+    A `.corten` file of the whole model also holds the state of training: `fit(resume=path)` goes on from it
+    with the bits of a training that was not interrupted, also within an epoch; so does `fit(resume=folder)`
+    with the furthest file of a folder. `load_model` reads the model alone.
 
     Args:
         filepath: Where to; may hold names in braces, such as `"model-{epoch:02d}-{val_loss:.2f}.corten"`.
@@ -71,6 +76,8 @@ class ModelCheckpoint(MonitorCallback):
         }
         self._batches = 0
         self._epoch = 0
+        # What is to be saved once all callbacks have seen the step.
+        self._pending: tuple[int, int | None, dict[str, Any]] | None = None
         # Batches need to be counted only when they decide; otherwise they are not even reported here.
         if self.save_freq != "epoch":
             self.on_train_batch_end = self._on_batch  # type: ignore[method-assign]
@@ -89,11 +96,42 @@ class ModelCheckpoint(MonitorCallback):
     def _on_batch(self, batch: int, logs: Logs = None) -> None:
         self._batches += 1
         if self._batches % int(self.save_freq) == 0:
-            self._save(self._epoch, batch, logs)
+            self._save_soon(self._epoch, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq == "epoch":
-            self._save(epoch, None, logs)
+            self._save_soon(epoch, None, logs)
+
+    only_writes = True
+    _training_state: Callable[[], bytes | None] | None = None
+
+    @property
+    def keeps_training(self) -> bool:
+        """Whether the files hold the state of training."""
+        return not self.save_weights_only and self.filepath.endswith(".corten")
+
+    def _save_soon(self, epoch: int, batch: int | None, logs: Logs) -> None:
+        """Saves, where the state of training goes in once the other callbacks are at the same step."""
+        state = getattr(self.model, "_training_state", None)
+        if self.keeps_training and state is not None and state.checkpoints is not None:
+            self._pending = epoch, batch, dict(logs or {})
+        else:
+            self._save(epoch, batch, logs)
+
+    def save_pending(self, training_state: Callable[[], bytes | None]) -> None:
+        """Saves what is to be saved.
+
+        Args:
+            training_state: Gives the state of training.
+        """
+        if self._pending is None:
+            return
+        (epoch, batch, logs), self._pending = self._pending, None
+        self._training_state = training_state
+        try:
+            self._save(epoch, batch, logs)
+        finally:
+            self._training_state = None
 
     def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         values = {**logs, "epoch": epoch + 1}
@@ -129,7 +167,10 @@ class ModelCheckpoint(MonitorCallback):
             self.best = current
         elif self.verbose > 0:
             write(f"{when}: saving model to {path}\n")
-        if self.save_weights_only:
+        if self._training_state is not None:
+            data = self._training_state()
+            self.model.save(path, overwrite=True, **({} if data is None else {"training_state": data}))
+        elif self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)

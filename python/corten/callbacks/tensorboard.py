@@ -54,6 +54,8 @@ class TensorBoard(Callback):
         ['train']
     """
 
+    only_writes = True
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

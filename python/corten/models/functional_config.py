@@ -132,6 +132,7 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
 
     operations: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
+    objects: dict[str, list[str]] = {}
     made: dict[tuple[str, int, int], KerasTensor] = {}
     waiting: list[_Call] = []
     if not isinstance(config["layers"], list):
@@ -148,6 +149,8 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
             operation = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
         name = entry.get("name") or operation.name
         operations[name] = operation
+        if not str(entry.get("module", "keras")).startswith(("keras", "corten")):
+            objects[name] = _objects_in(entry.get("config"))
         operation.__dict__.setdefault("_inbound_nodes", [])
         before = len(operation._inbound_nodes) if entry.get("inbound_nodes") == [] else 0
         if before:
@@ -159,7 +162,7 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
         for missing in _names_in(call.arguments):
             if missing not in operations:
                 raise ValueError(f"The model's configuration is broken. Missing node: {missing[:100]}")
-    _make_calls(waiting, operations, settings, made)
+    _make_calls(waiting, operations, settings, objects, made)
 
     def find(reference: list[Any]) -> KerasTensor:
         key = (reference[0], int(reference[1]), int(reference[2]))
@@ -199,6 +202,7 @@ def _make_calls(
     calls: list[_Call],
     operations: dict[str, Any],
     settings: dict[str, dict[str, Any]],
+    objects: dict[str, list[str]],
     made: dict[tuple[str, int, int], KerasTensor],
 ) -> None:
     """Make calls in their order, those that need a tensor of a later one as soon as there is one.
@@ -229,7 +233,17 @@ def _make_calls(
         if not any_symbolic(args, kwargs):
             # It would run here and now, on numbers of the file's.
             raise ValueError(f"The model's configuration is broken: {name!r} is called without a tensor.")
-        flat = tree.flatten(operations[name](*args, **kwargs))
+        try:
+            output = operations[name](*args, **kwargs)
+        except (AttributeError, TypeError) as error:
+            if not objects.get(name):
+                raise
+            raise TypeError(
+                f"Layer {name!r} cannot be called after loading: {error}. Its configuration holds "
+                f"{', '.join(objects[name])}: make sure that objects in it are explicitly deserialized "
+                "in `from_config`, with `corten.saving.deserialize_keras_object`."
+            ) from error
+        flat = tree.flatten(output)
         done += 1
         for position, tensor in enumerate(leaf for leaf in flat if isinstance(leaf, KerasTensor)):
             made[name, index, position] = tensor
@@ -241,6 +255,17 @@ def _make_calls(
             f"The model's configuration is broken: layers {shown} wait for one another in a loop, "
             "or for a tensor that no layer makes."
         )
+
+
+def _objects_in(config: Any) -> list[str]:
+    """The names in a configuration under which there are objects that `from_config` has to make."""
+    if not isinstance(config, dict):
+        return []
+    return [
+        name
+        for name, value in config.items()
+        if name != "dtype" and isinstance(value, dict) and value.get("class_name") is not None
+    ]
 
 
 # What Keras writes of an operation besides the arguments of its function.

@@ -23,7 +23,7 @@ class Graph:
         self.outputs = tree.flatten(outputs)
         for kind, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
             if not tensors:
-                raise ValueError(f"Model {name!r}: `{kind}` is empty.")
+                raise ValueError(f"Model {name!r}: `{kind}` argument cannot be empty.")
             for tensor in tensors:
                 if not isinstance(tensor, KerasTensor):
                     raise ValueError(

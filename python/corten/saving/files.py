@@ -19,7 +19,13 @@ FORMAT_VERSION = 1
 MAX_JSON = 256 * 1024 * 1024
 MAX_JSON_PARTS = 1_000_000
 
-_MEMBERS = ("metadata.json", "config.json", "weights.safetensors", "optimizer.safetensors")
+_MEMBERS = (
+    "metadata.json",
+    "config.json",
+    "weights.safetensors",
+    "optimizer.safetensors",
+    "training.safetensors",
+)
 
 
 class MissingFileError(FileNotFoundError, ValueError):

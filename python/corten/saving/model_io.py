@@ -43,6 +43,7 @@ def save_model(
     zipped: bool | None = None,
     *,
     include_optimizer: bool = True,
+    training_state: bytes | None = None,
     **kwargs: Any,
 ) -> None:
     """Save a model to one file: architecture, weights, optimizer and compile state.
@@ -55,6 +56,8 @@ def save_model(
         overwrite: Whether an existing file may be replaced.
         zipped: False writes a folder with what a `.keras` file holds; True and None write one file.
         include_optimizer: Whether the optimizer's state goes in.
+        training_state: What `ModelCheckpoint` adds to a `.corten` file, so that `fit(resume=...)` goes on
+            from it.
         **kwargs: None; named in the error message.
 
     Raises:
@@ -98,6 +101,8 @@ def save_model(
     }
     if optimizer is not None:
         members["optimizer.safetensors"] = safetensors.dump(own_state(optimizer))
+    if training_state is not None:
+        members["training.safetensors"] = training_state
     files.write_archive(path, members)
 
 

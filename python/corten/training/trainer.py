@@ -11,8 +11,9 @@ import numpy as np
 from corten import _core, config
 from corten._state import Checks
 from corten.callbacks.backup import BackupAndRestore
-from corten.callbacks.callback_list import CallbackList
+from corten.callbacks.callback_list import CallbackList, flatten_callbacks
 from corten.callbacks.history import History
+from corten.callbacks.model_checkpoint import ModelCheckpoint
 from corten.callbacks.progbar_logger import ProgbarLogger
 from corten.training.adapters import (
     ArrayAdapter,
@@ -95,7 +96,7 @@ class Trainer(Steps):
             resume: A folder to keep the state of training in, after every epoch. Called again with it, `fit`
                 goes on from there with the bits of a training that was not interrupted; with more `epochs`
                 it trains longer. For checkpoints within an epoch add `BackupAndRestore` for the same
-                folder.
+                folder. Or a `.corten` file of `ModelCheckpoint`.
 
         Returns:
             A `History`: `history.history` has a list per logged name.
@@ -173,14 +174,15 @@ class Trainer(Steps):
         )
         if self.stop_training:
             self.stop_training = False
-        state.checkpoints = checkpoints
         first_epoch = initial_epoch
         logs: dict[str, Any] = {}
+        state.checkpoints = None
         if checkpoints is not None:
             checkpoints.begin(iterator, validation, callback_list.callbacks, arguments)
             if checkpoints.position is not None:
                 first_epoch, logs = checkpoints.position[0], checkpoints.logs
                 callback_list.params["resumed"] = True
+            state.checkpoints = checkpoints
         before = _core.set_grad_enabled(True)
         interrupts = Interrupts()
         try:
@@ -220,13 +222,15 @@ class Trainer(Steps):
             state.metric_list = None
             state.has_layer_losses = None
             state.checkpoints = None
+            if checkpoints is not None:
+                checkpoints.close()
             _core.set_grad_enabled(before)
         return self.history
 
     def _open_checkpoints(self, callbacks: Any, resume: Any, sources: tuple[Any, Any]) -> tuple[Any, Any]:
         """Gives what writes checkpoints, or None, and the callbacks with one more where it is needed."""
-        given = CallbackList(callbacks).callbacks
-        if resume is None and not any(isinstance(callback, BackupAndRestore) for callback in given):
+        given = list(flatten_callbacks(callbacks))
+        if resume is None and not any(isinstance(one, BackupAndRestore | ModelCheckpoint) for one in given):
             return None, callbacks
         # Late: few trainings need it.
         from corten.training.checkpoint import open_session

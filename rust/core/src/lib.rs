@@ -10,7 +10,7 @@ mod numerics;
 mod op;
 
 pub use backend::{Backend, Parameter, View};
-pub use dtype::{DType, Element, Kind, Scalar, Weak, promote, promote_weak};
+pub use dtype::{DType, Element, Kind, Scalar, Weak, needs_int64, promote, promote_weak};
 pub use error::{Error, Result, Tuple, resolve_axes, resolve_axis};
 pub use half;
 pub use infer::{Spec, conv_output, infer, pool_output};

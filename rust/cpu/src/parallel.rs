@@ -21,6 +21,8 @@ use crate::fork;
 /// How long an idle worker spins before it sleeps: longer than the pauses between the ops of a training step, since
 /// waking costs some 70 us.
 const SPIN: Duration = Duration::from_micros(200);
+/// Small jobs among which one wakes the team.
+const STREAM: u32 = 32;
 /// The most chunks [`chunks`] cuts, so that bookkeeping stays small next to the work.
 const MAX_CHUNKS: usize = 128;
 /// Elements of cheap elementwise work (an addition) worth one chunk: some ten microseconds.
@@ -43,6 +45,8 @@ struct Shared {
     total: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     sleepers: AtomicUsize,
+    /// Small jobs that found workers asleep.
+    unheard: AtomicU32,
     sleep: Mutex<()>,
     wake: Condvar,
     stop: AtomicBool,
@@ -195,10 +199,20 @@ pub fn for_ranges(len: usize, grain: usize, work: impl Fn(Range<usize>) + Sync) 
 /// Runs `work(0)`, ..., `work(count - 1)`, each once, on any threads in any order; returns when all
 /// ended. A panic in any of them is raised here.
 pub fn for_chunks(count: usize, work: &Work<'_>) {
+    run(count, work, true);
+}
+
+/// The same for so little work that waking a worker costs more than it brings: with those that are awake, and only now
+/// and then with the others.
+pub fn for_small_chunks(count: usize, work: &Work<'_>) {
+    run(count, work, false);
+}
+
+fn run(count: usize, work: &Work<'_>, wakes: bool) {
     if gives_up() {
         raise_interrupted();
     }
-    if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work) {
+    if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work, wakes) {
         for chunk in 0..count {
             if chunk > 0 && gives_up() {
                 raise_interrupted();
@@ -216,7 +230,7 @@ pub fn serially<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Gives whether the team was free and did the work.
-fn run_on_team(count: usize, work: &Work<'_>) -> bool {
+fn run_on_team(count: usize, work: &Work<'_>, wakes: bool) -> bool {
     let generation = fork::generation();
     let holder = HOLDER.load(Ordering::Relaxed);
     // A holder of another generation is a thread that a fork left behind in the parent.
@@ -227,7 +241,7 @@ fn run_on_team(count: usize, work: &Work<'_>) -> bool {
         return false;
     }
     let shared = team(generation);
-    let outcome = shared.run(count, work);
+    let outcome = shared.run(count, work, wakes);
     HOLDER.store(0, Ordering::Release);
     if let Some(payload) = outcome {
         resume_unwind(payload);
@@ -272,6 +286,7 @@ impl Shared {
             total: AtomicUsize::new(0),
             panic: Mutex::new(None),
             sleepers: AtomicUsize::new(0),
+            unheard: AtomicU32::new(0),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -279,7 +294,7 @@ impl Shared {
     }
 
     /// Publishes a job, helps with it and waits for the claimed chunks; gives the panic of one of them.
-    fn run(&self, count: usize, work: &Work<'_>) -> Option<Box<dyn Any + Send>> {
+    fn run(&self, count: usize, work: &Work<'_>, wakes: bool) -> Option<Box<dyn Any + Send>> {
         // SAFETY: a reference to a trait object is two pointers; it is put together again in `claim`.
         let [data, table]: [*mut (); 2] = unsafe { std::mem::transmute(std::ptr::from_ref(work)) };
         self.work[0].store(data, Ordering::Relaxed);
@@ -290,7 +305,7 @@ impl Shared {
         self.ticket.0.store(epoch << 32 | count as u64, Ordering::Release);
         // Orders the ticket before the look at the sleepers; the counterpart is in `doze`.
         fence(Ordering::SeqCst);
-        if self.sleepers.load(Ordering::Relaxed) > 0 {
+        if self.sleepers.load(Ordering::Relaxed) > 0 && (wakes || self.is_due()) {
             drop(self.sleep.lock().unwrap_or_else(PoisonError::into_inner));
             self.wake.notify_all();
         }
@@ -299,6 +314,11 @@ impl Shared {
         INSIDE.set(false);
         self.wait(count);
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether it is time that a small job wakes the team: in a stream of them it stays awake.
+    fn is_due(&self) -> bool {
+        self.unheard.fetch_add(1, Ordering::Relaxed) % STREAM == STREAM - 1
     }
 
     /// Whether a chunk is left to claim.
@@ -381,9 +401,8 @@ impl Shared {
             }
             let idle_since = Instant::now();
             while !self.has_work() {
-                for _ in 0..16 {
-                    std::hint::spin_loop();
-                }
+                // One pause between looks: with more, hearing of a job takes several times as long.
+                std::hint::spin_loop();
                 if idle_since.elapsed() > SPIN {
                     self.doze();
                     break;
@@ -392,15 +411,16 @@ impl Shared {
         }
     }
 
-    /// Sleeps until there may be work.
+    /// Sleeps until it is woken: there is work then, or soon will be.
     fn doze(&self) {
         let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
         self.sleepers.fetch_add(1, Ordering::Relaxed);
         // Either this thread sees the new ticket, or the caller sees this sleeper and takes the lock.
         fence(Ordering::SeqCst);
-        while !self.has_work() && !self.stop.load(Ordering::Relaxed) {
+        if !self.has_work() && !self.stop.load(Ordering::Relaxed) {
             guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
+        drop(guard);
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -501,6 +521,22 @@ mod tests {
             for _ in 0..20 {
                 check_once_each(8);
                 std::thread::sleep(Duration::from_micros(300));
+            }
+        });
+    }
+
+    #[test]
+    fn small_jobs_end_whether_workers_sleep_or_not() {
+        with_threads(3, || {
+            for round in 0..3 * STREAM as usize {
+                let hits: Vec<AtomicU8> = (0..round % 7).map(|_| AtomicU8::new(0)).collect();
+                for_small_chunks(hits.len(), &|chunk| {
+                    hits[chunk].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 1));
+                if round % 3 == 0 {
+                    std::thread::sleep(2 * SPIN);
+                }
             }
         });
     }

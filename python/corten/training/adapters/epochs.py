@@ -80,6 +80,11 @@ class EpochIterator:
         """Whether a pass was begun that the next batch comes from."""
         return self._stream is not None
 
+    @property
+    def begins_anew(self) -> bool:
+        """Whether also the first pass is begun again to be resumed: where batches can be left out."""
+        return hasattr(self.adapter.source, "iterate_after")
+
     def note_pass(self) -> None:
         """Counts a pass, which the caller begins."""
         if self.before_pass is not None:
@@ -100,7 +105,7 @@ class EpochIterator:
             drawn: Batches that its last pass had given, or 0 where that pass was over.
             began: Its `pass_began`.
         """
-        if passes > 1 or (passes and not drawn):
+        if passes > 1 or (passes and (not drawn or self.begins_anew)):
             self.adapter.forget_first()
         if drawn:
             self._stream = self.adapter.batches(drawn)

@@ -52,10 +52,14 @@ class IterableAdapter(DataAdapter):
         self.num_batches = None if isinstance(source, Iterator) else _length_of(source)
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
-        raw = self._pending if self._pending is not None else iter(self.source)
-        self._pending = None
-        if skip:
-            next(itertools.islice(raw, skip, skip), None)
+        after = getattr(self.source, "iterate_after", None)
+        if skip and self._pending is None and after is not None:
+            raw = after(skip)
+        else:
+            raw = self._pending if self._pending is not None else iter(self.source)
+            self._pending = None
+            if skip:
+                next(itertools.islice(raw, skip, skip), None)
         return (standardize(batch, self._class_weight, self.same_length) for batch in raw)
 
     def forget_first(self) -> None:
