@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import corten
-from corten import Input, Sequential, layers
+from corten import Input, Sequential, debug, layers
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,12 @@ def write_image(folder: Path, version: int) -> None:
     corten.utils.save_img(folder / "picture.png", pixels.astype("float32"))
 
 
+def write_failed_batch(folder: Path, version: int) -> None:
+    # What calls it in `fit` turns a failure into a note, which would hide the error here.
+    batch = (np.full((4, 3), version, "float32"), np.zeros((4, 1), "float32"), None)
+    debug._save(folder / "fit-epoch0-step3.npz", batch, ValueError("not finite"))
+
+
 def write_gallery(folder: Path, version: int) -> None:
     import matplotlib
 
@@ -276,6 +282,7 @@ WRITERS = [
         ("utils/file_utils.py:extract_archive", "utils/archives.py:_write_inside"),
     ),
     Writer("trials", write_trials, read_trials, ("tuner/trials.py:write",)),
+    Writer("failed_batch", write_failed_batch, None, ("debug.py:_save",)),
     Writer("image", write_image, None, ("utils/image_utils.py:save_img",), needs="PIL"),
     Writer("gallery", write_gallery, None, ("visualization/galleries.py:_save",), needs="matplotlib"),
     Writer("graph", write_graph, None, ("utils/dot_graph.py:write",)),

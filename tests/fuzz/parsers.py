@@ -29,7 +29,7 @@ from corten.saving.array_files import read_weights
 from corten.saving.files import parse_json
 from corten.saving.keras_files import read_keras
 from corten.saving.legacy_reader import LegacyModel
-from corten.tuner.trials import TrialFile
+from corten.tuner.trials import TrialFile, _digest
 from corten.utils.archives import unpack
 
 _KERAS_FILES = Path(__file__).parent.parent / "keras_files"
@@ -352,7 +352,10 @@ def _trials(random: Random) -> bytes:
     stored = {"version": 1, "settings": {"a": 1}, "direction": "min", "trials": [_TRIAL, _TRIAL]}
     if random.random() < 0.2:
         return spoil(json_bytes(stored), [b"{}"], random)
-    return json_bytes(spoil_json(stored, [stored], random))
+    spoiled = spoil_json(stored, [stored], random)
+    if isinstance(spoiled, dict):
+        spoiled["sha256"] = _digest(spoiled)
+    return json_bytes(spoiled)
 
 
 def _quiet(read: Callable[[Path], Any]) -> Callable[[Path], Any]:

@@ -72,7 +72,7 @@ class TrialFile:
                 raise ValueError("its checksum does not match")
             entries = [dict(entry) for entry in stored["trials"]]
             direction = stored["direction"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{self.path}: this is no file of search results ({error}); delete it"
             ) from error
