@@ -7,8 +7,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export CARGO_TARGET_DIR := $(CURDIR)/target
+# The bill of materials in the wheel says when it was made: the same sources, the same bill.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help demo docs parity test test-rust test-python test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
+.PHONY: help audit demo docs parity test test-rust test-python test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -84,6 +86,9 @@ lint: tools $(VENV)/.tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: tools $(BIN)/python ## Checks licences, sources and known vulnerabilities of all that Corten is built from
+	$(BIN)/python scripts/audit.py
 
 stubs: $(VENV)/.installed ## Writes python/corten/_core.pyi from the built module
 	$(BIN)/python scripts/generate_stubs.py

@@ -32,6 +32,23 @@ EXCEPTIONS = """class ShapeError(ValueError):
     Shapes that do not go together.
     \"\"\"
 
+class NonFiniteError(FloatingPointError):
+    \"\"\"
+    NaN or infinity in a result, while checks are on.
+    \"\"\"
+
+    op: str
+    gradient_of: str | None
+    phase: str
+    place: str | None
+    parameter: int | None
+    operands: list[dict[str, Any]]
+    result: dict[str, Any]
+    hint: str
+    epoch: int | None
+    step: int
+    batch_file: Any
+
 """
 
 HEADER = "# Written by scripts/generate_stubs.py from the built module; do not edit.\n"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         constraints,
         data,
         datasets,
+        debug,
         distillation,
         dtype_policies,
         initializers,
@@ -91,7 +92,7 @@ __all__ = [
     "InputSpec", "KerasTensor", "Layer", "Loss", "Metric", "Model", "Operation", "Optimizer",
     "Quantizer", "Regularizer", "RematScope", "Sequential", "ShapeError", "SymbolicScope", "Tensor",
     "Variable", "activations", "applications", "autograd", "backend", "callbacks", "config",
-    "constraints", "custom_gradient", "data", "datasets", "device", "distillation", "dtype_policies",
+    "constraints", "custom_gradient", "data", "datasets", "debug", "device", "distillation", "dtype_policies",
     "from_dlpack", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model",
     "losses", "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers",
     "quantizers", "random", "regularizers", "remat", "saving", "set_num_threads", "set_random_seed",
@@ -103,10 +104,11 @@ __all__ = [
 _MODULES = frozenset(
     {
         "activations", "applications", "array_api", "autograd", "backend", "callbacks", "complex_tensor",
-        "config", "constraints", "data", "datasets", "distillation", "dtype_policies", "initializers",
-        "keras", "layers", "legacy", "losses", "memory", "metrics", "mixed_precision", "models", "naming",
-        "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers", "saving", "stateless",
-        "symbolic", "tf", "training", "tree", "tuner", "utils", "variable", "visualization", "wrappers",
+        "config", "constraints", "data", "datasets", "debug", "distillation", "dtype_policies",
+        "initializers", "keras", "layers", "legacy", "losses", "memory", "metrics", "mixed_precision",
+        "models", "naming", "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers",
+        "saving", "stateless", "symbolic", "tf", "training", "tree", "tuner", "utils", "variable",
+        "visualization", "wrappers",
     }
 )  # fmt: skip
 _NAMES = {
@@ -128,14 +130,27 @@ _NAMES = {
 }  # fmt: skip
 
 
+def _load(name: str) -> Any:
+    try:
+        return importlib.import_module(f"corten.{name}")
+    except ImportError as error:
+        # What NumPy and the binding say, each in its words, when they are loaded a second time.
+        if not any(words in str(error) for words in ("subinterpreter", "more than once per process")):
+            raise
+        raise ImportError(
+            "Corten cannot be used in a sub-interpreter: its engine, like NumPy, is loaded once per process. "
+            "Use threads (kernels run without the interpreter's lock), or processes (`multiprocessing`)."
+        ) from error
+
+
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
-        value = getattr(importlib.import_module(f"corten.{_NAMES[name]}"), name)
+        value = getattr(_load(_NAMES[name]), name)
         globals()[name] = value
         return value
     if name in _MODULES:
         try:
-            return importlib.import_module(f"corten.{name}")
+            return _load(name)
         except ModuleNotFoundError as error:
             if error.name != f"corten.{name}":
                 raise

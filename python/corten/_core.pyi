@@ -77,12 +77,10 @@ class StepPlan:
             weight_decay: Times the learning rate it is taken off the variables that decay.
             step: The number of the first step, from 1.
             draws: The random keys of the first step, as (seed, stream, streams to that of the next step).
-            outcome: A list that gets how many batches were done, and the results of the last: new values of the
-                states, then what else the step gives. A value that is returned would be lost to a signal that
-                comes meanwhile: its exception is raised before anybody has the value.
-
-        Raises:
-            ValueError: The plan is for other shapes or dtypes.
+            outcome: A list that gets how many batches were done with the results of the last (new values of the
+                states, then what else the step gives), and after that pair the exception of a first batch that
+                failed. A value that is returned would be lost to a signal that comes meanwhile: its exception is
+                raised before anybody has the value.
         """
 
 @final
@@ -1113,6 +1111,14 @@ def max_pool(
         `(n, spatial..., channels)`.
     """
 
+def memory_limit() -> int | None:
+    """
+    The most bytes that tensors may take.
+
+    Returns:
+        The number; None where there is no limit.
+    """
+
 def memory_stats() -> dict:
     """
     What the allocator holds, in bytes.
@@ -1373,12 +1379,26 @@ def set_grad_enabled(enabled: bool) -> bool:
         Whether it recorded before.
     """
 
+def set_memory_limit(limit: SupportsIndex | None) -> None:
+    """
+    Sets the most bytes that tensors may take.
+
+    Args:
+        limit: At least 1; None for no limit.
+    """
+
 def set_num_threads(threads: SupportsIndex) -> None:
     """
     Sets how many threads operations use. Results do not depend on it.
 
     Args:
         threads: At least 1, the calling thread included.
+    """
+
+def shut_down() -> None:
+    """
+    Keeps daemon threads out of an interpreter that is about to end: it would end them while they take its lock, by
+    unwinding, which Rust frames do not survive. So they stay here until the process ends.
     """
 
 def slice(
@@ -1513,6 +1533,15 @@ def stack(tensors: Any, axis: SupportsIndex = 0) -> Tensor:
 
     Returns:
         A tensor of the promoted dtype.
+    """
+
+def statistics(x: ArrayLike) -> dict:
+    """
+    What the elements of a tensor are like.
+
+    Returns:
+        `shape`, `dtype`, `count`, how many elements are `nan`, `inf`, `zero` and `negative`, and `min`, `max` and `mean`
+        of the finite ones.
     """
 
 def svd(a: ArrayLike, full: bool = False) -> tuple:
@@ -1666,6 +1695,35 @@ def var(
         A float tensor.
     """
 
+def watch_checks() -> bool:
+    """
+    Whether results of this thread are checked.
+    """
+
+def watch_enter(place: str, phase: str | None = None) -> None:
+    """
+    Says in which layer, or other part of the step, the next ops of this thread run.
+
+    Args:
+        place: Its name.
+        phase: `"forward"`, `"backward"` or `"update"`; None leaves it as it is.
+    """
+
+def watch_leave() -> None:
+    """
+    Leaves what was entered last.
+    """
+
+def watch_switch(what: str, on: bool) -> None:
+    """
+    Switches checks of results on or off.
+
+    Args:
+        what: `"everywhere"` (all threads), `"here"` (this thread, counted), `"pause"` (no checks in this thread,
+            counted), `"lenient"` (no checks of gradients in this thread) or `"places"` (note where ops run, counted).
+        on: Whether it is switched on.
+    """
+
 def where(condition: ArrayLike, a: ArrayLike, b: ArrayLike) -> Tensor:
     """
     Elements of `a` where the condition holds, else of `b`.
@@ -1683,5 +1741,22 @@ class ShapeError(ValueError):
     """
     Shapes that do not go together.
     """
+
+class NonFiniteError(FloatingPointError):
+    """
+    NaN or infinity in a result, while checks are on.
+    """
+
+    op: str
+    gradient_of: str | None
+    phase: str
+    place: str | None
+    parameter: int | None
+    operands: list[dict[str, Any]]
+    result: dict[str, Any]
+    hint: str
+    epoch: int | None
+    step: int
+    batch_file: Any
 
 def __getattr__(name: str) -> Incomplete: ...

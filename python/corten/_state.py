@@ -30,6 +30,8 @@ class CallState(threading.local):
     """The float dtype that variables show themselves in (mixed precision)."""
     probing: int = 0
     """The size that stands for an unknown dimension while shapes are inferred, else 0."""
+    value_dependent: bool = False
+    """Whether a size was met, while shapes are inferred, that depends on values."""
     meta_variables: bool = False
     """Create variables without storage (shape inference of an unbuilt layer)."""
     accessed: dict[Variable, Any] | None = None
@@ -40,6 +42,13 @@ class CallState(threading.local):
     """The open gradient tapes, outermost first."""
     remat_scopes: tuple[Any, ...] = ()
     """The open `RematScope`s, outermost first."""
+    variable_room: int | None = None
+    """Bytes that variables made from a file's configuration may still take; None outside of loading."""
+    variable_room_of: str = ""
+    """What to call that file in messages."""
+    held: int = 0
+    """Open blocks in which Ctrl-C waits, and what is to be done after them."""
+    waiting: Any = None
     hooked: bool = False
     """Whether `autocast` or `accessed` is set: one check on the path of every variable read."""
 
@@ -51,11 +60,32 @@ class CallState(threading.local):
 state = CallState()
 
 
+def let_go() -> None:
+    """End one block in which Ctrl-C waits, which `state.held += 1` began, and do what waited.
+
+    Example:
+        >>> state.held += 1
+        >>> let_go()
+        >>> state.held
+        0
+    """
+    state.held -= 1
+    if state.waiting is not None and not state.held:
+        run, state.waiting = state.waiting, None
+        run()
+
+
 class Seen:
     """Flags that stay False in programs that never use the feature."""
 
     masks = False
     losses = False
+
+
+class Checks:
+    """Whether `corten.debug.enable_nan_checks` is in force."""
+
+    on = False
 
 
 class Structure:

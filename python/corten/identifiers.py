@@ -38,6 +38,8 @@ def suggestion(name: str, choices: Iterable[str]) -> str:
         >>> suggestion("adma", ["sgd", "adam", "adamax", "adamw"])
         " Did you mean 'adam'?"
     """
+    if len(name) > 100:
+        return ""  # Nobody mistyped that; comparing takes time by the square of the length.
     by_lower: dict[str, str] = {}
     for choice in choices:
         # Of `Adam` and `adam` show the one in the style of what was typed.
@@ -86,6 +88,8 @@ class Table:
         custom = _custom_object(name, custom_objects)
         if custom is not None:
             return custom
+        if not isinstance(name, str):
+            raise self.unknown(name)
         found = self.objects.get(name)
         if found is None:
             found = self.objects.get(name.lower())
@@ -99,7 +103,7 @@ class Table:
         first = {id(item): key for key, item in reversed(self.objects.items()) if key.islower()}
         known = sorted(key for key in first.values() if key != self.kind)
         return ValueError(
-            f"Unknown {self.kind}: {name!r}.{suggestion(str(name), known)}"
+            f"Unknown {self.kind}: {str(name)[:100]!r}.{suggestion(str(name), known)}"
             f" Known names: {', '.join(known)}. Your own classes need"
             " `corten.saving.custom_object_scope` or `register_keras_serializable`."
         )

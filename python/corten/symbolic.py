@@ -8,6 +8,7 @@ result. So no layer and no function writes its shape rule a second time.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -113,6 +114,8 @@ _FUNCTION_MODULES = (
     "corten.activations",
     "corten.symbolic",
 )
+# They run a function over and over: a file could make a loop that does not end.
+_LOOPS = frozenset({"while_loop", "fori_loop"})
 
 
 def public_function_name(function: Callable[..., Any]) -> str:
@@ -137,12 +140,13 @@ def find_public_function(qualified: str) -> Callable[..., Any]:
     """Return a function from a name that `public_function_name` returned."""
     import importlib
 
-    module_name, _, name = qualified.rpartition(".")
-    if module_name in _FUNCTION_MODULES and (not name.startswith("_") or name in _OPERATORS):
+    module_name, _, name = str(qualified).rpartition(".")
+    allowed = name in _OPERATORS if module_name == "corten.symbolic" else name[:1] != "_"
+    if module_name in _FUNCTION_MODULES and allowed and name not in _LOOPS:
         function = getattr(importlib.import_module(module_name), name, None)
-        if callable(function):
+        if inspect.isroutine(function) and str(function.__module__).startswith("corten"):
             return function
-    raise ValueError(f"The model uses the function {qualified!r}, which Corten does not have.")
+    raise ValueError(f"The model uses the function {str(qualified)[:100]!r}, which Corten does not have.")
 
 
 class KerasTensor:
@@ -410,6 +414,28 @@ def hide_probes(shape: tuple[int, ...]) -> tuple[int | None, ...]:
     return tuple(None if size == probe else size for size in shape)
 
 
+def is_unknown_size(x: Any, axis: int) -> bool:
+    """Return whether a tensor met during inference has a size along an axis that is unknown."""
+    return bool(state.probing) and x.device == "meta" and bool(x.shape[axis] == state.probing)
+
+
+def value_dependent_size() -> int:
+    """Return a size for an axis whose length depends on values, so that inference gives None for it.
+
+    Raises:
+        RuntimeError: No shapes are being inferred, so there must be values.
+
+    Example:
+        >>> import corten
+        >>> corten.ops.nonzero(corten.KerasTensor((2, 3)))[0].shape
+        (None,)
+    """
+    if not state.probing:
+        raise RuntimeError("this size depends on values, which a tensor on the device 'meta' does not have")
+    state.value_dependent = True
+    return state.probing
+
+
 def _known_sizes(leaves: list[Any]) -> dict[int, int]:
     """Return the sizes, by axis counted from the right, on which all tensors that know one agree."""
     sizes: dict[int, set[int]] = {}
@@ -476,8 +502,14 @@ def output_spec(function: Callable[..., Any], args: Any = (), kwargs: Any = None
     symbols = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)]
     unknown = any(None in symbol.shape for symbol in symbols)
     if not unknown:
-        first = _run_probe(function, args, kwargs, PROBES[0])
-        return tree.map_structure(lambda leaf: _as_symbolic(leaf, None), first)
+        outer, state.value_dependent = state.value_dependent, False
+        try:
+            first = _run_probe(function, args, kwargs, PROBES[0])
+            if not state.value_dependent:
+                return tree.map_structure(lambda leaf: _as_symbolic(leaf, None), first)
+        finally:
+            state.value_dependent = outer
+        return tree.map_structure(_as_symbolic, first, _run_probe(function, args, kwargs, PROBES[1]))
     known = None
     try:
         first = _run_probe(function, args, kwargs, PROBES[0])

@@ -119,3 +119,25 @@ def as_text(layer: str, value: Any, encoding: str = "utf-8") -> np.ndarray:
     for index, item in enumerate(array.flat):
         flat[index] = text(item)
     return out
+
+
+# An array of texts of one width takes the longest text's memory for each.
+_WIDE = 64 << 20
+
+
+def text_array(texts: list[str]) -> np.ndarray:
+    """An array of texts: of one width, or where the longest would make that large, of Python strings.
+
+    Args:
+        texts: The texts.
+
+    Example:
+        >>> text_array(["a", "bc"]).dtype.kind, text_array(["a"] * 1000 + ["b" * 100_000]).dtype.kind
+        ('U', 'O')
+    """
+    width = max(map(len, texts), default=0)
+    if 4 * width * len(texts) > _WIDE + 10 * sum(map(len, texts)):
+        result = np.empty(len(texts), dtype=object)
+        result[:] = texts
+        return result
+    return np.array(texts, dtype=str)

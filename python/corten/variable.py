@@ -427,6 +427,8 @@ def _first_value(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
         dtype = standardize_dtype(dtype)
         if state.meta_variables:
             return _meta(shape, dtype)
+        if state.variable_room is not None:
+            _take_room(shape, dtype, name)
         # While shapes are inferred random values have no storage, but a new weight is a real one.
         probing, state.probing = state.probing, 0
         try:
@@ -447,6 +449,31 @@ def _first_value(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
     if shape is not None and tuple(shape) != value.shape:
         raise ValueError(f"Variable {name!r}: expected a value of shape {tuple(shape)}; got {value.shape}.")
     return value.detach()
+
+
+def _take_room(shape: tuple[int, ...], dtype: str, name: str) -> None:
+    """Keep account of the memory that a configuration from a file asks for.
+
+    Raises:
+        ValueError: It is more than the file can have weights for.
+    """
+    size = _ITEM_SIZES.get(dtype, 4)
+    for length in shape:
+        size *= int(length)
+    room = state.variable_room
+    if room is not None and size > room:
+        raise ValueError(
+            f"{state.variable_room_of}: the configuration asks for a variable {name!r} of shape {shape}, "
+            f"{size} bytes, which is more than its file (or this machine) has room for; the file is damaged, "
+            "or made to exhaust memory."
+        )
+    state.variable_room = None if room is None else room - size
+
+
+_ITEM_SIZES = {
+    "float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int8": 1,
+    "uint8": 1, "bool": 1,
+}  # fmt: skip
 
 
 def _meta(shape: tuple[int, ...], dtype: str) -> Tensor:

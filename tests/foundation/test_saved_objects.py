@@ -96,3 +96,23 @@ def test_a_class_in_place_of_an_object(tmp_path):
     model.compile("sgd", corten.losses.Huber)
     model.save(tmp_path / "m.corten")
     assert corten.models.load_model(tmp_path / "m.corten").loss is corten.losses.Huber
+
+
+def test_objects_that_from_config_forgets_are_named(tmp_path):
+    @corten.saving.register_keras_serializable(package="forgets")
+    class Around(corten.layers.Layer):
+        def __init__(self, inner, **kwargs):
+            super().__init__(**kwargs)
+            self.inner = inner
+
+        def call(self, x):
+            return self.inner(x)
+
+        def get_config(self):
+            return {**super().get_config(), "inner": corten.saving.serialize_keras_object(self.inner)}
+
+    inputs = corten.Input((3,))
+    model = corten.Model(inputs, Around(corten.layers.Dense(2), name="around")(inputs))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(TypeError, match=r"'around' .*holds inner: make sure .* are explicitly deserialized"):
+        corten.saving.load_model(tmp_path / "model.keras")

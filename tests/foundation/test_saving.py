@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 import corten
 from corten import Input, Model, Sequential, layers
-from corten.saving import files, load_model, safetensors
+from corten.saving import load_model, safetensors
 
 DATA = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
 
@@ -221,7 +221,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(files.os, "fsync", broken)
+    monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(OSError, match="no space"):
         model.save(path)
     assert path.read_bytes() == before
@@ -301,7 +301,7 @@ def test_archives_that_are_not_ours(tmp_path):
 
     fresh()
     rewrite(path, lambda m: m.update({"../evil.txt": b"x"}))
-    with pytest.raises(ValueError, match="no Corten model has"):
+    with pytest.raises(ValueError, match="leads out of the archive"):
         load_model(path)
     fresh()
     rewrite(path, lambda m: None, compression=zipfile.ZIP_DEFLATED)

@@ -148,6 +148,7 @@ def test_batch_renormalization():
         layers.BatchNormalization(renorm=True, renorm_clipping={"max": 1.0})
 
 
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
 def test_rms_scaling_divides_by_the_root_of_the_variance_as_in_keras():
     # Values of Keras 3.15: LayerNormalization(rms_scaling=True) on arange.
     rows = layers.LayerNormalization(rms_scaling=True)(np.arange(5, dtype="float32")[None])

@@ -86,7 +86,7 @@ def test_integers(one, dtype):
         ("int32", "float32", "float32"),
         ("int64", "float16", "float16"),
         ("uint8", "int8", "int16"),
-        ("uint32", "int32", "int64"),
+        ("uint32", "int32", "int32"),
         ("bfloat16", "float16", "float32"),
         ("bool", "int8", "int8"),
         ("float32", "float64", "float64"),

@@ -2,9 +2,10 @@
 
 import pytest
 from tests.reproducibility import conditions
-from tests.reproducibility.programs import PROGRAMS, SIXTEEN_BITS
+from tests.reproducibility.programs import PROGRAMS, SIXTEEN_BITS, numbers
 
 import corten
+from corten import layers
 
 
 @pytest.mark.parametrize("threads", [2, 3, 4])
@@ -26,6 +27,40 @@ def test_any_way_to_start_a_process(way):
 
 def test_programs_differ_from_each_other():
     assert len(set(conditions.hashes(1).values())) == len(PROGRAMS)
+
+
+class SelfAttention(layers.Layer):
+    """Attention of a sequence to itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.MultiHeadAttention(4, 16)
+
+    def call(self, inputs):
+        return self.inner(inputs, inputs)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: layers.Dense(64), (128,)),
+        (lambda: layers.Conv2D(8, 3), (9, 9, 3)),
+        (lambda: layers.LSTM(16), (5, 24)),
+        (lambda: layers.GRU(16), (5, 24)),
+        (SelfAttention, (20, 64)),
+        (lambda: layers.LayerNormalization(), (50,)),
+        (lambda: layers.Softmax(), (10,)),
+        (lambda: layers.Activation("gelu"), (10,)),
+    ],
+)
+def test_a_row_does_not_depend_on_its_batch(make, shape):
+    """Small products and those of one column are the exceptions: docs/reproducibility.md."""
+    corten.utils.set_random_seed(1)
+    model = corten.Sequential([corten.Input(shape), make()])
+    x = numbers(40, *shape)
+    wanted = model.predict(x, batch_size=40, verbose=0)
+    for size in (1, 7, 16, 33):
+        assert model.predict(x, batch_size=size, verbose=0).tobytes() == wanted.tobytes()
 
 
 @pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512", "neon", "amx"])

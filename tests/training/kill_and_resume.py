@@ -159,6 +159,7 @@ def kill_until_done(name, place, chance, kills):
     folder, result = place / "state", place / "result.json"
     folder.mkdir(parents=True)
     killed = drafts = 0
+    known = set()
     while True:
         process = start(name, folder, result, chance.choice((1, 2)))
         moment = chance.choices(("starting", "running", "writing"), (15, 45, 40))[0]
@@ -178,7 +179,9 @@ def kill_until_done(name, place, chance, kills):
         with process:  # Reads what is left, and waits.
             process.stdout.read()
         code = process.returncode
-        drafts += any(path.name.endswith(".tmp") for path in folder.iterdir())
+        left = {path.name for path in folder.iterdir() if path.name.endswith(".tmp")}
+        drafts += bool(left - known)
+        known = left
         if code == 0:
             return json.loads(result.read_text()), killed, drafts
         if code != -9:

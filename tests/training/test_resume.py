@@ -262,6 +262,31 @@ def test_sources(tmp_path, kind):
     check_exact(tmp_path, build, fit, every=1, breaks=4)
 
 
+def test_functions_are_not_called_for_batches_that_are_dropped(tmp_path):
+    calls = []
+
+    def doubled(x, y):
+        calls.append(1)
+        return 2 * x, y
+
+    def source():
+        return Dataset.from_tensor_slices((X, Y)).shuffle(44).repeat().map(doubled).batch(4).prefetch(1)
+
+    whole = build()
+    whole.fit(source(), steps_per_epoch=10, epochs=3, verbose=0)
+    calls.clear()
+    backup = callbacks.BackupAndRestore(tmp_path, save_freq=1)
+    with pytest.raises(Stop):
+        build().fit(source(), steps_per_epoch=10, epochs=3, verbose=0, callbacks=[backup, Interrupt(27)])
+    assert len(calls) >= 4 * 27
+    calls.clear()
+    model = build()
+    model.fit(source(), steps_per_epoch=10, epochs=3, verbose=0, callbacks=[backup])
+    assert bits(model) == bits(whole)
+    # The first batch is looked at, four are left, and the threads read ahead.
+    assert len(calls) <= 4 * 12
+
+
 @SHORT
 @pytest.mark.parametrize("kind", ["repeat", "seeded", "pydataset"])
 def test_validation_data_has_a_position_too(tmp_path, kind):
@@ -448,3 +473,68 @@ def test_folders_keep_what_is_needed(tmp_path):
     assert not draft.exists()
     fresh.remove()
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("optimizer", ["captured", "averages and accumulates"])
+def test_files_of_model_checkpoint(tmp_path, optimizer):
+    def make():
+        return build(OPTIMIZERS[optimizer]() if optimizer in OPTIMIZERS else None)
+
+    whole = make()
+    expected = whole.fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2)
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.corten", save_freq=3)
+    make().fit(
+        X, Y, 8, epochs=3, verbose=0, validation_split=0.2, callbacks=[checkpoint, callbacks.History()]
+    )
+    paths = sorted(tmp_path.iterdir())
+    assert [path.name for path in paths] == [
+        "1-3.corten",
+        "2-1.corten",
+        "2-4.corten",
+        "3-2.corten",
+        "3-5.corten",
+    ]
+    for resume in (paths[0], paths[1], paths[4], tmp_path):
+        model = make()
+        history = model.fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2, resume=resume)
+        assert bits(model) == bits(whole)
+        assert history.history == expected.history
+    # What was written since the file counts.
+    backup = callbacks.BackupAndRestore(tmp_path / "since", save_freq=1)
+    own = [backup, Interrupt(3)]
+    with pytest.raises(Stop):
+        make().fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2, resume=paths[1], callbacks=own)
+    model = make()
+    own = [backup, counter := Interrupt(100)]
+    model.fit(X, Y, 8, epochs=4, verbose=0, validation_split=0.2, resume=paths[1], callbacks=own)
+    assert bits(model) == bits(whole)
+    assert 100 - counter.batches == 20 - 6 - 2
+    loaded = corten.models.load_model(paths[0])
+    assert loaded.count_params() == whole.count_params()
+    loaded.save(tmp_path / "plain.corten")
+    with pytest.raises(ValueError, match="without the state of its training"):
+        make().fit(X, Y, 8, epochs=4, verbose=0, resume=tmp_path / "plain.corten")
+    with pytest.raises(FileNotFoundError, match="no file"):
+        make().fit(X, Y, 8, epochs=4, verbose=0, resume=tmp_path / "none.corten")
+
+
+def test_a_model_is_saved_where_a_later_callback_fails(tmp_path):
+    class Fail(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise Stop
+
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "last.corten")
+    with pytest.raises(Stop):
+        build().fit(X, Y, 8, epochs=1, verbose=0, callbacks=[checkpoint, Fail()])
+    assert corten.models.load_model(tmp_path / "last.corten").count_params()
+
+
+def test_a_state_without_a_form_leaves_the_model(tmp_path):
+    class Odd(callbacks.Callback):
+        def get_state(self):
+            return {"thing": {1, 2}}
+
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "last.corten")
+    with pytest.warns(UserWarning, match="holds the model alone"):
+        build().fit(X, Y, 8, epochs=1, verbose=0, callbacks=[checkpoint, Odd()])
+    assert corten.models.load_model(tmp_path / "last.corten").count_params()

@@ -94,6 +94,8 @@ def common_dtype(*values: Any) -> str:
         return "complex128" if "float64" in real else "complex64"
     if not names:
         return _core.result_type(*numbers)
+    if "uint32" in names and any(name in ("int8", "int16", "int32") for name in names):
+        names.append("int64")  # the standard's; Keras's table, which `corten.ops` follows, has int32
     return _core.result_type(*(_core.full((), 0, name) for name in names), *numbers)
 
 

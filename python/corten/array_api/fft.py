@@ -25,14 +25,14 @@ from corten.ops.fourier import transform
 _NORMS = ("backward", "ortho", "forward")
 
 
-def _check_length(length: int) -> None:
+def _check_length(name: str, length: int) -> None:
     if length < 1:
-        raise ValueError(f"fft: a transform needs at least one number; got length {length}")
+        raise ValueError(f"{name}: a transform needs at least one number; got length {length}")
 
 
-def _fitted(x: Tensor, axis: int, length: int) -> Tensor:
+def _fitted(name: str, x: Tensor, axis: int, length: int) -> Tensor:
     """Cut or filled with zeros to a length."""
-    _check_length(length)
+    _check_length(name, length)
     have = x.shape[axis]
     if length < have:
         return x[(*((slice(None),) * axis), slice(length))]
@@ -52,7 +52,7 @@ def _many(
     if norm not in _NORMS:
         raise ValueError(f"{name}: norm must be 'backward', 'ortho' or 'forward'; got {norm!r}")
     for axis, length in zip(axes, lengths, strict=True):
-        x = ComplexTensor(_fitted(x.real, axis, length), _fitted(x.imag, axis, length))
+        x = ComplexTensor(_fitted(name, x.real, axis, length), _fitted(name, x.imag, axis, length))
     result = ComplexTensor(*transform((x.real, x.imag), axes, inverse))
     # The engine divides inverse transforms by the length, as "backward" wants.
     count = math.prod(lengths)
@@ -115,11 +115,11 @@ def _half(x: ComplexTensor, axis: int) -> ComplexTensor:
     return x[kept]
 
 
-def _whole(x: ComplexTensor, axis: int, length: int) -> ComplexTensor:
+def _whole(name: str, x: ComplexTensor, axis: int, length: int) -> ComplexTensor:
     """All frequencies of a real signal from those that `_half` keeps."""
-    _check_length(length)
+    _check_length(name, length)
     lead = (slice(None),) * axis
-    x = x.map(lambda part: _fitted(part, axis, length // 2 + 1))
+    x = x.map(lambda part: _fitted(name, part, axis, length // 2 + 1))
     mirrored = x[(*lead, slice(1, (length + 1) // 2))].map(lambda part: _core.flip(part, (axis,)))
     # The signal is real, so the parts that must be 0 are taken as such.
     first = _core.full(x[(*lead, slice(0, 1))].shape, 0.0, x.real.dtype)
@@ -147,7 +147,7 @@ def irfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
     x = _complex(x)
     axis = axis_of("irfft", axis, x.ndim)
     length = 2 * (x.shape[axis] - 1) if n is None else n
-    return ifft(_whole(x, axis, length), axis=axis, norm=norm).real
+    return ifft(_whole("irfft", x, axis, length), axis=axis, norm=norm).real
 
 
 def rfftn(x: Array, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Array:
@@ -172,7 +172,7 @@ def hfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
     x = _complex(x)
     axis = axis_of("hfft", axis, x.ndim)
     length = 2 * (x.shape[axis] - 1) if n is None else n
-    return fft(_whole(x, axis, length), axis=axis, norm=norm).real
+    return fft(_whole("hfft", x, axis, length), axis=axis, norm=norm).real
 
 
 def ihfft(x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:

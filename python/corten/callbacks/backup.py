@@ -24,9 +24,9 @@ class BackupAndRestore(Callback):
     (see `Callback.get_state`). `fit` reads the newest that is whole, and refuses it where the model, the
     data or arguments of `fit` are others.
 
-    Batches of the interrupted epoch are not computed again. Arrays and a `PyDataset` go to their place at
-    once; a `corten.data.Dataset` and other iterables draw the batches of the pass and drop them. A
-    generator must be a new one, at its start.
+    Batches of the interrupted epoch are not computed again. Arrays, a `PyDataset` and most steps of a
+    `corten.data.Dataset` go to their place at once; other iterables draw the batches of the pass and drop
+    them. A generator must be a new one, at its start.
 
     Args:
         backup_dir: Folder for the files, for this training alone.
@@ -49,6 +49,8 @@ class BackupAndRestore(Callback):
         >>> backup = BackupAndRestore(tempfile.mkdtemp(), save_freq=1)
         >>> history = model.fit(x, 3 * x, epochs=2, verbose=0, callbacks=[backup])
     """
+
+    only_writes = True
 
     def __init__(
         self,

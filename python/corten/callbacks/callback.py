@@ -25,6 +25,8 @@ class Callback:
         0 ['loss']
     """
 
+    #: Whether the callback writes files and has no influence on training.
+    only_writes: bool = False
     params: dict[str, Any] | None = None
     _model: Any = None
 

@@ -35,7 +35,7 @@ class CallbackList:
         bar_after: float = 0.0,
         **params: Any,
     ) -> None:
-        self.callbacks: list[Callback] = [] if callbacks is None else list(_flatten(callbacks))
+        self.callbacks: list[Callback] = [] if callbacks is None else list(flatten_callbacks(callbacks))
         # The history that is added here has no hooks for batches, and need not be asked for them.
         self._own_history: History | None = None
         if add_progbar and not any(isinstance(item, ProgbarLogger) for item in self.callbacks):
@@ -105,6 +105,12 @@ class CallbackList:
             not isinstance(callback, ProgbarLogger | BackupAndRestore)
             for callback in self._using("on_train_batch_end", "on_batch_end", "on_test_batch_end")
         )
+
+    def close_lines(self) -> None:
+        """Ends a line of the progress bar that an exception left open."""
+        for callback in self.callbacks:
+            if isinstance(callback, ProgbarLogger):
+                callback.close_line()
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Old name of `on_train_batch_begin`."""
@@ -199,12 +205,17 @@ class CallbackList:
             callback.on_predict_end(logs)
 
 
-def _flatten(callbacks: Any) -> Iterable[Callback]:
+def flatten_callbacks(callbacks: Any) -> Iterable[Callback]:
+    """Gives the callbacks of nested lists.
+
+    Raises:
+        TypeError: An object is no callback.
+    """
     if callbacks is None:
         return
     if isinstance(callbacks, list | tuple):
         for item in callbacks:
-            yield from _flatten(item)
+            yield from flatten_callbacks(item)
         return
     if isinstance(callbacks, CallbackList):
         yield from callbacks.callbacks

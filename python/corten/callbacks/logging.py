@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from corten.callbacks.files import check_writable
 class CSVLogger(Callback):
     """Writes one line per epoch to a comma-separated file.
 
+    A log grows at its end: what is written is never written anew, and a line is there as a whole or not.
+
     Args:
         filename: The file.
         separator: Text between two values.
@@ -25,18 +29,20 @@ class CSVLogger(Callback):
         OSError: The file cannot be written; raised before training starts.
     """
 
+    only_writes = True
+
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = os.fspath(filename)
         self.sep = separator
         self.append = append
         self.keys: list[str] | None = None
-        self._file: TextIO | None = None
+        self._open = False
+        self._text = io.StringIO(newline="")
         self._writer: Any = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         path = check_writable(self.filename, "CSVLogger")
         self.keys = None
-        self._writer = None
         # Training that goes on after an interruption goes on with its file.
         append = self.append or bool((self.params or {}).get("resumed"))
         has_lines = append and path.exists() and path.stat().st_size > 0
@@ -45,11 +51,13 @@ class CSVLogger(Callback):
                 header = next(csv.reader(file, delimiter=self.sep), None)
             self.keys = header[1:] if header and header[0] == "epoch" else None
         self._has_header = self.keys is not None
-        self._file = path.open("a" if append else "w", newline="", encoding="utf-8")
+        self._text = io.StringIO(newline="")
+        self._append(0 if append else os.O_TRUNC)
+        self._open = True
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
-        if self._file is None:
+        if not self._open:
             return
         if self.keys is None:
             # Validation may happen in later epochs only; its columns belong in the header all the same.
@@ -57,31 +65,51 @@ class CSVLogger(Callback):
             has_validation = any(key.startswith("val_") for key in self.keys)
             if not has_validation and (self.params or {}).get("do_validation"):
                 self.keys += [f"val_{key}" for key in self.keys]
-        if self._writer is None:
-            self._writer = csv.writer(self._file, delimiter=self.sep, lineterminator="\n")
-            if not self._has_header:
-                self._writer.writerow(["epoch", *self.keys])
+        if not self._has_header:
+            self._writer.writerow(["epoch", *self.keys])
         self._writer.writerow([epoch, *(_cell(logs.get(key, "NA")) for key in self.keys)])
-        self._file.flush()
+        self._append()
+        self._has_header = True
+
+    def _append(self, flags: int = 0) -> None:
+        """Adds what was written since to the file: all of it, or after an error nothing."""
+        rest = memoryview(self._text.getvalue().encode())
+        self._text = io.StringIO(newline="")
+        self._writer = csv.writer(self._text, delimiter=self.sep, lineterminator="\n")
+        flags |= os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        try:
+            # Open only while it is written: a training that breaks off leaves no open file.
+            handle = os.open(self.filename, flags, 0o666)
+            try:
+                length = os.fstat(handle).st_size
+                try:
+                    while rest:
+                        rest = rest[os.write(handle, rest) :]
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        os.truncate(handle, length)  # No half line.
+                    raise
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise type(error)(
+                error.errno, f"CSVLogger: cannot write {self.filename!r}: {error.strerror}"
+            ) from None
 
     def on_train_end(self, logs: Logs = None) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._file = None
-        self._writer = None
+        self._open = False
 
     def get_state(self) -> dict[str, Any]:
-        size = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
-        return {"size": size, "keys": self.keys}
+        return {"size": os.path.getsize(self.filename) if self._open else 0, "keys": self.keys}
 
     def set_state(self, state: dict[str, Any]) -> None:
         self.keys = state["keys"]
-        if self._file is None:
+        if not self._open:
             return
         # Lines of epochs that are trained again would be there twice.
-        if os.fstat(self._file.fileno()).st_size > state["size"]:
-            self._file.truncate(state["size"])
-        self._has_header = os.fstat(self._file.fileno()).st_size > 0
+        if os.path.getsize(self.filename) > state["size"]:
+            os.truncate(self.filename, state["size"])
+        self._has_header = os.path.getsize(self.filename) > 0
 
 
 def _cell(value: Any) -> Any:

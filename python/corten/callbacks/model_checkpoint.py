@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import string
+from collections.abc import Callable
 from typing import Any
 
 from corten.callbacks.callback import Logs
 from corten.callbacks.files import check_writable
+from corten.callbacks.kept_files import keep_last
 from corten.callbacks.monitor import MonitorCallback
 from corten.training.progress import format_value, write
 
 
 class ModelCheckpoint(MonitorCallback):
     """Saves the model (or its weights) after epochs or batches.
+
+    A `.corten` file of the whole model also holds the state of training: `fit(resume=path)` goes on from it
+    with the bits of a training that was not interrupted, also within an epoch; so does `fit(resume=folder)`
+    with the furthest file of a folder. `load_model` reads the model alone.
 
     Args:
         filepath: Where to; may hold names in braces, such as `"model-{epoch:02d}-{val_loss:.2f}.corten"`.
@@ -24,13 +30,15 @@ class ModelCheckpoint(MonitorCallback):
         mode: 'min', 'max' or 'auto'.
         save_freq: 'epoch', or a number of batches.
         initial_value_threshold: Value that must be beaten from the start.
+        max_to_keep: How many of the files that it wrote stay, the newest; None keeps all. An older file is
+            removed only after the newest has been read back and found whole.
 
     Raises:
         ValueError: Arguments that do not go together.
         OSError: The path cannot be written; raised before training starts.
     """
 
-    _remembered = ("best", "_warned", "_batches", "_epoch")
+    _remembered = ("best", "_warned", "_batches", "_epoch", "_kept")
 
     def __init__(
         self,
@@ -42,6 +50,7 @@ class ModelCheckpoint(MonitorCallback):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        max_to_keep: int | None = None,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
         whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
@@ -49,6 +58,12 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError(
                 f"ModelCheckpoint: save_freq must be 'epoch' or a number of batches; got {save_freq!r}"
             )
+        if max_to_keep is not None and (not isinstance(max_to_keep, int) or max_to_keep < 1):
+            raise ValueError(
+                f"ModelCheckpoint: max_to_keep must be a positive number or None; got {max_to_keep!r}"
+            )
+        self.max_to_keep = max_to_keep
+        self._kept: list[str] = []
         self.filepath = os.fspath(filepath)
         self.verbose = verbose
         self.save_best_only = save_best_only
@@ -61,6 +76,8 @@ class ModelCheckpoint(MonitorCallback):
         }
         self._batches = 0
         self._epoch = 0
+        # What is to be saved once all callbacks have seen the step.
+        self._pending: tuple[int, int | None, dict[str, Any]] | None = None
         # Batches need to be counted only when they decide; otherwise they are not even reported here.
         if self.save_freq != "epoch":
             self.on_train_batch_end = self._on_batch  # type: ignore[method-assign]
@@ -79,11 +96,42 @@ class ModelCheckpoint(MonitorCallback):
     def _on_batch(self, batch: int, logs: Logs = None) -> None:
         self._batches += 1
         if self._batches % int(self.save_freq) == 0:
-            self._save(self._epoch, batch, logs)
+            self._save_soon(self._epoch, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq == "epoch":
-            self._save(epoch, None, logs)
+            self._save_soon(epoch, None, logs)
+
+    only_writes = True
+    _training_state: Callable[[], bytes | None] | None = None
+
+    @property
+    def keeps_training(self) -> bool:
+        """Whether the files hold the state of training."""
+        return not self.save_weights_only and self.filepath.endswith(".corten")
+
+    def _save_soon(self, epoch: int, batch: int | None, logs: Logs) -> None:
+        """Saves, where the state of training goes in once the other callbacks are at the same step."""
+        state = getattr(self.model, "_training_state", None)
+        if self.keeps_training and state is not None and state.checkpoints is not None:
+            self._pending = epoch, batch, dict(logs or {})
+        else:
+            self._save(epoch, batch, logs)
+
+    def save_pending(self, training_state: Callable[[], bytes | None]) -> None:
+        """Saves what is to be saved.
+
+        Args:
+            training_state: Gives the state of training.
+        """
+        if self._pending is None:
+            return
+        (epoch, batch, logs), self._pending = self._pending, None
+        self._training_state = training_state
+        try:
+            self._save(epoch, batch, logs)
+        finally:
+            self._training_state = None
 
     def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         values = {**logs, "epoch": epoch + 1}
@@ -119,7 +167,12 @@ class ModelCheckpoint(MonitorCallback):
             self.best = current
         elif self.verbose > 0:
             write(f"{when}: saving model to {path}\n")
-        if self.save_weights_only:
+        if self._training_state is not None:
+            data = self._training_state()
+            self.model.save(path, overwrite=True, **({} if data is None else {"training_state": data}))
+        elif self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)
+        if self.max_to_keep is not None:
+            self._kept = keep_last(self._kept, path, self.max_to_keep)

@@ -88,6 +88,12 @@ class ProgbarLogger(Callback):
         if self._is_visible():
             self._finish(None)
 
+    def close_line(self) -> None:
+        """Ends the line of a bar that will not be finished."""
+        if self._bar is not None:
+            self._bar.close_line()
+        self._training = False
+
     def _is_visible(self) -> bool:
         return time.monotonic() - self._start >= self._appears_after
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from corten.callbacks.callback import Callback, Logs
 from corten.callbacks.event_files import EventFile, image_of, projector_config, require_tensorboard
 from corten.callbacks.files import check_writable
+from corten.saving.files import write_bytes
 
 
 class TensorBoard(Callback):
@@ -51,6 +53,8 @@ class TensorBoard(Callback):
         >>> os.listdir(folder)
         ['train']
     """
+
+    only_writes = True
 
     def __init__(
         self,
@@ -220,11 +224,11 @@ class TensorBoard(Callback):
         entries = []
         for layer in self._embeddings():
             name = f"{layer.path.replace('/', '_')}.tsv"
-            np.savetxt(
-                self.log_dir / name, np.asarray(layer.embeddings, dtype="float32"), fmt="%.7g", delimiter="\t"
-            )
+            text = io.StringIO()
+            np.savetxt(text, np.asarray(layer.embeddings, dtype="float32"), fmt="%.7g", delimiter="\t")
+            write_bytes(self.log_dir / name, text.getvalue().encode())
             metadata = self.embeddings_metadata
             if isinstance(metadata, dict):
                 metadata = metadata.get(layer.name)
             entries.append((layer.embeddings.path, name, metadata))
-        (self.log_dir / "projector_config.pbtxt").write_text(projector_config(entries), encoding="utf-8")
+        write_bytes(self.log_dir / "projector_config.pbtxt", projector_config(entries).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from corten.config import floatx
 from corten.identifiers import suggestion
+from corten.text_arrays import text_array
 
 
 def read_csv(
@@ -56,6 +58,21 @@ def read_csv(
         ([31, 40], ['Rome', 'Bonn'], [1.5, nan])
     """
     path = Path(file)
+    try:
+        return _read(path, columns, label, dtypes, delimiter, na_value, encoding)
+    except (csv.Error, UnicodeError) as error:
+        raise ValueError(f"read_csv: {path} is no table of text in {encoding} ({error})") from None
+
+
+def _read(
+    path: Path,
+    columns: Sequence[str] | None,
+    label: str | None,
+    dtypes: Mapping[str, Any] | None,
+    delimiter: str,
+    na_value: str,
+    encoding: str,
+) -> Any:
     with open(path, newline="", encoding=encoding) as stream:
         reader = csv.reader(stream, delimiter=delimiter)
         names = next(reader, None)
@@ -63,7 +80,8 @@ def read_csv(
             raise ValueError(f"read_csv: {path} is empty; its first line must have the names of the columns")
         names = [name.strip().removeprefix("\ufeff") for name in names]
         wanted = _wanted(path, names, columns, label, dtypes)
-        places = [names.index(name) for name in wanted]
+        position = {name: place for place, name in enumerate(names)}
+        places = [position[name] for name in wanted]
         values: list[list[str]] = [[] for _ in wanted]
         lines: list[int] = []
         for row in reader:
@@ -89,16 +107,20 @@ def read_csv(
 
 
 def _wanted(path: Path, names: list[str], columns: Any, label: str | None, dtypes: Any) -> list[str]:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    known = Counter(names)
+    twice = sorted(name for name, count in known.items() if count > 1)
     if twice:
-        raise ValueError(f"read_csv: {path} has more than one column {twice[0]!r}; their names must differ")
+        raise ValueError(
+            f"read_csv: {path} has more than one column {twice[0][:100]!r}; their names must differ"
+        )
     if isinstance(columns, str):
         raise TypeError(f"read_csv: columns must be a list of names; got the text {columns!r}")
     wanted = list(names if columns is None else columns)
     for name in [*wanted, *([label] if label is not None else []), *(dtypes or {})]:
-        if name not in names:
+        if name not in known:
             hint = suggestion(name, names)
-            raise ValueError(f"read_csv: {path} has no column {name!r}; it has {names}.{hint}")
+            shown = f"{names[:100]}{' and more' if len(names) > 100 else ''}"
+            raise ValueError(f"read_csv: {path} has no column {name!r}; it has {shown}.{hint}")
     if label is not None and label not in wanted:
         wanted.append(label)
     return wanted
@@ -109,7 +131,7 @@ def _column(texts: list[str], dtype: Any, na_value: str, where: Any) -> np.ndarr
     if dtype is None:
         return _guessed(texts, missing)
     if np.dtype(dtype).kind in "US":
-        return np.array(texts, dtype=str)
+        return text_array(texts)
     kind = np.dtype(dtype)
     if kind.kind not in "fiub":
         raise ValueError(f"read_csv: the dtype of a column must be one of numbers, or str; got {dtype!r}")
@@ -122,7 +144,7 @@ def _column(texts: list[str], dtype: Any, na_value: str, where: Any) -> np.ndarr
             result[index] = value
         except (ValueError, OverflowError):
             path, line, name = where(index)
-            given = "a missing value" if is_missing else repr(text)
+            given = "a missing value" if is_missing else repr(text[:100])
             raise ValueError(
                 f"read_csv: {path}, line {line}, column {name!r}: {given} is no {kind} number"
             ) from None
@@ -139,6 +161,6 @@ def _guessed(texts: list[str], missing: list[bool]) -> np.ndarray:
         try:
             numbers = [np.nan if gone else float(text) for text, gone in zip(texts, missing, strict=True)]
         except ValueError:
-            return np.array(texts, dtype=str)
+            return text_array(texts)
         return np.array(numbers, dtype=floatx())
-    return np.array(texts, dtype=str)
+    return text_array(texts)

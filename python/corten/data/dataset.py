@@ -20,6 +20,7 @@ INFINITE_CARDINALITY = -1
 UNKNOWN_CARDINALITY = -2
 
 Source = Callable[[], Iterator[Any]]
+Skipper = Callable[[int], Iterator[Any]]
 
 
 class Dataset(NestedSteps):
@@ -32,6 +33,7 @@ class Dataset(NestedSteps):
         source: Function that starts a pass.
         cardinality: Number of elements; -1 without an end, -2 when not known.
         open_batch: Whether elements are batches of which some may be smaller.
+        skipper: Function that starts a pass after so many elements; None makes them and drops them.
 
     Example:
         >>> data = Dataset.range(10).filter(lambda x: x % 2 == 0).map(lambda x: x * x).batch(2)
@@ -40,15 +42,36 @@ class Dataset(NestedSteps):
     """
 
     def __init__(
-        self, source: Source, cardinality: int = UNKNOWN_CARDINALITY, open_batch: bool = False
+        self,
+        source: Source,
+        cardinality: int = UNKNOWN_CARDINALITY,
+        open_batch: bool = False,
+        skipper: Skipper | None = None,
     ) -> None:
         self._source = source
         self._cardinality = cardinality
         self._open_batch = open_batch
+        self._skipper = skipper
 
-    def _like(self, source: Source, cardinality: int | None = None) -> Dataset:
+    def _like(
+        self, source: Source, cardinality: int | None = None, skipper: Skipper | None = None
+    ) -> Dataset:
         """A data set of the same kind of elements, as many if `cardinality` is None."""
-        return Dataset(source, self._cardinality if cardinality is None else cardinality, self._open_batch)
+        count = self._cardinality if cardinality is None else cardinality
+        return Dataset(source, count, self._open_batch, skipper)
+
+    def _after(self, count: int) -> Iterator[Any]:
+        """Starts a pass after its first elements, which are not made where that is possible.
+
+        What is random in their order is drawn. A function that `map` calls is left out where no random
+        generator is found in it.
+        """
+        if self._skipper is not None and count:
+            return self._skipper(count)
+        elements = self._source()
+        if count:
+            next(itertools.islice(elements, count, count), None)
+        return elements
 
     # -- sources --------------------------------------------------------------------------------
 
@@ -181,10 +204,23 @@ class Dataset(NestedSteps):
         def apply(element: Any) -> Any:
             return to_element(call_with(map_func, element))
 
-        if num_parallel_calls is None or num_parallel_calls in (0, 1):
-            return self._like(lambda: map(apply, self._source()))
-        workers = 4 if num_parallel_calls == AUTOTUNE else num_parallel_calls
-        return self._like(lambda: stages.parallel_map(apply, self._source(), workers))
+        def mapped(elements: Iterator[Any]) -> Iterator[Any]:
+            if num_parallel_calls is None or num_parallel_calls in (0, 1):
+                return map(apply, elements)
+            workers = 4 if num_parallel_calls == AUTOTUNE else num_parallel_calls
+            return stages.parallel_map(apply, elements, workers)
+
+        def skipped(count: int) -> Iterator[Any]:
+            # Late: that module needs this one.
+            from corten.training.checkpoint.sources import draws
+
+            if not draws(map_func):
+                return mapped(self._after(count))
+            elements = mapped(self._source())
+            next(itertools.islice(elements, count, count), None)
+            return elements
+
+        return self._like(lambda: mapped(self._source()), skipper=skipped)
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """Keeps the elements for which the function is true."""
@@ -214,10 +250,16 @@ class Dataset(NestedSteps):
         count = self._cardinality
         if count >= 0:
             count = count // size if drop_remainder else -(-count // size)
-        return Dataset(lambda: self._batches(size, drop_remainder), count, not drop_remainder)
+        return Dataset(
+            lambda: self._batches(size, drop_remainder),
+            count,
+            not drop_remainder,
+            lambda skip: self._batches(size, drop_remainder, skip),
+        )
 
-    def _batches(self, size: int, drop_remainder: bool) -> Iterator[Any]:
-        return (stack(group) for group in stages.groups(self._source(), size, drop_remainder))
+    def _batches(self, size: int, drop_remainder: bool, skip: int = 0) -> Iterator[Any]:
+        elements = self._after(skip * size)
+        return (stack(group) for group in stages.groups(elements, size, drop_remainder))
 
     def padded_batch(
         self,
@@ -287,11 +329,24 @@ class Dataset(NestedSteps):
     def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
         """Starts again at the end: `count` passes in all, without an end if None or -1."""
         if count is None or count < 0:
-            return self._like(lambda: stages.repeated(self._source), INFINITE_CARDINALITY)
+            return self._like(
+                lambda: stages.repeated(self._source), INFINITE_CARDINALITY, self._repeated_after
+            )
         total = self._cardinality * count if self._cardinality >= 0 else self._cardinality
         return self._like(
             lambda: itertools.chain.from_iterable(self._source() for _ in range(count)), total if count else 0
         )
+
+    def _repeated_after(self, count: int) -> Iterator[Any]:
+        """Goes on with a pass of an endless repetition; those before it are opened at their end only."""
+        length = self._cardinality
+        if length <= 0:
+            elements = stages.repeated(self._source)
+            next(itertools.islice(elements, count, count), None)
+            return elements
+        for _ in range(count // length):
+            next(self._after(length), None)
+        return itertools.chain(self._after(count % length), stages.repeated(self._source))
 
     def take(self, count: int, name: str | None = None) -> Dataset:
         """Keeps the first elements; all if -1."""
@@ -333,7 +388,10 @@ class Dataset(NestedSteps):
     def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
         """Prepares elements on another thread while the last one is used."""
         ahead = 2 if buffer_size == AUTOTUNE else stages.check_count(buffer_size, "prefetch", "buffer_size")
-        return self._like(lambda: stages.prefetched(self._source, ahead))
+        return self._like(
+            lambda: stages.prefetched(self._source, ahead),
+            skipper=lambda count: stages.prefetched(lambda: self._after(count), ahead),
+        )
 
     def cache(self, filename: str = "", name: str | None = None) -> Dataset:
         """Keeps the elements of the first complete pass for later ones.
@@ -371,6 +429,19 @@ class Dataset(NestedSteps):
 
     def __iter__(self) -> Iterator[Any]:
         return map(as_user_sees, self._source())
+
+    def iterate_after(self, count: int) -> Iterator[Any]:
+        """Starts a loop after the first elements, which are not made where that is possible.
+
+        Args:
+            count: How many to leave out.
+
+        Example:
+            >>> data = Dataset.range(6).map(lambda x: 10 * x)
+            >>> [int(x) for x in data.iterate_after(4)]
+            [40, 50]
+        """
+        return map(as_user_sees, self._after(count))
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """Gives the elements as NumPy arrays."""

@@ -22,21 +22,24 @@ class SlicedDataset(Dataset):
     """
 
     def __init__(self, table: Any, count: int, order: Callable[[], np.ndarray] | None = None) -> None:
-        super().__init__(self._rows, count)
+        super().__init__(self._rows, count, skipper=self._rows)
         self._table = table
         self._order = order
 
-    def _rows(self) -> Iterator[Any]:
+    def _rows(self, skip: int = 0) -> Iterator[Any]:
         order = range(self._cardinality) if self._order is None else self._order().tolist()
         table = self._table
-        return (map_structure(lambda leaf, index=index: leaf[index], table) for index in order)
+        return (map_structure(lambda leaf, index=index: leaf[index], table) for index in order[skip:])
 
-    def _batches(self, size: int, drop_remainder: bool) -> Iterator[Any]:
+    def _batches(self, size: int, drop_remainder: bool, skip: int = 0) -> Iterator[Any]:
         order = None if self._order is None else self._order()
         stop = self._cardinality - self._cardinality % size if drop_remainder else self._cardinality
-        for start in range(0, stop, size):
+
+        def batch(start: int) -> Any:
             rows = slice(start, start + size) if order is None else order[start : start + size]
-            yield map_structure(lambda leaf, rows=rows: leaf[rows], self._table)
+            return map_structure(lambda leaf: leaf[rows], self._table)
+
+        return map(batch, range(skip * size, stop, size))
 
     def _shuffled_rows(self, size: int, generators: PassGenerators) -> Dataset | None:
         if size < self._cardinality or self._order is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+# Seconds for a user's function to come to its end when nobody wants its result any more.
+_PATIENCE = 0.5
 
 
 def check_count(value: Any, method: str, name: str) -> int:
@@ -175,16 +179,30 @@ def parallel_map(function: Callable[[Any], Any], source: Iterator[Any], workers:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="corten-data") as pool:
-        try:
-            for element in itertools.islice(source, 2 * workers):
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="corten-data")
+    try:
+        for element in itertools.islice(source, 2 * workers):
+            waiting.append(pool.submit(function, element))
+        while waiting:
+            yield waiting.popleft().result()
+            for element in itertools.islice(source, 1):
                 waiting.append(pool.submit(function, element))
-            while waiting:
-                yield waiting.popleft().result()
-                for element in itertools.islice(source, 1):
-                    waiting.append(pool.submit(function, element))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        end_pool(pool, waiting)
+
+
+def end_pool(pool: Any, futures: Iterable[Any]) -> None:
+    """Ends a pool of threads, also where the reader stopped early: what nobody wants is not begun.
+
+    Args:
+        pool: The pool.
+        futures: What was asked for and not yet taken. Calls that run are waited for, but not long: one that
+            hangs must not hold Ctrl-C back.
+    """
+    from concurrent.futures import wait
+
+    pool.shutdown(wait=False, cancel_futures=True)
+    wait(futures, timeout=_PATIENCE)
 
 
 class _End:
@@ -233,3 +251,7 @@ def prefetched(source: Callable[[], Iterator[Any]], ahead: int) -> Iterator[Any]
     finally:
         # The reader may stop early; the thread must not wait for it for ever.
         stopped.set()
+        with contextlib.suppress(queue.Empty):
+            waiting.get_nowait()
+        if threading.current_thread() is not thread:
+            thread.join(_PATIENCE)

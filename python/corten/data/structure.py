@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
-from corten.text_arrays import TextArray
+from corten.text_arrays import TextArray, text_array
 
 Tensor = _core.Tensor
 
@@ -65,7 +65,10 @@ def _stack_leaves(*parts: Any) -> Any:
         )
     if all(type(part) is Tensor for part in parts):
         return _core.stack(list(parts), 0)
-    return np.stack([part.numpy() if type(part) is Tensor else part for part in parts])
+    arrays = [part.numpy() if type(part) is Tensor else part for part in parts]
+    if all(array.ndim == 0 and array.dtype.kind == "U" for array in arrays):
+        return text_array([str(array) for array in arrays])
+    return np.stack(arrays)
 
 
 def as_user_sees(element: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten.symbolic import meta_tensor
 
 
 def _triangle(distance: np.ndarray) -> np.ndarray:
@@ -49,6 +50,10 @@ def interpolate_axis(inputs: Any, axis: int, factor: int, method: str) -> Any:
     """Enlarge one axis of `inputs` by a whole factor."""
     if factor == 1:
         return inputs
+    if inputs.device == "meta":
+        shape = list(inputs.shape)
+        shape[axis] *= factor
+        return meta_tensor(shape, inputs.dtype)
     matrix = interpolation_matrix(inputs.shape[axis], factor, method)
     weights = ops.convert_to_tensor(matrix, dtype=inputs.dtype)
     moved = ops.moveaxis(inputs, axis, -1)

@@ -6,7 +6,12 @@ from typing import Any
 
 from corten import ops
 from corten.metrics.metric import Metric
-from corten.metrics.thresholds import NEGATIVE_INFINITY, confusion_counts, parse_init_thresholds
+from corten.metrics.thresholds import (
+    MOST_THRESHOLDS,
+    NEGATIVE_INFINITY,
+    confusion_counts,
+    parse_init_thresholds,
+)
 
 _COUNTS = {"true_positives": 0, "false_positives": 1, "true_negatives": 2, "false_negatives": 3}
 
@@ -183,6 +188,10 @@ class SensitivitySpecificityBase(Metric):
             raise ValueError(f"`{self._argument}` must be in the range [0, 1]. Got {self._argument}={value}.")
         if num_thresholds <= 0:
             raise ValueError(f"Argument `num_thresholds` must be an integer > 0. Got {num_thresholds}.")
+        if num_thresholds > MOST_THRESHOLDS:
+            raise ValueError(
+                f"Argument `num_thresholds` must be at most {MOST_THRESHOLDS}. Got {num_thresholds}."
+            )
         self.value = value
         self.class_id = class_id
         if num_thresholds == 1:

@@ -10,6 +10,8 @@ import numpy as np
 from corten import ops
 from corten.losses.loss import as_dtype, squeeze_or_expand_to_same_rank
 
+# They are a list of floats; a configuration from a file could ask for any number.
+MOST_THRESHOLDS = 1_000_000
 # Below every prediction: with `top_k` and no threshold, the k largest count as positive.
 NEGATIVE_INFINITY = -1e10
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from corten import _core, tree
 from corten._state import Structure
 from corten.layers.input_spec import InputSpec, assert_input_compatibility
@@ -40,7 +42,11 @@ class Function:
     @property
     def operations(self) -> list[Any]:
         """The layers and functions of the graph, in running order."""
-        return list(self._graph.operations)
+        run = [operation for operation, *_ in self._graph.steps]
+        starts = [node.operation for node in self._graph.nodes if node.is_input]
+        kept = {id(operation) for operation in (*run, *starts)}
+        # What made an input that is not from `Input()` is outside of the graph.
+        return [operation for operation in self._graph.operations if id(operation) in kept]
 
     @property
     def inputs(self) -> list[KerasTensor]:
@@ -53,11 +59,53 @@ class Function:
         return list(self._graph.outputs)
 
     def __call__(self, inputs: Any) -> Any:
+        self._check(inputs)
         if any_symbolic((inputs,)):
-            output = output_spec(self._run, (inputs,))
+            output = self.compute_output_spec(inputs)
             Node(self, (inputs,), {}, output)
             return output
         return self._run(inputs)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the results for symbolic inputs as symbolic tensors, without recording a call.
+
+        Args:
+            inputs: Symbolic tensors in the structure of the function's inputs.
+        """
+        self._check(inputs)
+        return output_spec(self._run, (inputs,))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shapes of the results.
+
+        Args:
+            input_shape: A shape for each input, in the structure of the inputs; None is an unknown size.
+        """
+        dtypes = tree.map_structure(lambda tensor: tensor.dtype, self._inputs_struct)
+        inputs = tree.map_structure_up_to(dtypes, KerasTensor, input_shape, dtypes)
+        return tree.map_structure(lambda tensor: tensor.shape, self.compute_output_spec(inputs))
+
+    def _check(self, inputs: Any) -> None:
+        """Refuse inputs of another structure or of shapes that do not fit."""
+        try:
+            tree.assert_same_structure(inputs, self._inputs_struct, check_types=False)
+        except (ValueError, TypeError):
+            expected = tree.map_structure(lambda tensor: tensor.name, self._inputs_struct)
+            raise ValueError(
+                f"Function {self.name!r}: invalid input structure; expected that of {expected}, "
+                f"got {type(inputs).__name__}"
+            ) from None
+        for given, expected in zip(tree.flatten(inputs), self.inputs, strict=True):
+            shape = given.shape if hasattr(given, "shape") else np.shape(given)
+            fits = len(shape) == len(expected.shape) and all(
+                size is None or known is None or size == known
+                for size, known in zip(shape, expected.shape, strict=True)
+            )
+            if not fits:
+                raise ValueError(
+                    f"Function {self.name!r}: incompatible inputs: {expected.name!r} is {expected.shape}; "
+                    f"got {tuple(shape)}"
+                )
 
     def _run(self, inputs: Any) -> Any:
         return tree.pack_sequence_as(self._outputs_struct, self._graph.run(tree.flatten(inputs)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections import deque
+from typing import Any, NamedTuple
 
 from corten import tree
-from corten.symbolic import FunctionOperation, KerasTensor, Node, getitem, node_of
+from corten.symbolic import FunctionOperation, KerasTensor, Node, any_symbolic, getitem, node_of
 
 
 def has_functional_init(cls: type) -> bool:
@@ -131,9 +132,14 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
 
     operations: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
+    objects: dict[str, list[str]] = {}
     made: dict[tuple[str, int, int], KerasTensor] = {}
-    waiting: list[tuple[Any, int, dict[str, Any]]] = []
+    waiting: list[_Call] = []
+    if not isinstance(config["layers"], list):
+        raise ValueError("The model's configuration is broken: its layers are no list.")
     for entry in config["layers"]:
+        if not isinstance(entry, dict):
+            raise ValueError(f"The model's configuration is broken: {str(entry)[:100]!r} is no layer.")
         if entry.get("class_name") == "FunctionOperation":
             operation: Any = FunctionOperation.from_config(entry["config"])
         elif (function := _function_of(entry)) is not None:
@@ -143,36 +149,20 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
             operation = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
         name = entry.get("name") or operation.name
         operations[name] = operation
+        if not str(entry.get("module", "keras")).startswith(("keras", "corten")):
+            objects[name] = _objects_in(entry.get("config"))
         operation.__dict__.setdefault("_inbound_nodes", [])
         before = len(operation._inbound_nodes) if entry.get("inbound_nodes") == [] else 0
         if before:
             for position, tensor in enumerate(operation._inbound_nodes[0].outputs):
                 made[name, 0, position] = tensor
         for index, call in enumerate(entry.get("inbound_nodes", [])):
-            waiting.append((name, index, _call_of(call)))
-    for _, _, call in waiting:
-        for missing in _names_in(call) - set(operations):
-            raise ValueError(f"The model's configuration is broken. Missing node: {missing}")
-    while waiting:
-        left = []
-        for name, index, call in waiting:
-            arguments = _replace_references(call, made)
-            if arguments is None or (index and (name, index - 1, 0) not in made):
-                left.append((name, index, call))
-                continue
-            args = serialization.deserialize_keras_object(arguments.get("args", []))
-            kwargs = serialization.deserialize_keras_object(arguments.get("kwargs", {}))
-            output = operations[name](*args, **{**settings.get(name, {}), **kwargs})
-            flat = [leaf for leaf in tree.flatten(output) if isinstance(leaf, KerasTensor)]
-            for position, tensor in enumerate(flat):
-                made[name, index, position] = tensor
-        if len(left) == len(waiting):
-            names = sorted({name for name, _, _ in left})
-            raise ValueError(
-                f"The model's configuration is broken: layers {names} wait for one another in a loop, "
-                "or for a tensor that no layer makes."
-            )
-        waiting = left
+            waiting.append(_Call(name, index, _call_of(call)))
+    for call in waiting:
+        for missing in _names_in(call.arguments):
+            if missing not in operations:
+                raise ValueError(f"The model's configuration is broken. Missing node: {missing[:100]}")
+    _make_calls(waiting, operations, settings, objects, made)
 
     def find(reference: list[Any]) -> KerasTensor:
         key = (reference[0], int(reference[1]), int(reference[2]))
@@ -192,6 +182,90 @@ def model_from_graph_config(cls: type, config: dict[str, Any], custom_objects: A
     if not trainable:
         model.trainable = False
     return model
+
+
+class _Call(NamedTuple):
+    """A call of an operation that is still to be made.
+
+    Attributes:
+        name: The operation's name.
+        number: Which of its calls it is.
+        arguments: Its arguments, with references in place of tensors.
+    """
+
+    name: str
+    number: int
+    arguments: dict[str, Any]
+
+
+def _make_calls(
+    calls: list[_Call],
+    operations: dict[str, Any],
+    settings: dict[str, dict[str, Any]],
+    objects: dict[str, list[str]],
+    made: dict[tuple[str, int, int], KerasTensor],
+) -> None:
+    """Make calls in their order, those that need a tensor of a later one as soon as there is one.
+
+    Raises:
+        ValueError: A call has no tensor among its arguments, or waits for one that is never made.
+    """
+    from corten.saving import serialization
+
+    asleep: dict[tuple[str, int, int], list[_Call]] = {}
+    ready = deque(calls)
+    done = 0
+    while ready:
+        call = ready.popleft()
+        name, index, written = call
+        # Calls of one operation keep their order, which is that of its nodes.
+        needed = _tensors_in(written) + ([(name, index - 1, 0)] if index else [])
+        missing = next((key for key in needed if key not in made), None)
+        if missing is not None:
+            asleep.setdefault(missing, []).append(call)
+            continue
+        arguments = _replace_references(written, made)
+        args = serialization.deserialize_keras_object(arguments.get("args", []))
+        kwargs = serialization.deserialize_keras_object(arguments.get("kwargs", {}))
+        if not isinstance(args, (list, tuple)) or not isinstance(kwargs, dict):
+            raise ValueError(f"The model's configuration is broken: the arguments of {name!r} are none.")
+        kwargs = {**settings.get(name, {}), **kwargs}
+        if not any_symbolic(args, kwargs):
+            # It would run here and now, on numbers of the file's.
+            raise ValueError(f"The model's configuration is broken: {name!r} is called without a tensor.")
+        try:
+            output = operations[name](*args, **kwargs)
+        except (AttributeError, TypeError) as error:
+            if not objects.get(name):
+                raise
+            raise TypeError(
+                f"Layer {name!r} cannot be called after loading: {error}. Its configuration holds "
+                f"{', '.join(objects[name])}: make sure that objects in it are explicitly deserialized "
+                "in `from_config`, with `corten.saving.deserialize_keras_object`."
+            ) from error
+        flat = tree.flatten(output)
+        done += 1
+        for position, tensor in enumerate(leaf for leaf in flat if isinstance(leaf, KerasTensor)):
+            made[name, index, position] = tensor
+            ready.extend(asleep.pop((name, index, position), ()))
+    if done != len(calls):
+        names = sorted({call.name for waiting in asleep.values() for call in waiting})
+        shown = f"{names[:8]}{', ...' if len(names) > 8 else ''}"
+        raise ValueError(
+            f"The model's configuration is broken: layers {shown} wait for one another in a loop, "
+            "or for a tensor that no layer makes."
+        )
+
+
+def _objects_in(config: Any) -> list[str]:
+    """The names in a configuration under which there are objects that `from_config` has to make."""
+    if not isinstance(config, dict):
+        return []
+    return [
+        name
+        for name, value in config.items()
+        if name != "dtype" and isinstance(value, dict) and value.get("class_name") is not None
+    ]
 
 
 # What Keras writes of an operation besides the arguments of its function.
@@ -234,13 +308,30 @@ def _call_of(call: Any) -> dict[str, Any]:
 
 def _names_in(value: Any) -> set[str]:
     """Return the names of the layers whose tensors a call uses."""
+    return {key[0] for key in _tensors_in(value)}
+
+
+def _tensors_in(value: Any) -> list[tuple[str, int, int]]:
+    """Return layer, call and position of the tensors that a call uses.
+
+    Raises:
+        ValueError: A reference is none.
+    """
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
-            return {value["config"]["keras_history"][0]}
+            return [_history_of(value)]
         value = list(value.values())
     if isinstance(value, (list, tuple)):
-        return {name for child in value for name in _names_in(child)}
-    return set()
+        return [key for child in value for key in _tensors_in(child)]
+    return []
+
+
+def _history_of(reference: dict[str, Any]) -> tuple[str, int, int]:
+    inner = reference.get("config")
+    history = inner.get("keras_history") if isinstance(inner, dict) else None
+    if not _is_reference(history):
+        raise ValueError(f"The model's configuration is broken: {str(reference)[:100]} names no tensor.")
+    return tuple(history)  # type: ignore[arg-type]
 
 
 def _is_reference(value: Any) -> bool:
@@ -263,21 +354,11 @@ def _map_references(find: Any, value: Any) -> Any:
 
 
 def _replace_references(value: Any, made: dict[Any, Any]) -> Any:
-    """Return the arguments with tensors in place of references, None if one is not made yet."""
-    missing = False
-
-    def walk(node: Any) -> Any:
-        nonlocal missing
-        if isinstance(node, dict):
-            if node.get("class_name") == "__keras_tensor__":
-                name, index, position = node["config"]["keras_history"]
-                tensor = made.get((name, index, position))
-                missing = missing or tensor is None
-                return tensor
-            return {key: walk(child) for key, child in node.items()}
-        if isinstance(node, list):
-            return [walk(child) for child in node]
-        return node
-
-    replaced = walk(value)
-    return None if missing else replaced
+    """Return the arguments with tensors in place of references."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            return made[_history_of(value)]
+        return {key: _replace_references(child, made) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_replace_references(child, made) for child in value]
+    return value

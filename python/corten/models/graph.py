@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from corten import tree
@@ -22,7 +23,7 @@ class Graph:
         self.outputs = tree.flatten(outputs)
         for kind, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
             if not tensors:
-                raise ValueError(f"Model {name!r}: `{kind}` is empty.")
+                raise ValueError(f"Model {name!r}: `{kind}` argument cannot be empty.")
             for tensor in tensors:
                 if not isinstance(tensor, KerasTensor):
                     raise ValueError(
@@ -32,8 +33,10 @@ class Graph:
         self._paths = ["/".join(str(part) for part in path) for path, _ in tree.flatten_with_path(outputs)]
         self.nodes = self._sorted_nodes(name)
         self.operations: list[Any] = []
+        known: set[int] = set()
         for node in self.nodes:
-            if not any(node.operation is known for known in self.operations):
+            if id(node.operation) not in known:
+                known.add(id(node.operation))
                 self.operations.append(node.operation)
         self._check_names()
         self._plan()
@@ -117,11 +120,10 @@ class Graph:
         return [*head, *(node for node in ordered if id(node) not in rank)]
 
     def _check_names(self) -> None:
-        names = [operation.name for operation in self.operations]
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(operation.name for operation in self.operations).items():
+            if count > 1:
                 raise ValueError(
-                    f'The name "{name}" is used {names.count(name)} times in the model. All '
+                    f'The name "{name}" is used {count} times in the model. All '
                     "operation names should be unique."
                 )
 

@@ -484,13 +484,26 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         json_string: The JSON text.
         custom_objects: Classes and functions that the text names, by name.
 
+    Raises:
+        TypeError: The text names a class that is not known, or is malformed.
+        ValueError: It is not JSON, or does not describe a model that fits this machine.
+
     Example:
         >>> import corten
         >>> model = corten.Sequential([corten.Input((2,)), corten.layers.Dense(1)])
         >>> corten.models.model_from_json(model.to_json()).count_params()
         3
     """
-    from corten.saving.serialization import deserialize_keras_object, only_registered
+    from corten.saving.files import parse_json
+    from corten.saving.loading import objects_from_file
+    from corten.saving.serialization import deserialize_keras_object
 
-    with only_registered():
-        return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+    source = "model_from_json"
+    if not isinstance(json_string, (str, bytes)):
+        raise TypeError(f"{source}: expected the text that `to_json` gave; got {type(json_string).__name__}.")
+    data = json_string if isinstance(json_string, bytes) else json_string.encode("utf-8", "surrogatepass")
+    config = parse_json(data, source)
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise ValueError(f"{source}: the text is no configuration of a model (it names no class).")
+    with objects_from_file(source, None):
+        return deserialize_keras_object(config, custom_objects=custom_objects)

@@ -124,7 +124,7 @@ def axis_of(name: str, axis: Any, rank: int) -> int:
     """Gives `axis` counted from the front, or an error that names the op."""
     index = operator.index(axis)
     if not -rank <= index < max(rank, 1):
-        raise ValueError(f"{name}: axis {index} is out of range for a tensor of {rank} dimensions")
+        raise ValueError(f"{name}: axis {index} is out of bounds for a tensor of {rank} dimensions")
     return index % rank if rank else 0
 
 

@@ -11,9 +11,9 @@ from corten.ops._common import (
     Tensor,
     TensorLike,
     as_float,
-    as_tensor,
     axes_of,
     axis_of,
+    promoted_float,
 )
 from corten.ops.dispatch import op
 
@@ -66,11 +66,9 @@ def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None)
         >>> float(corten.ops.average([1.0, 4.0], weights=[2.0, 1.0]))
         2.0
     """
-    x = as_float(x)
     if weights is None:
-        return _core.reduce("mean", x, axis, False)
-    dtype = _core.result_type(x, weights)
-    x, weights = as_tensor(x, dtype), as_tensor(weights, dtype)
+        return _core.reduce("mean", as_float(x), axis, False)
+    x, weights = promoted_float(x, weights)
     if weights.shape != x.shape and weights.ndim == 1 and axis is not None:
         (one,) = axes_of("average", axis, x.ndim)
         weights = _core.reshape(weights, tuple(-1 if i == one else 1 for i in range(x.ndim)))

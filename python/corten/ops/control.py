@@ -16,7 +16,7 @@ from corten import _core, tree
 from corten.ops._common import Tensor, TensorLike, as_tensor
 from corten.ops.dispatch import op
 from corten.ops.manipulation import piece
-from corten.symbolic import any_symbolic, symbolic_call
+from corten.symbolic import any_symbolic, hide_probes, is_symbolic, symbolic_call
 
 
 @op
@@ -35,10 +35,34 @@ def cond(pred: TensorLike, true_fn: Callable[[], Any], false_fn: Callable[[], An
         >>> corten.ops.cond(True, lambda: 1, lambda: 2)
         1
     """
-    # On the shape-only device there is no value: both branches give the same shapes.
+    # On the shape-only device there is no value: both branches must give the same shapes.
     if isinstance(pred, Tensor) and pred.device == "meta":
-        return true_fn()
+        result = true_fn()
+        _check_alike(result, false_fn())
+        return result
     return true_fn() if bool(as_tensor(pred)) else false_fn()
+
+
+def _check_alike(one: Any, other: Any) -> None:
+    """Refuses branches whose results differ in structure, shape or dtype; None goes with every size."""
+
+    def described(result: Any) -> list[tuple[tuple[int | None, ...], str]]:
+        leaves = [leaf for leaf in tree.flatten(result) if leaf is not None]
+        known = [leaf if is_symbolic(leaf) else as_tensor(leaf) for leaf in leaves]
+        return [(hide_probes(leaf.shape), leaf.dtype) for leaf in known]
+
+    first, second = described(one), described(other)
+    alike = len(first) == len(second) and all(
+        a_type == b_type
+        and len(a) == len(b)
+        and all(None in pair or pair[0] == pair[1] for pair in zip(a, b, strict=True))
+        for (a, a_type), (b, b_type) in zip(first, second, strict=True)
+    )
+    if not alike:
+        raise ValueError(
+            "cond: with a symbolic `pred`, `true_fn` and `false_fn` must give tensors of the same shapes and "
+            f"dtypes; got {first} and {second}"
+        )
 
 
 @op
@@ -59,6 +83,11 @@ def switch(index: TensorLike, branches: Any, *operands: TensorLike) -> Any:
     """
     index = 0 if isinstance(index, Tensor) and index.device == "meta" else int(as_tensor(index))
     return branches[builtins.min(builtins.max(index, 0), len(branches) - 1)](*operands)
+
+
+def _need_function(name: str, argument: str, function: Any) -> None:
+    if not callable(function):
+        raise TypeError(f"{name}: `{argument}` should be a callable. Received: {argument}={function!r}")
 
 
 @op
@@ -83,8 +112,14 @@ def while_loop(
         >>> corten.ops.while_loop(lambda i: i < 3, lambda i: (i + 1,), (0,))
         (3,)
     """
+    _need_function("while_loop", "cond", cond)
+    _need_function("while_loop", "body", body)
     single = not isinstance(loop_vars, (tuple, list))
     values: Any = (loop_vars,) if single else tuple(loop_vars)
+    if any(isinstance(leaf, Tensor) and leaf.device == "meta" for leaf in tree.flatten(values)):
+        # Symbolic: there is no value to decide by, and a loop does not change shapes.
+        body(*values)
+        return loop_vars
     count = 0
     while bool(cond(*values)) and (maximum_iterations is None or count < maximum_iterations):
         values = body(*values)
@@ -162,8 +197,13 @@ def scan(
         >>> int(total), sums.tolist()
         (6, [1, 3, 6])
     """
+    _need_function("scan", "f", f)
+    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+        raise ValueError(
+            f"scan: `unroll` must be an positive integer or boolean. Received: unroll={unroll!r}"
+        )
     if xs is None and length is None:
-        raise ValueError("scan: xs or length is needed")
+        raise ValueError("scan: Got no `xs` to scan over and no `length`; one of them is needed")
     count = _length("scan", xs) if xs is not None else int(length or 0)
     if length is not None and count != length:
         raise ValueError(f"scan: length={length} does not agree with the {count} slices of xs")
@@ -204,7 +244,7 @@ def associative_scan(
     count = leaves[0].shape[places[0]]
     if any(leaf.shape[place] != count for leaf, place in zip(leaves, places, strict=True)):
         raise ValueError(
-            f"associative_scan: all tensors need one size along axis {axis}; "
+            f"associative_scan: Array inputs must have the same first dimension (that of axis {axis}); "
             f"got {[leaf.shape for leaf in leaves]}"
         )
     if reverse:

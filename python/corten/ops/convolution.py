@@ -21,6 +21,7 @@ from corten.ops._common import (
     to_channels_last,
 )
 from corten.ops.dispatch import op
+from corten.symbolic import is_unknown_size, meta_tensor
 
 Pair = tuple[int, int]
 
@@ -117,12 +118,19 @@ def _convolve(
     return _core.conv(x, w, steps, pairs, dilation, groups)
 
 
+def _with_channels(x: Tensor, channels: int) -> Tensor:
+    """Gives symbolic inputs of unknown channels those that the kernel takes."""
+    if x.device == "meta" and is_unknown_size(x, -1):
+        return meta_tensor((*x.shape[:-1], channels), x.dtype)
+    return x
+
+
 def _groups(name: str, x: Tensor, w: Tensor) -> int:
     channels, per_group = x.shape[-1], w.shape[-2]
     if per_group == 0 or channels % per_group:
         raise ValueError(
-            f"{name}: the kernel takes {per_group} input channels, which must divide the {channels} channels "
-            f"of the inputs; got inputs {x.shape} (channels last) and kernel {w.shape}"
+            f"{name}: the input channels must match the kernel, which takes {per_group} (or be a multiple of "
+            f"them, for groups); got {channels} channels: inputs {x.shape} (channels last), kernel {w.shape}"
         )
     return channels // per_group
 
@@ -159,6 +167,7 @@ def conv(
         (1, 3, 3, 4)
     """
     x, w, last = _operands("conv", inputs, kernel, data_format)
+    x = _with_channels(x, w.shape[-2])
     result = _convolve("conv", x, w, strides, padding, dilation_rate, _groups("conv", x, w))
     return result if last else to_channels_first(result)
 
@@ -204,6 +213,7 @@ def conv_bias(
         [[[[10.0, 0.0]]]]
     """
     x, w, last = _operands("conv_bias", inputs, kernel, data_format)
+    x = _with_channels(x, w.shape[-2])
     groups = _groups("conv_bias", x, w)
     if residual is not None and not last:
         residual = to_channels_last(as_tensor(residual))
@@ -252,11 +262,12 @@ def _depthwise(
     padding: str,
     dilation_rate: int | Sequence[int],
 ) -> Tensor:
+    x = _with_channels(x, w.shape[-2])
     channels = x.shape[-1]
     if w.shape[-2] != channels:
         raise ValueError(
-            f"{name}: the kernel must have one slice per channel; got inputs {x.shape} (channels last) "
-            f"and kernel {w.shape}"
+            f"{name}: the input channels must match the kernel, which has one slice per channel; got inputs "
+            f"{x.shape} (channels last) and kernel {w.shape}"
         )
     grouped = _core.reshape(w, (*w.shape[:-2], 1, channels * w.shape[-1]))
     return _convolve(name, x, grouped, strides, padding, dilation_rate, channels)
@@ -346,11 +357,12 @@ def conv_transpose(
     """
     name = "conv_transpose"
     x, w, last = _operands(name, inputs, kernel, data_format)
+    x = _with_channels(x, w.shape[-1])
     count = x.ndim - 2
     if w.shape[-1] != x.shape[-1]:
         raise ValueError(
-            f"{name}: the kernel is (spatial..., output channels, input channels) and takes {w.shape[-1]} "
-            f"channels; got inputs {x.shape} (channels last) and kernel {w.shape}"
+            f"{name}: the input channels must match the kernel, which is (spatial..., output channels, input "
+            f"channels); got inputs {x.shape} (channels last) and kernel {w.shape}"
         )
     steps, dilation = (
         per_axis(name, "strides", strides, count),

@@ -9,7 +9,7 @@ import numpy as np
 from corten import _core
 from corten.ops._common import FLOAT_MAX, INTEGERS, Tensor, TensorLike, as_tensor, dtype_name
 from corten.ops.dispatch import op
-from corten.symbolic import meta_tensor
+from corten.symbolic import is_symbolic, meta_tensor
 
 
 def _dense(name: str, sparse: Any, ragged: Any) -> None:
@@ -65,12 +65,19 @@ def convert_to_numpy(x: TensorLike) -> np.ndarray:
     Returns:
         An array; bfloat16, which NumPy lacks, comes as float32. A `ComplexTensor` gives complex numbers.
 
+    Raises:
+        ValueError: `x` is symbolic.
+
     Example:
         >>> corten.ops.convert_to_numpy(corten.ops.ones(2)).tolist()
         [1.0, 1.0]
     """
     if isinstance(x, np.ndarray):
         return x
+    if is_symbolic(x):
+        raise ValueError(
+            f"convert_to_numpy: {x!r} is symbolic and has no values; in a Layer's `call` tensors have them"
+        )
     if hasattr(x, "_corten_complex"):
         return np.asarray(x.map(lambda part: part.detach()))
     return as_tensor(x).detach().numpy()
@@ -239,6 +246,9 @@ def view(x: TensorLike, dtype: Any = None) -> Tensor:
     Returns:
         A tensor.
 
+    Raises:
+        ValueError: The sizes of the dtypes differ and there is no last axis, or it does not fit.
+
     Example:
         >>> corten.ops.view(corten.ops.array([1.0]), "int32").tolist()
         [1065353216]
@@ -247,12 +257,30 @@ def view(x: TensorLike, dtype: Any = None) -> Tensor:
     name = x.dtype if dtype is None else dtype_name(dtype)
     if name == x.dtype:
         return x
+    # NumPy has no bfloat16: its bits are the upper half of those of a float32.
+    before, after = ("uint16" if one == "bfloat16" else one for one in (x.dtype, name))
+    old, new = np.dtype(before).itemsize, np.dtype(after).itemsize
+    if old == new:
+        shape = x.shape
+    elif x.ndim == 0:
+        raise ValueError(f"view: a scalar of {x.dtype} cannot be read as {name}, which has another size")
+    else:
+        shape = (*x.shape[:-1], x.shape[-1] * old // new)
     if x.device == "meta":
-        size = np.dtype(x.dtype).itemsize * x.shape[-1] // np.dtype(name).itemsize
-        return meta_tensor((*x.shape[:-1], size), name)
-    if "bfloat16" in (name, x.dtype):
-        raise NotImplementedError("view: bfloat16 has no NumPy form to read bytes through; cast it instead")
-    return as_tensor(np.ascontiguousarray(x.detach().numpy()).view(name))
+        return meta_tensor(shape, name)
+    if old != new and x.shape[-1] * old % new:
+        raise ValueError(
+            f"view: the last axis of {x.shape} of {x.dtype} has {x.shape[-1] * old} bytes, no multiple of "
+            f"the {new} of {name}"
+        )
+    wide = _core.cast(x, "float32") if x.dtype == "bfloat16" else x
+    values = wide.detach().numpy()
+    if x.dtype == "bfloat16":
+        values = (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
+    values = np.ascontiguousarray(values).view(after).reshape(shape)
+    if name == "bfloat16":
+        return _core.cast(_core.tensor((values.astype(np.uint32) << 16).view(np.float32)), name)
+    return as_tensor(values)
 
 
 @op

@@ -382,7 +382,8 @@ def ctc_decode(
 
     Returns:
         Labels ``(top_paths, batch, steps)``, filled up with -1, and scores: the negative sum of the
-        best logits ``(batch, 1)`` for greedy, log probabilities ``(batch, top_paths)`` for beams.
+        best logits ``(batch, 1)`` for greedy, log probabilities ``(batch, top_paths)`` for beams; float32
+        where the inputs have 16 bits.
 
     Example:
         >>> logits = [[[0.0, 5.0], [0.0, 5.0], [5.0, 0.0]]]
@@ -393,9 +394,11 @@ def ctc_decode(
     from corten.ops.decoding import beam_search, greedy_search
 
     logits, lengths = as_float(inputs), as_index(sequence_lengths)
+    if logits.dtype in ("float16", "bfloat16"):
+        logits = _core.cast(logits, "float32")
     blank = logits.shape[-1] - 1 if mask_index is None else mask_index
     if strategy == "greedy":
         return greedy_search(logits, lengths, merge_repeated, blank)
     if strategy == "beam_search":
         return beam_search(logits, lengths, beam_width, top_paths, blank)
-    raise ValueError(f"ctc_decode: strategy must be 'greedy' or 'beam_search'; got {strategy!r}")
+    raise ValueError(f"ctc_decode: Invalid strategy {strategy!r}; it must be 'greedy' or 'beam_search'")

@@ -9,9 +9,10 @@ import numpy as np
 
 from corten import _core
 from corten.ops import creation, extension, manipulation
-from corten.ops._common import Tensor, TensorLike, as_float, as_tensor
+from corten.ops._common import FLOATS, Tensor, TensorLike, as_float, as_tensor
 from corten.ops.dispatch import op
 from corten.ops.math import extract_sequences
+from corten.symbolic import meta_tensor
 
 Complex = tuple[Tensor, Tensor]
 # Up to this length a transform is one matrix product.
@@ -54,9 +55,16 @@ def _factor(size: int) -> int:
     return divisor
 
 
+def _shape_only(x: Tensor, size: int) -> Tensor:
+    """A transform of a symbolic tensor: what is `size` long at the end, without the table of waves."""
+    return meta_tensor((*x.shape[:-1], size), "float64" if x.dtype == "float64" else "float32")
+
+
 def _transform(x: Complex, inverse: bool) -> Complex:
     """The (unscaled) transform of the last axis: Cooley and Tukey's splitting of the length."""
     size = x[0].shape[-1]
+    if x[0].device == "meta":
+        return _shape_only(x[0], size), _shape_only(x[1], size)
     few = _factor(size) if size > _DIRECT else 1
     if few == 1:
         return _matrix_times(x, _constants(x[0], _waves(size, size, size, inverse)))
@@ -212,6 +220,8 @@ def irfft(x: TensorLike, fft_length: int | None = None) -> Tensor:
     size = 2 * (real.shape[-1] - 1) if fft_length is None else int(fft_length)
     if size < 1:
         raise ValueError(f"irfft: the result needs one number or more; got fft_length={size}")
+    if real.device == "meta":
+        return _shape_only(real, size)
     half = size // 2 + 1
     real, imaginary = _fitted(real, half), _fitted(imaginary, half)
     # The other half mirrors this one: it counts as twice the real part, save frequency 0 (and the
@@ -277,6 +287,10 @@ def stft(
     Returns:
         The pair (real part, imaginary part), of shape ``(..., pieces, fft_length // 2 + 1)``.
 
+    Raises:
+        TypeError: `x` holds no floats.
+        ValueError: The lengths, the stride or the window do not fit together.
+
     Example:
         >>> real, imaginary = corten.ops.stft(corten.ops.ones(16), 4, 2, 4)
         >>> real.shape
@@ -288,7 +302,9 @@ def stft(
             f"stft: `fft_length` must equal or be larger than `sequence_length`; "
             f"got {fft_length} and {sequence_length}"
         )
-    x = as_float(x)
+    x = as_tensor(x)
+    if x.dtype not in FLOATS:
+        raise TypeError(f"stft: `float32` or `float64` numbers are needed; got {x.dtype}. Cast them first")
     if x.ndim < 1:
         raise ValueError(f"stft: Input should have rank >= 1; got shape {x.shape}")
     if center:
@@ -317,7 +333,8 @@ def istft(
         sequence_stride: The distance of their starts.
         fft_length: The length of the transform.
         length: The length of the result; None is as long as the pieces reach.
-        window: The window that `stft` used.
+        window: The window that `stft` used. None adds the pieces as they are, so the result is
+            ``fft_length / sequence_stride`` times the signal, as in Keras.
         center: What `stft` used.
 
     Returns:
@@ -341,6 +358,9 @@ def istft(
     signal = _core.scatter(base, index, weighted, axis, "add")
     squares = _core.broadcast_to(_core.unary("square", weights), (count, fft_length))
     norm = _core.scatter(_core.full((total,), 0.0, pieces.dtype), index, squares, 0, "add")
+    if window is None:
+        # Without a window nothing is weighted: the pieces add up, as in Keras.
+        norm = _core.binary("multiply", norm, sequence_stride / fft_length)
     signal = _core.where(
         _core.compare("greater", norm, 1e-11),
         _core.binary("divide", signal, _core.binary("maximum", norm, 1e-11)),

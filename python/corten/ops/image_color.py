@@ -41,7 +41,10 @@ def _colors(
 ) -> tuple[list[Tensor], Tensor, bool, bool]:
     x, last, batched = images_of(name, as_tensor(images), data_format)
     if x.shape[3] != 3:
-        raise ValueError(f"{name}: three channels are needed; got shape {as_tensor(images).shape}")
+        raise ValueError(
+            f"{name}: Input images must have 3 channels, but received images with {x.shape[3]} channels. "
+            f"Full shape received: {as_tensor(images).shape}"
+        )
     parts = [_core.slice(x, (0, 0, 0, i), (*x.shape[:3], i + 1), (1, 1, 1, 1)) for i in range(3)]
     return parts, x, last, batched
 
@@ -51,16 +54,27 @@ def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tens
     """Brightness of colors: ``0.2989 r + 0.5870 g + 0.1140 b``.
 
     Args:
-        images: An image or a batch of images with three channels.
+        images: An image or a batch of images with three channels; with one, they are gray already.
         data_format: ``'channels_last'`` or ``'channels_first'``; None is the configured one.
 
     Returns:
         A tensor of the dtype of `images` with one channel.
 
+    Raises:
+        ValueError: There are neither three channels nor one.
+
     Example:
         >>> corten.ops.image.rgb_to_grayscale(corten.ops.ones((2, 2, 3))).shape
         (2, 2, 1)
     """
+    x, last, batched = images_of("rgb_to_grayscale", as_tensor(images), data_format)
+    if x.shape[3] == 1:
+        return as_tensor(images)
+    if x.shape[3] != 3:
+        raise ValueError(
+            f"rgb_to_grayscale: Invalid channel size: expected 3 (RGB) or 1 (Grayscale). "
+            f"Received: images.shape={as_tensor(images).shape}"
+        )
     (red, green, blue), x, last, batched = _colors("rgb_to_grayscale", images, data_format)
     dtype = x.dtype
     red, green, blue = as_float(red), as_float(green), as_float(blue)
@@ -73,7 +87,10 @@ def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tens
 def _need_float(name: str, images: TensorLike) -> Tensor:
     x = as_tensor(images)
     if not x.dtype.startswith(("float", "bfloat")):
-        raise ValueError(f"{name}: floats between 0 and 1 are needed; got {x.dtype}. Divide by 255 first")
+        raise ValueError(
+            f"{name}: Invalid images dtype: expected float dtype. Received {x.dtype}; colors are floats "
+            "between 0 and 1, so divide by 255 first"
+        )
     return x
 
 

@@ -43,8 +43,8 @@ def blurred(x: Tensor, kernel_size: Sequence[int], sigma: Sequence[float]) -> Te
 @op
 def gaussian_blur(
     images: TensorLike,
-    kernel_size: Sequence[int] = (3, 3),
-    sigma: Sequence[float] = (1.0, 1.0),
+    kernel_size: Sequence[int] | TensorLike = (3, 3),
+    sigma: Sequence[float] | TensorLike = (1.0, 1.0),
     data_format: str | None = None,
 ) -> Tensor:
     """Means of neighboring pixels, weighted by a Gaussian bell.
@@ -62,9 +62,12 @@ def gaussian_blur(
         >>> corten.ops.image.gaussian_blur(corten.ops.ones((4, 4, 3))).shape
         (4, 4, 3)
     """
+    x, last, batched = images_of("gaussian_blur", as_tensor(images), data_format)
+    if "meta" in (getattr(kernel_size, "device", None), getattr(sigma, "device", None)):
+        # Symbolic numbers have no values; the blurred images have the shape of the images.
+        return as_tensor(images)
     if min(kernel_size) < 1 or min(sigma) <= 0:
         raise ValueError(f"gaussian_blur: kernel_size and sigma must be positive; got {kernel_size}, {sigma}")
-    x, last, batched = images_of("gaussian_blur", as_tensor(images), data_format)
     result = blurred(as_float(x), kernel_size, sigma)
     if x.dtype not in FLOATS:
         result = _core.cast(_core.unary("round", result), x.dtype)

@@ -24,7 +24,7 @@ from corten.ops._common import (
 )
 from corten.ops.dispatch import op
 from corten.ops.image_color import images_of, restored
-from corten.symbolic import meta_tensor
+from corten.symbolic import meta_tensor, value_dependent_size
 
 Kernel = Callable[[np.ndarray], np.ndarray]
 
@@ -104,7 +104,10 @@ def _resize_axes(
             continue
         if size == 0 or output == 0:
             raise ValueError(f"resize: neither image nor result may be empty; got {size} and {output}")
-        if method == "nearest":
+        if x.device == "meta":
+            # No matrix of weights for shapes alone: a file may say any size.
+            x = meta_tensor((*x.shape[:axis], output, *x.shape[axis + 1 :]), x.dtype)
+        elif method == "nearest":
             x = _core.gather(x, as_tensor(nearest_places(size, output), "int32"), axis)
         else:
             x = _along(x, axis, _resize_weights(size, output, method, antialias))
@@ -230,7 +233,7 @@ def scale_and_translate(
     if len(output_shape) != x.ndim:
         raise ValueError(f"scale_and_translate: output_shape needs {x.ndim} sizes; got {tuple(output_shape)}")
     if "meta" in (as_tensor(scale).device, as_tensor(translation).device):
-        return meta_tensor(tuple(output_shape), dtype)
+        return meta_tensor([value_dependent_size() if dim is None else dim for dim in output_shape], dtype)
     factors, offsets = as_tensor(scale, "float64").tolist(), as_tensor(translation, "float64").tolist()
     for axis, factor, offset in zip(spatial_dims, factors, offsets, strict=True):
         axis = axis_of("scale_and_translate", axis, x.ndim)
@@ -244,6 +247,10 @@ def _margins(
     name: str, low: int | None, high: int | None, size: int, target: int | None, what: str
 ) -> tuple[int, int]:
     """Completes two of the three: cells before, cells after, size of the result."""
+    given = zip(_margin_names(what), (low, high, target), strict=True)
+    for argument, number in given:
+        if number is not None and number < 0:
+            raise ValueError(f"{name}: {argument} must be >= 0; got {number}")
     if call_state.probing == size and target is not None:
         # An unknown size: any margins stand for it that give the target.
         gap = target - size if name == "pad_images" else size - target
@@ -255,9 +262,17 @@ def _margins(
         low = sign * ((target or 0) - size) - (high or 0)
     elif high is None:
         high = sign * ((target or 0) - size) - low
-    if min(low, high or 0) < 0:
-        raise ValueError(f"{name}: the target size {target} does not fit an image of {size} with {what}")
+    for argument, number in zip(_margin_names(what), (low, high or 0), strict=False):
+        if number < 0:
+            raise ValueError(
+                f"{name}: {argument} must be >= 0; it comes out as {number}, since a target of {target} does "
+                f"not fit an image of {size} with the other margin"
+            )
     return low, high or 0
+
+
+def _margin_names(what: str) -> list[str]:
+    return what.split(", ")
 
 
 @op
@@ -391,6 +406,15 @@ def extract_patches(
         (1, 2, 2, 12)
     """
     x = as_tensor(images)
+    if not hasattr(size, "__index__"):
+        if isinstance(size, str) or not hasattr(size, "__len__"):
+            raise TypeError(
+                f"extract_patches: Invalid `size`. Expected an int or a tuple of ints; got {size!r}"
+            )
+        if len(size) not in (2, 3):
+            raise ValueError(
+                f"extract_patches: Invalid `size`. Expected a tuple of length 2 or 3; got {tuple(size)}"
+            )
     if x.ndim == 5 or (not hasattr(size, "__index__") and len(tuple(size)) == 3):
         return extract_patches_3d(x, size, strides, dilation_rate, padding, data_format)
     x, last, batched = images_of("extract_patches", x, data_format)
@@ -424,6 +448,8 @@ def extract_patches_3d(
         (1, 2, 2, 2, 8)
     """
     name = "extract_patches_3d"
+    if not hasattr(size, "__index__") and (isinstance(size, str) or len(tuple(size)) != 3):
+        raise TypeError(f"{name}: Invalid `size`. Expected an int or a tuple of 3 ints; got {size!r}")
     x = as_tensor(volumes)
     if x.ndim not in (4, 5):
         raise ValueError(f"{name}: a volume of 4 dimensions or a batch of 5 is needed; got shape {x.shape}")

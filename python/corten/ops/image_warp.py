@@ -139,7 +139,12 @@ def map_coordinates(
     places = as_float(coordinates)
     if places.ndim < 1 or places.shape[0] != x.ndim:
         raise ValueError(
-            f"map_coordinates: coordinates need one row per axis of inputs, {x.ndim}; got {places.shape}"
+            "map_coordinates: the first dimension of `coordinates` must be the same as the rank of `inputs`, "
+            f"one row for each of its {x.ndim} axes; got coordinates of shape {places.shape}"
+        )
+    if places.ndim < 2:
+        raise ValueError(
+            f"map_coordinates: Invalid coordinates rank: expected at least rank 2; got shape {places.shape}"
         )
     rows = [_core.gather(places, as_tensor(i, "int32"), 0) for i in range(x.ndim)]
     result = sample(as_float(x), rows, order_, fill_mode, float(fill_value))
@@ -208,14 +213,17 @@ def affine_transform(
     """
     order = _check("affine_transform", fill_mode, interpolation)
     x, last, batched = images_of("affine_transform", as_tensor(images), data_format)
+    numbers = as_tensor(transform, "float32")
+    if numbers.ndim not in (1, 2) or numbers.shape[-1] != 8:
+        raise ValueError(
+            f"affine_transform: Invalid transform rank: expected rank 1 (8 numbers for all images) or rank 2 "
+            f"(8 numbers per image); got shape {numbers.shape}"
+        )
     if x.device == "meta":
         # The result has the shape of the images; the places would be real numbers, and many.
         return restored(x, last, batched)
-    numbers = as_tensor(transform, "float32")
     if numbers.ndim == 1:
         numbers = _core.expand_dims(numbers, 0)
-    if numbers.ndim != 2 or numbers.shape[1] != 8:
-        raise ValueError(f"affine_transform: transform needs 8 numbers per image; got shape {numbers.shape}")
     numbers = _core.broadcast_to(numbers, (x.shape[0], 8))
     rows, columns = _projected(numbers, x.shape[1], x.shape[2])
     return restored(_warp(x, rows, columns, order, fill_mode, float(fill_value)), last, batched)
@@ -250,12 +258,15 @@ def perspective_transform(
     """
     order = _check("perspective_transform", "constant", interpolation)
     x, last, batched = images_of("perspective_transform", as_tensor(images), data_format)
+    start, end = as_tensor(start_points, "float64"), as_tensor(end_points, "float64")
+    for argument, points in (("start_points", start), ("end_points", end)):
+        if points.shape[-2:] != (4, 2) or points.ndim not in (2, 3):
+            raise ValueError(
+                f"perspective_transform: Invalid {argument} shape: expected (4, 2) for all images or "
+                f"(batch, 4, 2); got {points.shape}"
+            )
     if x.device == "meta":
         return restored(x, last, batched)
-    start, end = as_tensor(start_points, "float64"), as_tensor(end_points, "float64")
-    for points in (start, end):
-        if points.shape[-2:] != (4, 2) or points.ndim not in (2, 3):
-            raise ValueError(f"perspective_transform: points need shape (4, 2) per image; got {points.shape}")
     start, end = (_core.broadcast_to(points, (x.shape[0], 4, 2)) for points in (start, end))
     # Two linear equations per point for the 8 numbers that map a point of the result to the input.
     across, down = (_core.slice(end, (0, 0, i), (x.shape[0], 4, i + 1), (1, 1, 1)) for i in range(2))

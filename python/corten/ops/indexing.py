@@ -9,6 +9,7 @@ from typing import Any
 
 from corten import _core
 from corten.ops._common import (
+    FLOATS,
     Tensor,
     TensorLike,
     as_index,
@@ -17,6 +18,7 @@ from corten.ops._common import (
     shape_of,
 )
 from corten.ops.dispatch import op
+from corten.symbolic import meta_tensor, value_dependent_size
 
 _LARGEST = 2**63 - 1
 
@@ -141,9 +143,9 @@ def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | 
     """
     condition = as_tensor(condition, "bool")
     if x1 is None and x2 is None:
-        return _core.nonzero(condition)
+        return _nonzero(condition)
     if x1 is None or x2 is None:
-        raise ValueError("where: give both x1 and x2, or neither")
+        raise ValueError("where: `x1` and `x2` either both should be `None` or both given")
     return _core.where(condition, x1, x2)
 
 
@@ -176,6 +178,15 @@ def select(
     return result
 
 
+def _limit(limit: TensorLike | None, dtype: str) -> Any:
+    return limit if limit is None or type(limit) in (int, float) else as_tensor(limit, dtype)
+
+
+def _recorded(x: Any) -> bool:
+    """Whether a gradient may be asked for."""
+    return isinstance(x, Tensor) and bool(x.requires_grad)
+
+
 @op
 def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
     """Limits elements to a range.
@@ -195,14 +206,23 @@ def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
     x = as_tensor(x)
     if x.dtype == "bool":
         x = _core.cast(x, "int32")
+    low, high = _limit(x_min, x.dtype), _limit(x_max, x.dtype)
+    if x.dtype in FLOATS and not builtins.any(_recorded(one) for one in (x, low, high)):
+        x = x if low is None else _core.binary("maximum", x, low)
+        return x if high is None else _core.binary("minimum", x, high)
     # `where` rather than maximum and minimum: an element on the limit keeps its whole gradient.
-    if x_min is not None:
-        low = as_tensor(x_min, x.dtype) if type(x_min) not in (int, float) else x_min
+    if low is not None:
         x = _core.where(_core.compare("less", x, low), low, x)
-    if x_max is not None:
-        high = as_tensor(x_max, x.dtype) if type(x_max) not in (int, float) else x_max
+    if high is not None:
         x = _core.where(_core.compare("greater", x, high), high, x)
     return x
+
+
+def _nonzero(x: Tensor) -> tuple[Tensor, ...]:
+    if x.device == "meta":
+        size = value_dependent_size()
+        return tuple(meta_tensor((size,), "int32") for _ in x.shape)
+    return _core.nonzero(x)
 
 
 @op
@@ -213,13 +233,13 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
         x: A tensor.
 
     Returns:
-        One int32 tensor per axis.
+        One int32 tensor per axis. Of a symbolic tensor their length is not known.
 
     Example:
         >>> [axis.tolist() for axis in corten.ops.nonzero([[0, 5], [7, 0]])]
         [[0, 1], [1, 0]]
     """
-    return _core.nonzero(as_tensor(x))
+    return _nonzero(as_tensor(x))
 
 
 @op
@@ -341,12 +361,19 @@ def slice(inputs: TensorLike, start_indices: TensorLike, shape: Any) -> Tensor:
         [[2], [4]]
     """
     inputs = as_tensor(inputs)
-    # Symbolic starts have no values: any block of the size has the right shape.
-    unknown = isinstance(start_indices, Tensor) and start_indices.device == "meta"
-    starts = [0] * inputs.ndim if unknown else _starts("slice", start_indices, inputs.ndim)
+    block = shape_of(shape)
+    if len(block) != inputs.ndim:
+        raise ValueError(
+            "slice: the number of dimensions in `inputs` must match the number of dimensions in `shape`; "
+            f"got inputs of shape {inputs.shape} and shape={block}"
+        )
+    if isinstance(start_indices, Tensor) and start_indices.device == "meta":
+        # Symbolic starts have no values: a block has its size, and what goes up to the end an unknown one.
+        return meta_tensor([value_dependent_size() if dim == -1 else dim for dim in block], inputs.dtype)
+    starts = _starts("slice", start_indices, inputs.ndim)
     sizes = [
         dim - start if size == -1 else size
-        for size, dim, start in zip(shape_of(shape), inputs.shape, starts, strict=True)
+        for size, dim, start in zip(block, inputs.shape, starts, strict=True)
     ]
     stops = [start + size for start, size in zip(starts, sizes, strict=True)]
     if any_out(starts, stops, inputs.shape):
@@ -366,7 +393,10 @@ def any_out(starts: list[int], stops: list[int], shape: tuple[int, ...]) -> bool
 def _starts(name: str, start_indices: TensorLike, rank: int) -> list[int]:
     starts = list(shape_of(start_indices))
     if len(starts) != rank:
-        raise ValueError(f"{name}: start_indices needs {rank} integers, one per axis; got {len(starts)}")
+        raise ValueError(
+            f"{name}: the number of dimensions in `start_indices` must match the number of dimensions in "
+            f"`inputs`: {rank} integers, one per axis; got {len(starts)}"
+        )
     return starts
 
 

@@ -11,6 +11,7 @@ from corten import _core
 from corten.ops._common import Tensor, TensorLike, as_tensor, axis_of, promoted
 from corten.ops.dispatch import op
 from corten.ops.manipulation import piece
+from corten.symbolic import hide_probes, is_unknown_size
 
 
 @op
@@ -180,6 +181,9 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     axis = axis_of("split", axis, x.ndim)
     if _is_count(indices_or_sections):
         count = operator.index(cast("int", indices_or_sections))
+        if count > 0 and is_unknown_size(x, axis):
+            # Whatever the size is, the parts are equal, and as long as it turns out.
+            x = piece(x, axis, 0, x.shape[axis] // count * count)
         if count < 1 or x.shape[axis] % count:
             raise ValueError(
                 f"split: axis {axis} of {x.shape} does not divide into {count} equal parts; use array_split"
@@ -287,11 +291,14 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
 
     Args:
         x: A tensor.
-        num: The size of the axis, checked if given.
+        num: The size of the axis, checked if given; needed where the size is unknown.
         axis: The axis.
 
     Returns:
         A list of views of `x`.
+
+    Raises:
+        ValueError: `num` is not the size of the axis, or the size is unknown and there is no `num`.
 
     Example:
         >>> [part.tolist() for part in corten.ops.unstack([[1, 2], [3, 4]])]
@@ -299,6 +306,13 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
     """
     x = as_tensor(x)
     axis = axis_of("unstack", axis, x.ndim)
+    if is_unknown_size(x, axis):
+        if num is None:
+            raise ValueError(
+                f"unstack: Cannot infer argument `num` from shape {hide_probes(x.shape)}: the size of axis "
+                f"{axis} is unknown. Pass `num`"
+            )
+        x = piece(x, axis, 0, num)
     if num is not None and num != x.shape[axis]:
         raise ValueError(f"unstack: axis {axis} of {x.shape} has {x.shape[axis]} slices; got num={num}")
     return unpack(x, axis)

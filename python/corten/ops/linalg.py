@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from corten import _core
+from corten import _core, tree
 from corten.ops._common import (
     Axis,
     Tensor,
@@ -16,6 +16,7 @@ from corten.ops._common import (
 )
 from corten.ops.complex_numbers import eig as eig
 from corten.ops.dispatch import op
+from corten.symbolic import KerasTensor, any_symbolic, symbolic_call
 
 _EPSILON = {"float32": 1.1920929e-07, "float64": 2.220446049250313e-16}
 
@@ -27,7 +28,7 @@ def _matrix(name: str, x: TensorLike, square: bool = False) -> Tensor:
             f"{name}: float32 or float64 is needed; got {x.dtype}. Cast it with ops.cast(x, 'float32')"
         )
     if x.ndim < 2:
-        raise ValueError(f"{name}: a tensor of two or more dimensions is needed; got shape {x.shape}")
+        raise ValueError(f"{name}: Input should have rank >= 2. Received: shape {x.shape}")
     if square and x.shape[-1] != x.shape[-2]:
         raise ValueError(f"{name}: square matrices are needed; got shape {x.shape}")
     return x
@@ -182,21 +183,21 @@ def inv(x: TensorLike) -> Tensor:
 
 @op
 def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
-    """LU factors of square matrices, with row exchanges.
+    """LU factors of matrices, with row exchanges.
 
     Args:
-        x: Square matrices.
+        x: Matrices of shape ``(..., m, n)``.
 
     Returns:
-        Both factors packed into one matrix (the ones of the lower diagonal left out), and for each
-        row the int32 number of the row it was exchanged with.
+        Both factors packed into one matrix (the ones of the lower diagonal left out), and for each of the
+        first ``min(m, n)`` rows the int32 number of the row it was exchanged with.
 
     Example:
         >>> lu, pivots = corten.ops.lu_factor([[2.0, 0.0], [0.0, 4.0]])
         >>> lu.tolist(), pivots.tolist()
         ([[2.0, 0.0], [0.0, 4.0]], [0, 1])
     """
-    lu, pivots = _core.lu_factor(_matrix("lu_factor", x, square=True))
+    lu, pivots = _core.lu_factor(_matrix("lu_factor", x))
     return lu, pivots
 
 
@@ -217,7 +218,10 @@ def qr(x: TensorLike, mode: str = "reduced") -> tuple[Tensor, Tensor]:
         True
     """
     if mode not in ("reduced", "complete"):
-        raise ValueError(f"qr: mode must be 'reduced' or 'complete'; got {mode!r}")
+        raise ValueError(
+            "qr: `mode` argument value not supported. Expected one of {'reduced', 'complete'}. "
+            f"Received: mode={mode}"
+        )
     q, r = _core.qr(_matrix("qr", x), mode == "complete")
     return q, r
 
@@ -491,7 +495,7 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
         has_aux: Whether the function gives ``(output, extra)``.
 
     Returns:
-        ``(output, directional derivative)``, and the extra.
+        ``(output, directional derivative)``, and the extra. Of symbolic tensors, their shapes.
 
     Example:
         >>> value, slope = corten.ops.jvp(lambda x: x * x, (corten.ops.array(3.0),), (corten.ops.array(1.0),))
@@ -500,6 +504,11 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     """
     from corten import autograd
 
+    if any_symbolic((primals, tangents)):
+        # A tangent has the shape of what it belongs to, so the function alone gives all shapes.
+        result = symbolic_call(fun, tuple(primals))
+        output, *extras = result if has_aux else (result,)
+        return (output, tree.map_structure(lambda one: KerasTensor(one.shape, one.dtype), output), *extras)
     if not has_aux:
         return autograd.jvp(fun, primals, tangents)
     extra = []

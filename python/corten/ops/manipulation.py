@@ -29,7 +29,17 @@ def reshape(x: TensorLike, newshape: Any) -> Tensor:
         >>> corten.ops.reshape([1, 2, 3, 4], (2, -1)).tolist()
         [[1, 2], [3, 4]]
     """
-    return _core.reshape(as_tensor(x), shape_of(newshape))
+    shape = shape_of(newshape)
+    if shape and min(shape) < -1:
+        raise _core.ShapeError(
+            f"reshape: each size must be a non-negative integer, or -1 for the one to work out. Received: "
+            f"newshape={shape}"
+        )
+    if shape.count(-1) > 1:
+        raise _core.ShapeError(
+            f"reshape: there can be at most one unknown dimension (-1). Received: newshape={shape}"
+        )
+    return _core.reshape(as_tensor(x), shape)
 
 
 @op
@@ -67,10 +77,23 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
     x = as_tensor(x)
     if axes is None:
         return _core.transpose(x, tuple(range(x.ndim - 1, -1, -1)))
-    axes = tuple(axes)
-    if len(axes) != x.ndim:
-        raise ValueError(f"transpose: axes must name each of the {x.ndim} axes of {x.shape} once; got {axes}")
-    return _core.transpose(x, axes_of("transpose", axes, x.ndim))
+    axes, rank = tuple(axes), x.ndim
+    if len(axes) != rank:
+        raise ValueError(
+            f"transpose: `axes` must be a list of the same length as the input shape and name each of its "
+            f"{rank} axes of {x.shape} once; got {list(axes)}"
+        )
+    if not all(-rank <= axis < rank for axis in axes):
+        raise ValueError(
+            f"transpose: Each axis in `axes` must be an integer in [-{rank}, {rank}). "
+            f"Received: axes={list(axes)}"
+        )
+    if len({axis % rank for axis in axes}) != rank:
+        raise ValueError(
+            f"transpose: `axes` must be a valid permutation; it names one axis twice. "
+            f"Received: axes={list(axes)}"
+        )
+    return _core.transpose(x, axes_of("transpose", axes, rank))
 
 
 @op

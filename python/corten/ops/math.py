@@ -9,6 +9,7 @@ from corten import _core
 from corten.ops._common import Tensor, TensorLike, as_index, as_tensor, axis_of, promoted_float
 from corten.ops.dispatch import op
 from corten.ops.manipulation import piece
+from corten.symbolic import is_unknown_size, meta_tensor, value_dependent_size
 
 
 @op
@@ -48,10 +49,21 @@ def _segments(
     name: str, data: TensorLike, segment_ids: TensorLike, num_segments: int | None, mode: str, start: Any
 ) -> Tensor:
     data, ids = as_tensor(data), as_index(segment_ids)
-    if ids.ndim != 1 or data.ndim < 1 or data.shape[0] != ids.shape[0]:
+    if ids.ndim != 1:
         raise ValueError(
-            f"{name}: segment_ids needs one number per row of data; got {ids.shape} for data {data.shape}"
+            f"{name}: Argument `segment_ids` should be an 1-D vector, one number per row of data; got shape "
+            f"{ids.shape}"
         )
+    symbolic = "meta" in (data.device, ids.device)
+    unknown = symbolic and data.ndim > 0 and (is_unknown_size(data, 0) or is_unknown_size(ids, 0))
+    if data.ndim < 1 or (data.shape[0] != ids.shape[0] and not unknown):
+        raise ValueError(
+            f"{name}: Argument `segment_ids` and `data` should have same leading dimension. "
+            f"Got {ids.shape} and {data.shape}: one number per row is needed"
+        )
+    if symbolic:
+        rows = value_dependent_size() if num_segments is None else int(num_segments)
+        return meta_tensor((rows, *data.shape[1:]), data.dtype)
     if num_segments is None:
         num_segments = int(_core.reduce("max", ids, None, False)) + 1 if ids.size else 0
     # Rows with a number out of range are dropped: they go to one more segment, cut off at the end.
@@ -187,7 +199,7 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
     """
     x = as_tensor(x)
     if x.ndim < 1:
-        raise ValueError(f"extract_sequences: one or more dimensions are needed; got shape {x.shape}")
+        raise ValueError(f"extract_sequences: Input should have rank >= 1. Received: shape {x.shape}")
     if sequence_length < 1 or sequence_stride < 1:
         raise ValueError(
             f"extract_sequences: length and stride must be positive; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from corten import _core
@@ -14,6 +15,7 @@ from corten.ops._common import (
     TensorLike,
     as_float,
     as_tensor,
+    dtype_name,
 )
 from corten.ops.dispatch import op
 
@@ -224,13 +226,24 @@ def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) ->
     return place if invalid is None else _core.where(_core.reduce("all", invalid, axis, keepdims), -1, place)
 
 
+def _along_one(scan: Any, x: Tensor, axis: int | Sequence[int] | None, dtype: Any) -> Tensor:
+    """Runs along an axis that may come as a tuple of one; an empty one leaves everything as it is."""
+    if isinstance(axis, (tuple, list)):
+        if len(axis) > 1:
+            raise ValueError(f"a running sum or product has one axis; got axis={tuple(axis)}")
+        if not axis:
+            return x if dtype is None else as_tensor(x, dtype_name(dtype))
+        axis = axis[0]
+    return scan(x, axis, dtype)
+
+
 @op
-def nancumsum(x: TensorLike, axis: int | None = None, dtype: Any = None) -> Tensor:
+def nancumsum(x: TensorLike, axis: int | Sequence[int] | None = None, dtype: Any = None) -> Tensor:
     """Running sum in which NaN counts as 0.
 
     Args:
         x: A tensor.
-        axis: The axis; None runs over the flattened tensor.
+        axis: The axis, also as a tuple of one; None runs over the flattened tensor.
         dtype: The dtype to compute in.
 
     Returns:
@@ -240,16 +253,16 @@ def nancumsum(x: TensorLike, axis: int | None = None, dtype: Any = None) -> Tens
         >>> corten.ops.nancumsum([1.0, float("nan"), 3.0]).tolist()
         [1.0, 1.0, 4.0]
     """
-    return reduction.cumsum(_without_nan(x, 0.0)[0], axis, dtype)
+    return _along_one(reduction.cumsum, _without_nan(x, 0.0)[0], axis, dtype)
 
 
 @op
-def nancumprod(x: TensorLike, axis: int | None = None, dtype: Any = None) -> Tensor:
+def nancumprod(x: TensorLike, axis: int | Sequence[int] | None = None, dtype: Any = None) -> Tensor:
     """Running product in which NaN counts as 1.
 
     Args:
         x: A tensor.
-        axis: The axis; None runs over the flattened tensor.
+        axis: The axis, also as a tuple of one; None runs over the flattened tensor.
         dtype: The dtype to compute in.
 
     Returns:
@@ -259,4 +272,4 @@ def nancumprod(x: TensorLike, axis: int | None = None, dtype: Any = None) -> Ten
         >>> corten.ops.nancumprod([2.0, float("nan"), 3.0]).tolist()
         [2.0, 2.0, 6.0]
     """
-    return reduction.cumprod(_without_nan(x, 1.0)[0], axis, dtype)
+    return _along_one(reduction.cumprod, _without_nan(x, 1.0)[0], axis, dtype)

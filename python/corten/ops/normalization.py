@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,24 +47,24 @@ def batch_normalization(
     axis = axis_of("batch_normalization", axis, x.ndim)
     shape = tuple(n if i == axis else 1 for i, n in enumerate(x.shape))
 
-    def lined_up(vector: TensorLike) -> Tensor:
+    def lined_up(what: str, vector: TensorLike) -> Tensor:
         vector = as_tensor(vector, x.dtype)
         if vector.ndim != 1 or vector.shape[0] != x.shape[axis]:
             raise ValueError(
-                f"batch_normalization: mean, variance, scale and offset need shape ({x.shape[axis]},), "
-                f"the size of axis {axis} of {x.shape}; got {vector.shape}"
+                f"batch_normalization: `{what}` must be a vector of length {x.shape[axis]}, the size of axis "
+                f"{axis} of {x.shape}; got shape {vector.shape}"
             )
         return _core.reshape(vector, shape)
 
-    factor = _core.unary("rsqrt", _core.binary("add", lined_up(variance), float(epsilon)))
+    factor = _core.unary("rsqrt", _core.binary("add", lined_up("variance", variance), float(epsilon)))
     if scale is not None:
-        factor = _core.binary("multiply", factor, lined_up(scale))
+        factor = _core.binary("multiply", factor, lined_up("scale", scale))
     # All that has one number per channel first: two passes over x.
-    level = _core.binary("multiply", lined_up(mean), factor)
+    level = _core.binary("multiply", lined_up("mean", mean), factor)
     result = _core.binary("multiply", x, factor)
     if offset is None:
         return _core.binary("subtract", result, level)
-    return _core.binary("add", result, _core.binary("subtract", lined_up(offset), level))
+    return _core.binary("add", result, _core.binary("subtract", lined_up("offset", offset), level))
 
 
 def _last_axes(name: str, axis: int | Sequence[int], rank: int) -> tuple[tuple[int, ...], bool]:
@@ -114,7 +115,7 @@ def layer_normalization(
         axis: The axis or axes.
         epsilon: Added to the variance; None is the configured one.
         **kwargs: ``rms_scaling=True`` divides by the root of the variance without centering;
-            `rms_normalization` divides by the root mean square.
+            it is deprecated (a warning says so); `rms_normalization` divides by the root mean square.
 
     Returns:
         A float tensor of the shape of `x`.
@@ -131,6 +132,11 @@ def layer_normalization(
     small = default_epsilon() if epsilon is None else epsilon
     axes, at_end = _last_axes(name, axis, x.ndim)
     if rms_scaling:
+        warnings.warn(
+            "You passed `rms_scaling=True`, which is deprecated: it divides by the root of the variance. Use "
+            "`rms_normalization`, which divides by the root mean square.",
+            stacklevel=3,
+        )
         wide = _core.cast(x, "float32") if x.dtype in ("float16", "bfloat16") else x
         factor = _core.unary("rsqrt", _core.binary("add", var(wide, axes, keepdims=True), float(small)))
         scaled = _core.binary("multiply", x, _core.cast(factor, x.dtype))
@@ -237,7 +243,7 @@ def normalize(x: TensorLike, axis: Any = -1, order: float = 2, epsilon: float | 
     Args:
         x: A tensor.
         axis: The axis or axes; None is all of them.
-        order: The order of the norm; 2 is the Euclidean length.
+        order: The order of the norm, an integer or infinity; 2 is the Euclidean length.
         epsilon: The least norm to divide by; None is the configured one.
 
     Returns:
@@ -250,10 +256,10 @@ def normalize(x: TensorLike, axis: Any = -1, order: float = 2, epsilon: float | 
     x = as_float(x)
     if x.ndim == 0:
         raise ValueError("normalize: a tensor of one or more dimensions is needed; got a scalar")
-    if not isinstance(order, (int, float)) or order < 1:
-        raise ValueError(f"normalize: order must be a number of at least 1; got {order!r}")
+    if not (isinstance(order, int) or order == math.inf) or order < 1:
+        raise ValueError(f"normalize: Argument `order` must be an int >= 1; got {order!r}")
     small = default_epsilon() if epsilon is None else epsilon
-    axis = -1 if axis is None and x.ndim == 1 else axis
+    axis = -1 if axis is None and x.ndim == 1 else axes_of("normalize", axis, x.ndim)
     if order == 2:
         # Below the bound the length has no (finite) gradient: bound the square, then take the root.
         square = _core.reduce("sum", _core.unary("square", x), axis, True)

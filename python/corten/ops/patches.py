@@ -105,7 +105,11 @@ def fold(
     columns = _places(width, kernel[1], gap[1], step[1])
     cells = kernel[0] * kernel[1]
     windows = len(rows[0]) * len(columns[0])
-    if x.ndim != 3 or x.shape[1] % cells or x.shape[2] != windows:
+    if x.ndim != 3:
+        raise ValueError(
+            f"fold: a 3D tensor is needed, (batch, channels * {cells}, windows); got shape {x.shape}"
+        )
+    if x.shape[1] % cells or x.shape[2] != windows:
         raise ValueError(
             f"fold: a shape of (batch, channels * {cells}, {windows}) is needed for images of {size}; "
             f"got {x.shape}"
@@ -126,10 +130,10 @@ def _zeros(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _square(name: str, x: TensorLike, block_size: int, data_format: str) -> tuple[Tensor, bool]:
     x = as_tensor(x)
     last = channels_last(name, data_format)
-    if x.ndim != 4 or block_size < 1:
-        raise ValueError(
-            f"{name}: 4 dimensions and a positive block_size are needed; got {x.shape}, {block_size}"
-        )
+    if block_size < 2:
+        raise ValueError(f"{name}: `block_size` must be at least 2. Received: block_size={block_size}")
+    if x.ndim != 4:
+        raise ValueError(f"{name}: 4 dimensions are needed, a batch of images; got shape {x.shape}")
     return (x if last else to_channels_last(x)), last
 
 

@@ -21,8 +21,9 @@ def _as_axes(name: str, axis: int | Sequence[int] | None, rank: int) -> tuple[in
 
 def _warn_of_ones(x: Tensor, axis: int) -> None:
     warnings.warn(
-        f"softmax: axis {axis} of the shape {x.shape} has size 1, so every result is 1. "
-        f"For two classes with one output use sigmoid",
+        f"You are using a softmax over axis {axis} of a tensor of shape {x.shape}. This axis has size 1. "
+        "The softmax operation will always return the value 1, which is likely not what you intended. "
+        "Did you mean to use a sigmoid instead?",
         UserWarning,
         stacklevel=4,
     )

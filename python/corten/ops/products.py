@@ -9,6 +9,7 @@ from corten import _core
 from corten.ops._common import Tensor, TensorLike, as_tensor, axis_of, promoted
 from corten.ops.dispatch import op
 from corten.ops.manipulation import moveaxis
+from corten.symbolic import is_unknown_size
 
 
 @op
@@ -92,6 +93,12 @@ def inner(x1: TensorLike, x2: TensorLike) -> Tensor:
     x1, x2 = promoted(x1, x2)
     if x1.ndim == 0 or x2.ndim == 0:
         return _core.binary("multiply", x1, x2)
+    unknown = is_unknown_size(x1, -1) or is_unknown_size(x2, -1)
+    if x1.shape[-1] != x2.shape[-1] and not unknown:
+        raise ValueError(
+            f"inner: the last dimension of both must be equal: the sum is over it; got {x1.shape} "
+            f"and {x2.shape}"
+        )
     return _core.tensordot(x1, x2, ([x1.ndim - 1], [x2.ndim - 1]))
 
 

@@ -134,7 +134,8 @@ def _extreme(name: str, x: TensorLike, axis: Axis, keepdims: bool, initial: Any)
                 shape = [n for i, n in enumerate(x.shape) if i not in axes]
             return _core.full(tuple(shape), initial, x.dtype)
         combine = "maximum" if name == "max" else "minimum"
-        return _core.binary(combine, _extreme(name, x, axis, keepdims, None), initial)
+        result = _core.binary(combine, _extreme(name, x, axis, keepdims, None), initial)
+        return _core.cast(result, "bool") if x.dtype == "bool" else result
     if x.dtype == "bool":
         return _core.reduce("any" if name == "max" else "all", x, axis, keepdims)
     return _core.reduce(name, x, axis, keepdims)

@@ -18,6 +18,7 @@ from corten.ops._common import (
     promoted,
 )
 from corten.ops.dispatch import op
+from corten.symbolic import meta_tensor, value_dependent_size
 
 
 @op
@@ -238,11 +239,22 @@ def histogram(
         >>> counts.tolist(), edges.tolist()
         ([1, 3], [1.0, 2.0, 3.0])
     """
-    if bins < 1:
-        raise ValueError(f"histogram: bins must be positive; got {bins}")
-    if range is not None and (len(range) != 2 or range[0] > range[1]):
-        raise ValueError(f"histogram: range must be (low, high); got {range}")
+    if not isinstance(bins, int) or bins < 1:
+        raise ValueError(
+            f"histogram: Argument `bins` should be a non-negative integer, and not 0; got {bins!r}"
+        )
+    if range is not None:
+        if len(range) != 2:
+            raise ValueError(
+                f"histogram: Argument `range` must be a tuple of two elements, (low, high); got {range}"
+            )
+        if range[0] > range[1]:
+            raise ValueError(
+                f"histogram: The second element of `range` must be greater than the first; got {range}"
+            )
     values = _core.reshape(as_float(x), (-1,))
+    if values.device == "meta":
+        return meta_tensor((bins,), "int32"), meta_tensor((bins + 1,), values.dtype)
     if range is None:
         low, high = 0.0, 1.0
         if values.size:
@@ -264,6 +276,7 @@ def histogram(
     return counts, edges
 
 
+@op
 def unique(
     x: TensorLike,
     sorted: bool = True,
@@ -277,7 +290,8 @@ def unique(
     """The different elements of a tensor, ascending.
 
     Args:
-        x: A tensor; its values decide the shape of the result, so it cannot be symbolic.
+        x: A tensor. Its values decide the shape of the result: of a symbolic one the length is not known
+            without `size`.
         sorted: Whether the result must be in order; it always is.
         return_index: Whether to give where each first occurs.
         return_inverse: Whether to give, for each element of `x`, its place in the result.
@@ -294,7 +308,11 @@ def unique(
         >>> values.tolist(), counts.tolist()
         ([1, 3], [1, 2])
     """
-    array = as_tensor(x).detach().numpy()
+    x = as_tensor(x)
+    asked = (return_index, return_inverse, return_counts)
+    if x.device == "meta":
+        return _unique_shapes(x, asked, axis, size)
+    array = x.detach().numpy()
     values, index, inverse, counts = np.unique(
         array, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
@@ -313,7 +331,24 @@ def unique(
             index = np.concatenate([index, np.repeat(index[:1], missing)])
             counts = np.concatenate([counts, np.zeros(missing, counts.dtype)])
     results = [as_tensor(np.ascontiguousarray(values))]
-    for wanted, extra in ((return_index, index), (return_inverse, inverse), (return_counts, counts)):
+    for wanted, extra in zip(asked, (index, inverse, counts), strict=True):
         if wanted:
             results.append(as_tensor(extra.astype(np.int32)))
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _unique_shapes(x: Tensor, asked: tuple[bool, bool, bool], axis: int | None, size: int | None) -> Any:
+    """What `unique` gives for a symbolic tensor."""
+    count = value_dependent_size() if size is None else size
+    if axis is None:
+        shape, inverse = (count,), x.shape
+    else:
+        axis = axis_of("unique", axis, x.ndim)
+        shape, inverse = (*x.shape[:axis], count, *x.shape[axis + 1 :]), (x.shape[axis],)
+    extras = [
+        meta_tensor(extra, "int32")
+        for wanted, extra in zip(asked, ((count,), inverse, (count,)), strict=True)
+        if wanted
+    ]
+    values = meta_tensor(shape, x.dtype)
+    return (values, *extras) if extras else values

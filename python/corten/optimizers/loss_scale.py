@@ -106,6 +106,10 @@ class LossScaleOptimizer(Optimizer):
     def scale_loss(self, loss: Any) -> Any:
         return loss * self.dynamic_scale._value
 
+    def _before_update(self, variables: Sequence[Any]) -> list[tuple[Any, Any]] | None:
+        # The inner optimizer is the first to change anything.
+        return self.inner_optimizer._before_update(variables)
+
     def _apply_unscaled(self, grads: list[Any], variables: list[Any]) -> None:
         finite = all(bool(ops.all(ops.isfinite(gradient))) for gradient in grads)
         scale = float(self.dynamic_scale._value)

@@ -9,6 +9,7 @@ from operator import is_
 from typing import Any
 
 from corten import _core, naming, ops
+from corten._state import let_go, state as call_state
 from corten.identifiers import serialize_object
 from corten.optimizers import gradients as gradient_tools
 from corten.optimizers.schedules.schedule import LearningRateSchedule
@@ -179,8 +180,11 @@ class Optimizer(OptimizerState):
         if len(grads) == 0:
             return
         recording = _core.set_grad_enabled(False)
+        call_state.held += 1  # Ctrl-C waits until all is updated.
+        before = None
         try:
             variables = self._known_variables(grads, trainable_variables)
+            before = self._before_update(variables)
             grads, variables = gradient_tools.filter_missing(grads, variables)
             if self.loss_scale_factor:
                 factor = 1.0 / self.loss_scale_factor
@@ -191,8 +195,21 @@ class Optimizer(OptimizerState):
                     for gradient, variable in zip(grads, variables, strict=True)
                 ]
             self._apply_unscaled(grads, variables)
+        except BaseException:
+            for variable, value in before or ():
+                variable._set(value)
+            raise
         finally:
             _core.set_grad_enabled(recording)
+            let_go()
+
+    def _before_update(self, variables: Sequence[Any]) -> list[tuple[Any, Any]] | None:
+        """What to go back to if the update fails on its way; None where the engine does all or nothing."""
+        simple = not (self.use_ema or self.gradient_accumulation_steps) and self._uses_engine()
+        if simple and not any(variable._constraint is not None for variable in variables):
+            return None
+        # Detached, as the engine changes a tensor that nobody else holds.
+        return [(variable, variable._value.detach()) for variable in (*variables, *self.variables)]
 
     def _apply_unscaled(self, grads: list[Any], variables: list[Any]) -> None:
         """The step proper: gradients are complete and divided by the loss scale."""

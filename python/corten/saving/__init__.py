@@ -3,6 +3,8 @@
 - `model_io`: `save_model`, `load_model`, `save_weights`, `load_weights`: which format, and what goes into it.
 - `model_state`: the arrays of a model by their places in it, given and taken.
 - `serialization`, `object_registration`: objects as configurations, and the names of classes.
+- `loading`: the conditions under which configurations from files are made into objects.
+- `zip_files`, `npy_files`: what a zip file and a NumPy header must be like before they are read.
 - `paths`: file names and arguments that are refused.
 - `files` (`.corten`, and writing without half files), `safetensors`, `array_files` (`.npz`, HDF5), `sharded`
   (several HDF5 files): formats.

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from corten.saving import safetensors
+from corten.saving import integrity, npy_files, safetensors, zip_files
+
+_NPZ_COMMENT = "corten weights "
 
 
 def weights_format(path: Path) -> str:
@@ -34,43 +36,53 @@ def read_weights(path: Path) -> dict[str, Any]:
     """
     suffix = weights_format(path)
     try:
-        if suffix == ".npz":
-            return _read_npz(path)
-        return read_h5(path)
-    except (OSError, ValueError, EOFError, KeyError) as error:
+        return _read_npz(path) if suffix == ".npz" else read_h5(path, path.stat().st_size)
+    except (*H5_ERRORS, *zip_files.ZIP_ERRORS) as error:
         raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
-    except Exception as error:
-        if type(error).__name__ in {"BadZipFile", "error"}:
-            raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
-        raise
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
     """Read what `numpy.savez` wrote, allocating no more than the file holds."""
     import zipfile
 
+    data = path.read_bytes()
     arrays: dict[str, Any] = {}
-    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        zip_files.check_entries(archive, len(data), growth=1)
+        comment = archive.comment.decode("ascii", "replace")
+        if comment.startswith(_NPZ_COMMENT):
+            integrity.check_version(comment.removeprefix(_NPZ_COMMENT), "it")
         for info in archive.infolist():
             if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
                 raise ValueError(f"part {info.filename!r} is compressed; use `numpy.savez`")
-            content = archive.read(info)
-            file = io.BytesIO(content)
-            version = np.lib.format.read_magic(file)
-            if version not in {(1, 0), (2, 0)}:
-                raise ValueError(f"part {info.filename!r} has an unknown version {version}")
-            read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
-            shape, fortran_order, dtype = read(file)
-            begin = file.tell()
-            size = dtype.itemsize
-            for length in shape:
-                size *= length
-            if dtype.kind not in "biuf" or size != len(content) - begin:
-                raise ValueError(f"part {info.filename!r} is no complete array of numbers")
-            array = np.frombuffer(content, dtype, offset=begin)
-            order: Any = "F" if fortran_order else "C"
-            arrays[info.filename.removesuffix(".npy")] = array.reshape(shape, order=order)
+            name = info.filename
+            array = npy_files.parse(zip_files.read_part(archive, info), f"part {name!r}")
+            if name.removesuffix(".npy") in arrays:
+                raise ValueError(f"part {name!r} occurs twice")
+            arrays[name.removesuffix(".npy")] = array
     return arrays
+
+
+def npz_bytes(arrays: dict[str, Any]) -> bytes:
+    """Makes what `numpy.savez` does, with the format's version as its comment; bfloat16 becomes float32."""
+    import zipfile
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = f"{_NPZ_COMMENT}{integrity.WEIGHTS_VERSION}".encode()
+        for name, array in _plain(arrays).items():
+            part = io.BytesIO()
+            np.lib.format.write_array(part, array, allow_pickle=False)
+            # A fixed date: the same weights give the same file.
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), part.getvalue())
+    return buffer.getvalue()
+
+
+def _plain(arrays: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.to_float32() if isinstance(value, safetensors.Bfloat16) else np.asarray(value)
+        for name, value in arrays.items()
+    }
 
 
 def import_h5py() -> Any:
@@ -92,48 +104,111 @@ def import_h5py() -> Any:
 def h5_bytes(arrays: dict[str, Any]) -> bytes:
     """Makes an HDF5 file of arrays by path; bfloat16 becomes float32."""
     buffer = io.BytesIO()
+    plain = _plain(arrays)
     with import_h5py().File(buffer, "w") as file:
-        for name, value in arrays.items():
-            if isinstance(value, safetensors.Bfloat16):
-                value = value.to_float32()
+        for name, value in plain.items():
             file.create_dataset(name, data=value)
+        integrity.describe_h5(file, plain)
     return buffer.getvalue()
 
 
-def checked_array(member: Any, name: str, h5py: Any) -> Any:
-    """The numbers of a dataset that lies in the file and is as large as it says."""
-    if not isinstance(member, h5py.Dataset):
-        raise ValueError(f"{name} is no array")
-    if member.is_virtual or member.external:
-        raise ValueError(f"{name} is virtual or external: it refers to another file")
-    if member.dtype.kind not in "biuf" or member.nbytes > member.id.get_storage_size():
-        raise ValueError(f"{name} claims more than the file holds")
-    return member[()]
+class H5Reader:
+    """Takes arrays out of an HDF5 file, no more bytes than the file has, each array once.
+
+    Args:
+        size: The bytes of the file.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._h5py = import_h5py()
+        self._size = size
+        self._left = size
+        self._seen: set[int] = set()
+
+    def once(self, member: Any, name: str) -> None:
+        """Notes that a group or dataset was met.
+
+        Raises:
+            ValueError: It was met before, under another name: so files make cycles and much out of little.
+        """
+        address = self._h5py.h5o.get_info(member.id).addr
+        if address in self._seen:
+            raise ValueError(f"{name} is another name of an object that was met before")
+        self._seen.add(address)
+
+    def array(self, member: Any, name: str) -> Any:
+        """The numbers of a dataset that lies in the file and is as large as it says.
+
+        Raises:
+            ValueError: It is no array of numbers, refers to another file, or claims more than there is.
+        """
+        if not isinstance(member, self._h5py.Dataset):
+            raise ValueError(f"{name} is no array")
+        self.once(member, name)
+        if member.is_virtual or member.external:
+            raise ValueError(f"{name} is virtual or external: it refers to another file")
+        if member.id.get_create_plist().get_nfilters():
+            raise ValueError(f"{name} is packed by a filter; write it without compression")
+        if member.shape is None or member.dtype.kind not in "biuf":
+            raise ValueError(f"{name} holds no numbers")
+        chunk = member.dtype.itemsize
+        for length in member.chunks or ():
+            chunk *= length
+        if member.nbytes > min(member.id.get_storage_size(), self._left) or chunk > self._size:
+            raise ValueError(f"{name} claims more than the file holds")
+        self._left -= member.nbytes
+        return member[()]
 
 
-def read_h5(source: Any) -> dict[str, Any]:
+def hard_link(group: Any, name: str) -> bool:
+    """Whether a group has a member of this name that lies in the file; links elsewhere are not opened.
+
+    Raises:
+        ValueError: It is a link to another file or place.
+    """
+    link = group.get(name, getlink=True)
+    if link is None:
+        return False
+    if not isinstance(link, import_h5py().HardLink):
+        raise ValueError(f"{name} is a link ({type(link).__name__})")
+    return True
+
+
+#: What h5py raises for files that are damaged or made to be.
+H5_ERRORS = (
+    OSError, ValueError, LookupError, RuntimeError, TypeError, NotImplementedError, EOFError, ArithmeticError,
+    MemoryError,
+)  # fmt: skip
+
+
+def read_h5(source: Any, size: int) -> dict[str, Any]:
     """Gives the arrays of an HDF5 file by path.
+
+    Args:
+        source: Path or open file.
+        size: Its bytes.
 
     Raises:
         ValueError: It has a link, or an array is not in the file.
     """
     h5py = import_h5py()
+    reader = H5Reader(size)
     arrays: dict[str, Any] = {}
     with h5py.File(source, "r") as file:
 
         def visit(group: Any, prefix: str, depth: int) -> None:
             if depth > 64:
                 raise ValueError("its groups are nested too deeply")
+            reader.once(group, prefix or "the root")
             for name in group:
-                # Links to other files or places are never followed.
-                link = group.get(name, getlink=True)
-                if not isinstance(link, h5py.HardLink):
-                    raise ValueError(f"{prefix}{name} is a link ({type(link).__name__})")
+                if not hard_link(group, name):
+                    raise ValueError(f"{prefix}{name} is not there")
                 member = group[name]
                 if isinstance(member, h5py.Group):
                     visit(member, f"{prefix}{name}/", depth + 1)
                 else:
-                    arrays[f"{prefix}{name}"] = checked_array(member, f"{prefix}{name}", h5py)
+                    arrays[f"{prefix}{name}"] = reader.array(member, f"{prefix}{name}")
 
         visit(file, "", 0)
+        integrity.check_h5(file, arrays)
     return arrays

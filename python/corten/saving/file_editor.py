@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from corten.saving import array_files, files, model_state, safetensors
+from corten.saving import array_files, files, integrity, model_state, safetensors
 from corten.saving.model_io import read_weights_file
 from corten.saving.paths import WEIGHTS_ENDINGS, as_path, existing_path
 
@@ -206,7 +206,7 @@ class KerasFileEditor:
             for name, array in weights.items()
         }
         if path.suffix == ".safetensors":
-            data = safetensors.dump(arrays, {})
+            data = integrity.dump_safetensors(arrays, {})
         elif path.name.endswith(".weights.h5"):
             data = array_files.h5_bytes(arrays)
         else:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from corten.saving import files
-from corten.saving.array_files import h5_bytes, read_h5
+from corten.saving.array_files import H5_ERRORS, h5_bytes, read_h5
+from corten.saving.folders import read_folder, write_folder
+from corten.saving.zip_files import ZIP_ERRORS, check_entries, read_part
 
 #: The version of Keras whose configurations are written.
 KERAS_VERSION = "3.15.1"
@@ -27,9 +29,8 @@ _OPERATION_NAMES = (
     "logical_or logical_not"
 )
 _KERAS_OPERATIONS = frozenset(_OPERATION_NAMES.split())
-# A member may not grow by more than this when it is unpacked.
-_MOST_GROWTH = 200
-_SLACK = 1 << 20
+# The parts may have so many times the size of the file when they are unpacked.
+_MOST_GROWTH = 10
 
 #: Arrays by path, as in `model.weights.h5`.
 Arrays = dict[str, Any]
@@ -48,26 +49,29 @@ def read_keras(path: Path) -> tuple[dict[str, Any], Arrays]:
         contents = _folder(path)
         return _configuration(contents, path), _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}")
     try:
+        size = path.stat().st_size
         with zipfile.ZipFile(path) as archive:
+            check_entries(archive, size, _MOST_GROWTH)
             members = {info.filename: info for info in archive.infolist()}
-            if len(members) != len(archive.infolist()):
-                raise ValueError("two members have one name")
             for name in ("config.json", _WEIGHTS):
                 if name not in members:
                     raise ValueError(f"it has no {name}")
-            contents = {name: _member(archive, members[name]) for name in ("config.json", _WEIGHTS)}
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, ValueError) and type(error) is not ValueError:
-            raise
+            contents = {name: read_part(archive, members[name]) for name in ("config.json", _WEIGHTS)}
+    except ZIP_ERRORS as error:
         raise ValueError(f"{path}: is no `.keras` file, or a damaged one ({error}).") from None
     return _configuration(contents, path), _parsed(contents[_WEIGHTS], f"{path}: {_WEIGHTS}")
 
 
 def _folder(path: Path) -> dict[str, bytes]:
     for name in ("config.json", _WEIGHTS):
-        if not (path / name).is_file():
-            raise ValueError(f"{path}: is a folder, not a Corten model file or an unzipped one (no {name}).")
-    return {name: (path / name).read_bytes() for name in ("config.json", _WEIGHTS)}
+        if (path / name).is_symlink():
+            raise ValueError(f"{path}: {name} is a link; what belongs to a model must lie in its folder.")
+    try:
+        return read_folder(path, ("config.json", _WEIGHTS))
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{path}: is a folder, not a Corten model file or an unzipped one (no {error.filename})."
+        ) from None
 
 
 def _configuration(contents: dict[str, bytes], path: Path) -> dict[str, Any]:
@@ -77,20 +81,10 @@ def _configuration(contents: dict[str, bytes], path: Path) -> dict[str, Any]:
     return config
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    if info.file_size > _MOST_GROWTH * info.compress_size + _SLACK:
-        raise ValueError(f"{info.filename} unpacks to {info.file_size} bytes from {info.compress_size}")
-    with archive.open(info) as member:
-        data = member.read(info.file_size + 1)
-    if len(data) != info.file_size:
-        raise ValueError(f"{info.filename} is not as long as it says")
-    return data
-
-
 def _parsed(data: bytes, what: str) -> Arrays:
     try:
-        return read_h5(io.BytesIO(data))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        return read_h5(io.BytesIO(data), len(data))
+    except H5_ERRORS as error:
         raise ValueError(f"{what}: cannot be read; damaged? ({error})") from None
 
 
@@ -121,9 +115,7 @@ def write_keras(path: Path, config: dict[str, Any], weights: Arrays, optimizer: 
     if path.suffix == ".keras":
         files.write_atomically(path, write)
     else:
-        path.mkdir(parents=True, exist_ok=True)
-        for name, data in members.items():
-            files.write_bytes(path / name, data)
+        write_folder(path, members)
     warn_about_functions(path, translated)
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from corten.saving import files
-from corten.saving.array_files import checked_array, import_h5py
+from corten.saving.array_files import H5_ERRORS, H5Reader, hard_link, import_h5py
 
 #: The group of a model's own weights.
 TOP_LEVEL = "top_level_model_weights"
+# An attribute takes 64 KB, and the place of a text 16 bytes; names of fixed length are shorter than that.
+_MOST_NAMES = 65536
+_NAMES_MEMORY = 512 << 20
 
 
 class LegacyModel:
@@ -27,35 +30,47 @@ class LegacyModel:
     def __init__(self, path: Path) -> None:
         h5py = import_h5py()
         self.path = path
+        self._size = path.stat().st_size
+        self._longest: int | None = None
+        self._reader = H5Reader(self._size)
         try:
             with h5py.File(path, "r") as file:
                 self._read(file, h5py)
-        except (OSError, KeyError, RuntimeError, TypeError) as error:
+        except H5_ERRORS as error:
             raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
+
+    def arrays(self) -> dict[str, Any]:
+        """All arrays of the file, numbered."""
+        arrays = [array for _, arrays in self.layers for array in arrays]
+        return {str(number): array for number, array in enumerate([*arrays, *self.own, *self.optimizer])}
 
     def _read(self, file: Any, h5py: Any) -> None:
         self.config = self._json(file, "model_config")
         self.training = self._json(file, "training_config")
-        root = self._group(file, "model_weights", h5py) if "model_weights" in file else file
+        root = self._group(file, "model_weights", h5py) if hard_link(file, "model_weights") else file
         self.layers: list[tuple[str, list[Any]]] = []
-        for name in _names(root, "layer_names"):
+        for name in self._names(root, "layer_names"):
             group = self._group(root, name, h5py)
-            weights = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
+            weights = [self._array(group, weight, h5py) for weight in self._names(group, "weight_names")]
             if weights:
                 self.layers.append((name, weights))
         self.own: list[Any] = []
-        if TOP_LEVEL in root and root[TOP_LEVEL].attrs:
+        if hard_link(root, TOP_LEVEL):
             group = self._group(root, TOP_LEVEL, h5py)
-            self.own = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
+            self.own = [self._array(group, weight, h5py) for weight in self._names(group, "weight_names")]
         self.optimizer: list[Any] = []
-        if "optimizer_weights" in file:
+        if hard_link(file, "optimizer_weights"):
             group = self._group(file, "optimizer_weights", h5py)
-            self.optimizer = [self._array(group, weight, h5py) for weight in _names(group, "weight_names")]
+            self.optimizer = [
+                self._array(group, weight, h5py) for weight in self._names(group, "weight_names")
+            ]
 
     def _json(self, file: Any, name: str) -> dict[str, Any] | None:
-        text = file.attrs.get(name)
-        if text is None:
+        if name not in file.attrs:
             return None
+        if file.attrs.get_id(name).shape != ():
+            raise ValueError(f"{name} is no single text")
+        text = file.attrs[name]
         data = text if isinstance(text, bytes) else str(text).encode()
         config = files.parse_json(data, f"{self.path}: {name}")
         if not isinstance(config, dict):
@@ -69,34 +84,71 @@ class LegacyModel:
         return member
 
     def _array(self, parent: Any, path: str, h5py: Any) -> Any:
-        return checked_array(_followed(parent, path, h5py), path, h5py)
+        return self._reader.array(_followed(parent, path, h5py), path)
+
+    def _names(self, group: Any, attribute: str) -> list[str]:
+        """Names in an attribute, which Keras splits where they are too long for one."""
+        parts = [attribute] if attribute in group.attrs else []
+        while not parts or f"{attribute}{len(parts)}" in group.attrs:
+            if f"{attribute}{len(parts)}" not in group.attrs:
+                break
+            parts.append(f"{attribute}{len(parts)}")
+        names: list[str] = []
+        for part in parts:
+            self._check_names(group.attrs.get_id(part), part)
+            names += [_text(name) for name in group.attrs[part]]
+        return names
+
+    def _check_names(self, attribute: Any, name: str) -> None:
+        """Raises an error for an attribute whose texts would take far more memory than the file has bytes.
+
+        Texts of variable length are places in a heap of the file; all may be one place.
+        """
+        if len(attribute.shape) != 1 or attribute.shape[0] > _MOST_NAMES:
+            raise ValueError(f"{name} is no list of names (its shape is {attribute.shape})")
+        dtype = attribute.dtype
+        if dtype.kind == "S" or attribute.shape[0] == 0:
+            return
+        if dtype.kind != "O":
+            raise ValueError(f"{name} holds no texts")
+        most = max(_NAMES_MEMORY, 10 * self._size)
+        if attribute.shape[0] * self._longest_text() > most:
+            raise ValueError(f"{name} has texts that may take more than {most} bytes")
+
+    def _longest_text(self) -> int:
+        """The size of the largest collection of texts of variable length in the file."""
+        if self._longest is None:
+            self._longest = _largest_collection(self.path)
+        return self._longest
+
+
+def _text(name: Any) -> str:
+    if not isinstance(name, (bytes, str)):
+        raise ValueError(f"{name!r} is no name")
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def _largest_collection(path: Path) -> int:
+    """The size of the largest "global heap collection" in an HDF5 file."""
+    data = path.read_bytes()
+    largest, place = 0, data.find(b"GCOL")
+    while place >= 0:
+        largest = max(largest, int.from_bytes(data[place + 8 : place + 16], "little"))
+        place = data.find(b"GCOL", place + 4)
+    return min(largest, len(data))
 
 
 def is_legacy(path: Path) -> bool:
     """Whether an HDF5 file names its layers as Keras 2 did."""
-    with contextlib.suppress(OSError), import_h5py().File(path, "r") as file:
-        return "layer_names" in file.attrs or "model_weights" in file
+    with contextlib.suppress(*H5_ERRORS), import_h5py().File(path, "r") as file:
+        return "layer_names" in file.attrs or file.get("model_weights", getlink=True) is not None
     return False
 
 
 def _followed(parent: Any, path: str, h5py: Any) -> Any:
     """A member by path; links to other files or places are never followed."""
     for part in path.split("/"):
-        if not isinstance(parent, h5py.Group) or part in {"", ".", ".."} or part not in parent:
+        if not isinstance(parent, h5py.Group) or part in {"", ".", ".."} or not hard_link(parent, part):
             raise ValueError(f"{path!r} is not there")
-        link = parent.get(part, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{path!r} is a link ({type(link).__name__})")
         parent = parent[part]
     return parent
-
-
-def _names(group: Any, attribute: str) -> list[str]:
-    """Names in an attribute, which Keras splits where they are too long for one."""
-    parts = [attribute] if attribute in group.attrs else []
-    while not parts or f"{attribute}{len(parts)}" in group.attrs:
-        if f"{attribute}{len(parts)}" not in group.attrs:
-            break
-        parts.append(f"{attribute}{len(parts)}")
-    names = [name for part in parts for name in group.attrs[part]]
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]

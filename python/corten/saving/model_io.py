@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from corten.saving import files, keras_files, safetensors, sharded
-from corten.saving.array_files import h5_bytes, read_weights, weights_format
+from corten.saving import files, integrity, keras_files, safetensors, sharded
+from corten.saving.array_files import h5_bytes, npz_bytes, read_weights, weights_format
 from corten.saving.legacy_models import assign_legacy, assign_legacy_by_name, load_legacy
 from corten.saving.legacy_reader import LegacyModel, is_legacy
 from corten.saving.legacy_writer import write_legacy
@@ -46,6 +43,7 @@ def save_model(
     zipped: bool | None = None,
     *,
     include_optimizer: bool = True,
+    training_state: bytes | None = None,
     **kwargs: Any,
 ) -> None:
     """Save a model to one file: architecture, weights, optimizer and compile state.
@@ -58,6 +56,8 @@ def save_model(
         overwrite: Whether an existing file may be replaced.
         zipped: False writes a folder with what a `.keras` file holds; True and None write one file.
         include_optimizer: Whether the optimizer's state goes in.
+        training_state: What `ModelCheckpoint` adds to a `.corten` file, so that `fit(resume=...)` goes on
+            from it.
         **kwargs: None; named in the error message.
 
     Raises:
@@ -101,6 +101,8 @@ def save_model(
     }
     if optimizer is not None:
         members["optimizer.safetensors"] = safetensors.dump(own_state(optimizer))
+    if training_state is not None:
+        members["training.safetensors"] = training_state
     files.write_archive(path, members)
 
 
@@ -129,7 +131,8 @@ def load_model(
         >>> corten.saving.load_model(path).output_shape
         (None, 1)
     """
-    from corten.saving.serialization import deserialize_keras_object, only_registered
+    from corten.saving.loading import objects_from_file
+    from corten.saving.serialization import deserialize_keras_object
 
     path = existing_path(filepath, {".corten", ".keras", *H5_ENDINGS}, "models")
     if path.suffix in _FOREIGN:
@@ -140,9 +143,13 @@ def load_model(
     if path.suffix in H5_ENDINGS:
         return load_legacy(path, custom_objects, compile)
     config, arrays, state = _read_model(path)
+    if not isinstance(config.get("class_name"), str):
+        raise ValueError(f"{path}: config.json is no configuration of a model (it names no class).")
     compile_config = config.pop("compile_config", None)
-    with CustomObjectScope(custom_objects or {}), only_registered():
+    with CustomObjectScope(custom_objects or {}), objects_from_file(f"{path}: config.json", arrays):
         model = deserialize_keras_object(config)
+        if not hasattr(model, "variables"):
+            raise ValueError(f"holds a {type(model).__name__}, which is no model.")
         if compile and compile_config and hasattr(model, "compile_from_config"):
             model.compile_from_config(compile_config)
     assign(model, arrays, str(path))
@@ -223,18 +230,9 @@ def save_weights(
         return
     suffix = weights_format(path)
     if suffix == ".safetensors":
-        data = safetensors.dump(weights, names_of(model))
+        data = integrity.dump_safetensors(weights, names_of(model))
     else:
-        plain = {
-            name: value.to_float32() if isinstance(value, safetensors.Bfloat16) else value
-            for name, value in weights.items()
-        }
-        if suffix == ".npz":
-            buffer = io.BytesIO()
-            np.savez(buffer, **plain)  # type: ignore[arg-type]
-            data = buffer.getvalue()
-        else:
-            data = h5_bytes(plain)
+        data = npz_bytes(weights) if suffix == ".npz" else h5_bytes(weights)
     files.write_bytes(path, data)
 
 
@@ -309,6 +307,23 @@ def read_weights_file(path: Path) -> tuple[dict[str, Any], dict[str, str] | None
         data = members["weights.safetensors"]
     elif weights_format(path) == ".safetensors":
         data = path.read_bytes()
+        integrity.check_safetensors(data, str(path))
     else:
         return read_weights(path), None
     return safetensors.parse(data, f"{path}: weights"), safetensors.metadata(data)
+
+
+def verify_file(path: Path) -> None:
+    """Reads a file of a model or of weights and compares it with the checksums in it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It is damaged or of another format.
+        OSError: It cannot be read.
+    """
+    if path.suffix in H5_ENDINGS and is_legacy(path):
+        LegacyModel(path)
+    else:
+        read_weights_file(path)

@@ -13,7 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from corten.saving.files import without_duplicates
+
 MAX_HEADER = 100 * 1024 * 1024
+# A header this large is taken whatever the size of the data; a larger one only with data to describe.
+_SMALL_HEADER = 4 * 1024 * 1024
 
 _NUMPY = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4",
@@ -162,20 +166,17 @@ def _header(view: memoryview, source: str) -> tuple[dict[str, Any], memoryview]:
             f"{source}: the header claims {size} bytes, the file has {len(view) - 8}; it is "
             "truncated or not a safetensors file."
         )
+    if size > max(_SMALL_HEADER, len(view) - 8 - size):
+        raise ValueError(
+            f"{source}: has a header of {size} bytes for {len(view) - 8 - size} bytes of data; refused."
+        )
     try:
-        header = json.loads(bytes(view[8 : 8 + size]), object_pairs_hook=_no_duplicates)
+        header = json.loads(bytes(view[8 : 8 + size]), object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{source}: the safetensors header is not valid JSON ({error}).") from None
     if not isinstance(header, dict):
         raise ValueError(f"{source}: the safetensors header is not a JSON object.")
     return header, view[8 + size :]
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return result
 
 
 def _entry(entry: Any, name: str, size: int, source: str) -> tuple[str, list[int], int, int]:

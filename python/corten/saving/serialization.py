@@ -27,6 +27,7 @@ from corten.saving.object_registration import (
 )
 from corten.variable import Variable
 
+_LONGEST_NAME = 1000
 _PLAIN = (str, int, float, bool, type(None))
 
 # Where Corten's own classes and functions live. Order matters for names that occur twice.
@@ -231,10 +232,10 @@ def deserialize_keras_object(
     if "class_name" not in config or ("config" not in config and config["class_name"] != "__tuple__"):
         return {key: deserialize_keras_object(value) for key, value in config.items()}
     class_name = config["class_name"]
-    if class_name in _SPECIAL:
-        return _SPECIAL[class_name](config)
     if not isinstance(class_name, str):
-        raise TypeError(f"Cannot load: `class_name` must be a string; got {class_name!r}.")
+        raise TypeError(f"Cannot load: `class_name` must be a string; got {_shortened(config)}.")
+    if class_name in _SPECIAL:
+        return _special(config)
     target = _find(config)
     if class_name == "function":
         return target
@@ -259,12 +260,26 @@ def deserialize_keras_object(
 def _restore_tuples(value: Any) -> Any:
     """Turn marked tuples back into tuples; nested objects stay configurations."""
     if isinstance(value, dict):
-        if value.get("class_name") in _SPECIAL and value["class_name"] != "__typespec__":
-            return _SPECIAL[value["class_name"]](value)
+        name = value.get("class_name")
+        if isinstance(name, str) and name in _SPECIAL and name != "__typespec__":
+            return _special(value)
         return {key: _restore_tuples(child) for key, child in value.items()}
     if isinstance(value, list):
         return [_restore_tuples(child) for child in value]
     return value
+
+
+def _special(config: dict[str, Any]) -> Any:
+    """Make what is no object of a class: a tuple, an array, a slice.
+
+    Raises:
+        TypeError: The configuration does not have what such a value needs.
+    """
+    name = config["class_name"]
+    try:
+        return _SPECIAL[name](config)
+    except (AttributeError, LookupError, ArithmeticError) as error:
+        raise TypeError(f"Cannot load a value {name!r} ({error!r}): {_shortened(config)}") from None
 
 
 def _load_array(config: dict[str, Any]) -> Any:
@@ -320,7 +335,9 @@ def _find(config: dict[str, Any]) -> Any:
     is_function = config["class_name"] == "function"
     name = config["config"] if is_function else config["class_name"]
     if not isinstance(name, str):
-        raise TypeError(f"Cannot load: Expected 'config' to be a non-null str, a name; got {name!r}.")
+        raise TypeError(f"Cannot load: Expected 'config' to be a non-null str, a name; got {name!r:.200}.")
+    if len(name) > _LONGEST_NAME:
+        raise TypeError(f"Cannot load: a class or function with a name of {len(name)} letters.")
     for key in (config.get("registered_name"), name):
         found = get_registered_object(key) if isinstance(key, str) else None
         if found is not None:
@@ -347,12 +364,12 @@ def _find(config: dict[str, Any]) -> Any:
         return found
     import difflib
 
-    known = [*_own_names()] if not is_function else []
+    known = [*_own_names()] if not is_function and len(name) < 100 else []
     close = difflib.get_close_matches(name, known, 1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     kind = "function" if is_function else "class"
     raise TypeError(
-        f"Could not locate {kind} '{name}'. Make sure custom classes and functions are decorated "
+        f"Could not locate {kind} '{name[:100]}'. Make sure custom classes and functions are decorated "
         f"with `@corten.saving.register_keras_serializable()` or passed as `custom_objects`. "
         f"Full object config: {_shortened(config)}.{hint}"
     )
@@ -383,9 +400,26 @@ def _find_own(name: str, module: str | None, is_function: bool) -> Any:
             found = getattr(importlib.import_module(module_name), name, None)
         except ImportError:
             continue
-        if found is not None and (callable(found) if is_function else inspect.isclass(found)):
+        if found is not None and _may_be_named(found, name, is_function):
             return found
     return None
+
+
+# Functions of the modules that are no functions of tensors, and loops that a file could make endless.
+_NOT_FOR_FILES = frozenset({
+    "get", "serialize", "deserialize", "serialize_object", "deserialize_object", "names_of", "get_dataloader",
+    "clone_model", "load_model", "model_from_json", "save_model", "while_loop", "fori_loop",
+    "custom_gradient",
+})  # fmt: skip
+
+
+def _may_be_named(found: Any, name: str, is_function: bool) -> bool:
+    """Whether a configuration may name this; what a module only imported is not its own."""
+    if not str(getattr(found, "__module__", None) or "corten").startswith("corten"):
+        return False
+    if inspect.isclass(found):
+        return not is_function
+    return is_function and callable(found) and name not in _NOT_FOR_FILES
 
 
 def _own_names() -> set[str]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten import _core
-from corten._state import state as call_state
+from corten._state import Checks, let_go, state as call_state
 from corten.optimizers.schedules.schedule import fast_rate
 from corten.random.seed_generator import next_draws, skip_draws
 from corten.training.adapters import Batch
@@ -216,20 +216,19 @@ class StepCapture:
             else:
                 function(batch)
             return 1
-        try:
-            return self._replay(captured, leaves, order, start, size, count)
-        except MemoryError:
-            raise
-        except Exception as failure:
-            # Nothing of the batch was kept. As Python code it fails with the message of the layer or loss.
-            function(first())
+        done, failure = self._replay(captured, leaves, order, start, size, count)
+        if failure is None:
+            return done
+        # Nothing of the batch was kept. As Python code it fails with the message of the layer or loss.
+        function(first())
+        if not isinstance(failure, MemoryError):
             # It did not: the plan is not what the step does, and is not used again.
             captured.plan, captured.tries = None, _TRIES
             self.refusal = f"the captured step failed: {failure}"
-            return 1
+        return 1
 
     def _allowed(self) -> bool:
-        if call_state.tapes or call_state.hooked or call_state.training is not None:
+        if call_state.tapes or call_state.hooked or call_state.training is not None or Checks.on:
             return False
         if self._watchful or self._ready is None:
             self._ready = self._look()
@@ -292,7 +291,8 @@ class StepCapture:
 
     def _replay(
         self, captured: _Captured, leaves: Sequence[Any], order: Any, start: int, size: int, count: int
-    ) -> int:
+    ) -> tuple[int, BaseException | None]:
+        """Gives how many batches were done, and why the first one was not."""
         optimizer = self._model.optimizer
         iteration = int(optimizer._iterations._value)
         if isinstance(optimizer._learning_rate, Variable):
@@ -301,7 +301,7 @@ class StepCapture:
             # Only a formula knows the rates of steps to come.
             count = min(count, _RATES_AT_ONCE if fast_rate(optimizer._learning_rate) else 1)
             rates = [optimizer._current_rate(iteration + step) for step in range(count)]
-        outcome: list[tuple[int, list[Any]]] = []
+        outcome: list[Any] = []
         try:
             captured.plan.run(
                 leaves,
@@ -319,9 +319,15 @@ class StepCapture:
             )
         finally:
             # Also after Ctrl-C: what the steps changed belongs together.
-            for done, results in outcome:
-                self._keep(captured, iteration, done, results)
-        return outcome[0][0]
+            call_state.held += 1
+            try:
+                for done, results in outcome[:1]:
+                    if done:
+                        self._keep(captured, iteration, done, results)
+            finally:
+                let_go()
+        (done, _), *failures = outcome
+        return done, failures[0] if failures else None
 
     def _keep(self, captured: _Captured, iteration: int, done: int, results: list[Any]) -> None:
         """Counts the steps that were done, and keeps the values they gave."""

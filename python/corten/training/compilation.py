@@ -8,6 +8,7 @@ from corten import _core
 from corten.training.compile_loss import CompileLoss
 from corten.training.compile_metrics import CompileMetrics
 from corten.training.history import plain_logs
+from corten.training.interrupts import Owner, StepState
 from corten.training.loss_tracker import LossTracker
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class TrainingState:
         self.capture: StepCapture | None = None
         #: With what kind of data the model was prepared; None before that.
         self.prepared: Prepared | None = None
+        #: What to go back to when a step of `fit` fails.
+        self.step_state: StepState | None = None
+        #: Which thread trains or evaluates.
+        self.owner = Owner()
         #: What the last custom train_step or test_step returned.
         self.step_logs: dict[str, Any] | None = None
 
@@ -61,7 +66,7 @@ class TrainingState:
 
     def __getstate__(self) -> dict[str, Any]:
         # What was captured belongs to the variables of this model; a copy captures anew.
-        return {**self.__dict__, "capture": None, "checkpoints": None}
+        return {**self.__dict__, "capture": None, "checkpoints": None, "step_state": None}
 
 
 class Compilation:

@@ -170,6 +170,7 @@ class Progbar:
         self._start = time.monotonic()
         self._last_draw = 0.0
         self._last_length = 0
+        self._is_open = False
         # A bar is only redrawn where the line can be rewritten; elsewhere one line comes at the end.
         self._rewrites = verbose == 1 and is_interactive()
         self._unicode = _can_print("\u2501")
@@ -202,9 +203,16 @@ class Progbar:
                 line = line[: _columns() - 1]
             padding = " " * max(self._last_length - len(line), 0)
             self._last_length = len(line)
+            self._is_open = not finalize
             write(f"\r{line}{padding}" + ("\n" if finalize else ""))
         else:
             write(f"{self.prefix}{self.line(finalize, now, bar=self.verbose == 1)}\n")
+
+    def close_line(self) -> None:
+        """Goes to a new line if the bar was drawn and not finished."""
+        if self._is_open:
+            self._is_open = False
+            write("\n")
 
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
         """Moves on by `n` steps."""

@@ -12,6 +12,7 @@ from corten.training.adapters import standardize, unpack
 from corten.training.adapters.conversion import flatten, to_tensors
 from corten.training.adapters.weights import check_class_weight
 from corten.training.compilation import Compilation
+from corten.training.interrupts import alone
 from corten.utils.data_tuples import pack_x_y_sample_weight
 
 Tensor = _core.Tensor
@@ -139,6 +140,34 @@ class Steps(Compilation):
         return captured_step
 
     def _standard_step(self, batch: Any) -> None:
+        """A training step of `fit`, as a whole or not at all."""
+        step_state = self._state().step_state
+        if step_state is None:
+            self._run_standard_step(batch)
+            return
+        before = step_state.take()
+        try:
+            self._run_standard_step(batch)
+        except MemoryError:
+            if not step_state.give_back(before):
+                raise
+        except BaseException:
+            step_state.give_back(before)
+            raise
+        else:
+            return
+        # Here, where the values of the step that failed are gone: once more, noting which layer runs.
+        from corten.debug import noting_places
+
+        before = step_state.take()
+        try:
+            with noting_places():
+                self._run_standard_step(batch)
+        except BaseException:
+            step_state.give_back(before)
+            raise
+
+    def _run_standard_step(self, batch: Any) -> None:
         x, y, sample_weight = batch
         y_pred = self._learn(x, y, sample_weight)
         if self._state().metrics is not None:
@@ -164,6 +193,7 @@ class Steps(Compilation):
 
     # -- single batches -------------------------------------------------------------------------
 
+    @alone
     def train_on_batch(
         self,
         x: Any,
@@ -199,6 +229,7 @@ class Steps(Compilation):
             _core.set_grad_enabled(before)
         return self._batch_result(logs, return_dict)
 
+    @alone
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import traceback
 from typing import Any
 
 import numpy as np
 
 from corten import _core, config
+from corten._state import Checks
 from corten.callbacks.backup import BackupAndRestore
-from corten.callbacks.callback_list import CallbackList
+from corten.callbacks.callback_list import CallbackList, flatten_callbacks
 from corten.callbacks.history import History
+from corten.callbacks.model_checkpoint import ModelCheckpoint
 from corten.callbacks.progbar_logger import ProgbarLogger
 from corten.training.adapters import (
     ArrayAdapter,
@@ -31,6 +34,7 @@ from corten.training.arguments import (
 )
 from corten.training.capture import StepCapture
 from corten.training.history import plain_logs
+from corten.training.interrupts import Interrupts, StepState, alone
 from corten.training.named_columns import arrange_inputs, arrange_targets
 from corten.training.predictions import Predictions
 from corten.training.preparation import prepare_for
@@ -47,6 +51,7 @@ _OWN_CALLBACKS = frozenset({BackupAndRestore, History, ProgbarLogger})
 class Trainer(Steps):
     """Training, evaluation and prediction for models. `corten.Model` inherits it."""
 
+    @alone
     def fit(
         self,
         x: Any = None,
@@ -91,7 +96,7 @@ class Trainer(Steps):
             resume: A folder to keep the state of training in, after every epoch. Called again with it, `fit`
                 goes on from there with the bits of a training that was not interrupted; with more `epochs`
                 it trains longer. For checkpoints within an epoch add `BackupAndRestore` for the same
-                folder.
+                folder. Or a `.corten` file of `ModelCheckpoint`.
 
         Returns:
             A `History`: `history.history` has a list per logged name.
@@ -169,20 +174,24 @@ class Trainer(Steps):
         )
         if self.stop_training:
             self.stop_training = False
-        state.checkpoints = checkpoints
         first_epoch = initial_epoch
         logs: dict[str, Any] = {}
+        state.checkpoints = None
         if checkpoints is not None:
             checkpoints.begin(iterator, validation, callback_list.callbacks, arguments)
             if checkpoints.position is not None:
                 first_epoch, logs = checkpoints.position[0], checkpoints.logs
                 callback_list.params["resumed"] = True
+            state.checkpoints = checkpoints
         before = _core.set_grad_enabled(True)
+        interrupts = Interrupts()
         try:
+            interrupts.__enter__()
             callback_list.on_train_begin()
             # What is trained is settled here, as the optimizer keeps state for just these variables.
             state.variables = variables
             state.metric_list = self.metrics
+            state.step_state = StepState(self)
             self._begin_capture(callback_list.callbacks, adapter)
             if checkpoints is not None and checkpoints.is_between_epochs(epochs):
                 # Within one, `_train_epoch` goes on once the callbacks know the epoch.
@@ -197,18 +206,31 @@ class Trainer(Steps):
             if hasattr(self.optimizer, "finalize_variable_values") and epochs > initial_epoch:
                 self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
             callback_list.on_train_end(logs)
+        except BaseException as error:
+            callback_list.close_lines()
+            if isinstance(error, MemoryError):
+                # The frames of the step hold what it computed, and an interactive session the frames.
+                traceback.clear_frames(error.__traceback__)
+            raise
         finally:
+            interrupts.__exit__()
+            iterator.close()
+            if validation is not None:
+                validation.close()
+            state.step_state = None
             state.variables = None
             state.metric_list = None
             state.has_layer_losses = None
             state.checkpoints = None
+            if checkpoints is not None:
+                checkpoints.close()
             _core.set_grad_enabled(before)
         return self.history
 
     def _open_checkpoints(self, callbacks: Any, resume: Any, sources: tuple[Any, Any]) -> tuple[Any, Any]:
         """Gives what writes checkpoints, or None, and the callbacks with one more where it is needed."""
-        given = CallbackList(callbacks).callbacks
-        if resume is None and not any(isinstance(callback, BackupAndRestore) for callback in given):
+        given = list(flatten_callbacks(callbacks))
+        if resume is None and not any(isinstance(one, BackupAndRestore | ModelCheckpoint) for one in given):
             return None, callbacks
         # Late: few trainings need it.
         from corten.training.checkpoint import open_session
@@ -259,6 +281,10 @@ class Trainer(Steps):
             done = checkpoints.position[1]
             checkpoints.restore()
         step_function = self._train_function()
+        if Checks.on:
+            from corten import debug
+
+            step_function = debug.watched(step_function, self, "fit", epoch, done)
         if self.stop_training and done:
             step = done - 1
         elif callback_list.watches_train_batches:
@@ -311,6 +337,7 @@ class Trainer(Steps):
         step = done - 1
         if (
             capture is None
+            or Checks.on
             or iterator.is_resumed
             or iterator.steps is not None
             or iterator.limit is not None
@@ -363,6 +390,7 @@ class Trainer(Steps):
 
     # -- evaluation -----------------------------------------------------------------------------
 
+    @alone
     def evaluate(
         self,
         x: Any = None,
@@ -432,6 +460,10 @@ class Trainer(Steps):
             iterator.adapter.on_epoch_begin()
             callback_list.on_test_begin()
             step_function = self._test_function()
+            if Checks.on:
+                from corten import debug
+
+                step_function = debug.watched(step_function, self, "evaluate")
             watched = callback_list.watches_test_batches
             step = -1
             for step, batch in enumerate(iterator.epoch()):
@@ -452,7 +484,11 @@ class Trainer(Steps):
             if "do_validation" not in callback_list.params:
                 callback_list.params["steps_done"] = step + 1
             callback_list.on_test_end(logs)
+        except BaseException:
+            callback_list.close_lines()
+            raise
         finally:
+            iterator.close()
             _core.set_grad_enabled(before)
         state.step_logs = None
         return logs
@@ -490,6 +526,7 @@ class Trainer(Steps):
             and 0 < len(x) <= (32 if batch_size is None else batch_size)
             and self.built  # type: ignore[attr-defined]
             and type(self).predict_step is Steps.predict_step
+            and not Checks.on
         ):
             # One small batch, the case of an application: straight through the model.
             before = _core.set_grad_enabled(False)
@@ -529,6 +566,14 @@ class Trainer(Steps):
         predictions = Predictions(adapter.num_samples if whole else None)
         self.stop_predicting = False
         before = _core.set_grad_enabled(False)
+
+        def predict_step(batch: Any) -> Any:
+            return self.predict_step(as_user_sees(batch))
+
+        if Checks.on:
+            from corten import debug
+
+            predict_step = debug.watched(predict_step, self, "predict")
         try:
             adapter.on_epoch_begin()
             if callback_list is not None:
@@ -536,7 +581,7 @@ class Trainer(Steps):
             for step, batch in enumerate(iterator.epoch()):
                 if callback_list is not None:
                     callback_list.on_predict_batch_begin(step)
-                outputs = self.predict_step(as_user_sees((batch[0], None, None)))
+                outputs = predict_step((batch[0], None, None))
                 # Views of the outputs: `predictions` copies the values to where they stay.
                 predictions.add(map_outputs(np.asarray, outputs))
                 if callback_list is not None:
@@ -546,6 +591,11 @@ class Trainer(Steps):
             if callback_list is not None:
                 callback_list.on_predict_end()
             adapter.on_epoch_end()
+        except BaseException:
+            if callback_list is not None:
+                callback_list.close_lines()
+            raise
         finally:
+            iterator.close()
             _core.set_grad_enabled(before)
         return predictions.result()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from pathlib import Path
 from typing import Any
 
-from corten.saving.files import write_bytes
+from corten.saving.files import parse_json, write_bytes
 
 _VERSION = 1
 
@@ -64,10 +65,14 @@ class TrialFile:
         if self.path is None or not self.path.exists():
             return [], None
         try:
-            stored = json.loads(self.path.read_text(encoding="utf-8"))
-            version, settings = stored["version"], stored["settings"]
+            stored = parse_json(self.path.read_bytes(), str(self.path))
+            digest = stored.pop("sha256", None)
+            version, settings = stored["version"], dict(stored["settings"])
+            if version == _VERSION and digest != _digest(stored):
+                raise ValueError("its checksum does not match")
             entries = [dict(entry) for entry in stored["trials"]]
-        except (ValueError, KeyError, TypeError) as error:
+            direction = stored["direction"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{self.path}: this is no file of search results ({error}); delete it"
             ) from error
@@ -79,7 +84,10 @@ class TrialFile:
                     f"{self.path} holds the results of another search: its {name} is "
                     f"{settings.get(name)!r}, not {value!r}. Take another directory, or delete the file."
                 )
-        return [_trial_of(entry) for entry in entries], stored["direction"]
+        try:
+            return [_trial_of(entry) for entry in entries], direction
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{self.path}: a trial in it is damaged ({error!r}); delete the file") from error
 
     def write(self, trials: list[Trial], direction: str | None) -> None:
         """Stores the trials."""
@@ -93,8 +101,14 @@ class TrialFile:
             "trials": [_plain(entry) for entry in entries],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(content, indent=1, allow_nan=False)
+        text = json.dumps({**content, "sha256": _digest(content)}, indent=1, allow_nan=False)
         write_bytes(self.path, text.encode())
+
+
+def _digest(content: dict[str, Any]) -> str:
+    # Through JSON once, which makes text of the numbers that are keys.
+    plain = json.loads(json.dumps(content))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _trial_of(entry: dict[str, Any]) -> Trial:

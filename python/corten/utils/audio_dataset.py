@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 from corten.utils import directories
 
 ENDINGS = (".wav", ".flac", ".ogg")
+# What a file may unpack to: so many times its size, and these bytes.
+_GROWTH = 100
+_SLACK = 64 << 20
 
 
 def audio_dataset_from_directory(
@@ -68,9 +72,11 @@ def audio_dataset_from_directory(
 
     def read(path: str) -> np.ndarray:
         try:
-            sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
+            sound, rate = _read_sound(soundfile, path)
+        except (soundfile.LibsndfileError, RuntimeError, ValueError, MemoryError) as error:
             raise ValueError(f"{name}: {path!r} cannot be read ({error})") from None
+        if sampling_rate is not None and sampling_rate > _GROWTH * rate:
+            raise ValueError(f"{name}: {path!r} says it has {rate} samples a second; it is damaged")
         if sampling_rate is not None and rate != sampling_rate:
             sound = resampled(sound, rate, sampling_rate)
         if output_sequence_length is not None:
@@ -87,6 +93,25 @@ def audio_dataset_from_directory(
     if isinstance(datasets, tuple):
         return tuple(_filled_up(dataset, batch_size) for dataset in datasets)
     return _filled_up(datasets, batch_size)
+
+
+def _read_sound(soundfile: Any, path: str) -> tuple[np.ndarray, int]:
+    """The samples of a file, no more than its size accounts for.
+
+    Raises:
+        ValueError: The header says more, or no rate.
+    """
+    with soundfile.SoundFile(path) as file:
+        size = os.path.getsize(path)
+        if not file.samplerate > 0 or not 0 < file.channels <= 1024:
+            raise ValueError(f"it has {file.channels} channels and {file.samplerate} samples a second")
+        most = (_GROWTH * size + _SLACK) // (4 * file.channels)
+        if file.frames > most:
+            raise ValueError(f"its header says {file.frames} samples, and it has {size} bytes")
+        sound = file.read(dtype="float32", always_2d=True)
+        if len(sound) < file.frames:
+            raise ValueError(f"its header says {file.frames} samples, and it has {len(sound)}")
+        return sound, file.samplerate
 
 
 def _filled_up(dataset: Any, batch_size: int) -> Any:
@@ -108,6 +133,8 @@ def resampled(sound: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
         >>> bool(abs(resampled(tone, 100, 50) - tone[::2]).max() < 1e-6)
         True
     """
+    if not len(sound):
+        return sound
     length = max(1, round(len(sound) * new_rate / rate))
     spectrum = np.fft.rfft(sound, axis=0)[: length // 2 + 1]
     return (np.fft.irfft(spectrum, n=length, axis=0) * (length / len(sound))).astype("float32")

@@ -109,7 +109,9 @@ class DotGraph:
         """
         path = Path(path)
         kind = format or path.suffix[1:].lower() or "dot"
-        path.write_bytes(self.create(prog, kind))
+        from corten.saving.files import write_bytes
+
+        write_bytes(path, self.create(prog, kind))
         return True
 
     def write_png(self, path: Any, prog: str = "dot") -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,16 +53,12 @@ def download(url: str, target: Path, *, show: bool = True) -> None:
 
     if not url.startswith(("https://", "http://", "file://")):
         raise ValueError(f"cannot download {url!r}: the address must begin with https://, http:// or file://")
+    from corten.saving.files import atomic_file
+
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.part-{os.getpid()}")
-    try:
-        with urllib.request.urlopen(url, timeout=30) as response, partial.open("wb") as file:
-            length = int(response.headers.get("Content-Length") or 0)
-            _copy(response, file, length, f"Downloading {url}" if show else "")
-        os.replace(partial, target)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with urllib.request.urlopen(url, timeout=30) as response, atomic_file(target) as file:
+        length = int(response.headers.get("Content-Length") or 0)
+        _copy(response, file, length, f"Downloading {url}" if show else "")
 
 
 def _copy(source: Any, target: Any, length: int, title: str) -> None:
@@ -119,6 +113,8 @@ def get_file(
         if origin is None:
             raise ValueError("get_file: give fname or origin")
         fname = origin.rsplit("/", 1)[-1].split("?", 1)[0]
+        if fname in {"", ".", ".."}:
+            raise ValueError(f"get_file: {origin!r} does not end in the name of a file; give fname")
     file_hash = file_hash or md5_hash
     folder = Path(cache_dir).expanduser() if cache_dir is not None else home_folder()
     target = Path(fname)
@@ -148,47 +144,17 @@ def extract_archive(archive: Path) -> Path:
     """Unpacks an archive into a folder beside it and gives that folder.
 
     Raises:
-        ValueError: It is no tar or zip file, or it holds links or paths that lead out of the folder.
+        ValueError: It is no tar or zip file or a damaged one, it holds links, devices or paths that lead out
+            of the folder, or it unpacks to far more than it has.
     """
-    import tarfile
-    import zipfile
+    from corten.saving import atomic
+    from corten.utils.archives import unpack
 
     folder = archive.with_name(f"{archive.name}_extracted")
     if folder.is_dir():
         return folder
-    partial = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    partial.mkdir(parents=True)
-    try:
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as tar:
-                for member in tar.getmembers():
-                    if member.isdir():
-                        continue
-                    if not member.isfile():
-                        raise ValueError(
-                            f"{archive.name}: the entry {member.name!r} is a link or device; refused"
-                        )
-                    source = tar.extractfile(member)
-                    assert source is not None
-                    _write_inside(partial, member.name, source)
-        elif zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as bundle:
-                for information in bundle.infolist():
-                    if not information.is_dir():
-                        with bundle.open(information) as source:
-                            _write_inside(partial, information.filename, source)
-        else:
-            raise ValueError(f"{archive.name} is neither a tar nor a zip archive")
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with atomic.temporary_folder(folder) as partial:
+        unpack(archive, partial)
+        with atomic.named(folder):
+            os.replace(partial, folder)
     return folder
-
-
-def _write_inside(folder: Path, name: str, source: Any) -> None:
-    target = (folder / name).resolve()
-    if not target.is_relative_to(folder.resolve()):
-        raise ValueError(f"the archive entry {name!r} leads out of its folder; refused")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as file:
-        shutil.copyfileobj(source, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from corten import config
 
 #: How resized pixels may be computed, by Keras's names.
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+# Pillow runs Ghostscript on what is PostScript, whatever the name of the file says.
+_RUN_PROGRAMS = frozenset({"EPS", "WMF", "FPX", "MIC"})
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 
 
@@ -26,6 +29,12 @@ def pillow() -> Any:
         return importlib.import_module("PIL.Image")
     except ImportError as error:
         raise ImportError("images need Pillow: pip install corten[image]") from error
+
+
+def _formats(image_module: Any) -> list[str]:
+    """The formats that Pillow decodes itself; not those that it gives to other programs."""
+    image_module.init()
+    return [name for name in image_module.ID if name not in _RUN_PROGRAMS]
 
 
 def load_img(
@@ -53,15 +62,27 @@ def load_img(
     if color_mode not in _MODES:
         raise ValueError(f"load_img: color_mode must be one of {', '.join(_MODES)}; got {color_mode!r}")
     source = path.expanduser() if isinstance(path, Path) else path
+    source = os.path.expanduser(source) if isinstance(source, str) else source
     try:
-        with image_module.open(os.path.expanduser(source) if isinstance(source, str) else source) as opened:
-            image = opened.convert(_MODES[color_mode])
+        with warnings.catch_warnings():
+            # Pillow only warns of pictures up to twice the pixels that it takes to be safe.
+            warnings.simplefilter("error", image_module.DecompressionBombWarning)
+            with image_module.open(source, formats=_formats(image_module)) as opened:
+                image = opened.convert(_MODES[color_mode])
+    except (image_module.DecompressionBombWarning, image_module.DecompressionBombError) as error:
+        raise ValueError(
+            f"load_img: {str(path)!r} is refused ({error}); if the picture is yours, set "
+            "PIL.Image.MAX_IMAGE_PIXELS to its number of pixels"
+        ) from None
     except (image_module.UnidentifiedImageError, SyntaxError, EOFError) as error:
         raise ValueError(f"load_img: {str(path)!r} is no image that Pillow can read ({error})") from None
     except OSError as error:
         if error.errno is not None:
             raise
         raise ValueError(f"load_img: {str(path)!r} is damaged ({error})") from None
+    except Exception as error:
+        # Decoders stumble over damaged files in many ways.
+        raise ValueError(f"load_img: {str(path)!r} is damaged ({repr(error)[:200]})") from None
     if target_size is None:
         return image
     if interpolation not in INTERPOLATIONS:
@@ -157,11 +178,28 @@ def save_img(
         file_format: Such as ``'png'`` or ``'jpeg'``.
         scale: As for `array_to_img`.
         **kwargs: For Pillow's `save`, such as ``quality=90``.
+
+    Raises:
+        ValueError: The ending is that of no image format.
+        OSError: The file cannot be written; what was there is unchanged.
     """
     image = array_to_img(x, data_format=data_format, scale=scale)
     is_jpeg = str(file_format or path).lower().endswith(("jpg", "jpeg"))
     image = image.convert("RGB") if is_jpeg and image.mode == "RGBA" else image
-    image.save(path, format="jpeg" if file_format == "jpg" else file_format, **kwargs)
+    file_format = "jpeg" if file_format == "jpg" else file_format
+    if not isinstance(path, (str, os.PathLike)):
+        image.save(path, format=file_format, **kwargs)
+        return
+    from corten.saving.files import write_atomically
+
+    target = Path(path)
+    if file_format is None:
+        # Pillow looks at the names of files, and the temporary one has another ending.
+        known = pillow().registered_extensions()
+        file_format = known.get(target.suffix.lower())
+        if file_format is None:
+            raise ValueError(f"save_img: no image format has the ending {target.suffix!r} of {target.name!r}")
+    write_atomically(target, lambda file: image.save(file, format=file_format, **kwargs))
 
 
 def smart_resize(

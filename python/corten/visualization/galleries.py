@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,18 @@ import numpy as np
 from corten.visualization.arrays import image_batch
 from corten.visualization.boxes import draw_bounding_boxes
 from corten.visualization.masks import draw_segmentation_masks
+
+
+def _save(figure: Any, path: Any, **settings: Any) -> None:
+    if not isinstance(path, (str, os.PathLike)):
+        figure.savefig(path, **settings)
+        return
+    from corten.saving.files import write_atomically
+
+    target = Path(path)
+    if not target.suffix:  # As matplotlib does.
+        target = target.with_name(f"{target.name}.{figure.canvas.get_default_filetype()}")
+    write_atomically(target, lambda file: figure.savefig(file, format=target.suffix[1:], **settings))
 
 
 def _pyplot(function: str) -> Any:
@@ -109,7 +123,7 @@ def plot_image_gallery(
             if title:
                 axis.set_title(title, fontsize=8)
     if path is not None:
-        figure.savefig(path, pad_inches=0, bbox_inches="tight", transparent=transparent, dpi=dpi)
+        _save(figure, path, pad_inches=0, bbox_inches="tight", transparent=transparent, dpi=dpi)
     elif show:
         plt.show()
     else:

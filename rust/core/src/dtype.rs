@@ -129,7 +129,7 @@ impl std::fmt::Display for DType {
 
 /// The dtype of a result of two typed operands: Keras 3's table (the JAX lattice).
 pub fn promote(a: DType, b: DType) -> DType {
-    use DType::{BF16, F16, F32, I16, I32, I64};
+    use DType::{BF16, F16, F32, I16, I32};
     if a == b {
         return a;
     }
@@ -159,13 +159,19 @@ pub fn promote(a: DType, b: DType) -> DType {
             // No integer holds both uint64 and a sign: the lattice's answer is the default float.
             let wide = match unsigned.size() {
                 1 => I16,
-                2 => I32,
-                4 => I64,
+                2 | 4 => I32,
                 _ => return F32,
             };
             if wide.size() > signed.size() { wide } else { signed }
         }
     }
+}
+
+/// Whether only int64 holds the values of both: uint32 and a signed dtype of at most 32 bits, whose
+/// results Keras's table makes int32.
+pub fn needs_int64(a: DType, b: DType) -> bool {
+    let signed = |dtype: DType| dtype.kind() == Kind::Signed && dtype.size() <= 4;
+    (a == DType::U32 && signed(b)) || (b == DType::U32 && signed(a))
 }
 
 /// The dtype of a tensor that meets a Python scalar.
@@ -368,7 +374,8 @@ mod tests {
         use DType::*;
         for (a, b, c) in [
             (U8, I8, I16),
-            (U32, I8, I64),
+            (U32, I8, I32),
+            (U32, I64, I64),
             (U64, I64, F32),
             (I64, BF16, BF16),
             (F16, BF16, F32),

@@ -1,7 +1,7 @@
 //! The one error type of the engine. Messages start with the op, say what was expected and what
 //! came (shapes as Python tuples), and end with the likely fix where one is known.
 
-use crate::Dims;
+use crate::{Dims, NonFinite};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -26,11 +26,14 @@ pub enum Error {
     /// Operands on different devices, or a value asked of a tensor without one.
     #[error("{0}")]
     Device(String),
-    /// Not enough memory.
+    /// Not enough memory; `wanted` says what for, ` ` in front, where that is known.
     #[error(
-        "out of memory: {bytes} bytes could not be allocated; free tensors, use a smaller batch, or call corten.memory.empty_cache()"
+        "out of memory: {bytes} bytes could not be allocated{wanted}; free tensors, use a smaller batch, or call corten.memory.empty_cache()"
     )]
-    Memory { bytes: usize },
+    Memory { bytes: usize, wanted: String },
+    /// NaN or infinity where somebody asked to be told.
+    #[error("{0}")]
+    NonFinite(Box<NonFinite>),
     /// A failure raised by user code inside the engine (a custom gradient).
     #[error("{0}")]
     Callback(Box<dyn std::error::Error + Send + Sync>),
@@ -59,6 +62,9 @@ impl Error {
     }
     pub fn device(message: impl Into<String>) -> Self {
         Self::Device(message.into())
+    }
+    pub const fn memory(bytes: usize) -> Self {
+        Self::Memory { bytes, wanted: String::new() }
     }
 }
 

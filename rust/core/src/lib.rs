@@ -6,12 +6,14 @@ mod dtype;
 mod error;
 mod infer;
 mod layout;
+mod numerics;
 mod op;
 
 pub use backend::{Backend, Parameter, View};
-pub use dtype::{DType, Element, Kind, Scalar, Weak, promote, promote_weak};
+pub use dtype::{DType, Element, Kind, Scalar, Weak, needs_int64, promote, promote_weak};
 pub use error::{Error, Result, Tuple, resolve_axes, resolve_axis};
 pub use half;
 pub use infer::{Spec, conv_output, infer, pool_output};
 pub use layout::{Dims, Layout, Range, Strides, broadcast, checked_len, contiguous_strides};
+pub use numerics::{NonFinite, Phase, Statistics};
 pub use op::*;

@@ -77,6 +77,8 @@ static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 /// Bytes of blocks waiting for reuse.
 static CACHED: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+/// The most bytes that may be in use; zero until first asked.
+static LIMIT: AtomicUsize = AtomicUsize::new(0);
 
 impl Shared {
     fn with<R>(&self, work: impl FnOnce(&mut Vec<Vec<usize>>) -> R) -> R {
@@ -183,7 +185,7 @@ fn take_cached(class: usize) -> Option<(Pointer, usize)> {
 fn allocate(bytes: usize) -> Result<(Pointer, usize)> {
     let class = class_of(bytes);
     if class >= CLASSES || bytes > isize::MAX as usize / 2 {
-        return Err(Error::Memory { bytes });
+        return Err(Error::memory(bytes));
     }
     let (pointer, class) = if let Some((pointer, class)) = take_cached(class) {
         CACHED.fetch_sub(class_bytes(class), Ordering::Relaxed);
@@ -193,10 +195,15 @@ fn allocate(bytes: usize) -> Result<(Pointer, usize)> {
             empty_cache();
             system_allocate(class_bytes(class))
         });
-        (fresh.ok_or(Error::Memory { bytes })?, class)
+        (fresh.ok_or(Error::memory(bytes))?, class)
     };
     let size = class_bytes(class);
     let allocated = ALLOCATED.fetch_add(size, Ordering::Relaxed) + size;
+    if allocated > limit() {
+        release(pointer, class);
+        let wanted = format!(", as {} bytes are in use and {} is the limit", allocated - size, limit());
+        return Err(Error::Memory { bytes, wanted });
+    }
     if allocated > PEAK.load(Ordering::Relaxed) {
         PEAK.fetch_max(allocated, Ordering::Relaxed);
     }
@@ -215,6 +222,25 @@ fn release(pointer: Pointer, class: usize) {
         return;
     }
     SHARED.with(|lists| lists[class].push(pointer.as_ptr().expose_provenance()));
+}
+
+/// The most bytes that tensors may take: what [`set_limit`] said, else `CORTEN_MEMORY_LIMIT`, else there is no limit.
+#[inline]
+pub fn limit() -> usize {
+    match LIMIT.load(Ordering::Relaxed) {
+        0 => {
+            let variable = std::env::var("CORTEN_MEMORY_LIMIT").ok();
+            let limit = variable.and_then(|value| value.trim().parse().ok()).filter(|&limit| limit > 0);
+            set_limit(limit);
+            limit.unwrap_or(usize::MAX)
+        }
+        limit => limit,
+    }
+}
+
+/// Sets how many bytes tensors may take from now on.
+pub fn set_limit(bytes: Option<usize>) {
+    LIMIT.store(bytes.unwrap_or(usize::MAX).max(1), Ordering::Relaxed);
 }
 
 /// How many bytes may wait for reuse: half of the machine's memory.
@@ -389,7 +415,7 @@ impl Buffer {
 
     /// A buffer for `len` elements with unspecified contents.
     pub fn for_elements(dtype: DType, len: usize) -> Result<Self> {
-        let bytes = len.checked_mul(dtype.size()).ok_or(Error::Memory { bytes: usize::MAX })?;
+        let bytes = len.checked_mul(dtype.size()).ok_or(Error::memory(usize::MAX))?;
         Self::alloc(bytes)
     }
 

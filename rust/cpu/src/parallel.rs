@@ -10,7 +10,7 @@ use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     },
     time::{Duration, Instant},
@@ -21,6 +21,8 @@ use crate::fork;
 /// How long an idle worker spins before it sleeps: longer than the pauses between the ops of a training step, since
 /// waking costs some 70 us.
 const SPIN: Duration = Duration::from_micros(200);
+/// Small jobs among which one wakes the team.
+const STREAM: u32 = 32;
 /// The most chunks [`chunks`] cuts, so that bookkeeping stays small next to the work.
 const MAX_CHUNKS: usize = 128;
 /// Elements of cheap elementwise work (an addition) worth one chunk: some ten microseconds.
@@ -43,6 +45,8 @@ struct Shared {
     total: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     sleepers: AtomicUsize,
+    /// Small jobs that found workers asleep.
+    unheard: AtomicU32,
     sleep: Mutex<()>,
     wake: Condvar,
     stop: AtomicBool,
@@ -68,6 +72,62 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// Whether this thread is inside a chunk: work it starts then runs serially.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// While this thread's work may be given up: when it asks next whether it should be.
+    static ASKS_AT: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// How long work goes on between two questions whether to give it up.
+const ASK_EVERY: Duration = Duration::from_millis(50);
+/// Says whether the user wants the work of this thread given up (Ctrl-C).
+static GIVES_UP: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// What is raised, as a panic without a message, out of work that was given up.
+#[derive(Debug)]
+pub struct Interrupted;
+
+/// Sets what [`interruptible`] work asks, once for all.
+pub fn set_interrupt(gives_up: fn() -> bool) {
+    let _ = GIVES_UP.set(gives_up);
+}
+
+/// Gives a thread-local value back when dropped.
+struct Restore<T: Copy + 'static>(&'static std::thread::LocalKey<Cell<T>>, T);
+
+impl<T: Copy + 'static> Drop for Restore<T> {
+    fn drop(&mut self) {
+        self.0.set(self.1);
+    }
+}
+
+/// Runs `work`, which is given up between two chunks if the user wants it: then this raises [`Interrupted`]. For work
+/// that leaves nothing half done where others see it.
+pub fn interruptible<R>(work: impl FnOnce() -> R) -> R {
+    let _restore = Restore(&ASKS_AT, ASKS_AT.replace(GIVES_UP.get().map(|_| Instant::now() + ASK_EVERY)));
+    work()
+}
+
+/// Runs `work`, which is not given up: it changes memory in place.
+pub fn to_the_end<R>(work: impl FnOnce() -> R) -> R {
+    let _restore = Restore(&ASKS_AT, ASKS_AT.replace(None));
+    work()
+}
+
+/// Whether this thread's work is to be given up now.
+#[inline]
+fn gives_up() -> bool {
+    ASKS_AT.get().is_some_and(|at| Instant::now() >= at && asks())
+}
+
+#[cold]
+fn asks() -> bool {
+    ASKS_AT.set(Some(Instant::now() + ASK_EVERY));
+    GIVES_UP.get().is_some_and(|gives_up| gives_up())
+}
+
+#[cold]
+fn raise_interrupted() -> ! {
+    ASKS_AT.set(None);
+    resume_unwind(Box::new(Interrupted))
 }
 
 /// How many threads kernels use: what [`set_num_threads`] said, else `CORTEN_NUM_THREADS`, else the
@@ -139,26 +199,38 @@ pub fn for_ranges(len: usize, grain: usize, work: impl Fn(Range<usize>) + Sync) 
 /// Runs `work(0)`, ..., `work(count - 1)`, each once, on any threads in any order; returns when all
 /// ended. A panic in any of them is raised here.
 pub fn for_chunks(count: usize, work: &Work<'_>) {
-    if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work) {
-        (0..count).for_each(work);
+    run(count, work, true);
+}
+
+/// The same for so little work that waking a worker costs more than it brings: with those that are awake, and only now
+/// and then with the others.
+pub fn for_small_chunks(count: usize, work: &Work<'_>) {
+    run(count, work, false);
+}
+
+fn run(count: usize, work: &Work<'_>, wakes: bool) {
+    if gives_up() {
+        raise_interrupted();
+    }
+    if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work, wakes) {
+        for chunk in 0..count {
+            if chunk > 0 && gives_up() {
+                raise_interrupted();
+            }
+            work(chunk);
+        }
     }
 }
 
 /// Runs `work` with all that it starts on this thread alone: what a thread beside the training does takes the
 /// team from nobody.
 pub fn serially<R>(work: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            INSIDE.set(self.0);
-        }
-    }
-    let _restore = Restore(INSIDE.replace(true));
+    let _restore = Restore(&INSIDE, INSIDE.replace(true));
     work()
 }
 
 /// Gives whether the team was free and did the work.
-fn run_on_team(count: usize, work: &Work<'_>) -> bool {
+fn run_on_team(count: usize, work: &Work<'_>, wakes: bool) -> bool {
     let generation = fork::generation();
     let holder = HOLDER.load(Ordering::Relaxed);
     // A holder of another generation is a thread that a fork left behind in the parent.
@@ -169,7 +241,7 @@ fn run_on_team(count: usize, work: &Work<'_>) -> bool {
         return false;
     }
     let shared = team(generation);
-    let outcome = shared.run(count, work);
+    let outcome = shared.run(count, work, wakes);
     HOLDER.store(0, Ordering::Release);
     if let Some(payload) = outcome {
         resume_unwind(payload);
@@ -214,6 +286,7 @@ impl Shared {
             total: AtomicUsize::new(0),
             panic: Mutex::new(None),
             sleepers: AtomicUsize::new(0),
+            unheard: AtomicU32::new(0),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -221,7 +294,7 @@ impl Shared {
     }
 
     /// Publishes a job, helps with it and waits for the claimed chunks; gives the panic of one of them.
-    fn run(&self, count: usize, work: &Work<'_>) -> Option<Box<dyn Any + Send>> {
+    fn run(&self, count: usize, work: &Work<'_>, wakes: bool) -> Option<Box<dyn Any + Send>> {
         // SAFETY: a reference to a trait object is two pointers; it is put together again in `claim`.
         let [data, table]: [*mut (); 2] = unsafe { std::mem::transmute(std::ptr::from_ref(work)) };
         self.work[0].store(data, Ordering::Relaxed);
@@ -232,15 +305,20 @@ impl Shared {
         self.ticket.0.store(epoch << 32 | count as u64, Ordering::Release);
         // Orders the ticket before the look at the sleepers; the counterpart is in `doze`.
         fence(Ordering::SeqCst);
-        if self.sleepers.load(Ordering::Relaxed) > 0 {
+        if self.sleepers.load(Ordering::Relaxed) > 0 && (wakes || self.is_due()) {
             drop(self.sleep.lock().unwrap_or_else(PoisonError::into_inner));
             self.wake.notify_all();
         }
         INSIDE.set(true);
-        self.work_off();
+        self.work_off(true);
         INSIDE.set(false);
         self.wait(count);
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether it is time that a small job wakes the team: in a stream of them it stays awake.
+    fn is_due(&self) -> bool {
+        self.unheard.fetch_add(1, Ordering::Relaxed) % STREAM == STREAM - 1
     }
 
     /// Whether a chunk is left to claim.
@@ -250,15 +328,26 @@ impl Shared {
 
     /// Claims and runs chunks while there are any; gives whether there were. They are counted at the end: a shared
     /// line less for each chunk.
-    fn work_off(&self) -> bool {
+    fn work_off(&self, is_caller: bool) -> bool {
         let mut count = 0;
         while self.claim() {
             count += 1;
+            if is_caller && gives_up() {
+                count += self.drop_rest();
+            }
         }
         if count > 0 {
             self.done.0.fetch_add(count, Ordering::Release);
         }
         count > 0
+    }
+
+    /// Claims all chunks that are left without running them, and says why; gives how many.
+    #[cold]
+    fn drop_rest(&self) -> usize {
+        let left = self.ticket.0.fetch_and(!0xffff_ffff, Ordering::AcqRel) as u32;
+        self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Box::new(Interrupted));
+        left as usize
     }
 
     /// Claims and runs one chunk; gives whether there was one. The job it belongs to ends when the chunk is counted.
@@ -307,14 +396,13 @@ impl Shared {
     fn serve(&self) {
         INSIDE.set(true);
         while !self.stop.load(Ordering::Relaxed) {
-            if self.work_off() {
+            if self.work_off(false) {
                 continue;
             }
             let idle_since = Instant::now();
             while !self.has_work() {
-                for _ in 0..16 {
-                    std::hint::spin_loop();
-                }
+                // One pause between looks: with more, hearing of a job takes several times as long.
+                std::hint::spin_loop();
                 if idle_since.elapsed() > SPIN {
                     self.doze();
                     break;
@@ -323,15 +411,16 @@ impl Shared {
         }
     }
 
-    /// Sleeps until there may be work.
+    /// Sleeps until it is woken: there is work then, or soon will be.
     fn doze(&self) {
         let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
         self.sleepers.fetch_add(1, Ordering::Relaxed);
         // Either this thread sees the new ticket, or the caller sees this sleeper and takes the lock.
         fence(Ordering::SeqCst);
-        while !self.has_work() && !self.stop.load(Ordering::Relaxed) {
+        if !self.has_work() && !self.stop.load(Ordering::Relaxed) {
             guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
+        drop(guard);
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -434,6 +523,43 @@ mod tests {
                 std::thread::sleep(Duration::from_micros(300));
             }
         });
+    }
+
+    #[test]
+    fn small_jobs_end_whether_workers_sleep_or_not() {
+        with_threads(3, || {
+            for round in 0..3 * STREAM as usize {
+                let hits: Vec<AtomicU8> = (0..round % 7).map(|_| AtomicU8::new(0)).collect();
+                for_small_chunks(hits.len(), &|chunk| {
+                    hits[chunk].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 1));
+                if round % 3 == 0 {
+                    std::thread::sleep(2 * SPIN);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn work_is_given_up_between_chunks() {
+        static GIVE_UP: AtomicBool = AtomicBool::new(true);
+        set_interrupt(|| GIVE_UP.load(Ordering::Relaxed));
+        for threads in [1, 3] {
+            with_threads(threads, || {
+                let ran = AtomicUsize::new(0);
+                let slow = |_| {
+                    ran.fetch_add(1, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(10));
+                };
+                let outcome = catch_unwind(AssertUnwindSafe(|| interruptible(|| for_chunks(200, &slow))));
+                assert!(outcome.expect_err("it was given up").is::<Interrupted>());
+                assert!(ran.load(Ordering::Relaxed) < 150);
+                to_the_end(|| check_once_each(8));
+                check_once_each(64);
+            });
+        }
+        GIVE_UP.store(false, Ordering::Relaxed);
     }
 
     #[test]

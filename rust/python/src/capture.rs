@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use corten_tensor::core::{Key, Result};
 use corten_tensor::cpu::parallel;
-use corten_tensor::{Plan, Tensor, capture, ops, rows};
+use corten_tensor::{Plan, Table, Tensor, capture, ops, rows};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -146,12 +146,10 @@ impl StepPlan {
     ///     weight_decay: Times the learning rate it is taken off the variables that decay.
     ///     step: The number of the first step, from 1.
     ///     draws: The random keys of the first step, as (seed, stream, streams to that of the next step).
-    ///     outcome: A list that gets how many batches were done, and the results of the last: new values of the
-    ///         states, then what else the step gives. A value that is returned would be lost to a signal that
-    ///         comes meanwhile: its exception is raised before anybody has the value.
-    ///
-    /// Raises:
-    ///     ValueError: The plan is for other shapes or dtypes.
+    ///     outcome: A list that gets how many batches were done with the results of the last (new values of the
+    ///         states, then what else the step gives), and after that pair the exception of a first batch that
+    ///         failed. A value that is returned would be lost to a signal that comes meanwhile: its exception is
+    ///         raised before anybody has the value.
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -181,6 +179,19 @@ impl StepPlan {
         let begun = Instant::now();
         let mut table = plan.table();
         let mut done = 0;
+        let (mut failure, mut interrupt) = (None, None);
+        let update = |table: &mut Table, done: usize| {
+            if !plan.updates() {
+                return Ok(());
+            }
+            let rate = rates.get(done).or(rates.last()).copied().unwrap_or(0.0);
+            let mut guards = variables
+                .iter()
+                .map(|variable| Ok(variable.try_borrow_mut()?))
+                .collect::<PyResult<Vec<PyRefMut<'_, PyTensor>>>>()?;
+            let mut exclusive: Vec<&mut Tensor> = guards.iter_mut().map(|guard| &mut guard.inner).collect();
+            funnel::run(py, cost, || plan.update(table, &mut exclusive, rate, rate * weight_decay, step + done as u64))
+        };
         let batches = Batches { sources: &sources, order: order.as_ref(), start, size, count };
         batches.visit(|batch| {
             let values = variables
@@ -198,28 +209,33 @@ impl StepPlan {
                 drop(values);
                 found.map(Some)
             });
-            states = match outcome {
-                Ok(Some(results)) => results,
-                Ok(None) => return Err(other_plan()),
-                // Nothing of this batch is kept; the next run begins with it, and says so.
-                Err(_) if done > 0 => return Ok(false),
-                Err(failure) => return Err(failure),
+            let outcome = match outcome {
+                Ok(Some(results)) => update(&mut table, done).map(|()| results),
+                Ok(None) => Err(other_plan()),
+                Err(raised) => Err(raised),
             };
-            if plan.updates() {
-                let rate = rates.get(done).or(rates.last()).copied().unwrap_or(0.0);
-                let mut guards = variables
-                    .iter()
-                    .map(|variable| Ok(variable.try_borrow_mut()?))
-                    .collect::<PyResult<Vec<PyRefMut<'_, PyTensor>>>>()?;
-                let mut exclusive: Vec<&mut Tensor> = guards.iter_mut().map(|guard| &mut guard.inner).collect();
-                funnel::run(py, cost, || {
-                    plan.update(&mut table, &mut exclusive, rate, rate * weight_decay, step + done as u64)
-                })?;
+            match outcome {
+                Ok(results) => states = results,
+                // Nothing of this batch is kept, all of those before it.
+                Err(raised) => {
+                    if funnel::gave_up() {
+                        interrupt = Some(raised);
+                    } else if done == 0 {
+                        // Later on the next run begins with this batch, and fails.
+                        failure = Some(raised);
+                    }
+                    return Ok(false);
+                }
             }
             done += 1;
             Ok(begun.elapsed() < RUN_FOR)
         })?;
-        outcome.append((done, states.into_iter().map(PyTensor::from).collect::<Vec<PyTensor>>()))
+        let states: Vec<PyTensor> = states.into_iter().map(PyTensor::from).collect();
+        outcome.append((done, states))?;
+        if let Some(failure) = failure {
+            outcome.append(failure.into_value(py))?;
+        }
+        interrupt.map_or(Ok(()), Err)
     }
 }
 

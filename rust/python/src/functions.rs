@@ -8,4 +8,5 @@ pub(crate) mod nn;
 pub(crate) mod reduce;
 pub(crate) mod runtime;
 pub(crate) mod shape;
+pub(crate) mod watch;
 pub(crate) mod window;

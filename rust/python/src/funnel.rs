@@ -2,10 +2,16 @@
 //! engine errors into exceptions and panics into `RuntimeError`.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
 use corten_tensor::Tensor;
 use corten_tensor::core::Result;
+use corten_tensor::cpu::parallel::{self, Interrupted};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -18,15 +24,109 @@ const DETACH_FROM: usize = 1 << 14;
 /// Work of unknown, possibly long duration.
 pub(crate) const LONG: usize = usize::MAX;
 
+thread_local! {
+    /// What a signal handler raised while a kernel ran.
+    static RAISED: Cell<Option<PyErr>> = const { Cell::new(None) };
+    static GAVE_UP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the interpreter is about to end.
+static CLOSING: AtomicBool = AtomicBool::new(false);
+/// The thread that ends it.
+static LAST: OnceLock<ThreadId> = OnceLock::new();
+/// Threads that are about to take the interpreter's lock again after work.
+static RETURNING: AtomicUsize = AtomicUsize::new(0);
+
+/// Keeps daemon threads out of an interpreter that is about to end: it would end them while they take its lock, by
+/// unwinding, which Rust frames do not survive. So they stay here until the process ends.
+#[pyfunction]
+pub(crate) fn shut_down(py: Python<'_>) {
+    let _ = LAST.set(std::thread::current().id());
+    CLOSING.store(true, Ordering::SeqCst);
+    let begun = Instant::now();
+    py.detach(|| {
+        while RETURNING.load(Ordering::SeqCst) > 0 && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    });
+}
+
+/// How long [`shut_down`] waits for threads that are on their way.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether this thread must not enter the interpreter again.
+fn is_shut_out() -> bool {
+    CLOSING.load(Ordering::SeqCst) && LAST.get() != Some(&std::thread::current().id())
+}
+
+fn park() {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Lets long work ask whether the user pressed Ctrl-C.
+pub(crate) fn watch_signals() {
+    parallel::set_interrupt(|| {
+        if !is_main_thread() {
+            return false;
+        }
+        // Nobody waits for the lock of an interpreter that is being shut down.
+        let raised = Python::try_attach(|py| py.check_signals().err()).flatten();
+        let gives_up = raised.is_some();
+        RAISED.set(raised);
+        gives_up
+    });
+}
+
+/// Signal handlers run in the main thread alone.
+#[cfg(target_os = "linux")]
+fn is_main_thread() -> bool {
+    // SAFETY: neither call has preconditions.
+    unsafe { libc::gettid() == libc::getpid() }
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_main_thread() -> bool {
+    true
+}
+
+/// Whether the last work of this thread that failed was given up.
+pub(crate) fn gave_up() -> bool {
+    GAVE_UP.replace(false)
+}
+
 /// Runs `work`; `cost` is how much there is to do, in elements of an elementwise op.
 #[inline]
 pub(crate) fn run<T: Send>(py: Python<'_>, cost: usize, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    let guarded = || catch_unwind(AssertUnwindSafe(work));
-    let outcome = if cost >= DETACH_FROM { py.detach(guarded) } else { guarded() };
+    let outcome = if cost >= DETACH_FROM {
+        if is_shut_out() {
+            py.detach(park);
+        }
+        let outcome = py.detach(|| {
+            let outcome = catch_unwind(AssertUnwindSafe(|| parallel::interruptible(work)));
+            RETURNING.fetch_add(1, Ordering::SeqCst);
+            if is_shut_out() {
+                RETURNING.fetch_sub(1, Ordering::SeqCst);
+                park();
+            }
+            outcome
+        });
+        RETURNING.fetch_sub(1, Ordering::SeqCst);
+        outcome
+    } else {
+        catch_unwind(AssertUnwindSafe(work))
+    };
     match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(failure)) => Err(error::to_python(failure)),
-        Err(payload) => Err(panicked(&*payload)),
+        Err(payload) => Err(match RAISED.take() {
+            Some(raised) if payload.is::<Interrupted>() => {
+                GAVE_UP.set(true);
+                raised
+            }
+            _ => panicked(&*payload),
+        }),
     }
 }
 

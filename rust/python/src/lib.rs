@@ -26,8 +26,10 @@ mod rows;
 mod tensor;
 
 /// The engine of Corten.
-#[pyo3::pymodule]
+#[pyo3::pymodule(gil_used = false)]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::autograd::{backward, custom_node, gradients, is_grad_enabled, set_grad_enabled};
     #[pymodule_export]
@@ -35,7 +37,7 @@ mod _core {
     #[pymodule_export]
     use crate::dlpack::from_dlpack;
     #[pymodule_export]
-    use crate::error::ShapeError;
+    use crate::error::{NonFiniteError, ShapeError};
     #[pymodule_export]
     use crate::functions::create::{arange, full, random, random_gamma, tensor};
     #[pymodule_export]
@@ -54,13 +56,19 @@ mod _core {
     #[pymodule_export]
     use crate::functions::reduce::{arg_reduce, logsumexp, reduce, scan, searchsorted, sort, top_k, var};
     #[pymodule_export]
-    use crate::functions::runtime::{cpu_features, empty_cache, memory_stats, num_threads, set_num_threads};
+    use crate::functions::runtime::{
+        cpu_features, empty_cache, memory_limit, memory_stats, num_threads, set_memory_limit, set_num_threads,
+    };
     #[pymodule_export]
     use crate::functions::shape::{
         broadcast_to, concatenate, copy, expand_dims, flip, pad, reshape, slice, squeeze, stack, transpose,
     };
     #[pymodule_export]
+    use crate::functions::watch::{statistics, watch_checks, watch_enter, watch_leave, watch_switch};
+    #[pymodule_export]
     use crate::functions::window::{avg_pool, conv, conv_bias, conv_transpose, max_pool};
+    #[pymodule_export]
+    use crate::funnel::shut_down;
     #[pymodule_export]
     use crate::identities::Identities;
     #[pymodule_export]
@@ -69,4 +77,13 @@ mod _core {
     use crate::pickle::rebuild;
     #[pymodule_export]
     use crate::tensor::PyTensor;
+
+    /// Runs when the module is imported.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::funnel::watch_signals();
+        let atexit = module.py().import("atexit")?;
+        atexit.call_method1("register", (module.getattr("shut_down")?,))?;
+        Ok(())
+    }
 }

@@ -45,7 +45,8 @@ pub(crate) fn binary<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     answer(py, other, |other| {
         elementwise(py, mine, other, |mine, other| {
-            let (a, b) = if reflected { (other, mine) } else { (mine, other) };
+            let pair = if reflected { (other, mine) } else { (mine, other) };
+            let (a, b) = ops::exact(pair.0, pair.1)?;
             ops::binary(op, a, b)
         })
     })
@@ -69,8 +70,10 @@ pub(crate) fn matmul<'py>(
     reflected: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     answer(py, other, |other| {
-        let other = other.into_default().map_err(error::to_python)?;
-        let (a, b) = if reflected { (&other, mine) } else { (mine, &other) };
-        funnel::run(py, funnel::product_cost(a, b), || ops::matmul(a, b))
+        let mine = Arg::Tensor(mine.clone());
+        let pair = if reflected { (other, mine) } else { (mine, other) };
+        let (a, b) = ops::exact(pair.0, pair.1).map_err(error::to_python)?;
+        let (a, b) = (a.into_default().map_err(error::to_python)?, b.into_default().map_err(error::to_python)?);
+        funnel::run(py, funnel::product_cost(&a, &b), || ops::matmul(&a, &b))
     })
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use corten_core::{Backend as _, BinaryOp, DType, Dims, Layout, Op, Result, Scalar, Spec, UnaryOp, View, infer};
-use corten_cpu::Buffer;
+use corten_core::{Backend as _, BinaryOp, DType, Dims, Error, Layout, Op, Result, Scalar, Spec, UnaryOp, View, infer};
+use corten_cpu::{Buffer, parallel};
 use smallvec::{SmallVec, smallvec};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     capture::{self, Work},
     storage::{CPU, Storage},
     tensor::{Data, Tensor},
+    watch,
 };
 
 pub type Outputs = SmallVec<[Tensor; 2]>;
@@ -24,7 +25,10 @@ pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
     let values = if inputs.iter().any(|x| matches!(x.storage(), Storage::Meta)) {
         results.iter().map(hollow).collect()
     } else {
-        let values = dispatch(&op, inputs, &results)?;
+        let values = dispatch(&op, inputs, &results).map_err(|error| watch::located(error, op.name(), &results))?;
+        if watch::active() {
+            watch::check(&op, inputs.iter().copied(), values.iter().map(Arc::as_ref))?;
+        }
         if capture::tracing() {
             let outputs: SmallVec<[_; 2]> = values.iter().map(Some).collect();
             capture::note(Work::Op(op.clone()), inputs.iter().copied(), &outputs);
@@ -37,7 +41,10 @@ pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
 /// Runs an op that gives one tensor.
 pub fn run_one(op: Op, inputs: &[&Tensor]) -> Result<Tensor> {
     if let Some(value) = elementwise(&op, inputs) {
-        let value = Arc::new(value?);
+        let value = Arc::new(value.map_err(|error| located_elementwise(error, &op, inputs))?);
+        if watch::active() {
+            watch::check(&op, inputs.iter().copied(), std::iter::once(&*value))?;
+        }
         if capture::tracing() {
             capture::note(Work::Op(op.clone()), inputs.iter().copied(), &[Some(&value)]);
         }
@@ -45,6 +52,12 @@ pub fn run_one(op: Op, inputs: &[&Tensor]) -> Result<Tensor> {
     }
     let mut outputs = run(op, inputs)?;
     Ok(outputs.swap_remove(0))
+}
+
+#[cold]
+fn located_elementwise(error: Error, op: &Op, inputs: &[&Tensor]) -> Error {
+    let specs: SmallVec<[Spec; 2]> = inputs.iter().map(|x| Spec::new(x.shape(), x.dtype())).collect();
+    infer(op, &specs).map_or_else(|refused| refused, |results| watch::located(error, op.name(), &results))
 }
 
 /// The short way of [`run`] for what small models do most: arithmetic on floats of one dtype and one
@@ -110,7 +123,12 @@ const IN_PLACE_FROM: usize = 1 << 12;
 pub(crate) fn in_place(op: &Op, target: &mut Tensor, which: usize, other: Option<&Tensor>) -> Result<bool> {
     let (dtype, len) = (target.dtype(), target.len());
     let fits = |x: &Tensor| x.dtype() == dtype && x.layout().is_contiguous();
-    if !matches!(dtype, DType::F32 | DType::F64) || len < IN_PLACE_FROM || !fits(target) || capture::tracing() {
+    if !matches!(dtype, DType::F32 | DType::F64)
+        || len < IN_PLACE_FROM
+        || !fits(target)
+        || capture::tracing()
+        || watch::active()
+    {
         return Ok(false);
     }
     if other.is_some_and(|other| !fits(other) || other.shape() != target.shape()) {
@@ -121,10 +139,11 @@ pub(crate) fn in_place(op: &Op, target: &mut Tensor, which: usize, other: Option
     };
     match (op, other) {
         (Op::Unary(unary), None) if !unary.is_predicate() && !matches!(unary, UnaryOp::Polygamma(_)) => {
-            CPU.unary_in_place(*unary, buffer, dtype)?;
+            parallel::to_the_end(|| CPU.unary_in_place(*unary, buffer, dtype))?;
         }
         (Op::Binary(binary), Some(other)) => {
-            CPU.binary_in_place(*binary, buffer, other.view()?, which == 1)?;
+            let other = other.view()?;
+            parallel::to_the_end(|| CPU.binary_in_place(*binary, buffer, other, which == 1))?;
         }
         _ => return Ok(false),
     }
@@ -156,7 +175,7 @@ pub(crate) fn materialize(x: &Tensor) -> Result<Data> {
 }
 
 /// The values row-major, copied only if they are not.
-fn row_major(x: &Tensor) -> Result<Data> {
+pub(crate) fn row_major(x: &Tensor) -> Result<Data> {
     if x.layout().is_contiguous() {
         return Ok(Data { storage: x.storage().clone(), layout: x.layout().clone(), dtype: x.dtype() });
     }
@@ -180,7 +199,10 @@ pub(crate) fn fused_grad(
     let outputs_views = views(&outputs.iter().collect::<SmallVec<[&Tensor; 6]>>())?;
     let grads_views =
         grads.iter().map(|grad| grad.as_ref().map(Tensor::view).transpose()).collect::<Result<SmallVec<[_; 3]>>>()?;
-    let buffers = CPU.fused_grad(op, &inputs_views, &outputs_views, &grads_views, needs)?;
+    let buffers = CPU.fused_grad(op, &inputs_views, &outputs_views, &grads_views, needs).map_err(|error| {
+        let specs: SmallVec<[Spec; 6]> = inputs.iter().map(|x| Spec::new(x.shape(), x.dtype())).collect();
+        watch::located(error, op.name(), &specs)
+    })?;
     let results: Option<Vec<Option<Tensor>>> = buffers.map(|buffers| {
         buffers
             .into_iter()
@@ -190,6 +212,13 @@ pub(crate) fn fused_grad(
             })
             .collect()
     });
+    if watch::checks()
+        && let Some(results) = &results
+    {
+        let operands = inputs.iter().chain(grads.iter().flatten());
+        let made = results.iter().flatten().map(|result| &**result.data());
+        watch::check_results(op.name(), operands, made, false)?;
+    }
     if capture::tracing()
         && let Some(results) = &results
     {

@@ -11,6 +11,7 @@ mod optimizer;
 mod plan;
 mod storage;
 mod tensor;
+pub mod watch;
 
 pub use corten_core as core;
 pub use corten_cpu as cpu;

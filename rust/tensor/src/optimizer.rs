@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use corten_core::{Backend as _, DType, Error, OptimizerOp, Parameter, Result, Tuple, View};
+use corten_cpu::parallel;
 
 use crate::{
     capture::{self, Work},
     storage::CPU,
     tensor::{Data, Tensor},
+    watch,
 };
 
 /// One parameter as the caller holds it.
@@ -36,7 +38,44 @@ pub fn optimizer_step(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Sl
         }
         parameter.gradient = crate::ops::cast(&parameter.gradient, dtype)?;
     }
+    if watch::checks() {
+        return checked(op, learning_rate, parameters);
+    }
+    update(op, learning_rate, parameters)
+}
+
+/// As [`update`], but parameters that would become NaN or infinite stay as they were, all of them.
+fn checked(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Slot<'_>]) -> Result<()> {
+    let before: Vec<Vec<Tensor>> = parameters
+        .iter()
+        .map(|one| std::iter::once(&*one.value).chain(one.slots.iter().map(|slot| &**slot)).cloned().collect())
+        .collect();
+    update(op, learning_rate, parameters)?;
+    let found = parameters.iter().zip(&before).enumerate().try_for_each(|(number, (one, before))| {
+        watch::check_updated(op.name(), number, one.value, &one.gradient, &before[0])
+    });
+    if found.is_err() {
+        for (one, before) in parameters.iter_mut().zip(before) {
+            let mut before = before.into_iter();
+            for (now, before) in
+                std::iter::once(&mut *one.value).chain(one.slots.iter_mut().map(|slot| &mut **slot)).zip(&mut before)
+            {
+                *now = before;
+            }
+        }
+    }
+    found
+}
+
+fn update(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Slot<'_>]) -> Result<()> {
     let before: Vec<Noted> = if capture::tracing() { note(op, parameters) } else { Vec::new() };
+    // All the memory there is need of, before anything changes.
+    for parameter in parameters.iter_mut() {
+        parameter.value.make_unique()?;
+        for slot in &mut parameter.slots {
+            slot.make_unique()?;
+        }
+    }
     for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
         let mut group = Vec::new();
         for parameter in parameters.iter_mut().filter(|parameter| parameter.value.dtype() == dtype) {
@@ -50,7 +89,7 @@ pub fn optimizer_step(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Sl
             });
         }
         if !group.is_empty() {
-            CPU.optimizer_step(op, dtype, &mut group)?;
+            parallel::to_the_end(|| CPU.optimizer_step(op, dtype, &mut group))?;
         }
     }
     for (parameter, places) in parameters.iter().zip(before) {

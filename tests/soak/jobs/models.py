@@ -201,6 +201,36 @@ def own_step(generator, folder):
     assert losses[-1] < losses[0]
 
 
+def quantized_and_adapted(generator, folder):
+    """Weights as integers, and a low-rank product that is trained beside frozen ones."""
+    model = corten.Sequential([corten.Input((16,)), layers.Dense(32, "relu"), layers.Dense(4)])
+    x = generator.normal(size=(20, 16)).astype("float32")
+    wanted = model.predict(x, verbose=0)
+    model.layers[0].enable_lora(2)
+    model.compile("adam", "mse")
+    model.fit(x, wanted + 1, verbose=0)
+    model.quantize(str(generator.choice(["int8", "int4"])))
+    assert np.isfinite(model.predict(x, verbose=0)).all()
+
+
+def several_inputs_and_outputs(generator, folder):
+    """A model of several inputs and outputs by name, with a step of its own between layers."""
+    a, b = corten.Input((5,), name="a"), corten.Input((3,), name="b")
+    h = layers.Concatenate()([layers.Dense(8, "relu")(a), b])
+    model = corten.Model([a, b], {"c": layers.Dense(1)(h), "d": ops.softmax(layers.Dense(3)(h))})
+    model.compile("adam", {"c": "mse", "d": "categorical_crossentropy"}, metrics={"d": ["accuracy"]})
+    rows = int(generator.integers(4, 60))
+    x = {"a": generator.normal(size=(rows, 5)), "b": generator.normal(size=(rows, 3))}
+    y = {"c": generator.normal(size=(rows, 1)), "d": np.eye(3)[generator.integers(0, 3, rows)]}
+    history = model.fit(x, y, epochs=2, batch_size=8, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    predicted = model.predict(x, verbose=0)
+    np.testing.assert_allclose(predicted["d"].sum(axis=1), 1, rtol=1e-5)
+    results = model.evaluate(x, y, verbose=0, return_dict=True)
+    accuracy = (predicted["d"].argmax(axis=1) == y["d"].argmax(axis=1)).mean()
+    np.testing.assert_allclose(results["d_accuracy"], accuracy, rtol=1e-5)
+
+
 JOBS = [
     one_layer,
     one_layer,
@@ -211,4 +241,6 @@ JOBS = [
     other_precisions,
     traced_steps,
     own_step,
+    quantized_and_adapted,
+    several_inputs_and_outputs,
 ]

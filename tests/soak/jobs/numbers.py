@@ -163,6 +163,24 @@ def gradients(generator, folder):
     np.testing.assert_allclose(left.grad.numpy(), np.ones((5, 3)) @ b.T, rtol=1e-12)
 
 
+def own_gradients(generator, folder):
+    """A function with a gradient of its own, and one that is computed again for the gradient."""
+    x = generator.uniform(-2, 2, (int(generator.integers(1, 200)),))
+
+    @ops.custom_gradient
+    def squashed(value):
+        y = ops.sigmoid(value)
+        return y, lambda upstream: upstream * y * (1 - y)
+
+    t = corten.tensor(x, requires_grad=True)
+    ops.sum(squashed(t)).backward()
+    y = 1 / (1 + np.exp(-x))
+    np.testing.assert_allclose(t.grad.numpy(), y * (1 - y), rtol=1e-10)
+    t = corten.tensor(x, requires_grad=True)
+    ops.sum(corten.remat(lambda value: ops.sin(value) * value)(t)).backward()
+    np.testing.assert_allclose(t.grad.numpy(), np.cos(x) * x + np.sin(x), rtol=1e-10, atol=1e-12)
+
+
 JOBS = [
     rows_of_the_op_table,
     rows_in_float32,
@@ -172,4 +190,5 @@ JOBS = [
     views,
     borrowed_memory,
     gradients,
+    own_gradients,
 ]

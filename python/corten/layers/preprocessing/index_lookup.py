@@ -140,7 +140,9 @@ class IndexLookup(Layer):
             ValueError: A term is there twice, there are more than `max_tokens`, or weights are missing.
         """
         layer = type(self).__name__
+        where = ""
         if isinstance(vocabulary, (str, Path)):
+            where = f" It is in {str(vocabulary)!r}."
             vocabulary = self._read_vocabulary(layer, vocabulary)
         terms = [self._term(term) for term in np.asarray(vocabulary, dtype=object).reshape(-1)]
         if self.output_mode != "tf_idf" and idf_weights is not None:
@@ -159,7 +161,7 @@ class IndexLookup(Layer):
         if repeated:
             raise ValueError(
                 f"{layer}: The passed vocabulary has at least one repeated term. Please uniquify your "
-                f"dataset. The repeated terms are: {repeated[:10]}"
+                f"dataset. The repeated terms are: {repeated[:10]}{where}"
             )
         for what, token in (("mask", self.mask_token), ("OOV", self.oov_token)):
             if token is not None and token in terms and (what == "mask" or self.invert):
@@ -191,6 +193,8 @@ class IndexLookup(Layer):
             raise ValueError(
                 f"{layer}: Vocabulary file {path} does not exist or cannot be read ({error})."
             ) from error
+        except (UnicodeDecodeError, LookupError) as error:
+            raise ValueError(f"{layer}: Vocabulary file {path} cannot be decoded ({error}).") from None
         if not lines:
             raise ValueError(f"{layer}: the vocabulary file {path} is empty.")
         return lines
@@ -378,4 +382,12 @@ class IndexLookup(Layer):
     def from_config(cls, config: dict[str, Any]) -> Any:
         config = dict(config)
         config.pop("vocabulary_size", None)  # Keras writes it besides.
+        vocabulary = config.get("vocabulary")
+        if isinstance(vocabulary, (str, Path)):
+            # `get_config` gives terms. A configuration from elsewhere must not have files read.
+            raise ValueError(
+                f"{cls.__name__}: the configuration names the file {str(vocabulary)[:80]!r} as vocabulary, "
+                "and configurations open no files. Make the layer with `vocabulary=...` yourself, and use "
+                "`load_weights` for the model."
+            )
         return super().from_config(config)

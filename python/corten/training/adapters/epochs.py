@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class EpochIterator:
         self._warned = False
         self._caller = caller
         self._stream: Iterator[Batch] | None = None
+        self._walk: Iterator[Batch] | None = None
         self._resumed_at = 0
 
     @property
@@ -78,6 +79,11 @@ class EpochIterator:
     def is_within(self) -> bool:
         """Whether a pass was begun that the next batch comes from."""
         return self._stream is not None
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether also the first pass is begun again to be resumed: where batches can be left out."""
+        return hasattr(self.adapter.source, "iterate_after")
 
     def note_pass(self) -> None:
         """Counts a pass, which the caller begins."""
@@ -99,15 +105,27 @@ class EpochIterator:
             drawn: Batches that its last pass had given, or 0 where that pass was over.
             began: Its `pass_began`.
         """
-        if passes > 1 or (passes and not drawn):
+        if passes > 1 or (passes and (not drawn or self.begins_anew)):
             self.adapter.forget_first()
         if drawn:
             self._stream = self.adapter.batches(drawn)
         self.passes, self.drawn, self.pass_began = passes, drawn, began
         self._resumed_at = taken
 
+    def close(self) -> None:
+        """Ends a pass that was left early, with its threads and files, but not the user's own iterator."""
+        for started in (self._walk, self._stream):
+            if isinstance(started, Generator):
+                started.close()
+        self._walk = self._stream = None
+        self.adapter.forget_first()
+
     def epoch(self) -> Iterator[Batch]:
         """Starts the next epoch, or goes on with the one that was resumed."""
+        self._walk = self._walked()
+        return self._walk
+
+    def _walked(self) -> Iterator[Batch]:
         taken, self._resumed_at = self._resumed_at, 0
         if self.steps is None:
             yield from self._one_pass(taken)

@@ -52,10 +52,14 @@ class IterableAdapter(DataAdapter):
         self.num_batches = None if isinstance(source, Iterator) else _length_of(source)
 
     def batches(self, skip: int = 0) -> Iterator[Batch]:
-        raw = self._pending if self._pending is not None else iter(self.source)
-        self._pending = None
-        if skip:
-            next(itertools.islice(raw, skip, skip), None)
+        after = getattr(self.source, "iterate_after", None)
+        if skip and self._pending is None and after is not None:
+            raw = after(skip)
+        else:
+            raw = self._pending if self._pending is not None else iter(self.source)
+            self._pending = None
+            if skip:
+                next(itertools.islice(raw, skip, skip), None)
         return (standardize(batch, self._class_weight, self.same_length) for batch in raw)
 
     def forget_first(self) -> None:
@@ -142,16 +146,17 @@ def _fetch_on_threads(
     """Fetches up to `ahead` batches in advance and gives them in order."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    from corten.data.stages import end_pool
+
     remaining = iter(indices)
     waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="corten-data") as pool:
-        try:
-            for index in itertools.islice(remaining, ahead):
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="corten-data")
+    try:
+        for index in itertools.islice(remaining, ahead):
+            waiting.append(pool.submit(fetch, index))
+        while waiting:
+            yield waiting.popleft().result()
+            for index in itertools.islice(remaining, 1):
                 waiting.append(pool.submit(fetch, index))
-            while waiting:
-                yield waiting.popleft().result()
-                for index in itertools.islice(remaining, 1):
-                    waiting.append(pool.submit(fetch, index))
-        finally:
-            # The consumer may stop early (steps_per_epoch, an error): do not fetch what nobody wants.
-            pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        end_pool(pool, waiting)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from corten.saving import safetensors
-from corten.saving.files import parse_json, write_atomically
+from corten.saving.files import parse_json, write_bytes
 
 FORMAT = "corten-checkpoint"
 FORMAT_VERSION = 1
@@ -25,17 +25,21 @@ class DamagedError(ValueError):
     """The file of a checkpoint is not what was written."""
 
 
-def write_checkpoint(path: Path, state: Any, arrays: dict[str, Any]) -> None:
-    """Writes a checkpoint: a safetensors file whose header also holds the state and a checksum of all.
+def dump_checkpoint(state: Any, arrays: dict[str, Any]) -> bytes:
+    """Gives a checkpoint as bytes: safetensors, whose header also holds the state and a checksum of all.
 
     Args:
-        path: Where it goes.
         state: JSON.
         arrays: NumPy arrays by name.
 
     Raises:
-        OSError: It cannot be written; what was there before stays.
         ValueError: An array is of a dtype that safetensors does not have.
+
+    Example:
+        >>> import numpy as np
+        >>> data = dump_checkpoint({"step": 3}, {"weight": np.ones(2, "float32")})
+        >>> parse_checkpoint(data, "data")
+        ({'step': 3}, {'weight': array([1., 1.], dtype=float32)})
     """
     from corten import __version__
 
@@ -45,15 +49,24 @@ def write_checkpoint(path: Path, state: Any, arrays: dict[str, Any]) -> None:
         "corten_version": __version__,
         "state": json.dumps(state),
     }
-    data = safetensors.dump(arrays, {**described, "sha256": "0" * 64})
+    data = bytearray(safetensors.dump(arrays, {**described, "sha256": "0" * 64}))
     # The checksum is of the file with zeros in the place of the checksum.
-    digest = hashlib.sha256(data).hexdigest().encode()
     place = _place_of_checksum(data)
-    parts = (data[:place], digest, data[place + 64 :])
-    write_atomically(path, lambda file: file.writelines(parts))
+    data[place : place + 64] = hashlib.sha256(data).hexdigest().encode()
+    return bytes(data)
 
 
-def _place_of_checksum(data: bytes) -> int:
+def write_checkpoint(path: Path, state: Any, arrays: dict[str, Any]) -> None:
+    """Writes a checkpoint to a file; arguments as for `dump_checkpoint`.
+
+    Raises:
+        OSError: It cannot be written; what was there before stays.
+        ValueError: An array is of a dtype that safetensors does not have.
+    """
+    write_bytes(path, dump_checkpoint(state, arrays))
+
+
+def _place_of_checksum(data: bytes | bytearray) -> int:
     """Where the 64 digits of the checksum are. Text of the state has its quotes escaped, and cannot match."""
     found = data.find(b'"sha256":"', 0, 8 + int.from_bytes(data[:8], "little"))
     return found + len(b'"sha256":"') if found >= 0 else -1
@@ -70,28 +83,41 @@ def read_checkpoint(path: Path) -> tuple[Any, dict[str, Any]]:
         ValueError: It is of a newer format.
         OSError: It cannot be read.
     """
-    data = path.read_bytes()
+    return parse_checkpoint(path.read_bytes(), str(path))
+
+
+def parse_checkpoint(data: bytes, source: str) -> tuple[Any, dict[str, Any]]:
+    """Gives the state and the arrays of what `dump_checkpoint` made.
+
+    Args:
+        data: The bytes.
+        source: What to call them in messages.
+
+    Raises:
+        DamagedError: They are truncated or changed, or no checkpoint.
+        ValueError: They are of a newer format.
+    """
     try:
-        described = safetensors.metadata(data, str(path))
+        described = safetensors.metadata(data, source)
     except ValueError as error:
         raise DamagedError(str(error)) from None
     if described.get("format") != FORMAT:
-        raise DamagedError(f"{path}: is no checkpoint of Corten's.")
+        raise DamagedError(f"{source}: is no checkpoint of Corten's.")
     place = _place_of_checksum(data)
     digest = hashlib.sha256(data[:place])
     digest.update(b"0" * 64)
     digest.update(memoryview(data)[place + 64 :])
     if place < 0 or data[place : place + 64] != digest.hexdigest().encode():
-        raise DamagedError(f"{path}: the checksum does not match; the file is truncated or damaged.")
+        raise DamagedError(f"{source}: the checksum does not match; the file is truncated or damaged.")
     version = described.get("format_version", "")
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise ValueError(
-            f"{path}: has format version {version!r}; this Corten reads up to {FORMAT_VERSION}. "
+            f"{source}: has format version {version!r}; this Corten reads up to {FORMAT_VERSION}. "
             f"It was written by Corten {described.get('corten_version')!r}: update Corten."
         )
     try:
-        arrays = safetensors.parse(data, str(path))
-        return parse_json(described.get("state", "").encode(), str(path)), arrays
+        arrays = safetensors.parse(data, source)
+        return parse_json(described.get("state", "").encode(), source), arrays
     except ValueError as error:
         raise DamagedError(str(error)) from None
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from corten.callbacks.backup import BackupAndRestore
+from corten.callbacks.model_checkpoint import ModelCheckpoint
 from corten.training.adapters import EpochIterator, is_array_data
 from corten.training.checkpoint.description import describe, differences
 from corten.training.checkpoint.encoding import decode, encode
+from corten.training.checkpoint.files import dump_checkpoint
+from corten.training.checkpoint.saved_models import SavedModel, furthest, place_of, read_saved_model
 from corten.training.checkpoint.sources import Parts, random_state, set_random_state
 from corten.training.checkpoint.state import ModelState, callback_states, set_callback_states
 
@@ -24,18 +29,20 @@ class Session:
         model: The model.
         writers: The callbacks that say where and when; the first folder with a checkpoint is gone on from.
         sources: The training and the validation data, as the user gave them.
+        resume: A file or folder to go on from, before the folders of the callbacks.
     """
 
-    def __init__(self, model: Any, writers: list[BackupAndRestore], sources: Iterable[Any]) -> None:
+    def __init__(
+        self, model: Any, writers: list[BackupAndRestore], sources: Iterable[Any], resume: Path | None
+    ) -> None:
         self._model = model
         self._writers = writers
         self._loaded: tuple[Any, dict[str, Any]] | None = None
-        for writer in writers:
-            writer.folder.remove_drafts()
-            self._loaded = writer.folder.newest()
-            if self._loaded is not None:
-                self._place = str(writer.backup_dir)
-                break
+        self._saved_model: SavedModel | None = None
+        self._state: dict[str, Any] = {}
+        self._last_logs: dict[str, Any] = {}
+        self._iterators: list[EpochIterator | None] = []
+        self._find(resume)
         parts = [None if source is None or is_array_data(source) else Parts(source) for source in sources]
         self._parts = parts
         self._entry = self._moment()
@@ -48,6 +55,26 @@ class Session:
                 if one is not None and iterator is not None:
                     one.fill(iterator["now"])
             self._set_moment(self._entry)
+
+    def _find(self, resume: Path | None) -> None:
+        """Reads what there is to go on from."""
+        for writer in self._writers:
+            writer.folder.remove_drafts()
+            self._loaded = writer.folder.newest()
+            self._place = str(writer.backup_dir)
+            if self._loaded is None and resume is not None and resume.is_dir():
+                self._saved_model = furthest(resume)
+                resume = None
+            if self._loaded is not None or self._saved_model is not None:
+                break
+        if resume is not None and resume.is_file():
+            found = read_saved_model(resume)
+            # Started again with the same file, training goes on from what was written since.
+            if self._loaded is None or place_of(found.state) >= place_of(self._loaded[0]):
+                self._saved_model = found
+        if self._saved_model is not None:
+            self._place = str(self._saved_model.path)
+            self._loaded = self._saved_model.state, self._saved_model.arrays
 
     def _moment(self) -> dict[str, Any]:
         """All random states."""
@@ -121,10 +148,14 @@ class Session:
         for number, (one, saved) in enumerate(zip(self._iterators, self._state["iterators"], strict=True)):
             if one is not None and saved is not None:
                 self._restore_iterator(number, one, saved)
-        ModelState(self._model).set(state["model"], arrays)
+        holder = ModelState(self._model)
+        holder.build(state["model"])
+        if self._saved_model is not None:
+            self._saved_model.assign_to(self._model)
+        holder.set(state["model"], arrays)
         set_callback_states(self._callbacks, state["callbacks"], arrays)
         set_random_state(self._state["random"], least=True)
-        self._loaded = None
+        self._loaded = self._saved_model = None
 
     def _restore_iterator(self, number: int, iterator: EpochIterator, saved: dict[str, Any]) -> None:
         part, began, drawn = self._parts[number], saved["began"], saved["drawn"]
@@ -132,7 +163,9 @@ class Session:
             # The pass is made again from the state it was begun with.
             set_random_state(began["random"])
             if part is not None:
-                part.set(_with_drawn_keys(began["part"], saved["now"]))
+                first = saved["passes"] == 1 and iterator.begins_anew
+                start = self._entry["parts"][number] if first else began["part"]
+                part.set(_with_drawn_keys(start, saved["now"]))
         iterator.resume(saved["taken"], saved["passes"], drawn, began)
         if part is not None and not (drawn and iterator.adapter.draws_skipped) and saved["passes"]:
             part.set(saved["now"])
@@ -140,38 +173,74 @@ class Session:
     # -- writing ------------------------------------------------------------------------------------
 
     def after_batch(self, epoch: int, done: int) -> None:
-        """Writes a checkpoint where one is due after so many batches of an epoch."""
-        self._write([writer for writer in self._writers if writer.is_due(done)], epoch, done, {})
+        """Writes what is due after so many batches of an epoch."""
+        self._save_models(epoch, done)
+        writers = [writer for writer in self._writers if writer.is_due(done)]
+        if writers:
+            self._write(writers, epoch, done)
 
     def after_epoch(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Writes a checkpoint at the end of an epoch."""
-        self._write(self._writers, epoch + 1, 0, logs)
+        """Writes what is due at the end of an epoch."""
+        self._last_logs = logs
+        self._save_models(epoch + 1, 0)
+        self._write(self._writers, epoch + 1, 0)
 
-    def _write(self, writers: list[BackupAndRestore], epoch: int, done: int, logs: dict[str, Any]) -> None:
-        if not writers:
-            return
+    def close(self) -> None:
+        """Saves models that were to be saved when a callback failed, as they are, and lets go of the data."""
+        for checkpoint in self._checkpoints():
+            checkpoint.save_pending(lambda: None)
+        for iterator in self._iterators:
+            if iterator is not None:
+                iterator.before_pass = None
+        self._iterators = []
+
+    def _checkpoints(self) -> list[ModelCheckpoint]:
+        return [callback for callback in self._callbacks if isinstance(callback, ModelCheckpoint)]
+
+    def _save_models(self, epoch: int, done: int) -> None:
+        for checkpoint in self._checkpoints():
+            checkpoint.save_pending(lambda: self._without_model(epoch, done))
+
+    def _without_model(self, epoch: int, done: int) -> bytes | None:
+        """The state besides model and optimizer, which are in the same file; None where it has no form."""
+        try:
+            return dump_checkpoint(*self._collect(epoch, done, frozenset({"model", "optimizer_0"})))
+        except (TypeError, ValueError) as error:
+            warnings.warn(
+                f"ModelCheckpoint: training cannot go on from the file, which holds the model alone: {error}",
+                UserWarning,
+                stacklevel=2,
+            )
+            return None
+
+    def _collect(
+        self, epoch: int, done: int, left_out: frozenset[str] = frozenset()
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays: dict[str, Any] = {}
-        if logs:
-            self._last_logs = logs
         state = {
             "epoch": epoch,
             "step": done,
             "description": self._description,
-            "model": ModelState(self._model).get(arrays),
+            "model": ModelState(self._model).get(arrays, left_out),
             "callbacks": callback_states(self._callbacks, arrays),
         }
         running = {
             "entry": self._entry,
             "random": random_state(),
-            "logs": getattr(self, "_last_logs", {}),
+            "logs": self._last_logs,
             "iterators": [
                 None if one is None else self._iterator_state(number, one, done)
                 for number, one in enumerate(self._iterators)
             ],
         }
         state.update(encode(running, arrays, "running"))
-        for writer in writers:
-            writer.folder.write(state, arrays)
+        return state, arrays
+
+    def _write(self, writers: list[BackupAndRestore], epoch: int, done: int) -> None:
+        if writers:
+            state, arrays = self._collect(epoch, done)
+            for writer in writers:
+                writer.folder.write(state, arrays)
 
     def _iterator_state(self, number: int, iterator: EpochIterator, done: int) -> dict[str, Any]:
         part = self._parts[number]
@@ -203,14 +272,18 @@ def open_session(
     """
     writers = [callback for callback in callbacks if isinstance(callback, BackupAndRestore)]
     added = None
-    if resume is not None:
-        folder = os.path.realpath(resume)
-        same = [one for one in writers if os.path.realpath(one.backup_dir) == folder]
+    place = None if resume is None else Path(os.path.realpath(resume))
+    if place is not None and not place.is_file():
+        if place.suffix and not place.is_dir():
+            raise FileNotFoundError(f"fit: there is no file {str(resume)!r} to go on from (resume)")
+        same = [one for one in writers if Path(os.path.realpath(one.backup_dir)) == place]
         if not same:
-            added = BackupAndRestore(resume, delete_checkpoint=False)
+            added = BackupAndRestore(place, delete_checkpoint=False)
             same = [added]
         # The folder that was asked for comes first.
         writers = [*same, *(one for one in writers if one not in same)]
     for writer in writers:
         writer.check()
-    return (Session(model, writers, sources) if writers else None), added
+    keeping = any(isinstance(one, ModelCheckpoint) and one.keeps_training for one in callbacks)
+    wanted = bool(writers) or keeping or place is not None
+    return (Session(model, writers, sources, place) if wanted else None), added

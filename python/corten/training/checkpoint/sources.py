@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import random as python_random
 import types
 from collections import deque
@@ -105,17 +106,40 @@ class Parts:
                 write(state)
 
 
+def draws(function: Any) -> bool:
+    """Whether a random generator is found in what a function leads to.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> draws(lambda x: x * 2), draws(lambda x, rng=rng: x * rng.normal())
+        (False, True)
+    """
+    return next(_walk(function, set(), 0), None) is not None
+
+
 Found = tuple[str, Callable[[], Any], Callable[[Any], Any]]
 
 
 def _search(source: Any) -> Iterator[Found]:
-    if callable(getattr(source, "get_state", None)) and callable(getattr(source, "set_state", None)):
+    if _is_hook(source, "get_state") and _is_hook(source, "set_state", None):
         yield type(source).__name__, source.get_state, source.set_state
         return
     if isinstance(source, PyDataset) and _changes_between_epochs(type(source)):
-        yield type(source).__name__, lambda: _kept_attributes(source), vars(source).update
+        yield type(source).__name__, lambda: _kept_attributes(source), functools.partial(_keep, source)
     seen: set[int] = set()
     yield from _walk(source, seen, 0)
+
+
+def _is_hook(source: Any, name: str, *arguments: Any) -> bool:
+    """Whether an object has a method that takes these arguments; one of that name may mean something else."""
+    method = getattr(source, name, None)
+    if not callable(method):
+        return False
+    try:
+        inspect.signature(method).bind(*arguments)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _changes_between_epochs(kind: type) -> bool:
@@ -135,6 +159,13 @@ def _kept_attributes(dataset: Any) -> dict[str, Any]:
         return type(value) in (int, float, bool)
 
     return {name: value for name, value in vars(dataset).items() if is_kept(value)}
+
+
+def _keep(dataset: Any, attributes: dict[str, Any]) -> None:
+    # Only what is kept: a file does not decide what the attributes of an object are.
+    for name in _kept_attributes(dataset):
+        if name in attributes:
+            setattr(dataset, name, attributes[name])
 
 
 def _walk(value: Any, seen: set[int], depth: int) -> Iterator[Found]:

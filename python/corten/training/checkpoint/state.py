@@ -44,15 +44,30 @@ class ModelState:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def get(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        """Gives the state as JSON and adds the arrays of variables to `arrays`."""
+    def _groups(self) -> dict[str, list[Any]]:
         model = self._model
-        variables = variables_of(model)
-        places = {id(variable): index for index, variable in enumerate(variables)}
-        _put(arrays, "model", variables)
+        held = {id(variable) for variable in model.variables}
+        groups = {
+            "model": list(model.variables),
+            "metrics": [variable for variable in variables_of(model) if id(variable) not in held],
+        }
+        groups.update((f"optimizer_{index}", one.variables) for index, one in enumerate(optimizers_of(model)))
+        return groups
+
+    def get(self, arrays: dict[str, Any], left_out: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """Gives the state as JSON and adds the arrays of variables to `arrays`.
+
+        Args:
+            arrays: Gets the arrays.
+            left_out: Groups of variables that are kept elsewhere.
+        """
+        model = self._model
+        places = {id(variable): index for index, variable in enumerate(variables_of(model))}
+        for group, variables in self._groups().items():
+            if group not in left_out:
+                _put(arrays, group, variables)
         optimizers = []
-        for number, optimizer in enumerate(optimizers_of(model)):
-            _put(arrays, f"optimizer_{number}", optimizer.variables)
+        for optimizer in optimizers_of(model):
             optimizers.append(
                 {
                     "trained": [places.get(id(v), -1) for v in optimizer._trainable_variables],
@@ -66,22 +81,21 @@ class ModelState:
         ]
         logs = encode(_plain(model._state().step_logs), arrays, "step_logs")
         return {
+            "left_out": sorted(left_out),
             "optimizers": optimizers,
             "trackers": trackers,
             "step_logs": logs,
             "stop_training": bool(model.stop_training),
         }
 
-    def set(self, state: dict[str, Any], arrays: dict[str, Any]) -> None:
-        """Sets the state.
+    def build(self, state: dict[str, Any]) -> None:
+        """Builds the optimizers that had been built.
 
         Raises:
-            ValueError: An optimizer holds other state.
+            ValueError: One trains variables that are not the model's.
         """
-        model = self._model
-        variables = variables_of(model)
-        optimizers = optimizers_of(model)
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        variables = variables_of(self._model)
+        for optimizer, saved in zip(optimizers_of(self._model), state["optimizers"], strict=True):
             if saved["built"] and not optimizer.built:
                 if -1 in saved["trained"]:
                     raise ValueError(
@@ -89,14 +103,26 @@ class ModelState:
                         "training goes on: `optimizer.build(variables)`"
                     )
                 optimizer.build([variables[place] for place in saved["trained"]])
-        groups = {"model": variables}
-        groups.update((f"optimizer_{index}", one.variables) for index, one in enumerate(optimizers))
-        pairs = [pair for group, own in groups.items() for pair in _pairs(arrays, group, own)]
+
+    def set(self, state: dict[str, Any], arrays: dict[str, Any]) -> None:
+        """Sets the state of a model whose optimizers are built.
+
+        Raises:
+            ValueError: An optimizer holds other state.
+        """
+        model = self._model
+        optimizers = optimizers_of(model)
+        pairs = [
+            pair
+            for group, own in self._groups().items()
+            if group not in state["left_out"]
+            for pair in _pairs(arrays, group, own)
+        ]
         for variable, array in pairs:
             variable.assign(array)
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            for name, value in saved["plain"].items():
-                setattr(optimizer, name, value)
+            for name in optimizer._plain_state:
+                setattr(optimizer, name, saved["plain"][name])
         for tracker, saved in zip(trackers_of(model), state["trackers"], strict=True):
             total, tracker._count = decode(saved, arrays)
             tracker._total = total if isinstance(total, float) else _tensor(total)
@@ -163,7 +189,7 @@ def set_callback_states(callbacks: list[Any], states: list[Any], arrays: dict[st
         kind = type(callback).__name__
         if waiting.get(kind):
             callback.set_state(decode(waiting[kind].pop(0), arrays))
-        elif hasattr(callback, "get_state") and callback.get_state():
+        elif hasattr(callback, "get_state") and not callback.only_writes and callback.get_state():
             warnings.warn(
                 f"fit: the checkpoint has no state of a {kind}, which starts anew in the middle of training.",
                 UserWarning,

@@ -1,7 +1,8 @@
 //! What each op is called in messages, profiles and by Python.
 
 use super::{
-    Activation, ArgReduceOp, BinaryOp, CompareOp, FusedOp, LinalgOp, Op, ReduceOp, ScanOp, ScatterMode, UnaryOp,
+    Activation, ArgReduceOp, BinaryOp, CompareOp, FusedOp, LinalgOp, Op, OptimizerOp, ReduceOp, ScanOp, ScatterMode,
+    UnaryOp,
 };
 
 /// Defines `name` and `from_name` for an enum of unit variants.
@@ -169,6 +170,21 @@ impl FusedOp {
             Self::Attention { .. } => "dot_product_attention",
             Self::Lstm => "lstm",
             Self::Gru => "gru",
+        }
+    }
+}
+
+impl OptimizerOp {
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sgd { .. } => "sgd",
+            Self::RmsProp { .. } => "rmsprop",
+            Self::Adagrad { .. } => "adagrad",
+            Self::Adadelta { .. } => "adadelta",
+            Self::Adam { .. } => "adam",
+            Self::Adamax { .. } => "adamax",
+            Self::Nadam { .. } => "nadam",
+            Self::Lion { .. } => "lion",
         }
     }
 }

@@ -31,7 +31,9 @@ const ALIASED: usize = 2048;
 /// Bytes of `b` that stay in the second-level cache however they lie.
 const CACHED: usize = 512 << 10;
 /// Multiplications below which one thread is faster than two.
-const PARALLEL: usize = 512 << 10;
+const PARALLEL: usize = 256 << 10;
+/// Multiplications up to which it is not worth waking a thread.
+const WAKING: usize = 1 << 20;
 /// Tasks worth having, so that a slow thread does not hold up the others.
 const TASKS: usize = 8;
 /// Depth above which a small result is summed in parts.
@@ -247,6 +249,15 @@ fn in_parts<T: Real>(
 fn even(len: usize, most: usize, unit: usize) -> usize {
     let pieces = len.div_ceil(most).max(1);
     len.div_ceil(pieces).div_ceil(unit) * unit
+}
+
+/// Runs the tasks of so many multiplications on all threads or on this one.
+fn for_work(on_all_threads: bool, work: usize, count: usize, task: &(dyn Fn(usize) + Sync)) {
+    if on_all_threads && work <= WAKING {
+        parallel::for_small_chunks(count, task);
+    } else {
+        for_each(on_all_threads, count, task);
+    }
 }
 
 /// Runs tasks on all threads or on this one.

@@ -116,6 +116,16 @@ fn large_enough_for_every_path() {
     }
 }
 
+/// One row by a matrix in no cache, which goes by whole rows of memory.
+#[test]
+fn a_row_by_a_large_matrix() {
+    for (n, k) in [(2048, 2049), (2050, 2300), (4200, 1003)] {
+        let (a, b) = (Layout::contiguous(&[1, k]), Layout::contiguous(&[k, n]));
+        check::<f32>(&a, &b, k, k * n, 1e-6);
+        check::<f64>(&a, &b, k, k * n, 1e-14);
+    }
+}
+
 /// More of the right operand than stays in a cache, for many rows and for few.
 #[test]
 fn several_passes_and_groups_of_panels() {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{
+    gemm::for_each,
     kernel::Real,
     pack::{Matrix, Widen},
     scratch::Scratch,
@@ -20,6 +21,10 @@ const SUMS: usize = 32;
 const BLOCK: usize = 128;
 /// Items from which rows of memory are so long that they are read in order rather than in blocks.
 const WIDE: usize = 2048;
+/// Elements from which such a matrix is read from memory, so that it is cut between its rows alone.
+const STREAMED: usize = 4 << 20;
+/// Rows of memory one task reads of it.
+const ROWS: usize = 256;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 64 << 10;
 
@@ -62,14 +67,16 @@ vectorized! {
         *out = sums;
     }
 
-    /// The same for any number of items, four steps of the depth at a time: long pieces of memory are read
-    /// in order.
-    fn sum_columns<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first: usize, vector: &[T]) {
+    /// The same for any number of items and the depth from `start`, four steps of it at a time: long pieces of
+    /// memory are read in order.
+    fn sum_columns<T: Real, S: Widen<T>>(
+        out: &mut [T], matrix: &Matrix<'_, S>, first: usize, start: usize, vector: &[T]
+    ) {
         out.fill(T::ZERO);
         let items = first..first + out.len();
         let (fours, rest) = vector.as_chunks::<4>();
         for (step, [v0, v1, v2, v3]) in fours.iter().enumerate() {
-            let column = |i: usize| matrix.column(step * 4 + i, &items);
+            let column = |i: usize| matrix.column(start + step * 4 + i, &items);
             let (Some(c0), Some(c1), Some(c2), Some(c3)) = (column(0), column(1), column(2), column(3)) else { return };
             for ((((sum, a), b), c), d) in out.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
                 let (left, right) = (a.widen() * *v0 + b.widen() * *v1, c.widen() * *v2 + d.widen() * *v3);
@@ -77,7 +84,7 @@ vectorized! {
             }
         }
         for (k, factor) in rest.iter().enumerate() {
-            let Some(column) = matrix.column(fours.len() * 4 + k, &items) else { return };
+            let Some(column) = matrix.column(start + fours.len() * 4 + k, &items) else { return };
             for (sum, value) in out.iter_mut().zip(column) {
                 *sum = *sum + value.widen() * *factor;
             }
@@ -88,7 +95,7 @@ vectorized! {
 /// Blocks while they fit, then what remains.
 fn sum_items<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first: usize, vector: &[T]) {
     if out.len() > ITEMS {
-        return sum_columns(out, matrix, first, vector);
+        return sum_columns(out, matrix, first, 0, vector);
     }
     let (blocks, tail) = out.as_chunks_mut::<BLOCK>();
     let whole = blocks.len() * BLOCK;
@@ -96,7 +103,28 @@ fn sum_items<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first:
         sum_block(block, matrix, first + number * BLOCK, vector);
     }
     if !tail.is_empty() {
-        sum_columns(tail, matrix, first + whole, vector);
+        sum_columns(tail, matrix, first + whole, 0, vector);
+    }
+}
+
+/// A wide matrix that is in no cache: every task reads some whole rows of memory from end to end, which is what
+/// prefetching is made for, and the sums of the tasks are added up in order.
+fn stream<T: Real, S: Widen<T>>(matrix: &Matrix<'_, S>, vector: &[T], out: &mut [T], on_all_threads: bool) {
+    let (items, tasks) = (out.len(), vector.len().div_ceil(ROWS));
+    let mut sums = Scratch::<T>::new(tasks * items);
+    let pieces = DisjointMut::new(&mut sums);
+    for_each(on_all_threads, tasks, &|task| {
+        // SAFETY: every task has its own range.
+        let sums = unsafe { pieces.range(task * items..(task + 1) * items) };
+        let depth = task * ROWS..((task + 1) * ROWS).min(vector.len());
+        sum_columns(sums, matrix, 0, depth.start, &vector[depth]);
+    });
+    let (first, others) = sums.split_at(items);
+    out.copy_from_slice(first);
+    for sums in others.chunks_exact(items) {
+        for (to, from) in out.iter_mut().zip(sums) {
+            *to = *to + *from;
+        }
     }
 }
 
@@ -118,6 +146,10 @@ pub(crate) fn multiply<T: Real, S: Widen<T>>(
         *to = vector(k).widen();
     }
     let right = &right[..];
+    if matrix.items_adjacent() && items >= WIDE && items * depth >= STREAMED {
+        stream(matrix, right, out, on_all_threads);
+        return true;
+    }
     let width = if items >= WIDE { WIDE / 2 } else { ITEMS };
     let pieces = DisjointMut::new(out);
     let run = |task: usize| {

@@ -41,6 +41,29 @@ pub(crate) fn memory_stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(result)
 }
 
+/// Sets the most bytes that tensors may take.
+///
+/// Args:
+///     limit: At least 1; None for no limit.
+#[pyfunction]
+#[pyo3(signature = (limit))]
+pub(crate) fn set_memory_limit(limit: Option<usize>) -> PyResult<()> {
+    if limit == Some(0) {
+        return Err(PyValueError::new_err("set_memory_limit: at least one byte is needed; None takes the limit away"));
+    }
+    memory::set_limit(limit);
+    Ok(())
+}
+
+/// The most bytes that tensors may take.
+///
+/// Returns:
+///     The number; None where there is no limit.
+#[pyfunction]
+pub(crate) fn memory_limit() -> Option<usize> {
+    Some(memory::limit()).filter(|&limit| limit != usize::MAX)
+}
+
 /// Gives memory that waits for reuse back to the system.
 #[pyfunction]
 pub(crate) fn empty_cache(py: Python<'_>) {

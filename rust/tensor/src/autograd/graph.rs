@@ -17,6 +17,7 @@ use crate::{
     execute::{self, Outputs},
     ops,
     tensor::{Data, Tensor},
+    watch,
 };
 
 /// A gradient written by the user: upstream gradients (one per output) to gradients of the inputs.
@@ -46,13 +47,19 @@ enum Rule {
     Custom(Box<dyn CustomGradient>),
 }
 
-impl std::fmt::Debug for Rule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Rule {
+    fn name(&self) -> &'static str {
+        match self {
             Self::Leaf(_) => "leaf",
             Self::Op(op) => op.name(),
             Self::Custom(_) => "custom",
-        })
+        }
+    }
+}
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -64,6 +71,8 @@ struct Node {
     inputs: SmallVec<[Tensor; 3]>,
     /// Values only: a tensor here would hold its own node alive.
     outputs: SmallVec<[Arc<Data>; 2]>,
+    /// The layer it ran in, where that is noted.
+    place: Option<Arc<str>>,
 }
 
 /// Which output of which step a tensor is.
@@ -127,7 +136,7 @@ impl Origin {
 
 impl Node {
     fn new(rule: Rule, inputs: SmallVec<[Tensor; 3]>, outputs: SmallVec<[Arc<Data>; 2]>) -> Self {
-        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), rule, inputs, outputs }
+        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), rule, inputs, outputs, place: watch::place() }
     }
 }
 
@@ -256,6 +265,7 @@ fn walk(
         if wanted.is_some_and(|wanted| wanted.contains(&id)) {
             found.insert(id, gradients.clone());
         }
+        let _scope = watch::backward(node.place.as_ref(), node.rule.name());
         let needs: SmallVec<[bool; 6]> =
             node.inputs.iter().map(|x| x.origin().is_some_and(|origin| follows(origin.node.id))).collect();
         let results = match &node.rule {

@@ -1,6 +1,6 @@
 //! Elementwise functions.
 
-use corten_core::{BinaryOp, CompareOp, DType, Op, Result, Scalar, UnaryOp};
+use corten_core::{BinaryOp, CompareOp, DType, Op, Result, Scalar, UnaryOp, needs_int64};
 
 use super::promotion::{Arg, common_dtype, to_float};
 use crate::{
@@ -63,8 +63,20 @@ pub fn binary(op: BinaryOp, a: impl Into<Arg>, b: impl Into<Arg>) -> Result<Tens
 /// Compares elementwise; gives bool.
 pub fn compare(op: CompareOp, a: impl Into<Arg>, b: impl Into<Arg>) -> Result<Tensor> {
     let (a, b) = (a.into(), b.into());
+    let (a, b) = exact(a, b)?;
     let dtype = common_dtype(&[&a, &b]);
     run_one(Op::Compare(op), &[&a.into_tensor(dtype)?, &b.into_tensor(dtype)?])
+}
+
+/// Both operands as int64 where the dtype that they get otherwise does not hold their values: for
+/// comparisons, and for Python's operators, which are the array API's.
+pub fn exact(a: Arg, b: Arg) -> Result<(Arg, Arg)> {
+    match (&a, &b) {
+        (Arg::Tensor(x), Arg::Tensor(y)) if needs_int64(x.dtype(), y.dtype()) => {
+            Ok((Arg::Tensor(cast(x, DType::I64)?), Arg::Tensor(cast(y, DType::I64)?)))
+        }
+        _ => Ok((a, b)),
+    }
 }
 
 /// `a` where the condition holds, else `b`.

@@ -11,7 +11,7 @@ use super::{
         pack::{Columns, Panels, Rows, Segments},
         scratch::Scratch,
     },
-    Output, PACKED, PACKING_ROWS, ROWS, Size, blocks, equal, even, for_each,
+    Output, PACKED, PACKING_ROWS, ROWS, Size, blocks, equal, even, for_each, for_work,
 };
 use crate::parallel::DisjointMut;
 
@@ -22,7 +22,7 @@ const RESIDENT: usize = 640 << 10;
 const DEPTH: usize = 512;
 const DEEPEST: usize = 1152;
 /// Multiplications a task should have, and tasks of a block at most: where rows are few, fewer.
-const TASK: usize = 512 << 10;
+const TASK: usize = 128 << 10;
 const MOST_TASKS: usize = 64;
 const FEW_TASKS: usize = 16;
 /// Tiles of rows a task should have there.
@@ -148,7 +148,7 @@ impl<T: Real> Block<'_, T> {
                 a.panels.pack(rows.clone(), self.depth.clone(), rows.len(), piece);
             });
         }
-        for_each(on_all_threads, row_blocks * groups, &|task| {
+        for_work(on_all_threads, work, row_blocks * groups, &|task| {
             let (index, group_index) =
                 if has_few_rows { (task / groups, task % groups) } else { (task % row_blocks, task / row_blocks) };
             let (rows, first) = (rows(index), group_index * group);

@@ -1,0 +1,84 @@
+"""Licences and sources of what Corten is built from, and the list of it in the wheel."""
+
+import importlib.metadata
+import json
+import re
+import shutil
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from scripts import audit
+
+ROOT = Path(__file__).parents[2]
+ALLOWED = {"MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "met"),
+    [
+        ("MIT", True),
+        ("GPL-3.0-only", False),
+        ("GPL-3.0-only OR MIT", True),
+        ("GPL-3.0-only AND MIT", False),
+        ("Unlicense/MIT", True),
+        ("(MIT OR GPL-2.0-only) AND Unicode-3.0", True),
+        ("(MIT OR Apache-2.0) AND GPL-2.0-only", False),
+        ("Apache-2.0 WITH LLVM-exception", True),
+        ("MIT WITH LLVM-exception", False),
+        ("none", False),
+    ],
+)
+def test_licence_expressions(expression, met):
+    assert audit.is_allowed(expression, ALLOWED) is met
+
+
+@pytest.mark.parametrize("expression", ["", "MIT OR", "(MIT", "MIT Apache-2.0", "AND MIT"])
+def test_what_is_no_expression(expression):
+    with pytest.raises(ValueError, match="no licence expression"):
+        audit.is_allowed(expression, ALLOWED)
+
+
+def test_every_crate_comes_from_the_registry_with_a_checksum():
+    assert audit.bad_sources() == []
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
+def test_every_licence_is_allowed():
+    assert audit.bad_licences() == []
+
+
+def test_users_need_numpy_only():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert [re.match(r"[\w-]+", name).group() for name in project["dependencies"]] == ["numpy"]
+    assert {"numpy>=1.26", "h5py>=3.10"} <= set(audit.python_requirements())
+
+
+def bills():
+    """The bills of materials of the installed package or of the wheel in dist/, by name."""
+    try:
+        installed = importlib.metadata.distribution("corten").files or []
+    except importlib.metadata.PackageNotFoundError:
+        installed = []
+    found = {path.name: path.read_text() for path in installed if path.parent.name == "sboms"}
+    for wheel in () if found else (ROOT / "dist").glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if ".dist-info/sboms/" in name]
+            found |= {name: archive.read(name).decode() for name in names}
+    if not found and not installed and not any((ROOT / "dist").glob("*.whl")):
+        pytest.skip("Corten is neither installed nor built into dist/: `make wheel`")
+    return found
+
+
+def test_the_wheel_lists_what_is_in_it():
+    (text,) = bills().values()
+    bill = json.loads(text)
+    assert bill["bomFormat"] == "CycloneDX"
+    listed = {(one["name"], one["version"]): one for one in bill["components"]}
+    locked = {(one["name"], one["version"]) for one in audit.read("Cargo.lock")["package"]}
+    assert set(listed) <= locked
+    for name in ("corten-core", "corten-cpu", "corten-tensor", "pyo3", "faer", "half", "libc"):
+        assert any(name == one for one, _ in listed), name
+    assert all(one["licenses"] and one["purl"] for one in listed.values())
+    assert len(text) < 200_000
