@@ -93,11 +93,13 @@ class STFTSpectrogram(Layer):
         self.padding = one_of(layer, "padding", padding, ("valid", "same"))
         self.expand_dims = expand_dims
         self.data_format = data_format_or_default(layer, data_format)
-        self._window = self._window_weights()
+        # A window that does not exist is an error now; the numbers of a long one can wait.
+        self._window_weights(
+            min(frame_length, 2) if window is None or isinstance(window, str) else frame_length
+        )
         self.input_spec = InputSpec(ndim=3)
 
-    def _window_weights(self) -> np.ndarray:
-        size = self.frame_length
+    def _window_weights(self, size: int) -> np.ndarray:
         if self.window is None:
             return np.ones(size)
         if not isinstance(self.window, str):
@@ -126,24 +128,25 @@ class STFTSpectrogram(Layer):
         return np.asarray(weights, dtype="float64")
 
     def build(self, input_shape: Any = None) -> None:
+        shape = (self.frame_length, 1, self._fft_length // 2 + 1)
+        # Made before their values, so that a size no memory suffices for is refused first.
+        kernels = {
+            name: self.add_weight(shape, "zeros", name=f"{name}_kernel")
+            for name in ("real", "imag")
+            if self.mode not in ("real", "imag") or self.mode == name
+        }
+        window = self._window_weights(self.frame_length)
         scale = 1.0
         if self.scaling == "density":
-            scale = 1 / math.sqrt((self._window**2).sum())
+            scale = 1 / math.sqrt((window**2).sum())
         elif self.scaling == "spectrum":
-            scale = 1 / abs(self._window.sum())
+            scale = 1 / abs(window.sum())
         places = np.arange(self.frame_length)[:, None] * np.arange(self._fft_length // 2 + 1)
         # Whole turns are taken out before the cosine, where they would cost digits.
         turns = 2 * np.pi * (places % self._fft_length) / self._fft_length
-        weights = self._window[:, None] * scale
-        shape = (self.frame_length, 1, self._fft_length // 2 + 1)
-        parts = {"real": np.cos(turns) * weights, "imag": -np.sin(turns) * weights}
-        for name, values in parts.items():
-            if name == "imag" and self.mode == "real":
-                continue
-            if name == "real" and self.mode == "imag":
-                continue
-            kernel = self.add_weight(shape, "zeros", name=f"{name}_kernel")
-            kernel.assign(values.reshape(shape).astype("float32"))
+        waves = {"real": np.cos, "imag": lambda turns: -np.sin(turns)}
+        for name, kernel in kernels.items():
+            kernel.assign((waves[name](turns) * (window[:, None] * scale)).reshape(shape).astype("float32"))
             setattr(self, f"{name}_kernel", kernel)
         super().build(input_shape)
 
