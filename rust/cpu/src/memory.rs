@@ -406,7 +406,7 @@ impl Buffer {
         }
         #[cfg(all(target_os = "linux", any(test, feature = "guard-pages")))]
         if guard::is_on() {
-            let pointer = guard::allocate(bytes).ok_or(Error::Memory { bytes })?;
+            let pointer = guard::allocate(bytes).ok_or(Error::memory(bytes))?;
             return Ok(Self { pointer, bytes, source: Source::Guarded, memo: Memo::default() });
         }
         let (pointer, class) = allocate(bytes)?;
