@@ -144,9 +144,9 @@ class STFTSpectrogram(Layer):
         places = np.arange(self.frame_length)[:, None] * np.arange(self._fft_length // 2 + 1)
         # Whole turns are taken out before the cosine, where they would cost digits.
         turns = 2 * np.pi * (places % self._fft_length) / self._fft_length
-        waves = {"real": np.cos, "imag": lambda turns: -np.sin(turns)}
         for name, kernel in kernels.items():
-            kernel.assign((waves[name](turns) * (window[:, None] * scale)).reshape(shape).astype("float32"))
+            waves = np.cos(turns) if name == "real" else -np.sin(turns)
+            kernel.assign((waves * (window[:, None] * scale)).reshape(shape).astype("float32"))
             setattr(self, f"{name}_kernel", kernel)
         super().build(input_shape)
 
