@@ -49,7 +49,8 @@ def test_two_writers_and_a_reader(disk):
     for name in names:
         (disk / name).mkdir()
     environment = {**os.environ, "CORTEN_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "python"), str(ROOT)])
+    # For `tests`; Corten is found where this process found it.
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, ",".join(names), role, "0.8", str(disk)],
