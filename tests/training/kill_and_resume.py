@@ -129,11 +129,7 @@ def train(name, folder, result):
 
 def start(name, folder, result, threads):
     source = Path(__file__).resolve()
-    environment = {
-        **os.environ,
-        "CORTEN_NUM_THREADS": str(threads),
-        "PYTHONPATH": str(source.parents[2] / "python"),
-    }
+    environment = {**os.environ, "CORTEN_NUM_THREADS": str(threads)}
     command = [sys.executable, str(source), "--train", name, "--folder", str(folder), "--result", str(result)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
