@@ -12,6 +12,7 @@ import pytest
 
 import corten
 from corten import layers
+from corten._state import state
 
 Build = Callable[[], Any]
 
@@ -378,6 +379,9 @@ def test_an_interrupt_keeps_weights_and_counts_together() -> None:
     x, labels = np.tile(X, (200, 1)), np.tile(LABELS, 200)
     model, _, _ = trained(dense_classifier(), False, x, labels, epochs=1)
     before, iterations = replayed(model), int(model.optimizer.iterations)
+    assert not state.held
+    # Whatever libraries that other tests loaded made of Ctrl-C: Python's own handler is what is meant here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
