@@ -239,3 +239,12 @@ for _name, _content in {**CONFIGURATIONS, **TEXTS}.items():
     # Text alone has no size to go by but the machine's.
     if _name != "10**9 units":
         attack(f"json: {_name}", "json")(_text_of(_content))
+
+
+@attack("corten: a spectrogram, whose shape is found with made-up sizes", "model")
+def _spectrogram(folder: Path) -> Path:
+    spectrogram = {"sequence_length": 16, "sequence_stride": 1, "fft_length": 4096, "num_mel_bins": 4}
+    rates = {"sampling_rate": 100, "min_freq": 1, "max_freq": 50}
+    return WRITERS["corten"](
+        folder / "model.corten", sequential(layer("MelSpectrogram", spectrogram | rates))
+    )

@@ -16,6 +16,7 @@ from corten.ops._common import (
     as_tensor,
     axis_of,
     dtype_name,
+    filled_beside,
     promoted_float,
 )
 from corten.ops.dispatch import op
@@ -306,9 +307,9 @@ def _ctc(logs: Tensor, target: Tensor, target_length: Tensor, output_length: Ten
     (batch, labels), steps = target.shape, logs.shape[1]
     states = 2 * labels + 1
     zero = _LOG_ZERO
-    blanks = _core.full((batch, labels, 1), blank, target.dtype)
+    blanks = filled_beside(target, (batch, labels, 1), blank)
     pairs = _core.reshape(_core.concatenate([blanks, _core.expand_dims(target, 2)], 2), (batch, 2 * labels))
-    extended = _core.concatenate([pairs, _core.full((batch, 1), blank, target.dtype)], 1)
+    extended = _core.concatenate([pairs, filled_beside(target, (batch, 1), blank)], 1)
     # (batch, steps, states): how likely each state's symbol is at each step.
     emitted = _core.take_along(
         logs, _core.broadcast_to(_core.expand_dims(extended, 1), (batch, steps, states)), 2

@@ -9,7 +9,7 @@ import numpy as np
 
 from corten import _core
 from corten.ops import creation, extension, manipulation
-from corten.ops._common import FLOATS, Tensor, TensorLike, as_float, as_tensor
+from corten.ops._common import FLOATS, Tensor, TensorLike, as_float, as_tensor, filled_beside
 from corten.ops.dispatch import op
 from corten.ops.math import extract_sequences
 from corten.symbolic import meta_tensor
@@ -354,10 +354,10 @@ def istft(
     index = as_tensor(places, "int32")
     weighted = _core.binary("multiply", pieces, weights)
     axis = pieces.ndim - 2
-    base = _core.full((*pieces.shape[:-2], total), 0.0, pieces.dtype)
+    base = filled_beside(pieces, (*pieces.shape[:-2], total), 0.0)
     signal = _core.scatter(base, index, weighted, axis, "add")
     squares = _core.broadcast_to(_core.unary("square", weights), (count, fft_length))
-    norm = _core.scatter(_core.full((total,), 0.0, pieces.dtype), index, squares, 0, "add")
+    norm = _core.scatter(filled_beside(pieces, (total,), 0.0), index, squares, 0, "add")
     if window is None:
         # Without a window nothing is weighted: the pieces add up, as in Keras.
         norm = _core.binary("multiply", norm, sequence_stride / fft_length)

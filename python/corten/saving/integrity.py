@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from corten.saving import safetensors
+from corten.saving.hdf5_heaps import TextHeaps
 
 #: The version of the formats of weights that this Corten writes, and the newest that it reads.
 WEIGHTS_VERSION = 1
@@ -119,19 +120,22 @@ def describe_h5(file: Any, arrays: Mapping[str, Any]) -> None:
     file.attrs["corten_sha256"] = digest_of(arrays)
 
 
-def check_h5(file: Any, arrays: Mapping[str, Any]) -> None:
+def check_h5(file: Any, arrays: Mapping[str, Any], heaps: TextHeaps) -> None:
     """Compares the arrays of an HDF5 file that Corten wrote with their checksum.
 
     Args:
         file: The open file.
         arrays: What was read from it.
+        heaps: Where the texts of its attributes lie.
 
     Raises:
         ValueError: They do not fit, or a newer Corten wrote the file.
     """
-    version, stored = (file.attrs.get(name) for name in ("corten_format_version", "corten_sha256"))
-    if version is None and stored is None:
+    names = ("corten_format_version", "corten_sha256")
+    if not any(name in file.attrs for name in names):
         return
+    heaps.check(file)
+    version, stored = (file.attrs.get(name) for name in names)
     check_version(version, "it")
     if stored != digest_of(arrays):
         raise ValueError("its checksum does not match")
