@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import sys
@@ -39,7 +40,8 @@ def test_spoiled_inputs(name: str) -> None:
 def _behave(path: Path) -> None:
     number = int(path.read_bytes())
     if number == 3:
-        bytearray(b"x") * (40 << 20)
+        with mmap.mmap(-1, 40 << 20) as memory:  # Nothing that the process has already.
+            memory.write(bytes(40 << 20))
     elif number == 21:
         while True:
             pass
