@@ -2,14 +2,16 @@
 //! that reads or writes one byte too far stops the process instead of passing by luck.
 //!
 //! `CORTEN_GUARD_PAGES=end` lets each block end at such a page, `begin` lets it begin right after one. Freed blocks
-//! are unmapped, so that a use after the release stops the process too. New blocks are full of ones (NaN for floats):
-//! a kernel that reads what nobody wrote gives wrong values rather than lucky ones. The bytes between a block and
-//! its other, unguarded side are checked when it is freed.
+//! lose their access, so that a use after the release stops the process too; small ones wait so until [`WAITING`]
+//! others of their size have been freed, and are then used again, as mapping new pages costs three times as much. New
+//! blocks are full of ones (NaN for floats): a kernel that reads what nobody wrote gives wrong values rather than
+//! lucky ones. The bytes between a block and its other, unguarded side are checked when it is freed.
 
 use std::{
+    collections::VecDeque,
     ptr::NonNull,
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -27,6 +29,14 @@ enum Side {
 const MARGIN: u8 = 0xA5;
 /// What a new block holds.
 const FRESH: u8 = 0xFF;
+
+/// Blocks of up to so many pages are used again.
+const PAGES: usize = 16;
+/// So many freed blocks of a size stay without access.
+const WAITING: usize = 64;
+
+/// Where the pages of freed blocks begin, by their number less one; the oldest come first.
+static FREED: Mutex<[VecDeque<usize>; PAGES]> = Mutex::new([const { VecDeque::new() }; PAGES]);
 
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 
@@ -56,29 +66,49 @@ fn inner(bytes: usize) -> usize {
     bytes.next_multiple_of(page_size())
 }
 
+/// What waits of the blocks that have so many bytes in pages, where such blocks are used again.
+fn with_freed<R>(inner: usize, use_them: impl FnOnce(&mut VecDeque<usize>) -> R) -> Option<R> {
+    let mut all = FREED.lock().unwrap_or_else(PoisonError::into_inner);
+    (inner / page_size()).checked_sub(1).and_then(|i| all.get_mut(i)).map(use_them)
+}
+
+/// Accessible pages of these bytes between two without access.
+fn pages(inner: usize) -> Option<*mut u8> {
+    let page = page_size();
+    let oldest = with_freed(inner, |freed| (freed.len() > WAITING).then(|| freed.pop_front())).flatten().flatten();
+    // SAFETY: a new private mapping, or one that `release` kept for blocks of this size, and that is in use no more.
+    unsafe {
+        let start = if let Some(start) = oldest {
+            std::ptr::with_exposed_provenance_mut::<u8>(start)
+        } else {
+            let base = libc::mmap(
+                std::ptr::null_mut(),
+                inner.checked_add(2 * page)?,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            );
+            if base == libc::MAP_FAILED {
+                return None;
+            }
+            base.cast::<u8>().add(page)
+        };
+        if libc::mprotect(start.cast(), inner, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+            libc::munmap(start.sub(page).cast(), inner + 2 * page);
+            return None;
+        }
+        Some(start)
+    }
+}
+
 /// A block of exactly these bytes beside a page without access.
 pub(super) fn allocate(bytes: usize) -> Option<Pointer> {
     let inner = inner(bytes);
-    let page = page_size();
-    // SAFETY: a new private mapping; all that is written lies in its accessible pages, and the block within them.
+    let start = pages(inner)?;
+    let margin = inner - bytes;
+    // SAFETY: all that is written lies in the accessible pages, and the block within them.
     unsafe {
-        let base = libc::mmap(
-            std::ptr::null_mut(),
-            inner.checked_add(2 * page)?,
-            libc::PROT_NONE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
-        if base == libc::MAP_FAILED {
-            return None;
-        }
-        let start = base.cast::<u8>().add(page);
-        if libc::mprotect(start.cast(), inner, libc::PROT_READ | libc::PROT_WRITE) != 0 {
-            libc::munmap(base, inner + 2 * page);
-            return None;
-        }
-        let margin = inner - bytes;
         let (block, beside) = match side() {
             Some(Side::Begin) => (start, start.add(bytes)),
             Some(Side::End) | None => (start.add(margin), start),
@@ -90,7 +120,7 @@ pub(super) fn allocate(bytes: usize) -> Option<Pointer> {
     }
 }
 
-/// Checks the bytes beside the block and unmaps it.
+/// Checks the bytes beside the block and takes the access to it away.
 pub(super) fn release(block: Pointer, bytes: usize) {
     let inner = inner(bytes);
     let page = page_size();
@@ -106,7 +136,11 @@ pub(super) fn release(block: Pointer, bytes: usize) {
             eprintln!("a kernel wrote beside a block of {bytes} bytes");
             std::process::abort();
         }
-        libc::munmap(start.sub(page).cast(), inner + 2 * page);
+        if inner > PAGES * page || libc::mprotect(start.cast(), inner, libc::PROT_NONE) != 0 {
+            libc::munmap(start.sub(page).cast(), inner + 2 * page);
+            return;
+        }
+        with_freed(inner, |freed| freed.push_back(start.expose_provenance()));
     }
 }
 
@@ -146,6 +180,29 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "started by guards_stop_the_process"]
+    fn reads_after_the_release() {
+        let buffer = Buffer::alloc(100).expect("memory");
+        let first = buffer.as_ptr();
+        drop(buffer);
+        // Others come and go meanwhile.
+        for _ in 0..super::WAITING {
+            drop(Buffer::alloc(100).expect("memory"));
+        }
+        // SAFETY: none: the process is to be stopped here.
+        let byte = unsafe { first.read_volatile() };
+        eprintln!("read {byte}");
+    }
+
+    #[test]
+    #[ignore = "started by guards_stop_the_process"]
+    fn freed_blocks_are_used_again() {
+        let places: std::collections::HashSet<usize> =
+            (0..1000).map(|_| Buffer::alloc(100).expect("memory").as_ptr().addr()).collect();
+        assert_eq!(places.len(), super::WAITING + 1);
+    }
+
+    #[test]
     fn guards_stop_the_process() {
         let this = std::env::current_exe().expect("the test's own program");
         for (test, side, stops) in [
@@ -154,6 +211,9 @@ mod tests {
             ("reads_before_the_beginning", "begin", true),
             ("reads_before_the_beginning", "end", false),
             ("writes_beside_the_block", "end", true),
+            ("reads_after_the_release", "begin", true),
+            ("reads_after_the_release", "end", true),
+            ("freed_blocks_are_used_again", "end", false),
         ] {
             let name = format!("memory::guard::tests::{test}");
             let status = Command::new(&this)
@@ -164,6 +224,7 @@ mod tests {
                 .status;
             // A signal leaves no exit code.
             assert_eq!(status.code().is_none(), stops, "{test} {side}: {status}");
+            assert!(stops || status.success(), "{test} {side}: {status}");
         }
     }
 }
