@@ -124,6 +124,14 @@ for _label, _data in IMAGES.items():
     attack(f"folder of images: {_label}", "images")(_image)
 
 
+@attack("folder of images: a line of a million pixels", "images memory")
+def _line(folder: Path) -> Path:
+    (folder / "images" / "a").mkdir(parents=True)
+    place = folder / "images" / "a" / "picture.png"
+    place.write_bytes(png(1_000_000, 1, zlib.compress(bytes(1 + 3_000_000))))
+    return place
+
+
 def wav(size: int, rate: int = 8000, channels: int = 1, data: bytes = bytes(64), kind: int = 1) -> bytes:
     """A WAV file that says a size."""
     form = struct.pack("<HHIIHH", kind, channels, rate, (rate * 2) & 0xFFFFFFFF, 2 * channels & 0xFFFF, 16)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from corten.utils import load_img
+from corten.utils import image_dataset_from_directory, load_img
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -38,6 +39,15 @@ def test_more_are_refused_unless_they_are_allowed(tmp_path: Path, monkeypatch: p
         load_img(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     assert load_img(path, color_mode="grayscale").size == (3000, 3000)
+
+
+def test_padding_that_would_take_all_memory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Image.new("L", (65_000, 1)).save(tmp_path / "a" / "line.png")
+    read = functools.partial(image_dataset_from_directory, tmp_path, image_size=(4, 4), verbose=False)
+    with pytest.raises(ValueError, match=r"line.png' has 1 x 65000 pixels; .* would make 65000 x 65000"):
+        list(read(pad_to_aspect_ratio=True))
+    assert len(list(read(crop_to_aspect_ratio=True))) == 1
 
 
 def test_a_file_that_cannot_be_wound_is_read() -> None:
