@@ -231,6 +231,19 @@ for _label, _step in (
     attack(f"h5: texts {_label}", "model")(_heap)
 
 
+@attack("h5: a text that claims a gigabyte", "model")
+def _long_claim(folder: Path) -> Path:
+    path, data, _ = _with_heap(folder)
+    size = len(as_bytes(sequential(DENSE))).to_bytes(4, "little")
+    path.write_bytes(data.replace(size, (1 << 30).to_bytes(4, "little")))
+    return path
+
+
+@attack("h5: a sequence of structures in place of a text", "model")
+def _sequence(folder: Path) -> Path:
+    return _with_attribute(folder, "model_config", np.zeros((), [("a", "f4"), ("b", "S9")]))
+
+
 @attack("h5: a heap of texts within another", "model")
 def _inner_heap(folder: Path) -> Path:
     path, data, _ = _with_heap(folder, more="x" * 100)

@@ -210,5 +210,5 @@ def read_h5(source: Path | bytes) -> dict[str, Any]:
                     arrays[f"{prefix}{name}"] = reader.array(member, f"{prefix}{name}")
 
         visit(file, "", 0)
-        integrity.check_h5(file, arrays, TextHeaps(source))
+        integrity.check_h5(file, arrays, TextHeaps(source, integrity.H5_ATTRIBUTES))
     return arrays

@@ -8,13 +8,13 @@ from typing import Any
 
 from corten.saving import files
 from corten.saving.array_files import H5_ERRORS, H5Reader, hard_link, import_h5py
-from corten.saving.hdf5_heaps import TextHeaps
+from corten.saving.hdf5_heaps import TextHeaps, is_text
 
 #: The group of a model's own weights.
 TOP_LEVEL = "top_level_model_weights"
 # An attribute takes 64 KB, and the place of a text 16 bytes; names of fixed length are shorter than that.
 _MOST_NAMES = 65536
-_NAMES_MEMORY = 512 << 20
+_ATTRIBUTES = ("model_config", "training_config", "layer_names", "weight_names")
 
 
 class LegacyModel:
@@ -32,7 +32,7 @@ class LegacyModel:
         h5py = import_h5py()
         self.path = path
         self._size = path.stat().st_size
-        self._heaps = TextHeaps(path)
+        self._heaps = TextHeaps(path, _ATTRIBUTES)
         self._reader = H5Reader(self._size)
         try:
             with h5py.File(path, "r") as file:
@@ -69,7 +69,7 @@ class LegacyModel:
     def _json(self, file: Any, name: str) -> dict[str, Any] | None:
         if name not in file.attrs:
             return None
-        if file.attrs.get_id(name).shape != ():
+        if file.attrs.get_id(name).shape != () or not is_text(file.attrs.get_id(name)):
             raise ValueError(f"{name} is no single text")
         self._heaps.check(file)
         text = file.attrs[name]
@@ -102,21 +102,14 @@ class LegacyModel:
         return names
 
     def _check_names(self, group: Any, name: str) -> None:
-        """Raises an error for an attribute whose texts would take far more memory than the file has bytes.
-
-        Texts of variable length are places in a heap of the file; all may be one place.
-        """
+        """Raises an error for an attribute that holds no names, or claims more of them than the file has."""
         attribute = group.attrs.get_id(name)
         if len(attribute.shape) != 1 or attribute.shape[0] > _MOST_NAMES:
             raise ValueError(f"{name} is no list of names (its shape is {attribute.shape})")
-        dtype = attribute.dtype
-        if dtype.kind == "S" or attribute.shape[0] == 0:
-            return
-        if dtype.kind != "O":
+        if is_text(attribute):
+            self._heaps.check(group.file)
+        elif attribute.shape[0] > 0:
             raise ValueError(f"{name} holds no texts")
-        most = max(_NAMES_MEMORY, 10 * self._size)
-        if attribute.shape[0] * self._heaps.check(group.file) > most:
-            raise ValueError(f"{name} has texts that may take more than {most} bytes")
 
 
 def _text(name: Any) -> str:

@@ -6,8 +6,13 @@
 //! others of their size have been freed, and are then used again, as mapping new pages costs three times as much. New
 //! blocks are full of ones (NaN for floats): a kernel that reads what nobody wrote gives wrong values rather than
 //! lucky ones. The bytes between a block and its other, unguarded side are checked when it is freed.
+//!
+//! `CORTEN_GUARD_PAGES=heap` is for Valgrind and the address sanitizer, which watch both ends of what the system's heap
+//! gives: each block has exactly the bytes asked for and is freed at once. Nothing is written to it, so that Valgrind
+//! tells where a decision depends on what nobody wrote (`scripts/check_memory.py`).
 
 use std::{
+    alloc,
     collections::VecDeque,
     ptr::NonNull,
     sync::{
@@ -16,13 +21,15 @@ use std::{
     },
 };
 
-use super::{Pointer, page_size};
+use super::{Pointer, block, page_size};
 
 /// Which side of a block the page without access is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Begin,
     End,
+    /// Neither: another program watches the heap.
+    Heap,
 }
 
 /// What the bytes beside a block hold.
@@ -51,8 +58,9 @@ fn side() -> Option<Side> {
     *SIDE.get_or_init(|| match std::env::var("CORTEN_GUARD_PAGES").as_deref() {
         Ok("begin") => Some(Side::Begin),
         Ok("end") => Some(Side::End),
+        Ok("heap") => Some(Side::Heap),
         Ok("") | Err(_) => None,
-        Ok(other) => panic!("CORTEN_GUARD_PAGES is 'begin' or 'end'; got '{other}'"),
+        Ok(other) => panic!("CORTEN_GUARD_PAGES is 'begin', 'end' or 'heap'; got '{other}'"),
     })
 }
 
@@ -102,8 +110,19 @@ fn pages(inner: usize) -> Option<*mut u8> {
     }
 }
 
+/// A block of exactly these bytes from the heap, as it comes. The compiler must not see that nobody wrote it.
+#[inline(never)]
+fn heap_allocate(bytes: usize) -> Option<Pointer> {
+    // SAFETY: nobody asks for no bytes: such buffers have no block.
+    NonNull::new(std::hint::black_box(unsafe { alloc::alloc(block(bytes)?) }))
+}
+
 /// A block of exactly these bytes beside a page without access.
 pub(super) fn allocate(bytes: usize) -> Option<Pointer> {
+    if side() == Some(Side::Heap) {
+        BLOCKS.fetch_add(1, Ordering::Relaxed);
+        return heap_allocate(bytes);
+    }
     let inner = inner(bytes);
     let start = pages(inner)?;
     let margin = inner - bytes;
@@ -111,7 +130,7 @@ pub(super) fn allocate(bytes: usize) -> Option<Pointer> {
     unsafe {
         let (block, beside) = match side() {
             Some(Side::Begin) => (start, start.add(bytes)),
-            Some(Side::End) | None => (start.add(margin), start),
+            Some(Side::End | Side::Heap) | None => (start.add(margin), start),
         };
         block.write_bytes(FRESH, bytes);
         beside.write_bytes(MARGIN, margin);
@@ -121,15 +140,22 @@ pub(super) fn allocate(bytes: usize) -> Option<Pointer> {
 }
 
 /// Checks the bytes beside the block and takes the access to it away.
-pub(super) fn release(block: Pointer, bytes: usize) {
+pub(super) fn release(pointer: Pointer, bytes: usize) {
+    if side() == Some(Side::Heap) {
+        if let Some(block) = block(bytes) {
+            // SAFETY: `heap_allocate` made it with this very layout.
+            unsafe { alloc::dealloc(pointer.as_ptr(), block) };
+        }
+        return;
+    }
     let inner = inner(bytes);
     let page = page_size();
     let margin = inner - bytes;
     // SAFETY: the block was made by `allocate`, whose pages begin and end here, and nobody uses it any more.
     unsafe {
         let (start, beside) = match side() {
-            Some(Side::Begin) => (block.as_ptr(), block.as_ptr().add(bytes)),
-            Some(Side::End) | None => (block.as_ptr().sub(margin), block.as_ptr().sub(margin)),
+            Some(Side::Begin) => (pointer.as_ptr(), pointer.as_ptr().add(bytes)),
+            Some(Side::End | Side::Heap) | None => (pointer.as_ptr().sub(margin), pointer.as_ptr().sub(margin)),
         };
         let margin = std::slice::from_raw_parts(beside, margin);
         if margin.iter().any(|&byte| byte != MARGIN) {
