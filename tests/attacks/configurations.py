@@ -248,3 +248,25 @@ def _spectrogram(folder: Path) -> Path:
     return WRITERS["corten"](
         folder / "model.corten", sequential(layer("MelSpectrogram", spectrogram | rates))
     )
+
+
+_BILLION = 10**9
+_AS_SEQUENCE = layer("Reshape", {"target_shape": [4, 1]})
+for _label, _layers in {
+    "an adaptive average": [_AS_SEQUENCE, layer("AdaptiveAveragePooling1D", {"output_size": _BILLION})],
+    "an adaptive maximum": [_AS_SEQUENCE, layer("AdaptiveMaxPooling1D", {"output_size": _BILLION})],
+    "classes": [layer("CategoryEncoding", {"num_tokens": _BILLION, "output_mode": "one_hot"})],
+    "features with one mean": [
+        _AS_SEQUENCE,
+        layer("ZeroPadding1D", {"padding": _BILLION}),
+        layer("Normalization", {"axis": 1, "mean": 0.0, "variance": 1.0}),
+    ],
+    "frequencies": [layer("MelSpectrogram", {"fft_length": _BILLION, "sampling_rate": 10**4})],
+    "triangles": [layer("MelSpectrogram", {"fft_length": 16, "num_mel_bins": _BILLION})],
+    "unknown terms": [layer("IntegerLookup", {"num_oov_indices": _BILLION, "vocabulary": [1, 2]})],
+}.items():
+
+    def _billion(folder: Path, parts: Any = _layers) -> Path:
+        return WRITERS["corten"](folder / "model.corten", sequential(*parts))
+
+    attack(f"corten: a billion of {_label}", "model")(_billion)

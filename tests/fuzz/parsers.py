@@ -390,7 +390,8 @@ PARSERS = {
         Parser(
             "safetensors", "m.safetensors", _safetensors, lambda path: safetensors.parse(path.read_bytes())
         ),
-        Parser("corten", "m.corten", _corten, corten.models.load_model),
+        # Variables may take 64 MB beside ten times the weights, and as much again while they are made.
+        Parser("corten", "m.corten", _corten, corten.models.load_model, allowance=(96 + 64) << 20),
         Parser("keras", "m.keras", _keras, read_keras),
         Parser("h5", "m.weights.h5", _h5, _read_h5),
         Parser("sharded", "m.weights.json", _sharded, _read_sharded),

@@ -235,21 +235,20 @@ def irfft(x: TensorLike, fft_length: int | None = None) -> Tensor:
     return _core.binary("subtract", _core.matmul(real, waves[0]), _core.matmul(imaginary, waves[1]))
 
 
-def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
+def _window(window: Any, length: int, fft_length: int, beside: Tensor) -> Tensor:
     """Gives the window, padded to the transform's length around its middle."""
     if window is None:
-        return _core.full((fft_length,), 1.0, dtype)
+        return filled_beside(beside, (fft_length,), 1.0)
     if isinstance(window, str):
-        # Periodic windows: one point more than asked for, the last one dropped.
-        phase = 2 * np.pi * np.arange(length) / length
-        if window == "hann":
-            values = 0.5 - 0.5 * np.cos(phase)
-        elif window == "hamming":
-            values = 0.54 - 0.46 * np.cos(phase)
-        else:
+        if window not in ("hann", "hamming"):
             raise ValueError(
                 f"If a string is passed to `window`, it must be 'hann' or 'hamming'; got {window!r}"
             )
+        if beside.device == "meta":
+            return filled_beside(beside, (fft_length,), 1.0)
+        # Periodic windows: one point more than asked for, the last one dropped.
+        phase = 2 * np.pi * np.arange(length) / length
+        values = 0.5 - 0.5 * np.cos(phase) if window == "hann" else 0.54 - 0.46 * np.cos(phase)
     else:
         values = as_float(window).detach().numpy().astype(np.float64)
         if values.shape != (length,):
@@ -257,7 +256,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
                 f"The shape of `window` must be equal to [sequence_length], ({length},); got {values.shape}"
             )
     low = (fft_length - length) // 2
-    return as_tensor(np.pad(values, (low, fft_length - length - low)), dtype)
+    return as_tensor(np.pad(values, (low, fft_length - length - low)), beside.dtype)
 
 
 def _check_stride(name: str, stride: Any) -> None:
@@ -311,7 +310,7 @@ def stft(
         around = fft_length // 2
         x = extension.pad(x, [(0, 0)] * (x.ndim - 1) + [(around, around)], mode="reflect")
     pieces = extract_sequences(x, fft_length, sequence_stride)
-    weights = _window(window, sequence_length, fft_length, x.dtype)
+    weights = _window(window, sequence_length, fft_length, x)
     return rfft(_core.binary("multiply", pieces, weights), fft_length)
 
 
@@ -347,7 +346,7 @@ def istft(
     """
     _check_stride("istft", sequence_stride)
     pieces = irfft(_pair("istft", x, 2), fft_length)
-    weights = _window(window, sequence_length, fft_length, pieces.dtype)
+    weights = _window(window, sequence_length, fft_length, pieces)
     count = pieces.shape[-2]
     total = (count - 1) * sequence_stride + fft_length
     places = [[i * sequence_stride + k for k in range(fft_length)] for i in range(count)]
