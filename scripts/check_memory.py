@@ -145,7 +145,7 @@ def miri() -> bool:
     command = ["cargo", "+nightly", "miri", "test", "--locked", "-p"]
     # Miri knows no mapped memory and ends where there is none; it does know memory that nobody wrote.
     flags |= {"CORTEN_GUARD_PAGES": "heap"}
-    large = skipping(*ELSEWHERE, "blocks_are_aligned", "impossible_request")
+    large = skipping(*ELSEWHERE, "blocks_are_aligned", "blocks_of_any_size", "impossible_request")
     names = ["memory::", "memo::", "parallel::", "strided::", "fork::"]
     parts = [
         Part("miri corten-core", ["corten-core"], flags),
