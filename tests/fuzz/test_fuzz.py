@@ -58,7 +58,7 @@ def test_each_finding_is_that_of_its_input(monkeypatch: pytest.MonkeyPatch) -> N
     numbers = {Random((1 << 40) + number).random(): number for number in range(-20, 60)}
     parser = Parser("p", "p", lambda random: b"%d" % numbers[random.random()], _behave, allowance=16 << 20)
     monkeypatch.setitem(PARSERS, "p", parser)
-    monkeypatch.setattr(runner, "MOST_SECONDS", 0.1)
+    monkeypatch.setattr(runner, "MOST_SECONDS", 1.0)
     result = run("p", 60, seed=1)
     assert [(finding.number, finding.kind) for finding in result.findings] == [
         (3, "memory"), (7, "KeyError"), (21, "too long"), (22, "KeyError"), (40, "signal 9"),
