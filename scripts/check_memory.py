@@ -143,15 +143,17 @@ def miri() -> bool:
     """What needs no intrinsics: the contract, and of the CPU's crate memory, threads and strides."""
     flags = {"MIRIFLAGS": "-Zmiri-disable-isolation -Zmiri-permissive-provenance -Zmiri-ignore-leaks"}
     command = ["cargo", "+nightly", "miri", "test", "--locked", "-p"]
-    # Miri knows no mapped memory and ends where there is none; it does know memory that nobody wrote.
+    # Miri knows no mappings and no fork, and ends where memory does; it does know bytes that nobody wrote.
     flags |= {"CORTEN_GUARD_PAGES": "heap"}
-    large = skipping(*ELSEWHERE, "blocks_are_aligned", "blocks_of_any_size", "impossible_request")
+    beyond = skipping(
+        *ELSEWHERE, "blocks_are_aligned", "blocks_of_any_size", "forked_child", "impossible_request"
+    )
     names = ["memory::", "memo::", "parallel::", "strided::", "fork::"]
     parts = [
         Part("miri corten-core", ["corten-core"], flags),
         Part(
             "miri corten-cpu",
-            ["corten-cpu", "--lib", "--", *names, *large],
+            ["corten-cpu", "--lib", "--", *names, *beyond],
             {**flags, "CORTEN_NUM_THREADS": "2"},
         ),
     ]
