@@ -59,7 +59,7 @@ CHECKS = parametrize_with_checks(
 def name_of(part):
     """scikit-learn's name for an estimator or a check, without addresses: each process has other ones."""
     name = CHECKS.kwargs["ids"](part)
-    return name and re.sub(" at 0x[0-9a-f]+", "", name)
+    return name and re.sub(" ?at ?0x[0-9a-f]+", "", name)
 
 
 @pytest.mark.parametrize(*CHECKS.args, ids=name_of)
