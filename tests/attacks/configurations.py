@@ -270,3 +270,11 @@ for _label, _layers in {
         return WRITERS["corten"](folder / "model.corten", sequential(*parts))
 
     attack(f"corten: a billion of {_label}", "model")(_billion)
+
+
+@attack("corten: an orthogonal matrix of 3000 rows", "model")
+def _orthogonal(folder: Path) -> Path:
+    cells = layer("ConvLSTM1D", {"filters": 1000, "kernel_size": 3})
+    return WRITERS["corten"](
+        folder / "model.corten", sequential(layer("Reshape", {"target_shape": [2, 2, 1]}), cells)
+    )
