@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
@@ -194,7 +195,7 @@ def test_every_optimizer(rule: str) -> None:
         {"callbacks": [corten.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)]},
         {"callbacks": [corten.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)]},
     ],
-    ids=str,
+    ids=lambda arguments: re.sub(" object at 0x[0-9a-f]+", "", str(arguments)),  # the same in all processes
 )
 def test_ways_to_fit(arguments: dict[str, Any]) -> None:
     model = check_equal(dense_classifier(metrics=["accuracy"]), X, LABELS, **arguments)
