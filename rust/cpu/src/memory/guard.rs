@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use super::{Pointer, page_size};
+use super::{Pointer, system::page_size};
 
 /// Which side of a block the page without access is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
