@@ -98,6 +98,7 @@ class Trainer(Evaluation):
                 anything is trained.
 
         Example:
+            >>> import numpy as np
             >>> import corten
             >>> corten.utils.set_random_seed(0)
             >>> x = np.linspace(-1, 1, 64)[:, None]
