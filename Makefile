@@ -66,7 +66,7 @@ wheel: tools dist/.built ## Builds the wheel into dist/
 test: tools lint test-rust test-python ## Builds and runs every test
 
 test-rust: tools
-	cargo test --workspace --locked --exclude corten-python
+	cargo test --workspace --locked
 
 # Needs `rustup target add aarch64-unknown-linux-gnu` and Debian's qemu-user and gcc-aarch64-linux-gnu.
 test-aarch64: tools ## Runs the tests of what has NEON kernels on an emulated ARM CPU
@@ -77,7 +77,7 @@ test-aarch64: tools ## Runs the tests of what has NEON kernels on an emulated AR
 
 test-python: $(VENV)/.installed $(VENV)/.tools
 	$(BIN)/python scripts/generate_stubs.py --check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: lint ## Formatters, linters, type checker
 

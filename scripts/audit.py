@@ -116,8 +116,11 @@ def tools() -> list[str]:
     """Runs cargo-deny and pip-audit; gives what failed or is missing."""
     problems = []
     if shutil.which("cargo-deny"):
-        if subprocess.run(["cargo", "deny", "--locked", "check"], cwd=ROOT, check=False).returncode:
-            problems.append("cargo deny check: see above")
+        # Advisories by themselves: only they ask the network, and the rest is checked without it.
+        for checks in (["bans", "licenses", "sources"], ["advisories"]):
+            command = ["cargo", "deny", "--locked", "check", *checks]
+            if subprocess.run(command, cwd=ROOT, check=False).returncode:
+                problems.append(f"cargo deny check {' '.join(checks)}: see above")
     else:
         problems.append("cargo-deny is missing: install it with `cargo install --locked cargo-deny`")
     if subprocess.run(
@@ -128,7 +131,18 @@ def tools() -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "requirements.txt"
         path.write_text("\n".join(python_requirements()) + "\n")
-        if subprocess.run([sys.executable, "-m", "pip_audit", "-r", str(path)], check=False).returncode:
+        # Strict: else a package that the index tells nothing about passes.
+        command = [
+            sys.executable,
+            "-m",
+            "pip_audit",
+            "--strict",
+            "--progress-spinner",
+            "off",
+            "-r",
+            str(path),
+        ]
+        if subprocess.run(command, check=False).returncode:
             problems.append("pip-audit: see above")
     return problems
 

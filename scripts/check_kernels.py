@@ -81,7 +81,7 @@ def main() -> int:
     for isa in arguments.isa or instruction_sets():
         for side, variables in runs:
             environment = {**os.environ, "CORTEN_ISA": isa, **variables}
-            command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments.tests]
+            command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *arguments.tests]
             done = subprocess.run(
                 command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
             )

@@ -62,7 +62,7 @@ def tool(name: str) -> str:
 def generate() -> str:
     """Builds the module and gives the text of its stub file."""
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--profile", "stubs", "--features", "stubs", "--out", folder]
+        options = ["--profile", "dev", "--features", "stubs", "--out", folder]
         build = [tool("maturin"), "generate-stubs", *options]
         result = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
         if result.returncode:

@@ -46,6 +46,8 @@ class CallState(threading.local):
     """Bytes that variables made from a file's configuration may still take; None outside of loading."""
     variable_room_of: str = ""
     """What to call that file in messages."""
+    late_values: list[tuple[Variable, Any, Any]] | None = None
+    """Variables, their costly initializers, which wait while a file is loaded, and what they hold so long."""
     held: int = 0
     """How many blocks in which Ctrl-C waits are open."""
     waiting: Any = None

@@ -81,11 +81,16 @@ class Variable:
         self.regularizer = regularizer
         self.constraint = constraint
         self.overwrite_with_gradient = False
-        value = _first_value(initializer, shape, dtype, name)
+        late = (
+            None if state.meta_variables or not getattr(initializer, "costly", False) else state.late_values
+        )
+        value = _first_value(initializer if late is None else "zeros", shape, dtype, name)
         self._dtype: str = value.dtype
         self._shape: tuple[int, ...] = value.shape
         self._float = is_float_dtype(self._dtype)
         self._value: Tensor = value
+        if late is not None:
+            late.append((self, initializer, value))
         if self._trainable and self._float:
             value.requires_grad = True
 

@@ -239,3 +239,42 @@ for _name, _content in {**CONFIGURATIONS, **TEXTS}.items():
     # Text alone has no size to go by but the machine's.
     if _name != "10**9 units":
         attack(f"json: {_name}", "json")(_text_of(_content))
+
+
+@attack("corten: a spectrogram, whose shape is found with made-up sizes", "model")
+def _spectrogram(folder: Path) -> Path:
+    spectrogram = {"sequence_length": 16, "sequence_stride": 1, "fft_length": 4096, "num_mel_bins": 4}
+    rates = {"sampling_rate": 100, "min_freq": 1, "max_freq": 50}
+    return WRITERS["corten"](
+        folder / "model.corten", sequential(layer("MelSpectrogram", spectrogram | rates))
+    )
+
+
+_BILLION = 10**9
+_AS_SEQUENCE = layer("Reshape", {"target_shape": [4, 1]})
+for _label, _layers in {
+    "an adaptive average": [_AS_SEQUENCE, layer("AdaptiveAveragePooling1D", {"output_size": _BILLION})],
+    "an adaptive maximum": [_AS_SEQUENCE, layer("AdaptiveMaxPooling1D", {"output_size": _BILLION})],
+    "classes": [layer("CategoryEncoding", {"num_tokens": _BILLION, "output_mode": "one_hot"})],
+    "features with one mean": [
+        _AS_SEQUENCE,
+        layer("ZeroPadding1D", {"padding": _BILLION}),
+        layer("Normalization", {"axis": 1, "mean": 0.0, "variance": 1.0}),
+    ],
+    "frequencies": [layer("MelSpectrogram", {"fft_length": _BILLION, "sampling_rate": 10**4})],
+    "triangles": [layer("MelSpectrogram", {"fft_length": 16, "num_mel_bins": _BILLION})],
+    "unknown terms": [layer("IntegerLookup", {"num_oov_indices": _BILLION, "vocabulary": [1, 2]})],
+}.items():
+
+    def _billion(folder: Path, parts: Any = _layers) -> Path:
+        return WRITERS["corten"](folder / "model.corten", sequential(*parts))
+
+    attack(f"corten: a billion of {_label}", "model")(_billion)
+
+
+@attack("corten: an orthogonal matrix of 3000 rows", "model")
+def _orthogonal(folder: Path) -> Path:
+    cells = layer("ConvLSTM1D", {"filters": 1000, "kernel_size": 3})
+    return WRITERS["corten"](
+        folder / "model.corten", sequential(layer("Reshape", {"target_shape": [2, 2, 1]}), cells)
+    )

@@ -63,6 +63,18 @@ for _label, _make in CSV.items():
     attack(f"csv: {_label}", "csv memory" if "wide" in _label else "csv")(_csv)
 
 
+def jpeg(width: int, height: int) -> bytes:
+    """A JPEG file of 6 by 5 pixels that says a size."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (6, 5)).save(buffer, "JPEG")
+    data = bytearray(buffer.getvalue())
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
 def png(width: int, height: int, data: bytes | None = None) -> bytes:
     """A PNG file that says a size, with any data."""
 
@@ -90,6 +102,16 @@ IMAGES: dict[str, bytes] = {
     + struct.pack("<IHHI", 54, 0, 0, 54)
     + struct.pack("<IiiHHIIiiII", 40, 2**15, 2**15, 1, 24, 0, 0, 0, 0, 0, 0),
     "a GIF of no size": b"GIF89a\0\0\0\0\0\0\0;",
+    # Only the screen is so large; the frame in it is a single pixel.
+    "a GIF of 27 million pixels in 35 bytes": b"GIF89a"
+    + struct.pack("<HHBBB", 1082, 24731, 0x80, 0, 0)
+    + bytes([0, 0, 0, 255, 255, 255, 0x2C])
+    + struct.pack("<HHHHB", 0, 0, 1, 1, 0)
+    + b"\2\2\x44\1\0;",
+    "a JPEG of 17 million pixels in 600 bytes": jpeg(255, 65286),
+    "an icon with a picture of 27 million pixels inside": b"\0\0\1\0\1\0"
+    + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 24, 1 << 10, 22)
+    + png(1082, 24731),
 }
 for _label, _data in IMAGES.items():
 
@@ -100,6 +122,14 @@ for _label, _data in IMAGES.items():
 
     attack(f"image: {_label}", "image")(_image)
     attack(f"folder of images: {_label}", "images")(_image)
+
+
+@attack("folder of images: a line of a million pixels", "images memory")
+def _line(folder: Path) -> Path:
+    (folder / "images" / "a").mkdir(parents=True)
+    place = folder / "images" / "a" / "picture.png"
+    place.write_bytes(png(1_000_000, 1, zlib.compress(bytes(1 + 3_000_000))))
+    return place
 
 
 def wav(size: int, rate: int = 8000, channels: int = 1, data: bytes = bytes(64), kind: int = 1) -> bytes:

@@ -204,6 +204,66 @@ def _names(folder: Path) -> Path:
     return path
 
 
+def _with_heap(folder: Path, **further: str) -> tuple[Path, bytearray, int]:
+    """A model whose configuration is a text of variable length, its bytes, and where its heap begins."""
+    path = folder / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = as_bytes(sequential(DENSE)).decode()
+        file.attrs.update(further)
+    data = bytearray(path.read_bytes())
+    return path, data, data.index(b"GCOL\x01")
+
+
+for _label, _step in (
+    ("that never end", 0),
+    ("that go back", 2**64 - 64),
+    ("that leave their heap", 1 << 40),
+):
+
+    def _heap(folder: Path, step: int = _step) -> Path:
+        path, data, heap = _with_heap(folder)
+        behind = heap + 32 + (len(as_bytes(sequential(DENSE))) + 7) // 8 * 8
+        assert data[behind : behind + 8] == bytes(8)  # Free space is object 0.
+        data[behind + 8 : behind + 16] = step.to_bytes(8, "little")
+        path.write_bytes(data)
+        return path
+
+    attack(f"h5: texts {_label}", "model")(_heap)
+
+
+@attack("h5: a text that claims a gigabyte", "model")
+def _long_claim(folder: Path) -> Path:
+    path, data, _ = _with_heap(folder)
+    size = len(as_bytes(sequential(DENSE))).to_bytes(4, "little")
+    path.write_bytes(data.replace(size, (1 << 30).to_bytes(4, "little")))
+    return path
+
+
+@attack("h5: a sequence of structures in place of a text", "model")
+def _sequence(folder: Path) -> Path:
+    return _with_attribute(folder, "model_config", np.zeros((), [("a", "f4"), ("b", "S9")]))
+
+
+@attack("h5: a heap of texts within another", "model")
+def _inner_heap(folder: Path) -> Path:
+    path, data, _ = _with_heap(folder, more="x" * 100)
+    place = data.index(b"x" * 100)
+    data[place : place + 16] = b"GCOL\1\0\0\0" + (64).to_bytes(8, "little")
+    path.write_bytes(data)
+    return path
+
+
+@attack("h5: lengths of four bytes", "model")
+def _short_lengths(folder: Path) -> Path:
+    path = folder / "model.h5"
+    plist = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    plist.set_sizes(4, 4)
+    file = h5py.File(h5py.h5f.create(str(path).encode(), fcpl=plist))
+    file.attrs["model_config"] = as_bytes(sequential(DENSE)).decode()
+    file.close()
+    return path
+
+
 @attack("h5: a million names", "model")
 def _million(folder: Path) -> Path:
     return _with_attribute(folder, "layer_names", np.zeros(1_000_000, "S1"))

@@ -19,6 +19,9 @@ import corten
 from corten import layers, ops
 
 def say(text):
+    if text == "stopped":
+        # Of all threads, and whatever else the machine does.
+        print("processor time", time.process_time(), file=sys.stderr)
     print(text, flush=True)
 
 x = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
@@ -60,7 +63,7 @@ def start(script, **environment):
     )
 
 
-def finish(process, timeout=60.0):
+def finish(process, timeout=240.0):
     """Waits for a program; gives its exit code and what it printed."""
     try:
         out, err = process.communicate(timeout=timeout)
@@ -71,29 +74,54 @@ def finish(process, timeout=60.0):
     return process.returncode, out, err
 
 
-def run(script, timeout=60.0, **environment):
+def run(script, timeout=240.0, **environment):
     """Runs a program, which must end well; gives what it printed."""
     code, out, err = finish(start(script, **environment), timeout)
     assert code == 0, f"exit code {code}\n{out}\n{err}"
     return out
 
 
-def interrupt(script, after=0.3, **environment):
-    """Presses Ctrl-C some time after a program says 'ready'; gives its output and how long it took."""
+def processor_time(process):
+    """Seconds that the threads of a program have worked so far, where Linux tells; otherwise 0."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def interrupt(script, after=0.6, working=True, **environment):
+    """Presses Ctrl-C in the middle of what a program does once it says 'ready'.
+
+    Args:
+        script: What it does; it says 'stopped' when it has been interrupted.
+        after: When to press: so many seconds of its work after 'ready', however busy the machine is.
+        working: Whether it works meanwhile. If it mostly sleeps, the clock counts.
+        **environment: Variables for it.
+
+    Returns:
+        What it printed after 'ready', and how many seconds of work it went on for: those of its threads
+        together, where Linux tells, and otherwise those of the clock.
+    """
     process = start(script, **environment)
     for line in process.stdout:
         if line.strip() == "ready":
             break
+    linux, begun = sys.platform == "linux", processor_time(process)
     time.sleep(after)
-    pressed = time.monotonic()
+    while linux and working and processor_time(process) < begun + after and process.poll() is None:
+        time.sleep(0.01)
+    pressed, pressed_at = processor_time(process), time.monotonic()
     process.send_signal(signal.SIGINT)
     took = None
     lines = []
     for line in process.stdout:
         lines.append(line)
         if line.strip() == "stopped":
-            took = time.monotonic() - pressed
+            took = time.monotonic() - pressed_at
     code, _, err = finish(process)
     assert code == 0, f"exit code {code}\n{''.join(lines)}\n{err}"
     assert took is not None, "".join(lines)
+    if linux:
+        took = float(err.rpartition("processor time ")[2].split()[0]) - pressed
     return "".join(lines), took

@@ -11,7 +11,7 @@ def child(task):
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(30)
+        signal.alarm(120)
         try:
             task()
         except BaseException:
@@ -142,7 +142,7 @@ if __name__ == "__main__":
         env={**os.environ, "PYTHONPATH": PACKAGE, "CORTEN_NUM_THREADS": "2"},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=240,
         check=False,
     )
     assert found.stdout.split() == ["well"], found.stderr

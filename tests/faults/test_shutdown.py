@@ -98,7 +98,7 @@ def test_ends_cleanly(name):
 
 
 def check(process, expected):
-    code, out, err = finish(process, timeout=30)
+    code, out, err = finish(process, timeout=120)
     assert code == expected, f"exit code {code}\n{out}\n{err}"
     assert "Fatal" not in err, err
     assert "panicked" not in err, err

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+import signal
 import sys
+from pathlib import Path
 from random import Random
 
 import pytest
+from tests.fuzz import runner
 from tests.fuzz.__main__ import line_of
 from tests.fuzz.mutators import json_bytes, spoil, spoil_json
-from tests.fuzz.parsers import PARSERS
+from tests.fuzz.parsers import PARSERS, Parser
 from tests.fuzz.runner import make, run
 
 # How many are read in about a second each.
@@ -30,6 +35,36 @@ def test_spoiled_inputs(name: str) -> None:
     assert name in line_of(result)
     # Some inputs must come through, or the parsers behind the containers are not reached.
     assert result.refused < result.inputs
+
+
+def _behave(path: Path) -> None:
+    number = int(path.read_bytes())
+    if number == 3:
+        with mmap.mmap(-1, 40 << 20) as memory:  # Nothing that the process has already.
+            memory.write(bytes(40 << 20))
+    elif number == 21:
+        while True:
+            pass
+    elif number == 40:
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif number in {7, 22, 50}:
+        raise KeyError(number)
+    elif number % 2:
+        raise ValueError("as documented")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks, and measures memory by Linux's means")
+def test_each_finding_is_that_of_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = {Random((1 << 40) + number).random(): number for number in range(-20, 60)}
+    parser = Parser("p", "p", lambda random: b"%d" % numbers[random.random()], _behave, allowance=16 << 20)
+    monkeypatch.setitem(PARSERS, "p", parser)
+    monkeypatch.setattr(runner, "MOST_SECONDS", 1.0)
+    result = run("p", 60, seed=1)
+    assert [(finding.number, finding.kind) for finding in result.findings] == [
+        (3, "memory"), (7, "KeyError"), (21, "too long"), (22, "KeyError"), (40, "signal 9"),
+        (50, "KeyError"),
+    ]  # fmt: skip
+    assert result.refused == len([number for number in range(1, 60, 2) if number not in {3, 7, 21}])
 
 
 @pytest.mark.parametrize("name", list(PARSERS))

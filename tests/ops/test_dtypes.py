@@ -122,6 +122,25 @@ def test_defaults():
     assert ops.cast([1, 2], "bfloat16").dtype == "bfloat16"
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint32", "int64", "bool", "float32"])
+@pytest.mark.parametrize("bounds", [(700,), (-3, 400), (2, 900, 3)])
+def test_ranges_wrap_as_in_numpy(dtype, bounds):
+    with np.errstate(all="ignore"):
+        want = np.arange(*bounds).astype(dtype)
+    got = ops.arange(*bounds, dtype=dtype)
+    assert got.dtype == dtype
+    assert np.array_equal(got, want)
+
+
+def test_ranges_of_bytes_take_bytes():
+    limit = corten.memory.limit()
+    corten.memory.set_limit(corten.memory.stats()["allocated"] + (5 << 19))
+    try:
+        assert ops.arange(1 << 20, dtype="uint8").shape == (1 << 20,)
+    finally:
+        corten.memory.set_limit(limit)
+
+
 def test_wide_dtypes_are_not_rounded():
     assert ops.convert_to_tensor([0.1], "float64").tolist() == [0.1]
     assert ops.convert_to_tensor(0.1, "float64").tolist() == 0.1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -193,7 +195,7 @@ def test_every_optimizer(rule: str) -> None:
         {"callbacks": [corten.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)]},
         {"callbacks": [corten.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)]},
     ],
-    ids=str,
+    ids=lambda arguments: re.sub(" object at 0x[0-9a-f]+", "", str(arguments)),  # the same in all processes
 )
 def test_ways_to_fit(arguments: dict[str, Any]) -> None:
     model = check_equal(dense_classifier(metrics=["accuracy"]), X, LABELS, **arguments)
@@ -382,11 +384,17 @@ def test_an_interrupt_keeps_weights_and_counts_together() -> None:
     assert not state.held
     # Whatever libraries that other tests loaded made of Ctrl-C: Python's own handler is what is meant here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,))
-    timer.start()
+
+    def press() -> None:
+        while replayed(model) == before:
+            time.sleep(0.01)
+        signal.raise_signal(signal.SIGINT)
+
+    presser = threading.Thread(target=press, daemon=True)
+    presser.start()
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, labels, epochs=10**6, verbose=0)
-    timer.join()
+    presser.join()
     assert replayed(model) > before
     assert int(model.optimizer.iterations) - iterations == replayed(model) - before
 

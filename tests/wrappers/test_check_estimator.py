@@ -1,5 +1,7 @@
 """scikit-learn's own check of estimators: some fifty checks for each."""
 
+import re
+
 import pytest
 
 pytest.importorskip("sklearn")
@@ -41,7 +43,7 @@ def expected_failures(estimator):
     return KERAS_CLASSIFIER if isinstance(estimator, SKLearnClassifier) else {}
 
 
-@parametrize_with_checks(
+CHECKS = parametrize_with_checks(
     [
         CortenClassifier(random_state=0),
         CortenRegressor(random_state=0),
@@ -52,6 +54,15 @@ def expected_failures(estimator):
     ],
     expected_failed_checks=expected_failures,
 )
+
+
+def name_of(part):
+    """scikit-learn's name for an estimator or a check, without addresses: each process has other ones."""
+    name = CHECKS.kwargs["ids"](part)
+    return name and re.sub(" ?at ?0x[0-9a-f]+", "", name)
+
+
+@pytest.mark.parametrize(*CHECKS.args, ids=name_of)
 @pytest.mark.filterwarnings("ignore")
 def test_sklearn_check(estimator, check):
     corten.utils.set_random_seed(0)

@@ -282,6 +282,9 @@ class Orthogonal(RandomInitializer):
         True
     """
 
+    #: Takes time by the third power of the size: not run for variables whose values a file has.
+    costly = True
+
     def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
         super().__init__(seed)
         self.gain = gain

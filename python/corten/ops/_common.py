@@ -58,6 +58,20 @@ def _check_range(values: Any, dtype: str) -> None:
             raise OverflowError(f"Python integer {value} out of bounds for {dtype}")
 
 
+def filled_beside(x: Tensor, shape: Sequence[int], value: Any, dtype: str | None = None) -> Tensor:
+    """A tensor of one value on the device of `x`: beside a tensor without storage it has none either.
+
+    Args:
+        x: The tensor that it is to go with.
+        shape: The shape.
+        value: A number.
+        dtype: The dtype; None is that of `x`.
+    """
+    if x.device == "cpu":
+        return _core.full(tuple(shape), value, dtype or x.dtype)
+    return _core.broadcast_to(_core.full((), value, dtype or x.dtype).to(x.device), tuple(shape))
+
+
 def as_float(x: TensorLike) -> Tensor:
     """Gives `x` as a float tensor: integers and bool become the default float."""
     x = as_tensor(x)

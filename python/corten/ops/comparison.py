@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corten import _core
-from corten.ops._common import FLOATS, Tensor, TensorLike, as_tensor, promoted
+from corten.ops._common import FLOATS, Tensor, TensorLike, as_tensor, filled_beside, promoted
 from corten.ops.dispatch import op
 
 
@@ -343,7 +343,7 @@ def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bo
     x1, x2 = promoted(x1, x2)
     values = _core.reshape(x2, (-1,))
     if values.shape[0] == 0:
-        return _core.full(x1.shape, invert, "bool")
+        return filled_beside(x1, x1.shape, invert, "bool")
     # Binary search among the sorted values keeps this n log m in time and n in memory.
     ordered, _ = _core.sort(values, 0, False)
     place = _core.binary("minimum", _core.searchsorted(ordered, x1, False), values.shape[0] - 1)

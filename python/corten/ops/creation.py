@@ -11,6 +11,7 @@ from corten.ops._common import (
     TensorLike,
     as_tensor,
     dtype_name,
+    filled_beside,
     shape_of,
 )
 from corten.ops.dispatch import op
@@ -94,14 +95,13 @@ def full(shape: Any, fill_value: TensorLike, dtype: Any = None) -> Tensor:
     name = dtype_name(dtype)
     if type(fill_value) in (int, float, bool):
         return _filled(shape_of(shape), fill_value, name)
-    return _core.copy(_core.broadcast_to(as_tensor(fill_value, name), shape_of(shape)))
+    filled = _core.broadcast_to(as_tensor(fill_value, name), shape_of(shape))
+    return filled.to("meta") if call_state.probing else _core.copy(filled)
 
 
 def _like(x: TensorLike, value: Any, dtype: Any) -> Tensor:
-    # Follows the device of `x`, so that dry runs on shapes stay dry.
     x = as_tensor(x)
-    made = _core.full(x.shape, value, x.dtype if dtype is None else dtype_name(dtype))
-    return made if x.device == "cpu" else made.to(x.device)
+    return filled_beside(x, x.shape, value, None if dtype is None else dtype_name(dtype))
 
 
 @op
@@ -178,7 +178,8 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: Any = None) -> Tenso
         return _like(x, fill_value, dtype)
     x = as_tensor(x)
     name = x.dtype if dtype is None else dtype_name(dtype)
-    return _core.copy(_core.broadcast_to(as_tensor(fill_value, name), x.shape))
+    filled = _core.broadcast_to(as_tensor(fill_value, name), x.shape)
+    return _core.copy(filled) if x.device == "cpu" else filled.to(x.device)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:

@@ -16,6 +16,7 @@ from corten.ops._common import (
     as_tensor,
     axis_of,
     dtype_name,
+    filled_beside,
     promoted_float,
 )
 from corten.ops.dispatch import op
@@ -187,7 +188,9 @@ def one_hot(
     if x.dtype not in INTEGERS:
         x = _core.cast(x, "int32")
     axis = axis_of("one_hot", axis, x.ndim + 1)
-    classes = _core.arange(0, num_classes, 1, x.dtype)
+    # Shapes alone need no list of the classes, of which a file may say any number.
+    symbolic = x.device == "meta"
+    classes = filled_beside(x, (num_classes,), 0) if symbolic else _core.arange(0, num_classes, 1, x.dtype)
     shape = tuple(num_classes if i == axis else 1 for i in range(x.ndim + 1))
     hot = _core.compare("equal", _core.expand_dims(x, axis), _core.reshape(classes, shape))
     return _core.cast(hot, dtype_name(dtype))
@@ -306,9 +309,9 @@ def _ctc(logs: Tensor, target: Tensor, target_length: Tensor, output_length: Ten
     (batch, labels), steps = target.shape, logs.shape[1]
     states = 2 * labels + 1
     zero = _LOG_ZERO
-    blanks = _core.full((batch, labels, 1), blank, target.dtype)
+    blanks = filled_beside(target, (batch, labels, 1), blank)
     pairs = _core.reshape(_core.concatenate([blanks, _core.expand_dims(target, 2)], 2), (batch, 2 * labels))
-    extended = _core.concatenate([pairs, _core.full((batch, 1), blank, target.dtype)], 1)
+    extended = _core.concatenate([pairs, filled_beside(target, (batch, 1), blank)], 1)
     # (batch, steps, states): how likely each state's symbol is at each step.
     emitted = _core.take_along(
         logs, _core.broadcast_to(_core.expand_dims(extended, 1), (batch, steps, states)), 2

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
-from corten.ops._common import Tensor, TensorLike, as_tensor, axis_of, shape_of
+from corten.ops._common import Tensor, TensorLike, as_tensor, axis_of, filled_beside, shape_of
 from corten.ops.dispatch import op
 
 
@@ -112,6 +112,12 @@ def pad(x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: 
         return _core.pad(x, pairs, value)
     for axis, (low, high) in enumerate(pairs):
         if low or high:
+            _check_padded(mode, x.shape[axis], low, high)
+            if x.device == "meta":
+                # No list of places for shapes alone: a file may say any width.
+                longer = x.shape[axis] + low + high
+                x = filled_beside(x, (*x.shape[:axis], longer, *x.shape[axis + 1 :]), 0)
+                continue
             places = _as_places(mode, x.shape[axis], low, high)
             x = _core.gather(x, as_tensor(places, "int32"), axis)
     return x
@@ -134,12 +140,15 @@ def _pad_pairs(pad_width: Any, rank: int) -> list[tuple[int, int]]:
     return pairs
 
 
-def _as_places(mode: str, size: int, low: int, high: int) -> list[int]:
-    """Where each padded element comes from."""
+def _check_padded(mode: str, size: int, low: int, high: int) -> None:
     if size == 0:
         raise ValueError(f"pad: mode {mode!r} cannot extend an empty axis; use mode='constant'")
     if size + low + high >= 2**31:
         raise ValueError(f"pad: {size + low + high} elements along an axis are too many: at most 2**31 - 1")
+
+
+def _as_places(mode: str, size: int, low: int, high: int) -> list[int]:
+    """Where each padded element comes from."""
     places = range(-low, size + high)
     if mode == "edge":
         return [min(max(place, 0), size - 1) for place in places]

@@ -9,7 +9,7 @@ import numpy as np
 
 from corten import _core
 from corten.ops import creation, extension, manipulation
-from corten.ops._common import FLOATS, Tensor, TensorLike, as_float, as_tensor
+from corten.ops._common import FLOATS, Tensor, TensorLike, as_float, as_tensor, filled_beside
 from corten.ops.dispatch import op
 from corten.ops.math import extract_sequences
 from corten.symbolic import meta_tensor
@@ -235,21 +235,20 @@ def irfft(x: TensorLike, fft_length: int | None = None) -> Tensor:
     return _core.binary("subtract", _core.matmul(real, waves[0]), _core.matmul(imaginary, waves[1]))
 
 
-def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
+def _window(window: Any, length: int, fft_length: int, beside: Tensor) -> Tensor:
     """Gives the window, padded to the transform's length around its middle."""
     if window is None:
-        return _core.full((fft_length,), 1.0, dtype)
+        return filled_beside(beside, (fft_length,), 1.0)
     if isinstance(window, str):
-        # Periodic windows: one point more than asked for, the last one dropped.
-        phase = 2 * np.pi * np.arange(length) / length
-        if window == "hann":
-            values = 0.5 - 0.5 * np.cos(phase)
-        elif window == "hamming":
-            values = 0.54 - 0.46 * np.cos(phase)
-        else:
+        if window not in ("hann", "hamming"):
             raise ValueError(
                 f"If a string is passed to `window`, it must be 'hann' or 'hamming'; got {window!r}"
             )
+        if beside.device == "meta":
+            return filled_beside(beside, (fft_length,), 1.0)
+        # Periodic windows: one point more than asked for, the last one dropped.
+        phase = 2 * np.pi * np.arange(length) / length
+        values = 0.5 - 0.5 * np.cos(phase) if window == "hann" else 0.54 - 0.46 * np.cos(phase)
     else:
         values = as_float(window).detach().numpy().astype(np.float64)
         if values.shape != (length,):
@@ -257,7 +256,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Tensor:
                 f"The shape of `window` must be equal to [sequence_length], ({length},); got {values.shape}"
             )
     low = (fft_length - length) // 2
-    return as_tensor(np.pad(values, (low, fft_length - length - low)), dtype)
+    return as_tensor(np.pad(values, (low, fft_length - length - low)), beside.dtype)
 
 
 def _check_stride(name: str, stride: Any) -> None:
@@ -311,7 +310,7 @@ def stft(
         around = fft_length // 2
         x = extension.pad(x, [(0, 0)] * (x.ndim - 1) + [(around, around)], mode="reflect")
     pieces = extract_sequences(x, fft_length, sequence_stride)
-    weights = _window(window, sequence_length, fft_length, x.dtype)
+    weights = _window(window, sequence_length, fft_length, x)
     return rfft(_core.binary("multiply", pieces, weights), fft_length)
 
 
@@ -347,17 +346,17 @@ def istft(
     """
     _check_stride("istft", sequence_stride)
     pieces = irfft(_pair("istft", x, 2), fft_length)
-    weights = _window(window, sequence_length, fft_length, pieces.dtype)
+    weights = _window(window, sequence_length, fft_length, pieces)
     count = pieces.shape[-2]
     total = (count - 1) * sequence_stride + fft_length
     places = [[i * sequence_stride + k for k in range(fft_length)] for i in range(count)]
     index = as_tensor(places, "int32")
     weighted = _core.binary("multiply", pieces, weights)
     axis = pieces.ndim - 2
-    base = _core.full((*pieces.shape[:-2], total), 0.0, pieces.dtype)
+    base = filled_beside(pieces, (*pieces.shape[:-2], total), 0.0)
     signal = _core.scatter(base, index, weighted, axis, "add")
     squares = _core.broadcast_to(_core.unary("square", weights), (count, fft_length))
-    norm = _core.scatter(_core.full((total,), 0.0, pieces.dtype), index, squares, 0, "add")
+    norm = _core.scatter(filled_beside(pieces, (total,), 0.0), index, squares, 0, "add")
     if window is None:
         # Without a window nothing is weighted: the pieces add up, as in Keras.
         norm = _core.binary("multiply", norm, sequence_stride / fft_length)

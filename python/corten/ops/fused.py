@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from corten import _core
-from corten.ops._common import Tensor, TensorLike, as_float, as_tensor, promoted_float
+from corten.ops._common import Tensor, TensorLike, as_float, as_tensor, filled_beside, promoted_float
 from corten.ops.dispatch import op
 
 
 def _state(name: str, what: str, state: TensorLike | None, inputs: Tensor, units: int) -> Tensor:
     batch = inputs.shape[0]
     if state is None:
-        return _core.full((batch, units), 0.0, inputs.dtype)
+        return filled_beside(inputs, (batch, units), 0.0)
     state = as_tensor(state, inputs.dtype)
     if state.shape != (batch, units):
         raise ValueError(f"{name}: {what} must be {(batch, units)}; got {state.shape}")
@@ -69,7 +69,7 @@ def lstm(
     inputs, kernel, recurrent, units = _kernels("lstm", inputs, kernel, recurrent_kernel, 4)
     hidden = _state("lstm", "initial_hidden", initial_hidden, inputs, units)
     cell = _state("lstm", "initial_cell", initial_cell, inputs, units)
-    offset = _core.full((4 * units,), 0.0, inputs.dtype) if bias is None else as_tensor(bias, inputs.dtype)
+    offset = filled_beside(inputs, (4 * units,), 0.0) if bias is None else as_tensor(bias, inputs.dtype)
     if go_backwards:
         inputs = _core.flip(inputs, (1,))
     hidden_states, cell_states, _ = _core.lstm(inputs, kernel, recurrent, offset, hidden, cell)
@@ -107,7 +107,7 @@ def gru(
     """
     inputs, kernel, recurrent, units = _kernels("gru", inputs, kernel, recurrent_kernel, 3)
     hidden = _state("gru", "initial_hidden", initial_hidden, inputs, units)
-    offset = _core.full((2, 3 * units), 0.0, inputs.dtype) if bias is None else as_tensor(bias, inputs.dtype)
+    offset = filled_beside(inputs, (2, 3 * units), 0.0) if bias is None else as_tensor(bias, inputs.dtype)
     if go_backwards:
         inputs = _core.flip(inputs, (1,))
     return _core.gru(inputs, kernel, recurrent, offset, hidden)[0]

@@ -27,6 +27,11 @@ from corten.ops.image_color import images_of, restored
 from corten.symbolic import meta_tensor, value_dependent_size
 
 Kernel = Callable[[np.ndarray], np.ndarray]
+# Up to so many weights a line is resampled by a product with a matrix; beyond, the matrix would be mostly
+# zeros, and for a line of millions of cells more bytes than there are.
+_MOST_WEIGHTS = 1 << 16
+# So many cells of a result that average over many of the input are made at once.
+_BLOCK = 16
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:
@@ -61,6 +66,10 @@ _KERNELS: dict[str, Kernel] = {
 }
 
 
+# How far the kernels of `resize` reach.
+_REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
+
+
 def sampling_weights(
     size: int, output: int, scale: float, offset: float, kernel: Kernel, antialias: bool
 ) -> np.ndarray:
@@ -71,11 +80,16 @@ def sampling_weights(
     """
     place = (np.arange(output) + 0.5 - offset) / scale - 0.5
     width = max(1.0 / scale, 1.0) if antialias else 1.0
-    weight = kernel((place[:, None] - np.arange(size)[None, :]) / width)
-    total = weight.sum(1, keepdims=True)
-    weight = np.divide(weight, total, out=np.zeros_like(weight), where=np.abs(total) > 1e-8)
+    weight = _weights_at(place, np.arange(size)[None, :], size, width, kernel)
     inside = (place >= -0.5) & (place <= size - 0.5)
     return np.where(inside[:, None], weight, 0.0)
+
+
+def _weights_at(place: np.ndarray, cells: np.ndarray, size: int, width: float, kernel: Kernel) -> np.ndarray:
+    """How much of each cell the result at each place has; cells beyond the line have no part."""
+    weight = np.where((cells >= 0) & (cells < size), kernel((place[:, None] - cells) / width), 0.0)
+    total = weight.sum(1, keepdims=True)
+    return np.divide(weight, total, out=np.zeros_like(weight), where=np.abs(total) > 1e-8)
 
 
 @functools.lru_cache(maxsize=128)
@@ -85,9 +99,55 @@ def _resize_weights(size: int, output: int, method: str, antialias: bool) -> np.
 
 def _along(x: Tensor, axis: int, weights: np.ndarray) -> Tensor:
     """Multiplies one axis by a matrix (rows: results)."""
-    matrix = as_tensor(weights.astype(np.float64), "float64" if x.dtype == "float64" else "float32")
+    matrix = as_tensor(weights.astype(np.float64), _dtype_of_weights(x))
     moved = manipulation.moveaxis(x, axis, -1)
     return manipulation.moveaxis(_core.matmul(moved, _core.transpose(matrix, (1, 0))), -1, axis)
+
+
+def _dtype_of_weights(x: Tensor) -> str:
+    return "float64" if x.dtype == "float64" else "float32"
+
+
+def _along_line(x: Tensor, axis: int, output: int, method: str, antialias: bool) -> Tensor:
+    """Resamples one axis to another size, with few weights at a time however long it is."""
+    size = x.shape[axis]
+    if size * output <= _MOST_WEIGHTS:
+        return _along(x, axis, _resize_weights(size, output, method, antialias))
+    place = (np.arange(output) + 0.5) * (size / output) - 0.5
+    width = max(size / output, 1.0) if antialias else 1.0
+    reach = _REACH[method] * width
+    if width == 1.0:
+        cells = np.ceil(place - reach).astype(np.int64)[:, None] + np.arange(int(2 * reach) + 1)
+        weights = _weights_at(place, cells, size, width, _KERNELS[method])
+        return _sum_of_cells(x, axis, np.clip(cells, 0, size - 1), weights)
+    parts = []
+    for start in range(0, output, _BLOCK):
+        some = place[start : start + _BLOCK]
+        low = max(0, math.floor(some[0] - reach))
+        high = min(size, math.ceil(some[-1] + reach) + 1)
+        weights = _weights_at(some, np.arange(low, high)[None, :], size, width, _KERNELS[method])
+        parts.append(_along(_piece(x, axis, low, high), axis, weights))
+    return _core.concatenate(parts, axis)
+
+
+def _sum_of_cells(x: Tensor, axis: int, cells: np.ndarray, weights: np.ndarray) -> Tensor:
+    """Sums of cells of one axis with weights; both arrays are (results, cells of each)."""
+    dtype = _dtype_of_weights(x)
+    total = None
+    for number in range(cells.shape[1]):
+        taken = as_tensor(_core.gather(x, as_tensor(cells[:, number], "int64"), axis), dtype)
+        shape = [1] * x.ndim
+        shape[axis] = len(weights)
+        part = _core.binary("multiply", taken, as_tensor(weights[:, number].reshape(shape), dtype))
+        total = part if total is None else _core.binary("add", total, part)
+    assert total is not None
+    return total
+
+
+def _piece(x: Tensor, axis: int, low: int, high: int) -> Tensor:
+    start, stop = [0] * x.ndim, list(x.shape)
+    start[axis], stop[axis] = low, high
+    return _core.slice(x, tuple(start), tuple(stop), (1,) * x.ndim)
 
 
 def nearest_places(size: int, output: int) -> list[int]:
@@ -110,7 +170,7 @@ def _resize_axes(
         elif method == "nearest":
             x = _core.gather(x, as_tensor(nearest_places(size, output), "int32"), axis)
         else:
-            x = _along(x, axis, _resize_weights(size, output, method, antialias))
+            x = _along_line(x, axis, output, method, antialias)
     return x
 
 

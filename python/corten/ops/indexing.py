@@ -15,6 +15,7 @@ from corten.ops._common import (
     as_index,
     as_tensor,
     axis_of,
+    filled_beside,
     shape_of,
 )
 from corten.ops.dispatch import op
@@ -304,7 +305,7 @@ def scatter(indices: TensorLike, values: TensorLike, shape: Any) -> Tensor:
     values, shape = as_tensor(values), shape_of(shape)
     places, rest = _flat_places("scatter", indices, shape)
     depth = len(shape) - len(rest)
-    base = _core.full((math.prod(shape[:depth]), *rest), 0, values.dtype)
+    base = filled_beside(values, (math.prod(shape[:depth]), *rest), 0)
     updates = _core.reshape(values, (places.shape[0], *rest))
     return _core.reshape(_core.scatter(base, places, updates, 0, "add"), shape)
 

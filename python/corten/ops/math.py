@@ -206,6 +206,8 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
             f"got {sequence_length} and {sequence_stride}"
         )
     count = max((x.shape[-1] - sequence_length) // sequence_stride + 1, 0)
+    if x.device == "meta":
+        return meta_tensor((*x.shape[:-1], count, sequence_length), x.dtype)
     starts = _core.reshape(_core.arange(0, count * sequence_stride, sequence_stride, "int32"), (count, 1))
     places = _core.binary("add", starts, _core.arange(0, sequence_length, 1, "int32"))
     return _core.gather(x, places, x.ndim - 1)

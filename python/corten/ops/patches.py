@@ -10,6 +10,7 @@ from corten.ops._common import (
     TensorLike,
     as_tensor,
     channels_last,
+    filled_beside,
     per_axis,
     to_channels_first,
     to_channels_last,
@@ -124,7 +125,7 @@ def fold(
 
 
 def _zeros(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return _core.full(shape, 0, x.dtype)
+    return filled_beside(x, shape, 0)
 
 
 def _square(name: str, x: TensorLike, block_size: int, data_format: str) -> tuple[Tensor, bool]:

@@ -13,6 +13,7 @@ from corten.ops._common import (
     as_index,
     as_tensor,
     channels_last,
+    filled_beside,
     per_axis,
     to_channels_first,
     to_channels_last,
@@ -145,6 +146,10 @@ def _adaptive(
     sizes = per_axis(name, "output_size", output_size, count)
     if min(sizes) < 1:
         raise ValueError(f"{name}: output_size must be positive; got {sizes}")
+    if x.device == "meta":
+        # No lists of cells for shapes alone: a file may say any size.
+        x = filled_beside(x, (x.shape[0], *sizes, x.shape[-1]), 0)
+        return x if last else to_channels_first(x)
     for axis, output in enumerate(sizes, start=1):
         bins = _bins(x.shape[axis], output)
         longest = max(stop - start for start, stop in bins)

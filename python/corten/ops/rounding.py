@@ -5,7 +5,16 @@ from __future__ import annotations
 import builtins
 
 from corten import _core
-from corten.ops._common import FLOAT_MAX, FLOATS, Tensor, TensorLike, as_float, as_number, as_tensor
+from corten.ops._common import (
+    FLOAT_MAX,
+    FLOATS,
+    Tensor,
+    TensorLike,
+    as_float,
+    as_number,
+    as_tensor,
+    filled_beside,
+)
 from corten.ops.dispatch import op
 
 
@@ -76,7 +85,7 @@ def isnan(x: TensorLike) -> Tensor:
         [False, True]
     """
     x = as_tensor(x)
-    return _core.unary("isnan", x) if x.dtype in FLOATS else _core.full(x.shape, False, "bool")
+    return _core.unary("isnan", x) if x.dtype in FLOATS else filled_beside(x, x.shape, False, "bool")
 
 
 @op
@@ -94,7 +103,7 @@ def isinf(x: TensorLike) -> Tensor:
         [False, True]
     """
     x = as_tensor(x)
-    return _core.unary("isinf", x) if x.dtype in FLOATS else _core.full(x.shape, False, "bool")
+    return _core.unary("isinf", x) if x.dtype in FLOATS else filled_beside(x, x.shape, False, "bool")
 
 
 @op
@@ -112,7 +121,7 @@ def isfinite(x: TensorLike) -> Tensor:
         [True, False]
     """
     x = as_tensor(x)
-    return _core.unary("isfinite", x) if x.dtype in FLOATS else _core.full(x.shape, True, "bool")
+    return _core.unary("isfinite", x) if x.dtype in FLOATS else filled_beside(x, x.shape, True, "bool")
 
 
 @op
@@ -164,7 +173,7 @@ def isreal(x: TensorLike) -> Tensor:
         [True, True]
     """
     x = as_tensor(x)
-    return _core.full(x.shape, True, "bool")
+    return filled_beside(x, x.shape, True, "bool")
 
 
 @op
@@ -217,7 +226,7 @@ def imag(x: TensorLike) -> Tensor:
         [0.0]
     """
     x = as_tensor(x)
-    return _core.full(x.shape, 0, x.dtype)
+    return filled_beside(x, x.shape, 0)
 
 
 @op

@@ -15,6 +15,7 @@ from corten.ops._common import (
     as_index,
     as_tensor,
     axis_of,
+    filled_beside,
     promoted,
 )
 from corten.ops.dispatch import op
@@ -210,12 +211,12 @@ def bincount(
             raise ValueError(f"bincount: the numbers must not be negative; got {low}")
         length = max(minlength, high + 1)
     rows = math.prod(x.shape[:-1])
-    counts = _core.full(x.shape, 1, "int32") if weights is None else as_tensor(weights)
+    counts = filled_beside(x, x.shape, 1, "int32") if weights is None else as_tensor(weights)
     flat = x
     if x.ndim == 2:
         offset = _core.reshape(_core.arange(0, rows * length, max(length, 1), x.dtype), (rows, 1))
         flat = _core.binary("add", x, offset)
-    base = _core.full((rows * length,), 0, counts.dtype)
+    base = filled_beside(flat, (rows * length,), 0, counts.dtype)
     total = _core.scatter(base, _core.reshape(flat, (-1,)), _core.reshape(counts, (-1,)), 0, "add")
     return _core.reshape(total, (*x.shape[:-1], length))
 

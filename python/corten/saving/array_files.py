@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from corten.saving import integrity, npy_files, safetensors, zip_files
+from corten.saving.hdf5_heaps import TextHeaps
 
 _NPZ_COMMENT = "corten weights "
 
@@ -36,7 +37,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     """
     suffix = weights_format(path)
     try:
-        return _read_npz(path) if suffix == ".npz" else read_h5(path, path.stat().st_size)
+        return _read_npz(path) if suffix == ".npz" else read_h5(path)
     except (*H5_ERRORS, *zip_files.ZIP_ERRORS) as error:
         raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
 
@@ -181,20 +182,19 @@ H5_ERRORS = (
 )  # fmt: skip
 
 
-def read_h5(source: Any, size: int) -> dict[str, Any]:
+def read_h5(source: Path | bytes) -> dict[str, Any]:
     """Gives the arrays of an HDF5 file by path.
 
     Args:
-        source: Path or open file.
-        size: Its bytes.
+        source: The path or the bytes of the file.
 
     Raises:
         ValueError: It has a link, or an array is not in the file.
     """
     h5py = import_h5py()
-    reader = H5Reader(size)
+    reader = H5Reader(len(source) if isinstance(source, bytes) else source.stat().st_size)
     arrays: dict[str, Any] = {}
-    with h5py.File(source, "r") as file:
+    with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file:
 
         def visit(group: Any, prefix: str, depth: int) -> None:
             if depth > 64:
@@ -210,5 +210,5 @@ def read_h5(source: Any, size: int) -> dict[str, Any]:
                     arrays[f"{prefix}{name}"] = reader.array(member, f"{prefix}{name}")
 
         visit(file, "", 0)
-        integrity.check_h5(file, arrays)
+        integrity.check_h5(file, arrays, TextHeaps(source, integrity.H5_ATTRIBUTES))
     return arrays

@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 
 from corten.saving import safetensors
+from corten.saving.hdf5_heaps import TextHeaps, is_text
 
 #: The version of the formats of weights that this Corten writes, and the newest that it reads.
 WEIGHTS_VERSION = 1
+#: The attributes of HDF5 files that hold the version and the checksum.
+H5_ATTRIBUTES = ("corten_format_version", "corten_sha256")
 _FORMAT = "corten"
 _EMPTY = "0" * 64
 
@@ -115,23 +118,30 @@ def describe_h5(file: Any, arrays: Mapping[str, Any]) -> None:
         file: The open file.
         arrays: What it holds.
     """
-    file.attrs["corten_format_version"] = WEIGHTS_VERSION
-    file.attrs["corten_sha256"] = digest_of(arrays)
+    for name, value in zip(H5_ATTRIBUTES, (WEIGHTS_VERSION, digest_of(arrays)), strict=True):
+        file.attrs[name] = value
 
 
-def check_h5(file: Any, arrays: Mapping[str, Any]) -> None:
+def check_h5(file: Any, arrays: Mapping[str, Any], heaps: TextHeaps) -> None:
     """Compares the arrays of an HDF5 file that Corten wrote with their checksum.
 
     Args:
         file: The open file.
         arrays: What was read from it.
+        heaps: Where the texts of its attributes lie.
 
     Raises:
         ValueError: They do not fit, or a newer Corten wrote the file.
     """
-    version, stored = (file.attrs.get(name) for name in ("corten_format_version", "corten_sha256"))
-    if version is None and stored is None:
+    there = [name for name in H5_ATTRIBUTES if name in file.attrs]
+    if not there:
         return
+    for name in there:
+        attribute = file.attrs.get_id(name)
+        if attribute.shape != () or not (attribute.dtype.kind in "iu" or is_text(attribute)):
+            raise ValueError(f"{name} is neither a number nor a text")
+    heaps.check(file)
+    version, stored = (file.attrs.get(name) for name in H5_ATTRIBUTES)
     check_version(version, "it")
     if stored != digest_of(arrays):
         raise ValueError("its checksum does not match")

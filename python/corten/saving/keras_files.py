@@ -7,7 +7,6 @@ refused.
 
 from __future__ import annotations
 
-import io
 import json
 import warnings
 import zipfile
@@ -83,7 +82,7 @@ def _configuration(contents: dict[str, bytes], path: Path) -> dict[str, Any]:
 
 def _parsed(data: bytes, what: str) -> Arrays:
     try:
-        return read_h5(io.BytesIO(data), len(data))
+        return read_h5(data)
     except H5_ERRORS as error:
         raise ValueError(f"{what}: cannot be read; damaged? ({error})") from None
 

@@ -13,7 +13,7 @@ from corten.saving.object_registration import CustomObjectScope
 def load_legacy(path: Path, custom_objects: dict[str, Any] | None, compile: bool) -> Any:
     """A whole model that Keras 2 or 3 wrote to HDF5."""
     from corten.saving.legacy_config import compile_arguments, modern_config
-    from corten.saving.loading import objects_from_file
+    from corten.saving.loading import make_late_values, objects_from_file
     from corten.saving.serialization import deserialize_keras_object
 
     stored = LegacyModel(path)
@@ -22,12 +22,16 @@ def load_legacy(path: Path, custom_objects: dict[str, Any] | None, compile: bool
             f"{path}: holds weights and no model; build the model and use "
             f"`model.load_weights({path.name!r})`."
         )
-    with CustomObjectScope(custom_objects or {}), objects_from_file(f"{path}: model_config", stored.arrays()):
+    with (
+        CustomObjectScope(custom_objects or {}),
+        objects_from_file(f"{path}: model_config", stored.arrays()) as late,
+    ):
         model = deserialize_keras_object(modern_config(stored.config))
         arguments = compile_arguments(stored.training) if compile and stored.training else None
         if arguments:
             model.compile(**{key: deserialize_keras_object(value) for key, value in arguments.items()})
     assign_legacy(model, stored)
+    make_late_values(late)
     optimizer = getattr(model, "optimizer", None)
     if arguments and optimizer is not None and stored.optimizer:
         optimizer.build(model.trainable_variables)

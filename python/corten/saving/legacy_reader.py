@@ -8,12 +8,13 @@ from typing import Any
 
 from corten.saving import files
 from corten.saving.array_files import H5_ERRORS, H5Reader, hard_link, import_h5py
+from corten.saving.hdf5_heaps import TextHeaps, is_text
 
 #: The group of a model's own weights.
 TOP_LEVEL = "top_level_model_weights"
 # An attribute takes 64 KB, and the place of a text 16 bytes; names of fixed length are shorter than that.
 _MOST_NAMES = 65536
-_NAMES_MEMORY = 512 << 20
+_ATTRIBUTES = ("model_config", "training_config", "layer_names", "weight_names")
 
 
 class LegacyModel:
@@ -31,7 +32,7 @@ class LegacyModel:
         h5py = import_h5py()
         self.path = path
         self._size = path.stat().st_size
-        self._longest: int | None = None
+        self._heaps = TextHeaps(path, _ATTRIBUTES)
         self._reader = H5Reader(self._size)
         try:
             with h5py.File(path, "r") as file:
@@ -68,8 +69,9 @@ class LegacyModel:
     def _json(self, file: Any, name: str) -> dict[str, Any] | None:
         if name not in file.attrs:
             return None
-        if file.attrs.get_id(name).shape != ():
+        if file.attrs.get_id(name).shape != () or not is_text(file.attrs.get_id(name)):
             raise ValueError(f"{name} is no single text")
+        self._heaps.check(file)
         text = file.attrs[name]
         data = text if isinstance(text, bytes) else str(text).encode()
         config = files.parse_json(data, f"{self.path}: {name}")
@@ -95,47 +97,25 @@ class LegacyModel:
             parts.append(f"{attribute}{len(parts)}")
         names: list[str] = []
         for part in parts:
-            self._check_names(group.attrs.get_id(part), part)
+            self._check_names(group, part)
             names += [_text(name) for name in group.attrs[part]]
         return names
 
-    def _check_names(self, attribute: Any, name: str) -> None:
-        """Raises an error for an attribute whose texts would take far more memory than the file has bytes.
-
-        Texts of variable length are places in a heap of the file; all may be one place.
-        """
+    def _check_names(self, group: Any, name: str) -> None:
+        """Raises an error for an attribute that holds no names, or claims more of them than the file has."""
+        attribute = group.attrs.get_id(name)
         if len(attribute.shape) != 1 or attribute.shape[0] > _MOST_NAMES:
             raise ValueError(f"{name} is no list of names (its shape is {attribute.shape})")
-        dtype = attribute.dtype
-        if dtype.kind == "S" or attribute.shape[0] == 0:
-            return
-        if dtype.kind != "O":
+        if is_text(attribute):
+            self._heaps.check(group.file)
+        elif attribute.shape[0] > 0:
             raise ValueError(f"{name} holds no texts")
-        most = max(_NAMES_MEMORY, 10 * self._size)
-        if attribute.shape[0] * self._longest_text() > most:
-            raise ValueError(f"{name} has texts that may take more than {most} bytes")
-
-    def _longest_text(self) -> int:
-        """The size of the largest collection of texts of variable length in the file."""
-        if self._longest is None:
-            self._longest = _largest_collection(self.path)
-        return self._longest
 
 
 def _text(name: Any) -> str:
     if not isinstance(name, (bytes, str)):
         raise ValueError(f"{name!r} is no name")
     return name.decode() if isinstance(name, bytes) else name
-
-
-def _largest_collection(path: Path) -> int:
-    """The size of the largest "global heap collection" in an HDF5 file."""
-    data = path.read_bytes()
-    largest, place = 0, data.find(b"GCOL")
-    while place >= 0:
-        largest = max(largest, int.from_bytes(data[place + 8 : place + 16], "little"))
-        place = data.find(b"GCOL", place + 4)
-    return min(largest, len(data))
 
 
 def is_legacy(path: Path) -> bool:

@@ -21,7 +21,7 @@ _SLACK = 64 << 20
 
 
 @contextlib.contextmanager
-def objects_from_file(source: str, weights: Mapping[str, Any] | None) -> Iterator[None]:
+def objects_from_file(source: str, weights: Mapping[str, Any] | None) -> Iterator[list[Any]]:
     """Context in which objects are made from a configuration that a file holds.
 
     Only registered classes and Corten's own are found, no path in the configuration is opened, and
@@ -31,18 +31,23 @@ def objects_from_file(source: str, weights: Mapping[str, Any] | None) -> Iterato
         source: What to call the configuration in messages.
         weights: The arrays of the file; None if it has none, and the memory of the machine is the limit.
 
+    Yields:
+        What `make_late_values` is to be given when the weights are assigned.
+
     Raises:
         ValueError: The configuration does not fit together, or wants more memory than the file is for.
     """
-    previous = state.variable_room, state.variable_room_of
+    previous = state.variable_room, state.variable_room_of, state.late_values
+    late: list[Any] = []
     if weights is None:
         room = _memory_of_the_machine()
     else:
         room = _SLACK + _TIMES_THE_FILE * sum(array.nbytes for array in weights.values())
     state.variable_room, state.variable_room_of = room, source
+    state.late_values = None if weights is None else late
     try:
         with only_registered():
-            yield
+            yield late
     except _STUMBLES as error:
         detail = str(error)[:300]
         raise ValueError(
@@ -55,7 +60,18 @@ def objects_from_file(source: str, weights: Mapping[str, Any] | None) -> Iterato
             raise
         raise type(error)(f"{source}: {error}") from error
     finally:
-        state.variable_room, state.variable_room_of = previous
+        state.variable_room, state.variable_room_of, state.late_values = previous
+
+
+def make_late_values(late: list[Any]) -> None:
+    """Gives the variables for which the file had no values those of their initializers.
+
+    Args:
+        late: What `objects_from_file` gave.
+    """
+    for variable, initializer, value in late:
+        if variable._value is value:
+            variable.assign(initializer(variable.shape, dtype=variable.dtype))
 
 
 def _memory_of_the_machine() -> int:

@@ -131,7 +131,7 @@ def load_model(
         >>> corten.saving.load_model(path).output_shape
         (None, 1)
     """
-    from corten.saving.loading import objects_from_file
+    from corten.saving.loading import make_late_values, objects_from_file
     from corten.saving.serialization import deserialize_keras_object
 
     path = existing_path(filepath, {".corten", ".keras", *H5_ENDINGS}, "models")
@@ -146,13 +146,14 @@ def load_model(
     if not isinstance(config.get("class_name"), str):
         raise ValueError(f"{path}: config.json is no configuration of a model (it names no class).")
     compile_config = config.pop("compile_config", None)
-    with CustomObjectScope(custom_objects or {}), objects_from_file(f"{path}: config.json", arrays):
+    with CustomObjectScope(custom_objects or {}), objects_from_file(f"{path}: config.json", arrays) as late:
         model = deserialize_keras_object(config)
         if not hasattr(model, "variables"):
             raise ValueError(f"holds a {type(model).__name__}, which is no model.")
         if compile and compile_config and hasattr(model, "compile_from_config"):
             model.compile_from_config(compile_config)
     assign(model, arrays, str(path))
+    make_late_values(late)
     optimizer = getattr(model, "optimizer", None)
     if compile and optimizer is not None and state:
         if not optimizer.built:

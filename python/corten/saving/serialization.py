@@ -397,7 +397,9 @@ def _find_own(name: str, module: str | None, is_function: bool) -> Any:
             candidates = [_ALIASES[rest.split(".")[0]]]
     for module_name in [*candidates, *_MODULES]:
         try:
-            found = getattr(importlib.import_module(module_name), name, None)
+            place = importlib.import_module(module_name)
+            # Asking a module for what it has not costs it a search for similar names.
+            found = getattr(place, name, None) if name in dir(place) else None
         except ImportError:
             continue
         if found is not None and _may_be_named(found, name, is_function):

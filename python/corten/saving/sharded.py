@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import re
@@ -206,7 +205,7 @@ def _verified(path: Path, shard: Path, digest: Any) -> dict[str, Any]:
 
 def _parsed(data: bytes, shard: Path) -> dict[str, Any]:
     try:
-        return read_h5(io.BytesIO(data), len(data))
+        return read_h5(data)
     except H5_ERRORS as error:
         raise ValueError(f"{shard}: cannot be read; damaged? ({error})") from None
 

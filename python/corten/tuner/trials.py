@@ -68,7 +68,7 @@ class TrialFile:
             stored = parse_json(self.path.read_bytes(), str(self.path))
             digest = stored.pop("sha256", None)
             version, settings = stored["version"], dict(stored["settings"])
-            if version == _VERSION and digest != _digest(stored):
+            if version == _VERSION and digest != content_digest(stored):
                 raise ValueError("its checksum does not match")
             entries = [dict(entry) for entry in stored["trials"]]
             direction = stored["direction"]
@@ -101,11 +101,20 @@ class TrialFile:
             "trials": [_plain(entry) for entry in entries],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({**content, "sha256": _digest(content)}, indent=1, allow_nan=False)
+        text = json.dumps({**content, "sha256": content_digest(content)}, indent=1, allow_nan=False)
         write_bytes(self.path, text.encode())
 
 
-def _digest(content: dict[str, Any]) -> str:
+def content_digest(content: dict[str, Any]) -> str:
+    """The checksum of a file of results, as its ``sha256`` says it.
+
+    Args:
+        content: What the file holds beside the checksum.
+
+    Example:
+        >>> content_digest({"version": 1})[:8]
+        'c3aa9744'
+    """
     # Through JSON once, which makes text of the numbers that are keys.
     plain = json.loads(json.dumps(content))
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -14,6 +14,21 @@ from corten.utils.image_utils import img_to_array, load_img, pillow
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 
+# So much may padding add to a picture: more than a hundredfold is for proportions that no picture has.
+_MOST_PADDING = 100
+
+
+def _check_padding(path: str, rows: int, columns: int, image_size: tuple[int, int]) -> None:
+    """Raises an error for a picture so long that padding it to other proportions would take all memory."""
+    height, width = image_size
+    high, wide = max(rows, columns * height // width), max(columns, rows * width // height)
+    if high * wide > max(_MOST_PADDING * rows * columns, 1 << 20):
+        raise ValueError(
+            f"image_dataset_from_directory: {path!r} has {rows} x {columns} pixels; pad_to_aspect_ratio "
+            f"would make {high} x {wide} of them. Remove the picture, or use crop_to_aspect_ratio"
+        )
+
+
 def image_dataset_from_directory(
     directory: Any,
     labels: Any = "inferred",
@@ -97,6 +112,8 @@ def image_dataset_from_directory(
 
         image = img_to_array(load_img(path, color_mode), data_format="channels_last", dtype="float32")
         resized: Any = image
+        if pad_to_aspect_ratio:
+            _check_padding(path, image.shape[0], image.shape[1], image_size)
         if image.shape[:2] != tuple(image_size):
             resized = ops.image.resize(
                 image,

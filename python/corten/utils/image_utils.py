@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import warnings
 from pathlib import Path
@@ -16,6 +17,11 @@ from corten import config
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 # Pillow runs Ghostscript on what is PostScript, whatever the name of the file says.
 _RUN_PROGRAMS = frozenset({"EPS", "WMF", "FPX", "MIC"})
+# Deflate packs at most 1032 bytes into one, and eight pixels of two colors are one: an empty page scanned to
+# PNG stays below. What declares more is made to cost memory and time.
+_PIXELS_PER_BYTE = 10_000
+# So many are decoded and resized in about half a second and 200 MB, however small their file is.
+_FEW_PIXELS = 8_000_000
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 
 
@@ -46,6 +52,10 @@ def load_img(
 ) -> Any:
     """Reads an image file as a Pillow image.
 
+    A small file may declare a huge picture. More than 8 million pixels are decoded only where they are at
+    most 10,000 for each byte of the file, which PNG, JPEG and GIF never exceed, and at most
+    ``PIL.Image.MAX_IMAGE_PIXELS``; None in its place lifts both limits.
+
     Args:
         path: Path, open file, or the bytes in an `io.BytesIO`.
         color_mode: ``'grayscale'``, ``'rgb'`` or ``'rgba'``.
@@ -56,23 +66,31 @@ def load_img(
 
     Raises:
         ImportError: Pillow is missing (`pip install corten[image]`).
-        ValueError: The file is no image, or an argument is unknown.
+        ValueError: The file is no image, declares far more pixels than it has bytes for, or an argument is
+            unknown.
     """
     image_module = pillow()
     if color_mode not in _MODES:
         raise ValueError(f"load_img: color_mode must be one of {', '.join(_MODES)}; got {color_mode!r}")
     source = path.expanduser() if isinstance(path, Path) else path
     source = os.path.expanduser(source) if isinstance(source, str) else source
+    if hasattr(source, "read") and not (hasattr(source, "seekable") and source.seekable()):
+        source = io.BytesIO(source.read())  # Such as a connection: its size is known when all of it has come.
     try:
         with warnings.catch_warnings():
             # Pillow only warns of pictures up to twice the pixels that it takes to be safe.
             warnings.simplefilter("error", image_module.DecompressionBombWarning)
             with image_module.open(source, formats=_formats(image_module)) as opened:
+                size = _size_of(source)
+                _check_pixels(opened, size, image_module)
+                opened.load()
+                # A picture within the file, as in icons, may be larger than the file says at first.
+                _check_pixels(opened, size, image_module)
                 image = opened.convert(_MODES[color_mode])
     except (image_module.DecompressionBombWarning, image_module.DecompressionBombError) as error:
         raise ValueError(
             f"load_img: {str(path)!r} is refused ({error}); if the picture is yours, set "
-            "PIL.Image.MAX_IMAGE_PIXELS to its number of pixels"
+            "PIL.Image.MAX_IMAGE_PIXELS to None"
         ) from None
     except (image_module.UnidentifiedImageError, SyntaxError, EOFError) as error:
         raise ValueError(f"load_img: {str(path)!r} is no image that Pillow can read ({error})") from None
@@ -93,6 +111,25 @@ def load_img(
     method = getattr(image_module.Resampling, interpolation.upper())
     box = _middle(image.height, image.width, height, width) if keep_aspect_ratio else None
     return image.resize((width, height), method, box=box)
+
+
+def _size_of(source: Any) -> int:
+    """The bytes of a file by path or open file; Pillow has opened it, so it can be wound."""
+    if not hasattr(source, "read"):
+        return os.stat(source).st_size
+    place = source.tell()
+    size = source.seek(0, os.SEEK_END)
+    source.seek(place)
+    return int(size)
+
+
+def _check_pixels(image: Any, size: int, image_module: Any) -> None:
+    """Raises Pillow's own error for a picture whose file is too small for its pixels."""
+    pixels = image.width * image.height
+    if image_module.MAX_IMAGE_PIXELS is not None and pixels > max(_FEW_PIXELS, _PIXELS_PER_BYTE * size):
+        raise image_module.DecompressionBombError(
+            f"{image.width} x {image.height} pixels are declared by a file of {size} bytes"
+        )
 
 
 def _middle(height: int, width: int, new_height: int, new_width: int) -> tuple[int, int, int, int]:

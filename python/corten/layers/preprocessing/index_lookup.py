@@ -16,6 +16,9 @@ from corten.layers.preprocessing.adapting import batches
 from corten.layers.preprocessing.encoding import MODES, check_output_mode, encode
 from corten.symbolic import meta_tensor
 
+# Each stands in the vocabulary by its token.
+_MOST_OOV_INDICES = 1_000_000
+
 
 class IndexLookup(Layer):
     """Base of the layers that give items their places in a vocabulary.
@@ -65,6 +68,11 @@ class IndexLookup(Layer):
             raise ValueError(
                 f"{layer}: `num_oov_indices` must be greater than or equal to 0. "
                 f"Received: num_oov_indices={num_oov_indices}"
+            )
+        if num_oov_indices > _MOST_OOV_INDICES:
+            raise ValueError(
+                f"{layer}: `num_oov_indices` must be at most {_MOST_OOV_INDICES}; got {num_oov_indices}. "
+                "The layer `Hashing` has any number of bins"
             )
         self.output_mode = check_output_mode(layer, output_mode, MODES, sparse=sparse, dtype=None)
         if invert and self.output_mode != "int":

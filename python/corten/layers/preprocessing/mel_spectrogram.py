@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
 from corten import ops
+from corten._state import state as call_state
 from corten.layers.arguments import positive_integer
 from corten.layers.layer import Layer
 
@@ -89,10 +91,13 @@ class MelSpectrogram(Layer):
                 "MelSpectrogram: expected 0 <= min_freq < max_freq <= sampling_rate / 2; got "
                 f"min_freq={min_freq}, max_freq={self.max_freq}, sampling_rate={sampling_rate}."
             )
-        self._triangles = mel_weights(
-            num_mel_bins, fft_length // 2 + 1, sampling_rate, min_freq, self.max_freq
-        )
         self.built = True
+
+    @functools.cached_property
+    def _triangles(self) -> np.ndarray:
+        return mel_weights(
+            self.num_mel_bins, self.fft_length // 2 + 1, self.sampling_rate, self.min_freq, self.max_freq
+        )
 
     def call(self, inputs: Any) -> Any:
         inputs = ops.cast(inputs, self.compute_dtype)
@@ -101,7 +106,11 @@ class MelSpectrogram(Layer):
         )
         powers = ops.square(real) + ops.square(imaginary)
         spectrogram = powers if self.mag_exp == 2 else ops.power(powers, self.mag_exp / 2)
-        weights = ops.convert_to_tensor(self._triangles, dtype=spectrogram.dtype)
+        if call_state.probing:
+            # Shapes alone need no triangles, of which a file may say any number.
+            weights = ops.zeros((self.fft_length // 2 + 1, self.num_mel_bins), spectrogram.dtype)
+        else:
+            weights = ops.convert_to_tensor(self._triangles, dtype=spectrogram.dtype)
         mel = ops.swapaxes(ops.matmul(spectrogram, weights), -1, -2)
         return ops.cast(self._decibels(mel) if self.power_to_db else mel, self.compute_dtype)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from corten import ops
+from corten._state import state as call_state
 from corten.layers.layer import Layer
 from corten.layers.preprocessing.adapting import batches
 from corten.text_arrays import is_text
@@ -92,18 +93,24 @@ class Normalization(Layer):
             return np.broadcast_to(value, self._broadcast_shape)
         return np.broadcast_to(value, self._weight_shape).reshape(self._broadcast_shape)
 
+    def _known(self, value: Any) -> Any:
+        if call_state.probing:
+            # A single number may be spread over as many features as a file says.
+            return ops.zeros(self._broadcast_shape, "float32")
+        return ops.convert_to_tensor(self._spread(np.asarray(value, "float32")))
+
     @property
     def mean(self) -> Any:
         """The mean, in a shape that broadcasts against the inputs."""
         if self.input_mean is not None:
-            return ops.convert_to_tensor(self._spread(np.asarray(self.input_mean, "float32")))
+            return self._known(self.input_mean)
         return ops.reshape(self.adapt_mean, self._broadcast_shape)
 
     @property
     def variance(self) -> Any:
         """The variance, in a shape that broadcasts against the inputs."""
         if self.input_variance is not None:
-            return ops.convert_to_tensor(self._spread(np.asarray(self.input_variance, "float32")))
+            return self._known(self.input_variance)
         return ops.reshape(self.adapt_variance, self._broadcast_shape)
 
     def adapt(self, data: Any) -> None:

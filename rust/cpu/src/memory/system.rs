@@ -13,7 +13,7 @@ use super::{ALIGNMENT, Pointer};
 const HUGE_FROM: usize = 4 << 20;
 const HUGE_PAGE: usize = 2 << 20;
 
-fn block(bytes: usize) -> Option<Block> {
+pub(super) fn block(bytes: usize) -> Option<Block> {
     Block::from_size_align(bytes, ALIGNMENT).ok()
 }
 

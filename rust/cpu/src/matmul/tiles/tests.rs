@@ -23,6 +23,11 @@ fn layouts(items: usize, depth: usize) -> [(usize, (isize, isize)); 3] {
     [(items * depth, (d, 1)), (items * depth, (1, i)), (6 * items * depth, (3 * d, 3))]
 }
 
+/// The elements, one item after another.
+fn plain<E: Cell>(matrix: &Matrix<'_, E>, (items, depth): (usize, usize)) -> Vec<f64> {
+    (0..items * depth).map(|i| matrix.at(i / depth, i % depth).to_f64()).collect()
+}
+
 fn check<E: Cell>(kernel: Kernel<E::Sum>, value: impl Fn(usize) -> E, same: impl Fn(f64, f64, f64) -> bool) {
     for (rows, columns, depth) in SIZES {
         for (a_len, a_strides) in layouts(rows, depth) {
@@ -31,6 +36,14 @@ fn check<E: Cell>(kernel: Kernel<E::Sum>, value: impl Fn(usize) -> E, same: impl
                 let right: Vec<E> = (0..b_len).map(|i| value(i * 104_729 + 1)).collect();
                 let a = Matrix::new(&left, 0, (rows, a_strides.0), (depth, a_strides.1));
                 let b = Matrix::new(&right, 0, (columns, b_strides.0), (depth, b_strides.1));
+                let (left, right) = (plain(&a, (rows, depth)), plain(&b, (columns, depth)));
+                let wanted: Vec<(f64, f64)> = (0..rows * columns)
+                    .map(|i| {
+                        let (row, column) = (&left[i / columns * depth..], &right[i % columns * depth..]);
+                        let products = row[..depth].iter().zip(column).map(|(a, b)| a * b);
+                        products.fold((0.0, 0.0), |(sum, size), x| (sum + x, size + f64::abs(x)))
+                    })
+                    .collect();
                 for on_all_threads in [false, true] {
                     let mut out = vec![f64::NAN; rows * columns];
                     let pieces = DisjointMut::new(&mut out);
@@ -41,10 +54,8 @@ fn check<E: Cell>(kernel: Kernel<E::Sum>, value: impl Fn(usize) -> E, same: impl
                         to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum.to_f64());
                     };
                     multiply(kernel, Size { rows, columns, depth }, &a, &b, &finish, on_all_threads);
-                    for (i, got) in out.into_iter().enumerate() {
+                    for (i, (got, &(want, size))) in out.into_iter().zip(&wanted).enumerate() {
                         let (row, column) = (i / columns, i % columns);
-                        let products = (0..depth).map(|k| a.at(row, k).to_f64() * b.at(column, k).to_f64());
-                        let (want, size) = products.fold((0.0, 0.0), |(sum, size), x| (sum + x, size + f64::abs(x)));
                         assert!(same(got, want, size), "{rows}x{depth}x{columns} at {row}, {column}: {got} != {want}");
                     }
                 }
