@@ -44,6 +44,7 @@ $(VENV)/.docs-tools: pyproject.toml | $(BIN)/python
 dist/.built: $(SOURCES) | $(VENV)/.demo-tools
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out dist
+	$(BIN)/python scripts/portable_bill.py dist
 	@touch $@
 
 $(VENV)/.installed: dist/.built

@@ -62,7 +62,17 @@ def _header(lines: list[str], at: int) -> int | None:
     return None
 
 
-def _has_reason(lines: list[str], at: int, kind: str) -> bool:
+def has_reason(lines: list[str], at: int, kind: str) -> bool:
+    """Whether an `unsafe` has its reason beside it, or around it where the item around it binds it.
+
+    Args:
+        lines: The file.
+        at: The number of its line, from 0.
+        kind: One of `KINDS`.
+
+    Returns:
+        True too for the type of a function pointer, which needs none.
+    """
     if kind == "type" or any(_says_why(line) for line in lines[max(0, at - REACH) : at + 1]):
         return True
     if kind != "fn":
@@ -95,7 +105,7 @@ def inventory() -> list[Found]:
             for match in WORD.finditer(code):
                 kind = _kind(code[: match.start()], code[match.end() :].lstrip())
                 name = str(path.relative_to(ROOT))
-                found.append(Found(name, i + 1, kind, _has_reason(lines, i, kind)))
+                found.append(Found(name, i + 1, kind, has_reason(lines, i, kind)))
     return found
 
 

@@ -26,6 +26,6 @@ def test_unsafe_code_has_reasons_and_is_counted():
 def test_what_has_no_reason_is_found():
     inventory = script()
     bare = ["fn f() {", "    let x = 1;", "    unsafe { g() }", "}"]
-    assert not inventory._has_reason(bare, 2, "block")
-    assert inventory._has_reason([*bare[:2], "    // SAFETY: g asks for nothing.", *bare[2:]], 3, "block")
-    assert not inventory._has_reason(["unsafe fn f() {}"], 0, "fn")
+    assert not inventory.has_reason(bare, 2, "block")
+    assert inventory.has_reason([*bare[:2], "    // SAFETY: g asks for nothing.", *bare[2:]], 3, "block")
+    assert not inventory.has_reason(["unsafe fn f() {}"], 0, "fn")

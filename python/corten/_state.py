@@ -49,8 +49,9 @@ class CallState(threading.local):
     late_values: list[tuple[Variable, Any, Any]] | None = None
     """Variables, their costly initializers, which wait while a file is loaded, and what they hold so long."""
     held: int = 0
-    """Open blocks in which Ctrl-C waits, and what is to be done after them."""
+    """How many blocks in which Ctrl-C waits are open."""
     waiting: Any = None
+    """What is to be done after them."""
     hooked: bool = False
     """Whether `autocast` or `accessed` is set: one check on the path of every variable read."""
 
@@ -62,19 +63,21 @@ class CallState(threading.local):
 state = CallState()
 
 
-def let_go() -> None:
-    """End one block in which Ctrl-C waits, which `state.held += 1` began, and do what waited.
+class _Uninterrupted:
+    """What `uninterrupted` is. One object serves all threads and depths: `state.held` counts for it."""
 
-    Example:
-        >>> state.held += 1
-        >>> let_go()
-        >>> state.held
-        0
-    """
-    state.held -= 1
-    if state.waiting is not None and not state.held:
-        run, state.waiting = state.waiting, None
-        run()
+    def __enter__(self) -> None:
+        state.held += 1
+
+    def __exit__(self, *exception: object) -> None:
+        state.held -= 1
+        if state.waiting is not None and not state.held:
+            run, state.waiting = state.waiting, None
+            run()
+
+
+#: `with uninterrupted:` makes Ctrl-C wait until the block is over (where `training.interrupts` watches it).
+uninterrupted = _Uninterrupted()
 
 
 class Seen:

@@ -6,8 +6,8 @@ import pytest
 from tests.faults.helpers import interrupt, run
 
 import corten
-from corten._state import let_go, state
-from corten.training.interrupts import Interrupts, held
+from corten._state import state, uninterrupted
+from corten.training.interrupts import Interrupts
 
 #: A second of the clock for each of a program's two threads: what work may go on for after Ctrl-C.
 SECOND = 2.0
@@ -108,10 +108,10 @@ def test_ctrl_c_waits_for_what_is_held():
     before = signal.signal(signal.SIGINT, lambda number, frame: calls.append(number))
     try:
         with Interrupts():
-            with held():
+            with uninterrupted:
                 signal.raise_signal(signal.SIGINT)
                 assert calls == []
-                with held():
+                with uninterrupted:
                     pass
                 assert calls == []
             assert calls == [signal.SIGINT]
@@ -120,8 +120,8 @@ def test_ctrl_c_waits_for_what_is_held():
         assert signal.getsignal(signal.SIGINT)(0, None) is None
     finally:
         signal.signal(signal.SIGINT, before)
-    state.held += 1
-    let_go()
+    with uninterrupted:
+        assert state.held == 1
     assert state.held == 0
 
 

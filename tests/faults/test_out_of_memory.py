@@ -64,7 +64,7 @@ def test_a_step_that_does_not_fit_changes_nothing(room, captured, optimizer):
     small, large = data(256), ops.convert_to_tensor(np.tile(data(64)[0], (400, 1)))
     targets = ops.sum(large, axis=1, keepdims=True)
     model.fit(*small, batch_size=32, epochs=2, verbose=0)
-    before, drawn = bits(model), corten.random.seed_generator._default.count
+    before, drawn = bits(model), corten.random.seed_generator.global_generator.count
     room(8 * MIB)
     with pytest.raises(
         MemoryError, match=r"bytes could not be allocated for the result of .*shape .*float32"
@@ -73,7 +73,7 @@ def test_a_step_that_does_not_fit_changes_nothing(room, captured, optimizer):
     assert "limit" in str(caught.value)
     assert "layer 'net/" in str(caught.value) or any("layer" in note for note in caught.value.__notes__)
     assert bits(model) == before
-    assert corten.random.seed_generator._default.count == drawn
+    assert corten.random.seed_generator.global_generator.count == drawn
     # The next smaller batch works, with the error still at hand, and gives what it would have given.
     model.fit(*small, batch_size=32, epochs=1, shuffle=False, verbose=0)
     corten.memory.set_limit(None)

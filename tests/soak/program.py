@@ -45,18 +45,13 @@ class Report:
         return "\n".join(lines)
 
 
-def seed_of(seed: int, number: int) -> list[int]:
-    """The seed of one job: a function of the run's seed and the job's number."""
-    return [seed, number]
-
-
 def run_job(job: Job, seed: int, number: int, folder: Path) -> None:
     """Runs one job from a seed of its own.
 
     Raises:
         Failed: It did not do what it should.
     """
-    generator = np.random.default_rng(seed_of(seed, number))
+    generator = np.random.default_rng([seed, number])
     corten.utils.set_random_seed(int(generator.integers(2**31)))
     place = folder / "job"
     place.mkdir()
@@ -101,7 +96,7 @@ def soak(seconds: float, seed: int, say: Callable[[str], None] = lambda text: No
     warm_until = start + min(seconds / 5, 600)
     look_every = max(1.0, seconds / 120)
     next_look = warm_until
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, same_threads():
         while True:
             job = chosen(seed, number)
             run_job(job, seed, number, Path(folder))
@@ -118,8 +113,8 @@ def soak(seconds: float, seed: int, say: Callable[[str], None] = lambda text: No
 
 
 @contextlib.contextmanager
-def quiet():
-    """Without the engine's threads changed after it, whatever jobs do."""
+def same_threads():
+    """Gives the engine the number of threads back that it had, whatever jobs do."""
     threads = corten.num_threads()
     try:
         yield

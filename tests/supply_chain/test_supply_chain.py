@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from scripts import audit
+from scripts import audit, portable_bill
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = {"MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"}
@@ -82,3 +82,34 @@ def test_the_wheel_lists_what_is_in_it():
         assert any(name == one for one, _ in listed), name
     assert all(one["licenses"] and one["purl"] for one in listed.values())
     assert len(text) < 200_000
+    assert "file:///" not in text
+
+
+@pytest.mark.parametrize("root", ["/home/me/corten", "/D:/a/corten/corten", "/rust/core/copy"])
+def test_a_bill_does_not_say_where_it_was_built(tmp_path, root):
+    wheel = tmp_path / "corten-0.1.0-cp311-abi3-any.whl"
+    bill = "corten-0.1.0.dist-info/sboms/corten-python.cyclonedx.json"
+    record = "corten-0.1.0.dist-info/RECORD"
+    text = json.dumps(
+        {"bom-ref": f"path+file://{root}/rust/core#corten-core@0.1.0", "purl": "file://../core"}
+    )
+    lines = [portable_bill.entry("corten/core.so", b"code"), portable_bill.entry(bill, text.encode())]
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("corten/core.so", b"code")
+        archive.writestr(bill, text)
+        archive.writestr(record, b"\n".join([*lines, f"{record},,".encode(), b""]))
+    with zipfile.ZipFile(wheel) as archive:
+        before = [(info.filename, info.date_time, info.compress_type) for info in archive.infolist()]
+    portable_bill.rewrite(wheel)
+    with zipfile.ZipFile(wheel) as archive:
+        assert [(info.filename, info.date_time, info.compress_type) for info in archive.infolist()] == before
+        changed = archive.read(bill)
+        assert json.loads(changed) == {"bom-ref": "rust/core#corten-core@0.1.0", "purl": "file://../core"}
+        wanted = [lines[0], portable_bill.entry(bill, changed), f"{record},,".encode()]
+        assert archive.read(record).splitlines() == wanted
+    assert list(tmp_path.iterdir()) == [wheel]
+
+
+def test_a_bill_that_names_another_folder_is_refused():
+    with pytest.raises(ValueError, match="names a folder"):
+        portable_bill.portable(b'{"bom-ref": "path+file:///home/me/other#other@1.0.0"}')

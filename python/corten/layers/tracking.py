@@ -24,7 +24,8 @@ def _is_metric(value: Any) -> bool:
     return hasattr(value, "update_state") and hasattr(value, "result")
 
 
-def _is_seed_generator(value: Any) -> bool:
+def is_seed_generator(value: Any) -> bool:
+    """Whether a value is a random generator, whose state belongs to the layer that holds it."""
     return isinstance(getattr(value, "state", None), Variable) and hasattr(value, "next")
 
 
@@ -75,11 +76,11 @@ class Tracking:
             tracked[name] = None
             Structure.change()
         elif isinstance(value, _CONTAINERS):
-            if attributes["_locked"] and any(True for _ in _stateful_leaves(value)):
+            if attributes["_locked"] and any(True for _ in stateful_leaves(value)):
                 self._refuse_if_locked(name, value)
             tracked[name] = None
             Structure.change()
-        elif isinstance(value, Tracking) or _is_seed_generator(value) or _is_metric(value):
+        elif isinstance(value, Tracking) or is_seed_generator(value) or _is_metric(value):
             self._refuse_if_locked(name, value)
             tracked[name] = None
             Structure.change()
@@ -130,7 +131,7 @@ class Tracking:
         for name in attributes["_tracked"]:
             value = attributes.get(name)
             if isinstance(value, _CONTAINERS):
-                yield from _stateful_leaves(value)
+                yield from stateful_leaves(value)
             elif value is not None:
                 yield value
 
@@ -178,7 +179,7 @@ class Tracking:
         yield from (v for v in variables if not v._created_trainable and not v._is_state)
         if seeds:
             yield from (v for v in variables if v._is_state)
-            yield from (v.state for v in held if _is_seed_generator(v))
+            yield from (v.state for v in held if is_seed_generator(v))
 
     @property
     def _trainable_variables(self) -> list[Variable]:
@@ -334,14 +335,15 @@ class Tracking:
             variable.assign(value)
 
 
-def _stateful_leaves(container: Any, inside: tuple[int, ...] = ()) -> Iterator[Any]:
+def stateful_leaves(container: Any, inside: tuple[int, ...] = ()) -> Iterator[Any]:
+    """Gives the layers, variables, metrics and random generators in nested containers."""
     for value in container.values() if isinstance(container, dict) else container:
         if value.__class__ in _STATELESS:
             continue
         if isinstance(value, _CONTAINERS):
             if id(value) not in inside and value is not container:  # Containers may hold themselves.
-                yield from _stateful_leaves(value, (*inside, id(container)))
-        elif isinstance(value, (Variable, Tracking)) or _is_seed_generator(value) or _is_metric(value):
+                yield from stateful_leaves(value, (*inside, id(container)))
+        elif isinstance(value, (Variable, Tracking)) or is_seed_generator(value) or _is_metric(value):
             yield value
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from corten import config, ops
 from corten.losses.loss import as_dtype
 from corten.metrics.metric import Metric
-from corten.metrics.thresholds import MOST_THRESHOLDS, confusion_counts
+from corten.metrics.thresholds import check_num_thresholds, confusion_counts
 
 
 class AUCCurve(Enum):
@@ -88,12 +88,7 @@ class AUC(Metric):
                 raise ValueError(f"AUC: `thresholds` must lie in [0, 1]; got {list(thresholds)}.")
             num_thresholds = len(inner) + 2
         else:
-            if num_thresholds is None or num_thresholds <= 1:
-                raise ValueError(f"Argument `num_thresholds` must be an integer > 1. Got {num_thresholds}.")
-            if num_thresholds > MOST_THRESHOLDS:
-                raise ValueError(
-                    f"Argument `num_thresholds` must be at most {MOST_THRESHOLDS}. Got {num_thresholds}."
-                )
+            check_num_thresholds(num_thresholds, least=2)
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         super().__init__(name=name, dtype=dtype)
         self.num_thresholds = num_thresholds

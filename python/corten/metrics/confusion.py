@@ -7,8 +7,8 @@ from typing import Any
 from corten import ops
 from corten.metrics.metric import Metric
 from corten.metrics.thresholds import (
-    MOST_THRESHOLDS,
     NEGATIVE_INFINITY,
+    check_num_thresholds,
     confusion_counts,
     parse_init_thresholds,
 )
@@ -186,12 +186,7 @@ class SensitivitySpecificityBase(Metric):
         super().__init__(name=name, dtype=dtype)
         if not 0 <= value <= 1:
             raise ValueError(f"`{self._argument}` must be in the range [0, 1]. Got {self._argument}={value}.")
-        if num_thresholds <= 0:
-            raise ValueError(f"Argument `num_thresholds` must be an integer > 0. Got {num_thresholds}.")
-        if num_thresholds > MOST_THRESHOLDS:
-            raise ValueError(
-                f"Argument `num_thresholds` must be at most {MOST_THRESHOLDS}. Got {num_thresholds}."
-            )
+        check_num_thresholds(num_thresholds, least=1)
         self.value = value
         self.class_id = class_id
         if num_thresholds == 1:

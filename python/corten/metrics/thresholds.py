@@ -11,9 +11,26 @@ from corten import ops
 from corten.losses.loss import as_dtype, squeeze_or_expand_to_same_rank
 
 # They are a list of floats; a configuration from a file could ask for any number.
-MOST_THRESHOLDS = 1_000_000
+_MOST_THRESHOLDS = 1_000_000
 # Below every prediction: with `top_k` and no threshold, the k largest count as positive.
 NEGATIVE_INFINITY = -1e10
+
+
+def check_num_thresholds(num_thresholds: Any, least: int) -> None:
+    """Refuses numbers of thresholds that are too small or too large.
+
+    Raises:
+        ValueError: The number is missing, below `least` or above a million.
+
+    Example:
+        >>> check_num_thresholds(200, least=2)
+    """
+    if num_thresholds is None or num_thresholds < least:
+        raise ValueError(f"Argument `num_thresholds` must be an integer > {least - 1}. Got {num_thresholds}.")
+    if num_thresholds > _MOST_THRESHOLDS:
+        raise ValueError(
+            f"Argument `num_thresholds` must be at most {_MOST_THRESHOLDS}. Got {num_thresholds}."
+        )
 
 
 def parse_init_thresholds(thresholds: Any, default_threshold: float = 0.5) -> list[float]:

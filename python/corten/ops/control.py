@@ -244,8 +244,8 @@ def associative_scan(
     count = leaves[0].shape[places[0]]
     if any(leaf.shape[place] != count for leaf, place in zip(leaves, places, strict=True)):
         raise ValueError(
-            f"associative_scan: Array inputs must have the same first dimension (that of axis {axis}); "
-            f"got {[leaf.shape for leaf in leaves]}"
+            "associative_scan: Array inputs must have the same first dimension, or size along `axis`; "
+            f"got axis={axis} and {[leaf.shape for leaf in leaves]}"
         )
     if reverse:
         leaves = [_core.flip(leaf, (place,)) for leaf, place in zip(leaves, places, strict=True)]

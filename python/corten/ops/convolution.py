@@ -120,7 +120,7 @@ def _convolve(
 
 def _with_channels(x: Tensor, channels: int) -> Tensor:
     """Gives symbolic inputs of unknown channels those that the kernel takes."""
-    if x.device == "meta" and is_unknown_size(x, -1):
+    if is_unknown_size(x, -1):
         return meta_tensor((*x.shape[:-1], channels), x.dtype)
     return x
 

@@ -304,11 +304,15 @@ def scale_and_translate(
 
 
 def _margins(
-    name: str, low: int | None, high: int | None, size: int, target: int | None, what: str
+    name: str,
+    low: int | None,
+    high: int | None,
+    size: int,
+    target: int | None,
+    arguments: tuple[str, str, str],
 ) -> tuple[int, int]:
-    """Completes two of the three: cells before, cells after, size of the result."""
-    given = zip(_margin_names(what), (low, high, target), strict=True)
-    for argument, number in given:
+    """Completes two of the three `arguments`: cells before, cells after, size of the result."""
+    for argument, number in zip(arguments, (low, high, target), strict=True):
         if number is not None and number < 0:
             raise ValueError(f"{name}: {argument} must be >= 0; got {number}")
     if call_state.probing == size and target is not None:
@@ -316,23 +320,21 @@ def _margins(
         gap = target - size if name == "pad_images" else size - target
         return (0, gap)
     if [low, high, target].count(None) != 1:
-        raise ValueError(f"{name}: Must specify exactly two of {what}; got {low}, {high} and {target}")
+        raise ValueError(
+            f"{name}: Must specify exactly two of {', '.join(arguments)}; got {low}, {high} and {target}"
+        )
     sign = 1 if name == "pad_images" else -1
     if low is None:
         low = sign * ((target or 0) - size) - (high or 0)
     elif high is None:
         high = sign * ((target or 0) - size) - low
-    for argument, number in zip(_margin_names(what), (low, high or 0), strict=False):
+    for argument, number in zip(arguments[:2], (low, high or 0), strict=True):
         if number < 0:
             raise ValueError(
                 f"{name}: {argument} must be >= 0; it comes out as {number}, since a target of {target} does "
                 f"not fit an image of {size} with the other margin"
             )
     return low, high or 0
-
-
-def _margin_names(what: str) -> list[str]:
-    return what.split(", ")
 
 
 @op
@@ -367,9 +369,10 @@ def pad_images(
         (4, 3, 1)
     """
     x, last, batched = images_of("pad_images", as_tensor(images), data_format)
-    names = ("top_padding, bottom_padding, target_height", "left_padding, right_padding, target_width")
-    rows = _margins("pad_images", top_padding, bottom_padding, x.shape[1], target_height, names[0])
-    columns = _margins("pad_images", left_padding, right_padding, x.shape[2], target_width, names[1])
+    names = ("top_padding", "bottom_padding", "target_height")
+    rows = _margins("pad_images", top_padding, bottom_padding, x.shape[1], target_height, names)
+    names = ("left_padding", "right_padding", "target_width")
+    columns = _margins("pad_images", left_padding, right_padding, x.shape[2], target_width, names)
     if call_state.probing and min(*rows, *columns) < 0:
         sizes = (x.shape[1] + sum(rows), x.shape[2] + sum(columns))
         return restored(meta_tensor((x.shape[0], *sizes, x.shape[3]), x.dtype), last, batched)
@@ -408,9 +411,10 @@ def crop_images(
         (2, 3, 1)
     """
     x, last, batched = images_of("crop_images", as_tensor(images), data_format)
-    names = ("top_cropping, bottom_cropping, target_height", "left_cropping, right_cropping, target_width")
-    top, bottom = _margins("crop_images", top_cropping, bottom_cropping, x.shape[1], target_height, names[0])
-    left, right = _margins("crop_images", left_cropping, right_cropping, x.shape[2], target_width, names[1])
+    names = ("top_cropping", "bottom_cropping", "target_height")
+    top, bottom = _margins("crop_images", top_cropping, bottom_cropping, x.shape[1], target_height, names)
+    names = ("left_cropping", "right_cropping", "target_width")
+    left, right = _margins("crop_images", left_cropping, right_cropping, x.shape[2], target_width, names)
     if top + bottom >= x.shape[1] or left + right >= x.shape[2]:
         raise ValueError(f"crop_images: nothing is left of images of shape {as_tensor(images).shape}")
     stop = (x.shape[0], x.shape[1] - bottom, x.shape[2] - right, x.shape[3])

@@ -226,11 +226,11 @@ def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) ->
     return place if invalid is None else _core.where(_core.reduce("all", invalid, axis, keepdims), -1, place)
 
 
-def _along_one(scan: Any, x: Tensor, axis: int | Sequence[int] | None, dtype: Any) -> Tensor:
+def _along_one(name: str, scan: Any, x: Tensor, axis: int | Sequence[int] | None, dtype: Any) -> Tensor:
     """Runs along an axis that may come as a tuple of one; an empty one leaves everything as it is."""
     if isinstance(axis, (tuple, list)):
         if len(axis) > 1:
-            raise ValueError(f"a running sum or product has one axis; got axis={tuple(axis)}")
+            raise ValueError(f"{name}: one axis is needed; got axis={tuple(axis)}")
         if not axis:
             return x if dtype is None else as_tensor(x, dtype_name(dtype))
         axis = axis[0]
@@ -253,7 +253,7 @@ def nancumsum(x: TensorLike, axis: int | Sequence[int] | None = None, dtype: Any
         >>> corten.ops.nancumsum([1.0, float("nan"), 3.0]).tolist()
         [1.0, 1.0, 4.0]
     """
-    return _along_one(reduction.cumsum, _without_nan(x, 0.0)[0], axis, dtype)
+    return _along_one("nancumsum", reduction.cumsum, _without_nan(x, 0.0)[0], axis, dtype)
 
 
 @op
@@ -272,4 +272,4 @@ def nancumprod(x: TensorLike, axis: int | Sequence[int] | None = None, dtype: An
         >>> corten.ops.nancumprod([2.0, float("nan"), 3.0]).tolist()
         [2.0, 2.0, 6.0]
     """
-    return _along_one(reduction.cumprod, _without_nan(x, 1.0)[0], axis, dtype)
+    return _along_one("nancumprod", reduction.cumprod, _without_nan(x, 1.0)[0], axis, dtype)

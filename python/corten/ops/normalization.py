@@ -257,7 +257,7 @@ def normalize(x: TensorLike, axis: Any = -1, order: float = 2, epsilon: float | 
     if x.ndim == 0:
         raise ValueError("normalize: a tensor of one or more dimensions is needed; got a scalar")
     if not (isinstance(order, int) or order == math.inf) or order < 1:
-        raise ValueError(f"normalize: Argument `order` must be an int >= 1; got {order!r}")
+        raise ValueError(f"normalize: Argument `order` must be an int >= 1, or infinity; got {order!r}")
     small = default_epsilon() if epsilon is None else epsilon
     axis = -1 if axis is None and x.ndim == 1 else axes_of("normalize", axis, x.ndim)
     if order == 2:

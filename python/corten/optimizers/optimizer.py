@@ -9,7 +9,7 @@ from operator import is_
 from typing import Any
 
 from corten import _core, naming, ops
-from corten._state import let_go, state as call_state
+from corten._state import uninterrupted
 from corten.identifiers import serialize_object
 from corten.optimizers import gradients as gradient_tools
 from corten.optimizers.schedules.schedule import LearningRateSchedule
@@ -179,8 +179,12 @@ class Optimizer(OptimizerState):
         """
         if len(grads) == 0:
             return
+        with uninterrupted:
+            self._apply_at_once(grads, trainable_variables)
+
+    def _apply_at_once(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None) -> None:
+        """All of `apply`, or after an error nothing."""
         recording = _core.set_grad_enabled(False)
-        call_state.held += 1  # Ctrl-C waits until all is updated.
         before = None
         try:
             variables = self._known_variables(grads, trainable_variables)
@@ -201,7 +205,6 @@ class Optimizer(OptimizerState):
             raise
         finally:
             _core.set_grad_enabled(recording)
-            let_go()
 
     def _before_update(self, variables: Sequence[Any]) -> list[tuple[Any, Any]] | None:
         """What to go back to if the update fails on its way; None where the engine does all or nothing."""

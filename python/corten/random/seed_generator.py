@@ -26,7 +26,7 @@ _GENERATOR_STREAMS = 1 << 32
 _DEFAULT_STREAMS = 1 << 33
 
 
-class _Default:
+class _GlobalGenerator:
     """The generator behind ``seed=None``: one seed and a counter for the whole process."""
 
     def __init__(self) -> None:
@@ -42,7 +42,8 @@ class _Default:
         return key
 
 
-_default = _Default()
+#: What everything without a seed of its own draws from.
+global_generator = _GlobalGenerator()
 
 
 def set_global_seed(seed: int) -> None:
@@ -58,8 +59,8 @@ def set_global_seed(seed: int) -> None:
         >>> corten.random.uniform((2,)).tolist() == first
         True
     """
-    _default.seed = _folded(seed)
-    _default.count = 0
+    global_generator.seed = _folded(seed)
+    global_generator.count = 0
 
 
 def _folded(seed: int) -> int:
@@ -79,7 +80,7 @@ def make_default_seed() -> int:
         >>> 0 <= corten.random.seed_generator.make_default_seed() < 2**32
         True
     """
-    seed, stream = _default.next()
+    seed, stream = global_generator.next()
     # A finalizer of 64-bit hashes: neighboring streams give unrelated seeds.
     mixed = (seed << 32 | seed) ^ (stream * 0x9E3779B97F4A7C15 & (1 << 64) - 1)
     mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
@@ -175,7 +176,7 @@ def draw_key(seed: Any = None) -> tuple[int, int]:
         (5, 0)
     """
     if seed is None:
-        return (0, 0) if call_state.probing else _default.next()
+        return (0, 0) if call_state.probing else global_generator.next()
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):

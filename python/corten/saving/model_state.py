@@ -17,10 +17,10 @@ from corten.variable import Variable
 TRAINING_STATE = ("optimizer/", "metrics/", "loss_tracker/", "compile_metrics/", "_")
 
 
-def _named_layers(model: Any) -> Iterator[tuple[str, Any]]:
+def named_layers(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield each layer once with its place in the model, which does not depend on layer names."""
     from corten.layers.input_layer import InputLayer
-    from corten.layers.tracking import Tracking, _is_seed_generator, _stateful_leaves
+    from corten.layers.tracking import Tracking, is_seed_generator, stateful_leaves
 
     seen: set[int] = set()
 
@@ -31,11 +31,11 @@ def _named_layers(model: Any) -> Iterator[tuple[str, Any]]:
         for attribute in list(layer.__dict__["_tracked"]):
             value = layer.__dict__.get(attribute)
             name = "layers" if attribute in {"_graph_layers", "_stack"} else attribute.strip("_")
-            if isinstance(value, Tracking) or _is_seed_generator(value):
+            if isinstance(value, Tracking) or is_seed_generator(value):
                 children = [(name, value)]
             elif isinstance(value, (list, tuple, dict)):
                 children = []
-                for child in _stateful_leaves(value):
+                for child in stateful_leaves(value):
                     if isinstance(child, (Variable, InputLayer)):
                         continue
                     base = f"{name}/{to_snake_case(type(child).__name__)}"
@@ -50,7 +50,7 @@ def _named_layers(model: Any) -> Iterator[tuple[str, Any]]:
                 path = f"{prefix}{child_name}/"
                 if isinstance(child, Tracking):
                     yield from walk(child, path)
-                elif _is_seed_generator(child):
+                elif is_seed_generator(child):
                     seen.add(id(child))
                     yield path, child
 
@@ -85,7 +85,7 @@ def weights_of(model: Any, objects_to_skip: Iterable[Any] | None = None) -> dict
     skipped = places_of(model, objects_to_skip)
     return {
         f"{prefix}vars/{key}": value
-        for prefix, layer in _named_layers(model)
+        for prefix, layer in named_layers(model)
         if prefix not in skipped
         for key, value in own_state(layer).items()
     }
@@ -94,12 +94,12 @@ def weights_of(model: Any, objects_to_skip: Iterable[Any] | None = None) -> dict
 def places_of(model: Any, layers: Iterable[Any] | None) -> frozenset[str]:
     """Where layers are in the model."""
     identities = {id(layer) for layer in layers or ()}
-    return frozenset(prefix for prefix, layer in _named_layers(model) if id(layer) in identities)
+    return frozenset(prefix for prefix, layer in named_layers(model) if id(layer) in identities)
 
 
 def names_of(model: Any) -> dict[str, str]:
     """The name of the layer at each place, for loading by name."""
-    names = {prefix: layer.name for prefix, layer in _named_layers(model) if hasattr(layer, "name")}
+    names = {prefix: layer.name for prefix, layer in named_layers(model) if hasattr(layer, "name")}
     return {"layer_names": json.dumps(names)}
 
 
@@ -116,7 +116,7 @@ def arrays_by_name(
     for name, prefix in sources:
         places.setdefault(name, []).append(prefix)
     found: dict[str, Any] = {}
-    for prefix, layer in _named_layers(model):
+    for prefix, layer in named_layers(model):
         there = places.get(getattr(layer, "name", ""), []) if prefix else []
         if len(there) > 1:
             raise ValueError(f"{source}: has several layers named {layer.name!r}; load it by place.")
@@ -179,7 +179,7 @@ def assign(
     variables = model.variables
     saved = [(variable, variable._value) for variable in variables]
     try:
-        for prefix, layer in _named_layers(model):
+        for prefix, layer in named_layers(model):
             if prefix not in skipped and (not partial or prefix in stores):
                 _assign_layer(layer, prefix, stores, source, skip_mismatch)
         if stores and not skip_mismatch:

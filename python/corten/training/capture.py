@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from corten import _core
-from corten._state import Checks, let_go, state as call_state
+from corten._state import Checks, state as call_state, uninterrupted
 from corten.optimizers.schedules.schedule import fast_rate
 from corten.random.seed_generator import next_draws, skip_draws
 from corten.training.adapters import Batch
@@ -161,7 +161,7 @@ class StepCapture:
             if id(variable) not in known and variable._dtype != "uint32":
                 known.add(id(variable))
                 self._states.append(variable)
-        self._trackers = self._own_trackers()
+        self._trackers = state.trackers
 
     # -- running --------------------------------------------------------------------------------------
 
@@ -235,13 +235,9 @@ class StepCapture:
         return self._ready
 
     def _dtypes_of_totals(self) -> list[str] | None:
-        totals = [tracker._total for tracker in self._own_trackers()]
+        totals = [tracker._total for tracker in self._model._state().trackers]
         summed = all(isinstance(total, Tensor) for total in totals)
         return [total.dtype for total in totals] if summed else None
-
-    def _own_trackers(self) -> list[Any]:
-        state = self._model._state()
-        return [state.tracker, *(state.loss.trackers if state.loss is not None else ())]
 
     def _values(self) -> list[Any]:
         values = [variable._value for variable in self._states]
@@ -319,13 +315,10 @@ class StepCapture:
             )
         finally:
             # Also after Ctrl-C: what the steps changed belongs together.
-            call_state.held += 1
-            try:
+            with uninterrupted:
                 for done, results in outcome[:1]:
                     if done:
                         self._keep(captured, iteration, done, results)
-            finally:
-                let_go()
         (done, _), *failures = outcome
         return done, failures[0] if failures else None
 

@@ -60,6 +60,11 @@ class TrainingState:
         #: What the last custom train_step or test_step returned.
         self.step_logs: dict[str, Any] | None = None
 
+    @property
+    def trackers(self) -> list[LossTracker]:
+        """What sums up the loss and the losses of single outputs."""
+        return [self.tracker, *(self.loss.trackers if self.loss is not None else ())]
+
     def forget_steps(self) -> None:
         """Drops what was found out about the model's steps: its layers have other weights now."""
         self.capture = self.prepared = self.has_layer_losses = None
@@ -263,6 +268,11 @@ class Compilation:
         finally:
             _core.set_grad_enabled(before)
         return results
+
+    def _current_logs(self) -> dict[str, Any]:
+        """Gives the values so far as plain numbers."""
+        step_logs = self._state().step_logs
+        return plain_logs(step_logs if step_logs is not None else self.get_metrics_result())
 
     def reset_metrics(self) -> None:
         """Sets the loss mean and all metrics back to their start."""

@@ -6,23 +6,23 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from corten._state import let_go, state as call_state
-from corten.random.seed_generator import _default
+from corten._state import state as call_state
+from corten.random.seed_generator import global_generator
 
 
 class Interrupts:
-    """Makes SIGINT wait, inside its `with` block, while `held` says that something must not be cut short.
+    """Makes SIGINT wait, inside its `with` block, while code is `uninterrupted`.
 
     Only in the main thread, where Python runs signal handlers, and only where one is set that is a function:
     it is called as before, at the end of what held it back.
 
     Example:
+        >>> from corten._state import uninterrupted
         >>> with Interrupts():
-        ...     with held():
+        ...     with uninterrupted:
         ...         pass
     """
 
@@ -48,21 +48,6 @@ class Interrupts:
         # The user may have set another one meanwhile.
         if self._before is not None and signal.getsignal(signal.SIGINT) == self._handle:
             signal.signal(signal.SIGINT, self._before)
-
-
-@contextmanager
-def held() -> Iterator[None]:
-    """Keeps a signal handler that `Interrupts` watches from running inside the block, and runs it after it.
-
-    Example:
-        >>> with held():
-        ...     pass
-    """
-    call_state.held += 1
-    try:
-        yield
-    finally:
-        let_go()
 
 
 class Owner:
@@ -160,7 +145,7 @@ class StepState:
     def take(self) -> Any:
         """Notes the values."""
         values = [variable._value for variable in self._variables]
-        return self._optimizer._iterations._value, values, (_default.seed, _default.count)
+        return self._optimizer._iterations._value, values, (global_generator.seed, global_generator.count)
 
     def give_back(self, before: Any) -> bool:
         """Puts the values back, unless the weights were updated already; gives whether it did."""
@@ -170,5 +155,5 @@ class StepState:
         for variable, value in zip(self._variables, values, strict=True):
             if variable._value is not value:
                 variable._set(value)
-        _default.seed, _default.count = drawn
+        global_generator.seed, global_generator.count = drawn
         return True

@@ -57,7 +57,7 @@ def fingerprint(model: Any, parts: str | Iterable[str] = _PARTS) -> str:
         True
     """
     from corten.layers.tracking import Tracking
-    from corten.saving.model_state import _named_layers
+    from corten.saving.model_state import named_layers
 
     wanted = (parts,) if isinstance(parts, str) else tuple(parts)
     unknown = [part for part in wanted if part not in _PARTS]
@@ -70,7 +70,7 @@ def fingerprint(model: Any, parts: str | Iterable[str] = _PARTS) -> str:
             f"fingerprint: the model {getattr(model, 'name', '')!r} has no weights yet. Call it on data or "
             "`build` it."
         )
-    places = list(_named_layers(model))
+    places = list(named_layers(model))
     makers = {
         "structure": lambda: _structure(model, places),
         "weights": lambda: _weights(places),
@@ -131,9 +131,9 @@ def _seeds(model: Any, places: list[tuple[str, Any]]) -> bytes:
 
 
 def _is_generator(holder: Any) -> bool:
-    from corten.layers.tracking import _is_seed_generator
+    from corten.layers.tracking import is_seed_generator
 
-    return _is_seed_generator(holder)
+    return is_seed_generator(holder)
 
 
 def _arrays(places: list[tuple[str, Any]]) -> Iterable[tuple[str, str, Any]]:

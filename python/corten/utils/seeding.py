@@ -61,7 +61,7 @@ def seeded(seed: int | None, drawn: int = 0) -> Iterator[Callable[[], int]]:
     """
     from corten.random import seed_generator
 
-    source = seed_generator._default
+    source = seed_generator.global_generator
     if seed is None:
         yield lambda: source.count
         return

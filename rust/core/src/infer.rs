@@ -14,6 +14,7 @@ use self::{
 };
 use crate::{
     BinaryOp, DType, Dims, Distribution, Error, Op, ReduceOp, Result, Scalar, Tuple, UnaryOp, broadcast, checked_len,
+    saturating_len,
 };
 
 /// Shape and dtype of an operand or a result.
@@ -30,7 +31,7 @@ impl Spec {
 
     /// The number of elements.
     pub fn len(&self) -> usize {
-        self.shape.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim))
+        saturating_len(&self.shape)
     }
 
     /// Whether there are none.

@@ -46,6 +46,12 @@ pub fn contiguous_strides(shape: &[usize]) -> Strides {
     strides
 }
 
+/// The number of elements of a shape, or the largest number where they are more.
+#[inline]
+pub fn saturating_len(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim))
+}
+
 /// The number of elements of a shape, refused where it does not fit.
 pub fn checked_len(op: &str, shape: &[usize]) -> Result<usize> {
     if shape.contains(&0) {
@@ -112,7 +118,7 @@ impl Layout {
     /// The number of elements.
     #[inline]
     pub fn len(&self) -> usize {
-        self.shape.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim))
+        saturating_len(&self.shape)
     }
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -130,7 +136,8 @@ impl Layout {
                 if stride != expected {
                     return false;
                 }
-                expected *= dim as isize;
+                // As in `contiguous_strides`: a size of zero may follow.
+                expected = expected.wrapping_mul(dim as isize);
             }
         }
         true
@@ -151,7 +158,7 @@ impl Layout {
 
     /// The same elements under another shape, if strides can express it without a copy.
     pub fn reshape(&self, shape: &[usize]) -> Option<Self> {
-        debug_assert_eq!(self.len(), shape.iter().product::<usize>());
+        debug_assert_eq!(self.len(), saturating_len(shape));
         if self.is_empty() || self.is_contiguous() {
             return Some(Self { offset: self.offset, ..Self::contiguous(shape) });
         }

@@ -14,6 +14,6 @@ pub use dtype::{DType, Element, Kind, Scalar, Weak, needs_int64, promote, promot
 pub use error::{Error, Result, Tuple, resolve_axes, resolve_axis};
 pub use half;
 pub use infer::{Spec, conv_output, infer, pool_output};
-pub use layout::{Dims, Layout, Range, Strides, broadcast, checked_len, contiguous_strides};
+pub use layout::{Dims, Layout, Range, Strides, broadcast, checked_len, contiguous_strides, saturating_len};
 pub use numerics::{NonFinite, Phase, Statistics};
 pub use op::*;

@@ -4,18 +4,21 @@
 //! costs little. Workers spin for a moment after a job, then sleep. How work is cut depends on its
 //! shape alone, never on the number of threads.
 
+mod interrupt;
+
 use std::{
     any::Any,
     cell::Cell,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Arc, Condvar, Mutex, OnceLock, PoisonError,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     },
     time::{Duration, Instant},
 };
 
+pub use self::interrupt::{Interrupted, interruptible, set_interrupt, to_the_end};
 use crate::fork;
 
 /// How long an idle worker spins before it sleeps: longer than the pauses between the ops of a training step, since
@@ -72,22 +75,6 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// Whether this thread is inside a chunk: work it starts then runs serially.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
-    /// While this thread's work may be given up: when it asks next whether it should be.
-    static ASKS_AT: Cell<Option<Instant>> = const { Cell::new(None) };
-}
-
-/// How long work goes on between two questions whether to give it up.
-const ASK_EVERY: Duration = Duration::from_millis(50);
-/// Says whether the user wants the work of this thread given up (Ctrl-C).
-static GIVES_UP: OnceLock<fn() -> bool> = OnceLock::new();
-
-/// What is raised, as a panic without a message, out of work that was given up.
-#[derive(Debug)]
-pub struct Interrupted;
-
-/// Sets what [`interruptible`] work asks, once for all.
-pub fn set_interrupt(gives_up: fn() -> bool) {
-    let _ = GIVES_UP.set(gives_up);
 }
 
 /// Gives a thread-local value back when dropped.
@@ -97,37 +84,6 @@ impl<T: Copy + 'static> Drop for Restore<T> {
     fn drop(&mut self) {
         self.0.set(self.1);
     }
-}
-
-/// Runs `work`, which is given up between two chunks if the user wants it: then this raises [`Interrupted`]. For work
-/// that leaves nothing half done where others see it.
-pub fn interruptible<R>(work: impl FnOnce() -> R) -> R {
-    let _restore = Restore(&ASKS_AT, ASKS_AT.replace(GIVES_UP.get().map(|_| Instant::now() + ASK_EVERY)));
-    work()
-}
-
-/// Runs `work`, which is not given up: it changes memory in place.
-pub fn to_the_end<R>(work: impl FnOnce() -> R) -> R {
-    let _restore = Restore(&ASKS_AT, ASKS_AT.replace(None));
-    work()
-}
-
-/// Whether this thread's work is to be given up now.
-#[inline]
-fn gives_up() -> bool {
-    ASKS_AT.get().is_some_and(|at| Instant::now() >= at && asks())
-}
-
-#[cold]
-fn asks() -> bool {
-    ASKS_AT.set(Some(Instant::now() + ASK_EVERY));
-    GIVES_UP.get().is_some_and(|gives_up| gives_up())
-}
-
-#[cold]
-fn raise_interrupted() -> ! {
-    ASKS_AT.set(None);
-    resume_unwind(Box::new(Interrupted))
 }
 
 /// How many threads kernels use: what [`set_num_threads`] said, else `CORTEN_NUM_THREADS`, else the
@@ -209,13 +165,13 @@ pub fn for_small_chunks(count: usize, work: &Work<'_>) {
 }
 
 fn run(count: usize, work: &Work<'_>, wakes: bool) {
-    if gives_up() {
-        raise_interrupted();
+    if interrupt::gives_up() {
+        interrupt::raise();
     }
     if count <= 1 || INSIDE.get() || num_threads() == 1 || !run_on_team(count, work, wakes) {
         for chunk in 0..count {
-            if chunk > 0 && gives_up() {
-                raise_interrupted();
+            if chunk > 0 && interrupt::gives_up() {
+                interrupt::raise();
             }
             work(chunk);
         }
@@ -332,7 +288,7 @@ impl Shared {
         let mut count = 0;
         while self.claim() {
             count += 1;
-            if is_caller && gives_up() {
+            if is_caller && interrupt::gives_up() {
                 count += self.drop_rest();
             }
         }
@@ -466,151 +422,4 @@ impl<'a, T> DisjointMut<'a, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicU8;
-
-    use super::*;
-
-    /// Tests that change the number of threads run one at a time.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-    fn with_threads(threads: usize, work: impl FnOnce()) {
-        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = num_threads();
-        set_num_threads(threads);
-        work();
-        set_num_threads(before);
-    }
-
-    fn check_once_each(count: usize) {
-        let hits: Vec<AtomicU8> = (0..count).map(|_| AtomicU8::new(0)).collect();
-        for_chunks(count, &|chunk| {
-            hits[chunk].fetch_add(1, Ordering::Relaxed);
-        });
-        assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 1));
-    }
-
-    #[test]
-    fn chunks_cover_the_range_whatever_the_threads() {
-        for (len, grain) in [(0, 10), (1, 10), (10, 10), (11, 10), (1_000_000, 7), (12_345_678, 64)] {
-            let chunks = chunks(len, grain);
-            assert!(chunks.count() <= MAX_CHUNKS);
-            let mut end = 0;
-            for chunk in 0..chunks.count() {
-                assert_eq!(chunks.range(chunk).start, end);
-                end = chunks.range(chunk).end;
-            }
-            assert_eq!(end, len);
-        }
-    }
-
-    #[test]
-    fn every_chunk_runs_once() {
-        for threads in [1, 2, 3, 5] {
-            with_threads(threads, || {
-                for round in 0..3000 {
-                    check_once_each(round % 17);
-                }
-            });
-        }
-    }
-
-    #[test]
-    fn workers_wake_after_sleeping() {
-        with_threads(3, || {
-            for _ in 0..20 {
-                check_once_each(8);
-                std::thread::sleep(Duration::from_micros(300));
-            }
-        });
-    }
-
-    #[test]
-    fn small_jobs_end_whether_workers_sleep_or_not() {
-        with_threads(3, || {
-            for round in 0..3 * STREAM as usize {
-                let hits: Vec<AtomicU8> = (0..round % 7).map(|_| AtomicU8::new(0)).collect();
-                for_small_chunks(hits.len(), &|chunk| {
-                    hits[chunk].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 1));
-                if round % 3 == 0 {
-                    std::thread::sleep(2 * SPIN);
-                }
-            }
-        });
-    }
-
-    #[test]
-    fn work_is_given_up_between_chunks() {
-        static GIVE_UP: AtomicBool = AtomicBool::new(true);
-        set_interrupt(|| GIVE_UP.load(Ordering::Relaxed));
-        for threads in [1, 3] {
-            with_threads(threads, || {
-                let ran = AtomicUsize::new(0);
-                let slow = |_| {
-                    ran.fetch_add(1, Ordering::Relaxed);
-                    std::thread::sleep(Duration::from_millis(10));
-                };
-                let outcome = catch_unwind(AssertUnwindSafe(|| interruptible(|| for_chunks(200, &slow))));
-                assert!(outcome.expect_err("it was given up").is::<Interrupted>());
-                assert!(ran.load(Ordering::Relaxed) < 150);
-                to_the_end(|| check_once_each(8));
-                check_once_each(64);
-            });
-        }
-        GIVE_UP.store(false, Ordering::Relaxed);
-    }
-
-    #[test]
-    fn several_callers_at_once() {
-        with_threads(2, || {
-            std::thread::scope(|scope| {
-                for _ in 0..4 {
-                    scope.spawn(|| (0..500).for_each(|round| check_once_each(round % 9)));
-                }
-            });
-        });
-    }
-
-    #[test]
-    fn nested_work_runs() {
-        with_threads(2, || {
-            for_chunks(4, &|_| check_once_each(5));
-        });
-    }
-
-    #[test]
-    fn a_panic_reaches_the_caller_and_the_team_survives() {
-        with_threads(2, || {
-            for bad in 0..8 {
-                let result = catch_unwind(|| for_chunks(8, &|chunk| assert!(chunk != bad, "chunk {bad}")));
-                let payload = result.expect_err("the panic is raised again");
-                assert_eq!(payload.downcast_ref::<String>().map(String::as_str), Some(&*format!("chunk {bad}")));
-                check_once_each(8);
-            }
-        });
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_forked_child_builds_its_own_team() {
-        with_threads(2, || {
-            check_once_each(8);
-            // SAFETY: the child only runs chunks and leaves by `_exit`.
-            let child = unsafe { libc::fork() };
-            if child == 0 {
-                // SAFETY: an alarm ends a child that hangs.
-                unsafe { libc::alarm(20) };
-                let ok = catch_unwind(|| (0..100).for_each(|_| check_once_each(8))).is_ok();
-                // SAFETY: ends the child at once.
-                unsafe { libc::_exit(i32::from(!ok)) };
-            }
-            let mut status = 0;
-            // SAFETY: waits for the child made above.
-            unsafe { libc::waitpid(child, &raw mut status, 0) };
-            assert_eq!(status, 0, "the child hung or failed");
-            check_once_each(8);
-        });
-    }
-}
+mod tests;

@@ -176,6 +176,8 @@ impl StepPlan {
         let mut states = plain(states);
         let count_of_states = states.len();
         let cost = plan.cost();
+        // What was given up before is none of this run's failures.
+        funnel::gave_up();
         let begun = Instant::now();
         let mut table = plan.table();
         let mut done = 0;

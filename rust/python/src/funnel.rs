@@ -91,7 +91,7 @@ const fn is_main_thread() -> bool {
     true
 }
 
-/// Whether the last work of this thread that failed was given up.
+/// Whether work of this thread was given up since this was asked last.
 pub(crate) fn gave_up() -> bool {
     GAVE_UP.replace(false)
 }

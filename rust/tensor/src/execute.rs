@@ -266,7 +266,6 @@ fn relaid(x: &Tensor, layout: Layout) -> Values {
 pub(crate) fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<Values> {
     let out = &results[0];
     let one = |buffer: Buffer| -> Values { single(stored(buffer, Layout::contiguous(&out.shape), out.dtype)) };
-    let len = || out.shape.iter().product::<usize>();
     let many = |buffers: Vec<Buffer>| -> Values {
         buffers
             .into_iter()
@@ -276,9 +275,9 @@ pub(crate) fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<
     };
     let x = views(inputs)?;
     Ok(match op {
-        Op::Full { value, dtype, .. } => one(CPU.fill(*dtype, len(), *value)?),
+        Op::Full { value, dtype, .. } => one(CPU.fill(*dtype, out.len(), *value)?),
         Op::Iota { len, dtype } => one(CPU.iota(*dtype, *len)?),
-        Op::Random { distribution, dtype, key, .. } => one(CPU.random(*distribution, *dtype, len(), *key)?),
+        Op::Random { distribution, dtype, key, .. } => one(CPU.random(*distribution, *dtype, out.len(), *key)?),
         Op::RandomGamma { key } => one(CPU.random_gamma(x[0], *key)?),
 
         Op::Unary(unary) => one(CPU.unary(*unary, x[0])?),
@@ -314,7 +313,7 @@ pub(crate) fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<
             single(write(base, x[1], &region)?)
         }
         Op::Pad { padding, value } => {
-            let buffer = CPU.fill(out.dtype, len(), *value)?;
+            let buffer = CPU.fill(out.dtype, out.len(), *value)?;
             let base = stored(buffer, Layout::contiguous(&out.shape), out.dtype);
             let ranges: SmallVec<[_; 6]> = padding
                 .iter()
@@ -325,7 +324,7 @@ pub(crate) fn dispatch(op: &Op, inputs: &[&Tensor], results: &[Spec]) -> Result<
             single(write(base, x[0], &region)?)
         }
         Op::Concat { axis } => {
-            let mut buffer = CPU.alloc(out.dtype, len())?;
+            let mut buffer = CPU.alloc(out.dtype, out.len())?;
             let layout = Layout::contiguous(&out.shape);
             let mut start = 0;
             for operand in &x {

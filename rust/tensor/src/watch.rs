@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use corten_core::{DType, Dims, Element, Error, NonFinite, Op, Phase, Result, Spec, Statistics, Tuple, half};
+use corten_core::{DType, Element, Error, NonFinite, Op, Phase, Result, Spec, Statistics, Tuple, half, with_dtype};
 
 use crate::{
     capture, execute,
@@ -185,10 +185,10 @@ pub(crate) fn check<'a>(
 pub(crate) fn check_results<'a>(
     op: &'static str,
     inputs: impl Iterator<Item = &'a Tensor>,
-    values: impl Iterator<Item = &'a Data>,
+    mut values: impl Iterator<Item = &'a Data>,
     fills: bool,
 ) -> Result<()> {
-    let Some(result) = values.filter(|value| !is_finite(value)).map(statistics).next() else { return Ok(()) };
+    let Some(result) = values.find(|value| !is_finite(value)).map(statistics) else { return Ok(()) };
     let operands: Vec<Statistics> = inputs.map(|x| statistics(x.data())).collect();
     if result.nan == 0 && (fills || operands.iter().any(|operand| operand.infinite > 0)) {
         return Ok(());
@@ -225,29 +225,25 @@ pub fn look_at(x: &Tensor) -> Statistics {
 }
 
 fn is_finite(value: &Data) -> bool {
-    if !value.dtype.is_float() {
-        return true;
-    }
     let Storage::Cpu(buffer) = &value.storage else { return true };
     if !value.layout.is_contiguous() {
         return statistics(value).is_finite();
     }
     let (start, len) = (value.layout.offset(), value.layout.len());
     // The exponent is all ones in NaN and infinity alone.
-    macro_rules! largest_exponent_below {
-        ($t:ty, $one:expr) => {{
-            let sign = <$t>::to_bits(<$t as Element>::from_f64(-0.0));
+    macro_rules! is_all_finite {
+        ($t:ty) => {{
+            let [sign, infinity] = [-0.0, f64::INFINITY].map(|value| <$t as Element>::from_f64(value).to_bits());
             let values = &buffer.as_slice::<$t>()[start..start + len];
-            values.chunks(4096).all(|some| {
-                some.iter().fold(0, |most, value| (value.to_bits() & !sign).max(most)) < <$t>::to_bits($one)
-            })
+            let largest = |some: &[$t]| some.iter().fold(0, |most, value| (value.to_bits() & !sign).max(most));
+            values.chunks(4096).all(|some| largest(some) < infinity)
         }};
     }
     match value.dtype {
-        DType::F32 => largest_exponent_below!(f32, f32::INFINITY),
-        DType::F64 => largest_exponent_below!(f64, f64::INFINITY),
-        DType::F16 => largest_exponent_below!(half::f16, half::f16::INFINITY),
-        DType::BF16 => largest_exponent_below!(half::bf16, half::bf16::INFINITY),
+        DType::F32 => is_all_finite!(f32),
+        DType::F64 => is_all_finite!(f64),
+        DType::F16 => is_all_finite!(half::f16),
+        DType::BF16 => is_all_finite!(half::bf16),
         DType::Bool
         | DType::U8
         | DType::U16
@@ -272,24 +268,5 @@ fn statistics(value: &Data) -> Statistics {
         return nothing(value.dtype);
     };
     let (start, len) = (layout.offset(), layout.len());
-    macro_rules! of {
-        ($t:ty) => {
-            Statistics::of(shape, buffer.as_slice::<$t>()[start..start + len].iter().copied())
-        };
-    }
-    match value.dtype {
-        DType::F32 => of!(f32),
-        DType::F64 => of!(f64),
-        DType::F16 => of!(half::f16),
-        DType::BF16 => of!(half::bf16),
-        DType::U8 => of!(u8),
-        DType::U16 => of!(u16),
-        DType::U32 => of!(u32),
-        DType::U64 => of!(u64),
-        DType::I8 => of!(i8),
-        DType::I16 => of!(i16),
-        DType::I32 => of!(i32),
-        DType::I64 => of!(i64),
-        DType::Bool => Statistics { shape: Dims::from_slice(shape), ..nothing(value.dtype) },
-    }
+    with_dtype!(value.dtype, T => Statistics::of(shape, buffer.as_slice::<T>()[start..start + len].iter().copied()))
 }

@@ -26,7 +26,7 @@ _MANY = 1000
 
 def random_state() -> dict[str, Any]:
     """Gives the global random states: Corten's, NumPy's and Python's."""
-    default = seed_generator._default
+    default = seed_generator.global_generator
     version, words, gauss = python_random.getstate()
     return {
         "default": [default.seed, default.count],
@@ -42,7 +42,7 @@ def set_random_state(state: dict[str, Any], least: bool = False) -> None:
         state: What `random_state` gave.
         least: Do not set Corten's counter back. A thread that reads ahead may have drawn already.
     """
-    default = seed_generator._default
+    default = seed_generator.global_generator
     seed, count = state["default"]
     ahead = least and default.seed == seed
     default.seed, default.count = seed, max(count, default.count) if ahead else count
@@ -245,9 +245,9 @@ _LIBRARIES = frozenset(
 
 
 def _random_states_of(layer: Any) -> list[Any]:
-    from corten.layers.tracking import _is_seed_generator
+    from corten.layers.tracking import is_seed_generator
 
-    return [held for one in layer._flatten_layers() for held in one._members() if _is_seed_generator(held)]
+    return [held for one in layer._flatten_layers() for held in one._members() if is_seed_generator(held)]
 
 
 def _is_filled(cell: Any) -> bool:

@@ -28,12 +28,6 @@ def variables_of(model: Any) -> list[Any]:
     return list({id(v): v for v in (*model.variables, *model.metrics_variables, *metrics)}.values())
 
 
-def trackers_of(model: Any) -> list[Any]:
-    """Gives what sums up losses."""
-    state = model._state()
-    return [state.tracker, *(state.loss.trackers if state.loss is not None else ())]
-
-
 class ModelState:
     """Weights, statistics, random states, optimizers, metrics and sums of losses.
 
@@ -77,7 +71,7 @@ class ModelState:
             )
         trackers = [
             encode([tracker._total, tracker._count], arrays, f"loss_{index}")
-            for index, tracker in enumerate(trackers_of(model))
+            for index, tracker in enumerate(model._state().trackers)
         ]
         logs = encode(_plain(model._state().step_logs), arrays, "step_logs")
         return {
@@ -123,7 +117,7 @@ class ModelState:
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             for name in optimizer._plain_state:
                 setattr(optimizer, name, saved["plain"][name])
-        for tracker, saved in zip(trackers_of(model), state["trackers"], strict=True):
+        for tracker, saved in zip(model._state().trackers, state["trackers"], strict=True):
             total, tracker._count = decode(saved, arrays)
             tracker._total = total if isinstance(total, float) else _tensor(total)
         model._state().step_logs = decode(state["step_logs"], arrays)

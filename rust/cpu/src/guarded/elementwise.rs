@@ -5,57 +5,10 @@ use corten_core::{Backend, BinaryOp, CompareOp, DType, Distribution, Key, Layout
 use super::{FLOATS, LENGTHS, Operand, Sweep, strided, tables, tails, whole};
 use crate::{Cpu, memory::Buffer};
 
-const UNARY: [UnaryOp; 49] = [
-    UnaryOp::Neg,
-    UnaryOp::Abs,
-    UnaryOp::Sign,
-    UnaryOp::Square,
-    UnaryOp::Sqrt,
-    UnaryOp::Rsqrt,
-    UnaryOp::Reciprocal,
-    UnaryOp::Exp,
-    UnaryOp::Exp2,
-    UnaryOp::Expm1,
-    UnaryOp::Log,
-    UnaryOp::Log2,
-    UnaryOp::Log10,
-    UnaryOp::Log1p,
-    UnaryOp::Sin,
-    UnaryOp::Cos,
-    UnaryOp::Tan,
-    UnaryOp::Asin,
-    UnaryOp::Acos,
-    UnaryOp::Atan,
-    UnaryOp::Sinh,
-    UnaryOp::Cosh,
-    UnaryOp::Tanh,
-    UnaryOp::Asinh,
-    UnaryOp::Acosh,
-    UnaryOp::Atanh,
-    UnaryOp::Erf,
-    UnaryOp::Erfc,
-    UnaryOp::Erfinv,
-    UnaryOp::Lgamma,
-    UnaryOp::BesselI0,
-    UnaryOp::BesselI1,
-    UnaryOp::Floor,
-    UnaryOp::Ceil,
-    UnaryOp::Round,
-    UnaryOp::Trunc,
-    UnaryOp::Sigmoid,
-    UnaryOp::Softplus,
-    UnaryOp::Relu,
-    UnaryOp::Silu,
-    UnaryOp::Gelu,
-    UnaryOp::GeluTanh,
-    UnaryOp::Not,
-    UnaryOp::IsNan,
-    UnaryOp::IsInf,
-    UnaryOp::IsFinite,
-    UnaryOp::SignBit,
-    UnaryOp::Polygamma(0),
-    UnaryOp::Polygamma(2),
-];
+/// Every function, polygamma with its kernel of higher orders too.
+fn functions() -> impl Iterator<Item = UnaryOp> {
+    UnaryOp::all().chain([UnaryOp::Polygamma(2)])
+}
 
 #[test]
 #[ignore = "runs guarded, started by kernels_stay_within_their_operands"]
@@ -71,7 +24,7 @@ fn elementwise() {
 }
 
 fn unary(sweep: &mut Sweep, dtype: DType) {
-    for op in UNARY {
+    for op in functions() {
         if Sweep::takes(&Op::Unary(op), &[&Operand::row_major(dtype, &[1], 0)]).is_none() {
             continue;
         }
@@ -185,8 +138,7 @@ fn casts_and_copies(sweep: &mut Sweep, dtype: DType) {
 fn in_place(sweep: &mut Sweep) {
     for dtype in [DType::F32, DType::F64] {
         for n in tails().chain([1023, 1024, 1025, 2049]) {
-            for op in
-                UNARY.into_iter().filter(|op| !op.is_predicate() && !matches!(op, UnaryOp::Not | UnaryOp::Polygamma(_)))
+            for op in functions().filter(|op| !op.is_predicate() && !matches!(op, UnaryOp::Not | UnaryOp::Polygamma(_)))
             {
                 let mut x = Operand::row_major(dtype, &[n], n);
                 sweep.case(|| format!("{} in place {n}", op.name()), || Cpu.unary_in_place(op, &mut x.buffer, dtype));

@@ -8,15 +8,6 @@ use super::{FLOATS, LENGTHS, Operand, Sweep, tails};
 use crate::{Cpu, optimizer::slot_count};
 
 const EPSILON: f64 = 1e-3;
-const ACTIVATIONS: [Activation; 7] = [
-    Activation::Linear,
-    Activation::Relu,
-    Activation::Sigmoid,
-    Activation::Tanh,
-    Activation::Gelu,
-    Activation::GeluTanh,
-    Activation::Silu,
-];
 
 #[test]
 #[ignore = "runs guarded, started by kernels_stay_within_their_operands"]
@@ -81,14 +72,14 @@ fn rows(sweep: &mut Sweep, dtype: DType, n: usize) {
     let (scale2, offset2) = (Operand::row_major(dtype, &[2 * n], 2), Operand::row_major(dtype, &[2 * n], 3));
     let op = FusedOp::GroupNorm { groups: 2, epsilon: EPSILON, scale: true, offset: true };
     run(sweep, &op, &[&image, &scale2, &offset2], 1);
-    for activation in ACTIVATIONS {
+    for &activation in Activation::ALL {
         run(sweep, &FusedOp::BiasActivation(activation), &[&x, &offset], 1);
     }
     run(sweep, &FusedOp::Dropout { rate: 0.4, key: Key { seed: 1, stream: 2 } }, &[&x], 1);
 }
 
 fn products(sweep: &mut Sweep, dtype: DType, n: usize) {
-    for (i, activation) in ACTIVATIONS.into_iter().enumerate() {
+    for (i, &activation) in Activation::ALL.iter().enumerate() {
         for (m, k, n) in [(n, 3, 5), (3, n, 5), (3, 5, n)] {
             for recorded in [false, true] {
                 let epilogue = Epilogue { residual: i % 2 == 1, recorded, ..Epilogue::new(activation) };

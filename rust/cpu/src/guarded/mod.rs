@@ -152,8 +152,10 @@ impl Drop for Sweep {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             // The parent reads this.
-            eprintln!("cases {} {} refused {} blocks {}", self.name, self.cases, self.refused, guard::blocks());
-            assert!(self.refused * 10 <= self.cases, "{}: {} of {} refused", self.name, self.refused, self.cases);
+            let (name, isa) = (self.name, simd::isa().name());
+            eprintln!("cases {name} {} {isa} refused {} blocks {}", self.cases, self.refused, guard::blocks());
+            assert!(self.cases > 0, "{name}: nothing was run");
+            assert!(self.refused * 10 <= self.cases, "{name}: {} of {} refused", self.refused, self.cases);
         }
     }
 }
@@ -193,6 +195,7 @@ fn kernels_stay_within_their_operands() {
             let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("cases ")).collect();
             assert_eq!(lines.len(), 5, "{isa} {side}: every sweep reports\n{said}");
             for line in lines {
+                assert!(line.contains(&format!(" {isa} ")) || isa.is_empty(), "{isa}: other kernels ran: {line}");
                 eprintln!("{isa} {side} {line}");
             }
         }

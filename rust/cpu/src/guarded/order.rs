@@ -5,9 +5,6 @@ use corten_core::{ArgReduceOp, Backend, DType, Op, ReduceOp, ScanOp, ScatterMode
 use super::{LENGTHS, Operand, Sweep, strided, tables, tails};
 use crate::Cpu;
 
-const MODES: [ScatterMode; 5] =
-    [ScatterMode::Set, ScatterMode::Add, ScatterMode::Mul, ScatterMode::Max, ScatterMode::Min];
-
 #[test]
 #[ignore = "runs guarded, started by kernels_stay_within_their_operands"]
 fn order() {
@@ -45,7 +42,7 @@ fn reductions(sweep: &mut Sweep, dtype: DType) {
                         sweep.case(what, || Cpu.reduce(op, x.view(), &axes));
                     }
                 }
-                for op in [ArgReduceOp::Max, ArgReduceOp::Min] {
+                for &op in ArgReduceOp::ALL {
                     let inferred = Op::ArgReduce { op, axis: axes[0], keepdims: false };
                     if axes.len() == 1 && Sweep::takes(&inferred, &[&x]).is_some() {
                         let what = || format!("arg {op:?} {dtype} {axes:?} {:?}", x.layout);
@@ -62,7 +59,7 @@ fn lines(sweep: &mut Sweep, dtype: DType) {
         for (x, axes) in operands(dtype, n) {
             for axis in axes.iter().filter(|axes| axes.len() == 1).map(|axes| axes[0]) {
                 for flag in [false, true] {
-                    for op in [ScanOp::Sum, ScanOp::Prod, ScanOp::Max, ScanOp::Min] {
+                    for &op in ScanOp::ALL {
                         let inferred = Op::Scan { op, axis, reverse: flag };
                         if Sweep::takes(&inferred, &[&x]).is_some() {
                             let what = || format!("scan {op:?} {dtype} {axis} {:?}", x.layout);
@@ -97,7 +94,7 @@ fn by_index(sweep: &mut Sweep, dtype: DType) {
         let (along, few) = (Operand::indices(&[2, n], 5), Operand::indices(&[3], 5));
         sweep.case(|| format!("take {dtype} {n}"), || Cpu.take_along(table.view(), along.view(), 0));
         let (update, updates) = (Operand::row_major(dtype, &[3, n], 2), Operand::row_major(dtype, &[2, n], 2));
-        for mode in MODES {
+        for &mode in ScatterMode::ALL {
             if dtype == DType::Bool && mode != ScatterMode::Set {
                 continue;
             }

@@ -21,7 +21,10 @@ use std::{
     },
 };
 
-use super::{Pointer, block, page_size};
+use super::{
+    Pointer,
+    system::{block, page_size},
+};
 
 /// Which side of a block the page without access is on.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Tensors from data, from a value, from a range, from random bits.
 
-use corten_tensor::core::{BinaryOp, DType, Distribution, Key, Scalar};
+use corten_tensor::core::{BinaryOp, DType, Distribution, Key, Scalar, saturating_len};
 use corten_tensor::{Device, Tensor, execute, ops};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -67,7 +67,7 @@ pub(crate) fn full(py: Python<'_>, shape: Ints, value: &Bound<'_, PyAny>, dtype:
     let shape = shape.sizes("full: shape")?;
     let value = convert::scalar(value)?;
     let dtype = dtype.map_or(default_dtype(value), |dtype| dtype.0);
-    let cost = shape.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim));
+    let cost = saturating_len(&shape);
     funnel::run(py, cost, || execute::full(&shape, value, dtype)).map(Into::into)
 }
 
@@ -168,7 +168,7 @@ pub(crate) fn random(
     let low = low.map_or(Ok(0.0), PyAnyMethods::extract::<f64>)?;
     let high = high.map_or(Ok(1.0), PyAnyMethods::extract::<f64>)?;
     // Each draw costs about ten elementwise steps.
-    let cost = shape.iter().product::<usize>().saturating_mul(10);
+    let cost = saturating_len(&shape).saturating_mul(10);
     funnel::run(py, cost, || {
         let result = ops::random(drawn, &shape, dtype.0, key)?;
         if !scaled {

@@ -1,6 +1,6 @@
 //! Contractions by name.
 
-use corten_core::{DType, Dims, Error, Op, Range, Result, Tuple, promote};
+use corten_core::{DType, Dims, Error, Op, Range, Result, Tuple, promote, saturating_len};
 
 use super::{cast, matmul, permute, reshape, sum};
 use crate::{execute::run_one, tensor::Tensor};
@@ -217,7 +217,7 @@ fn contract(left: Named, right: Named, needed: &dyn Fn(&char) -> bool) -> Result
         let order: Dims = groups.iter().flat_map(|group| group.iter().filter_map(place)).collect();
         let sizes = groups
             .map(|group| group.iter().filter_map(place).map(|axis| operand.tensor.shape()[axis]).collect::<Dims>());
-        let shape: Dims = sizes.iter().map(|dims| dims.iter().product()).collect();
+        let shape: Dims = sizes.iter().map(|dims| saturating_len(dims)).collect();
         Ok((reshape(&permute(&operand.tensor, &order)?, &shape)?, sizes))
     };
     let (a, [batch_dims, left_dims, _]) = arrange(&left, [&batch, &free_left, &inner])?;

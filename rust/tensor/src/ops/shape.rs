@@ -1,6 +1,8 @@
 //! Views and movement.
 
-use corten_core::{DType, Dims, Error, Op, Range, Result, Scalar, Tuple, promote, resolve_axes, resolve_axis};
+use corten_core::{
+    DType, Dims, Error, Op, Range, Result, Scalar, Tuple, promote, resolve_axes, resolve_axis, saturating_len,
+};
 
 use crate::{
     execute::{self, run_one},
@@ -24,7 +26,8 @@ pub fn resolve_shape(op: &str, shape: &[isize], len: usize) -> Result<Dims> {
     if shape.iter().any(|&dim| dim < -1) || shape.iter().filter(|&&dim| dim == -1).count() > 1 {
         return Err(Error::shape(format!("{op}: at most one dimension may be -1 and none below; got {}", given())));
     }
-    let known = shape.iter().filter(|&&dim| dim != -1).fold(1, |known: usize, &dim| known.saturating_mul(dim as usize));
+    let known: Dims = shape.iter().filter(|&&dim| dim != -1).map(|&dim| dim as usize).collect();
+    let known = saturating_len(&known);
     let has_unknown = shape.contains(&-1);
     if (has_unknown && (known == 0 || !len.is_multiple_of(known))) || (!has_unknown && known != len) {
         return Err(Error::shape(format!("{op}: {len} elements do not fill shape {}", given())));
