@@ -1,6 +1,6 @@
 """Runs the tests of the kernels under programs that watch memory: Valgrind, AddressSanitizer, Miri.
 
-    python scripts/check_memory.py valgrind  # the AVX2 path; about an hour
+    python scripts/check_memory.py valgrind  # the AVX2 path; half an hour and more
     python scripts/check_memory.py address   # every instruction set; needs a nightly toolchain with rust-src
     python scripts/check_memory.py miri      # what has no intrinsics; needs a nightly toolchain with Miri
 
@@ -31,15 +31,20 @@ ELSEWHERE = (
     "guarded::kernels_stay",
     "memory::guard",
     "memo::tests::memory_is_counted",
+    "memory::tests::blocks_are_aligned",
     "memory::tests::foreign_memory",
 )
-# Millions of numbers through functions: hours under Valgrind, and no memory that the sweeps do not touch.
+# Millions of numbers through functions and products: hours under Valgrind, and no memory that the sweeps do
+# not touch.
 NUMBERS = (
     "math::tests::activations",
     "math::tests::error_functions",
     "math::tests::exponentials",
     "math::tests::functions_over",
     "math::tests::trigonometry",
+    "matmul::tests::several_passes",
+    "matmul::tests::sixteen_bits",
+    "matmul::tiles::tests::integers_of",
 )
 
 
@@ -147,9 +152,7 @@ def miri() -> bool:
     command = ["cargo", "+nightly", "miri", "test", "--locked", "-p"]
     # Miri knows no mappings and no fork, and ends where memory does; it does know bytes that nobody wrote.
     flags |= {"CORTEN_GUARD_PAGES": "heap"}
-    beyond = skipping(
-        *ELSEWHERE, "blocks_are_aligned", "blocks_of_any_size", "forked_child", "impossible_request"
-    )
+    beyond = skipping(*ELSEWHERE, "blocks_of_any_size", "every_chunk", "forked_child", "impossible_request")
     names = ["memory::", "memo::", "parallel::", "strided::", "fork::"]
     parts = [
         Part("miri corten-core", ["corten-core"], flags),
