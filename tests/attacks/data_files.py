@@ -201,15 +201,32 @@ for _label, _data in {
 
     attack(f"vocabulary: {_label}", "vocabulary")(_vocabulary)
 
-_MAGIC = b"CORTEN-CACHE-1\n"
+_MAGIC = b"CORTEN-CACHE-2\n"
 _TERABYTE = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,), }\n")
+_OBJECTS = npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n")
+_ONE = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n") + bytes(4)
+
+
+def _element(plan: Any, content: bytes, **changed: Any) -> bytes:
+    """An element of a cache whose checksum is right, and so is its length, if none is given."""
+    checksum = zlib.crc32(content, zlib.crc32(json.dumps(plan).encode()))
+    record = {"plan": plan, "bytes": len(content), "crc32": checksum, **changed}
+    return _MAGIC + json.dumps(record).encode() + b"\n" + content
+
+
+_END = b'{"count": 1}\n'
 CACHES: dict[str, bytes] = {
-    "an array of a terabyte": _MAGIC + b"null\n" + _TERABYTE,
-    "pickled objects": _MAGIC + b"null\n" + npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n"),
-    "a plan that is no plan": _MAGIC + b'{"keys": 3}\n',
+    "an array of a terabyte": _element(None, _TERABYTE) + _END,
+    "pickled objects": _element(None, _OBJECTS) + _END,
+    "a plan that is no plan": _element({"keys": 3, "items": [None]}, _ONE) + _END,
+    "a plan of more than is there": _element([None, None], _ONE) + _END,
     "a plan nested deeply": _MAGIC + b"[" * 100_000 + b"]" * 100_000 + b"\n",
     "a plan that is no JSON": _MAGIC + b"import os\n",
-    "cut off": _MAGIC + b"null\n",
+    "cut off": _element(None, _ONE),
+    "a length below zero": _element(None, _ONE, bytes=-1) + _END,
+    "a length of thirty digits": _element(None, _ONE, bytes=-(10**30)) + _END,
+    "a length without end": _element(None, _ONE, bytes=float("inf")) + _END,
+    "an older format": b"CORTEN-CACHE-1\n" + b"null\n" + _ONE,
     "another file": b"\x80\x04K\x01.",
 }
 for _label, _data in CACHES.items():

@@ -80,7 +80,10 @@ class DiskCache:
                     if record["count"] != count or file.read(1):
                         raise ValueError("elements are missing")
                     return
-                content = file.read(min(int(record["bytes"]), size))
+                length = record["bytes"]
+                if type(length) is not int or not 0 <= length <= size:
+                    raise ValueError(f"an element has {length!r} bytes, the file {size}")
+                content = file.read(length)
                 if zlib.crc32(content, zlib.crc32(_text(record["plan"]))) != record["crc32"]:
                     raise ValueError("the checksum does not match")
                 element = _build(record["plan"], partial(_next_array, io.BytesIO(content)))
