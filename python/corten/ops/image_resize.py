@@ -30,7 +30,9 @@ Kernel = Callable[[np.ndarray], np.ndarray]
 # Up to so many weights a line is resampled by a product with a matrix; beyond, the matrix would be mostly
 # zeros, and for a line of millions of cells more bytes than there are.
 _MOST_WEIGHTS = 1 << 16
-# So many cells of a result that average over many of the input are made at once.
+# Results that reach so far to each side are sums of few cells, taken one by one; of more, products are faster.
+_FEW_CELLS = 2
+# So many results are made by one product.
 _BLOCK = 16
 
 
@@ -116,7 +118,7 @@ def _along_line(x: Tensor, axis: int, output: int, method: str, antialias: bool)
     place = (np.arange(output) + 0.5) * (size / output) - 0.5
     width = max(size / output, 1.0) if antialias else 1.0
     reach = _REACH[method] * width
-    if width == 1.0:
+    if reach <= _FEW_CELLS:
         cells = np.ceil(place - reach).astype(np.int64)[:, None] + np.arange(int(2 * reach) + 1)
         weights = _weights_at(place, cells, size, width, _KERNELS[method])
         return _sum_of_cells(x, axis, np.clip(cells, 0, size - 1), weights)

@@ -20,7 +20,7 @@ class IntegerLookup(IndexLookup):
     Args:
         max_tokens: The largest size of the vocabulary, special tokens included; None for no limit.
         num_oov_indices: How many indices are for integers that are not in the vocabulary. With 0 such an
-            integer is an error ("int"), or counts for nothing.
+            integer is an error ("int"), or counts for nothing. At most a million.
         mask_token: The integer that stands for "nothing": index 0 for "int"; None for none.
         oov_token: What unknown integers become with `invert`.
         vocabulary: Integers, or the path of a text file with one in each line, in place of `adapt`.

@@ -17,7 +17,7 @@ class StringLookup(IndexLookup):
     Args:
         max_tokens: The largest size of the vocabulary, special tokens included; None for no limit.
         num_oov_indices: How many indices are for texts that are not in the vocabulary; by their hash if more
-            than one. With 0 such a text is an error ("int"), or counts for nothing.
+            than one. With 0 such a text is an error ("int"), or counts for nothing. At most a million.
         mask_token: The text that stands for "nothing": index 0 for "int"; None for none.
         oov_token: What unknown texts become with `invert`.
         vocabulary: Terms, or the path of a text file with one in each line, in place of `adapt`.
