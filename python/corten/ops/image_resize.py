@@ -30,7 +30,7 @@ Kernel = Callable[[np.ndarray], np.ndarray]
 # Up to so many weights a line is resampled by a product with a matrix; beyond, the matrix would be mostly
 # zeros, and for a line of millions of cells more bytes than there are.
 _MOST_WEIGHTS = 1 << 16
-# Results that reach so far to each side are sums of few cells, taken one by one; of more, products are faster.
+# Results that reach no farther to each side are sums of few cells; for more of them products are faster.
 _FEW_CELLS = 2
 # So many results are made by one product.
 _BLOCK = 16
