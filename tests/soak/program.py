@@ -17,6 +17,9 @@ from tests.soak.watch import Holdings, drift, hold
 
 import corten
 
+#: Megabytes of memory that a run may seem to gain.
+ALLOWED_DRIFT = 5.0
+
 
 class Failed(Exception):
     """A job gave a wrong result; the message says how to run it again."""
@@ -43,6 +46,18 @@ class Report:
         for name in ("descriptors", "threads", "python_threads", "tensors", "objects"):
             lines.append(f"{name}: first {getattr(first, name)}, last {getattr(last, name)}")
         return "\n".join(lines)
+
+    def left_behind(self) -> list[str]:
+        """What there is more of at the end than at the start: nothing, if all is well."""
+        first, last = self.seen[0], self.seen[-1]
+        left = [
+            f"{name} {getattr(last, name) - getattr(first, name):+}"
+            for name in ("descriptors", "python_threads", "tensors")
+            if getattr(last, name) > getattr(first, name)
+        ]
+        if drift(self.seen) > ALLOWED_DRIFT:
+            left.append(f"{drift(self.seen):+.2f} MB of memory")
+        return left
 
 
 def run_job(job: Job, seed: int, number: int, folder: Path) -> None:
