@@ -253,6 +253,16 @@ def _inner_heap(folder: Path) -> Path:
     return path
 
 
+@attack("h5: free space of names that leads to itself", "model")
+def _circle(folder: Path) -> Path:
+    path, data, _ = _with_heap(folder)
+    heap = data.index(b"HEAP\0")
+    free, start = (int.from_bytes(data[heap + place : heap + place + 8], "little") for place in (16, 24))
+    data[start + free : start + free + 8] = free.to_bytes(8, "little")
+    path.write_bytes(data)
+    return path
+
+
 @attack("h5: lengths of four bytes", "model")
 def _short_lengths(folder: Path) -> Path:
     path = folder / "model.h5"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from corten.saving import integrity, npy_files, safetensors, zip_files
-from corten.saving.hdf5_heaps import TextHeaps
+from corten.saving.hdf5_heaps import TextHeaps, check_names
 
 _NPZ_COMMENT = "corten weights "
 
@@ -182,6 +182,19 @@ H5_ERRORS = (
 )  # fmt: skip
 
 
+def open_h5(source: Path | bytes) -> Any:
+    """Opens an HDF5 file to read it.
+
+    Args:
+        source: The path or the bytes of the file.
+
+    Raises:
+        ValueError: It is no HDF5 file, or its names cannot be looked up.
+    """
+    check_names(source)
+    return import_h5py().File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
+
+
 def read_h5(source: Path | bytes) -> dict[str, Any]:
     """Gives the arrays of an HDF5 file by path.
 
@@ -194,7 +207,7 @@ def read_h5(source: Path | bytes) -> dict[str, Any]:
     h5py = import_h5py()
     reader = H5Reader(len(source) if isinstance(source, bytes) else source.stat().st_size)
     arrays: dict[str, Any] = {}
-    with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file:
+    with open_h5(source) as file:
 
         def visit(group: Any, prefix: str, depth: int) -> None:
             if depth > 64:

@@ -1,18 +1,30 @@
-"""The texts of variable length in HDF5 files, looked at before HDF5's library reads them.
+"""The heaps of HDF5 files, looked at before HDF5's library reads them.
 
-Attributes have the lengths of such texts and their places in "global heap collections". The library believes
-both: it takes as much memory as a length says, and never comes back from a heap with a wrong size.
-Source: HDF5 File Format Specification, sections III.E and IV.A.2.m.
+Attributes have the lengths of texts of variable length and their places in "global heap collections". The
+library believes both: it takes as much memory as a length says, and never comes back from a heap with a wrong
+size. Nor does it from a "local heap", which holds the names in a group, whose free space leads in a circle.
+Source: HDF5 File Format Specification, sections II, III.D, III.E and IV.A.2.m.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+# What a file begins with.
+_FILE = b"\x89HDF\r\n\x1a\n"
+# Where superblocks, by version, have the sizes of places and lengths, and the place that others add to.
+_SUPERBLOCKS = {0: (13, 24), 1: (13, 28), 2: (9, 12), 3: (9, 12)}
+# The signature and version of a heap of names; behind them and three bytes of padding its size, the place of
+# its free space in it, and its own place in the file.
+_NAMES = b"HEAP\0"
+# Of each free piece: eight bytes of the place of the next, or 1, and eight of its size.
+_PIECE = 16
 # A signature, the version, three bytes of padding and eight of the size.
 _SIGNATURE = b"GCOL\x01"
 _HEADER = 16
@@ -24,6 +36,48 @@ _MOST_GROWTH = 10
 _VARIABLE = 9
 # Of each text: four bytes of its length, eight of its heap's place and four of its number there.
 _PLACE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("number", "<u4")])
+
+
+def check_names(source: Path | bytes) -> None:
+    """Sees that the library can look up names in a file, before it opens the file.
+
+    Args:
+        source: The path or the bytes of the file.
+
+    Raises:
+        ValueError: It is no HDF5 file, or one with sizes that nobody writes, or a heap is damaged.
+    """
+    with _bytes_of(source) as data:
+        sizes, base = _SUPERBLOCKS.get(data[8] if len(data) > 8 else -1, (0, 0))
+        if data[:8] != _FILE or not sizes:
+            raise ValueError("it does not begin as an HDF5 file does")
+        if data[sizes : sizes + 2] != b"\x08\x08" or _number(data, base, 8) != 0:
+            raise ValueError("its places and lengths have other than 8 bytes, or do not count from its begin")
+        place = data.find(_NAMES)
+        while place >= 0:
+            _check_free_space(data, place)
+            place = data.find(_NAMES, place + 1)
+
+
+def _check_free_space(data: Any, place: int) -> None:
+    """Steps from free piece to free piece as the library does, and sees that this ends."""
+    size, piece, start = (_number(data, place + 8 + 8 * number, 8) for number in range(3))
+    # What would reach beyond the file is refused by the library, or is no heap.
+    steps = size // _PIECE if size <= len(data) else 0
+    while piece != 1 and piece + _PIECE <= size:
+        steps -= 1
+        if steps < 0:
+            raise ValueError(f"a heap of names is damaged (at byte {place})")
+        piece = _number(data, start + piece, 8)
+
+
+@contextlib.contextmanager
+def _bytes_of(source: Path | bytes) -> Iterator[Any]:
+    if isinstance(source, bytes) or source.stat().st_size == 0:
+        yield source if isinstance(source, bytes) else b""
+        return
+    with source.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
 
 
 class TextHeaps:
@@ -39,27 +93,14 @@ class TextHeaps:
         self._attributes = attributes
         self._checked = False
 
-    def check(self, file: Any) -> None:
+    def check(self) -> None:
         """Sees that texts can be read.
-
-        Args:
-            file: The file as h5py has opened it.
 
         Raises:
             ValueError: A heap contradicts itself, or an attribute has longer texts than the file.
         """
-        if self._checked:
-            return
-        sizes = file.id.get_create_plist().get_sizes()
-        if sizes != (8, 8):
-            raise ValueError(f"its places and lengths have {sizes} bytes; only HDF5 files with 8 are read")
-        if isinstance(self._source, bytes):
-            self._check(self._source)
-        else:
-            with (
-                self._source.open("rb") as opened,
-                mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
-            ):
+        if not self._checked:
+            with _bytes_of(self._source) as data:
                 self._check(data)
         self._checked = True
 

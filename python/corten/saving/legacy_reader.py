@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from corten.saving import files
-from corten.saving.array_files import H5_ERRORS, H5Reader, hard_link, import_h5py
+from corten.saving.array_files import H5_ERRORS, H5Reader, hard_link, import_h5py, open_h5
 from corten.saving.hdf5_heaps import TextHeaps, is_text
 
 #: The group of a model's own weights.
@@ -35,7 +35,7 @@ class LegacyModel:
         self._heaps = TextHeaps(path, _ATTRIBUTES)
         self._reader = H5Reader(self._size)
         try:
-            with h5py.File(path, "r") as file:
+            with open_h5(path) as file:
                 self._read(file, h5py)
         except H5_ERRORS as error:
             raise ValueError(f"{path}: cannot be read; truncated or damaged? ({error})") from None
@@ -71,7 +71,7 @@ class LegacyModel:
             return None
         if file.attrs.get_id(name).shape != () or not is_text(file.attrs.get_id(name)):
             raise ValueError(f"{name} is no single text")
-        self._heaps.check(file)
+        self._heaps.check()
         text = file.attrs[name]
         data = text if isinstance(text, bytes) else str(text).encode()
         config = files.parse_json(data, f"{self.path}: {name}")
@@ -107,7 +107,7 @@ class LegacyModel:
         if len(attribute.shape) != 1 or attribute.shape[0] > _MOST_NAMES:
             raise ValueError(f"{name} is no list of names (its shape is {attribute.shape})")
         if is_text(attribute):
-            self._heaps.check(group.file)
+            self._heaps.check()
         elif attribute.shape[0] > 0:
             raise ValueError(f"{name} holds no texts")
 
