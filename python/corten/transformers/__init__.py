@@ -34,6 +34,17 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
+    "trainer": ("Trainer",),
+    "trainer_callback": (
+        "CallbackHandler", "DefaultFlowCallback", "EarlyStoppingCallback", "TrainerCallback",
+        "TrainerControl", "TrainerState",
+    ),
+    "trainer_utils": (
+        "EvalLoopOutput", "EvalPrediction", "IntervalStrategy", "PredictionOutput", "SaveStrategy",
+        "SchedulerType", "TrainOutput", "get_last_checkpoint", "set_seed",
+    ),
+    "training.loggers": ("CSVCallback", "PrinterCallback", "ProgressCallback", "TensorBoardCallback"),
+    "training_args": ("TrainingArguments",),
 }  # fmt: skip
 
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -42,13 +42,14 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
         args: The arguments; all default if None.
         data_collator: Makes a batch of a list of rows. Default: `DataCollatorWithPadding` where there is a
             tokenizer, else rows are joined as they are.
-        train_dataset: The rows to train on: a list of dicts, a dict of columns or `BatchEncoding`, a pair of one
-            and labels, a pandas or polars frame, a data set of Hugging Face's `datasets` or with `__len__` and
-            `__getitem__`, a `corten.data.Dataset` or another iterable of rows (or batches).
+        train_dataset: The rows to train on: a list of dicts, a dict of columns or `BatchEncoding`, a pair of
+            one and labels, a pandas or polars frame, a data set of Hugging Face's `datasets` or with
+            `__len__` and `__getitem__`, a `corten.data.Dataset` or another iterable of rows (or batches).
         eval_dataset: The rows to evaluate on, likewise; or a dict of several such data sets by name.
         processing_class: The tokenizer: fills up batches, and is saved with the model. Also as `tokenizer`.
         model_init: Gives a new model for each training, in place of `model`.
-        compute_loss_func: `f(outputs, labels, num_items_in_batch)` gives the loss, in place of the model's own.
+        compute_loss_func: `f(outputs, labels, num_items_in_batch)` gives the loss, in place of the model's
+            own.
         compute_metrics: `f(EvalPrediction)` gives a dict of metrics.
         callbacks: `TrainerCallback` objects or classes.
         optimizers: A Corten optimizer and a schedule, in place of those of the arguments; None for either.
@@ -76,8 +77,9 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
         ...         return {"loss": loss, "logits": y} if labels is not None else {"logits": y}
         >>> x = np.linspace(-1, 1, 32, dtype="float32")
         >>> rows = [{"x": np.array([value]), "labels": 3 * value} for value in x]
-        >>> args = TrainingArguments(tempfile.mkdtemp(), learning_rate=0.1, num_train_epochs=10, save_strategy="no",
-        ...                          logging_strategy="no")
+        >>> args = TrainingArguments(
+        ...     tempfile.mkdtemp(), learning_rate=0.1, num_train_epochs=10, save_strategy="no"
+        ... )
         >>> trainer = Trainer(Line(), args, train_dataset=rows, eval_dataset=rows, callbacks=[])
         >>> _ = trainer.remove_callback(trainer.printer)
         >>> trainer.train().global_step
@@ -108,10 +110,14 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             args = TrainingArguments()
         elif not isinstance(args, TrainingArguments):
             raise TypeError(f"Trainer: args must be TrainingArguments; got a {type(args).__name__}")
-        for hook, instead in (("training_step", "compute_loss"), ("get_batch_samples", "get_train_dataloader")):
+        for hook, instead in (
+            ("training_step", "compute_loss"),
+            ("get_batch_samples", "get_train_dataloader"),
+        ):
             if hasattr(self, hook):
                 raise TypeError(
-                    f"Trainer: {type(self).__name__} has a {hook}, which Corten's Trainer never calls: its steps are run "
+                    f"Trainer: {type(self).__name__} has a {hook}, which Corten's Trainer never calls: its "
+                    "steps are run "
                     f"by the engine. Override {instead}, or use a TrainerCallback."
                 )
         self.args = args
@@ -292,8 +298,8 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             The number of updates, the mean of the losses, and metrics.
 
         Raises:
-            ValueError: The data does not go with the model, or the checkpoint with the training, before anything
-                is trained.
+            ValueError: The data does not go with the model, or the checkpoint with the training, before
+                anything is trained.
         """
         set_seed(self.args.seed)
         checkpoint = self._find_checkpoint(resume_from_checkpoint)
@@ -303,7 +309,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
         if self.train_dataset is not None:
             self._check_rows(self.train_dataset, "train_dataset")
         loader = self.get_train_dataloader()
-        epochs, updates_per_epoch, batches_per_epoch = self._plan(loader)
+        epochs, batches_per_epoch = self._plan(loader)
         with self._precision(), Interrupts():
             self._prepare(loader)
             self.is_in_train = True
@@ -318,8 +324,8 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
                     self._step = None
                 self.model._state().owner.leave()
 
-    def _plan(self, loader: Any) -> tuple[int, int | None, int | None]:
-        """Sets how long the training is; gives its epochs, and the updates and batches of each."""
+    def _plan(self, loader: Any) -> tuple[int, int | None]:
+        """Sets how long the training is; gives its epochs, and the batches of each."""
         args, state = self.args, TrainerState()
         self.state = state
         batches = getattr(loader, "num_batches", None)
@@ -349,7 +355,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
         state.train_batch_size = args.train_batch_size
         for name in ("logging_steps", "eval_steps", "save_steps"):
             setattr(state, name, max(args.steps_between(name, state.max_steps), 1))
-        return epochs, updates, batches
+        return epochs, batches
 
     def _prepare(self, loader: Any) -> None:
         """Compiles the model and makes what runs its steps."""
@@ -359,7 +365,8 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             enable = getattr(model, "gradient_checkpointing_enable", None)
             if enable is None:
                 raise ValueError(
-                    f"Trainer: gradient_checkpointing: {type(model).__name__} cannot do that; make its layers inside "
+                    f"Trainer: gradient_checkpointing: {type(model).__name__} cannot do that; make its "
+                    "layers inside "
                     "corten.RematScope"
                 )
             enable()
@@ -367,7 +374,9 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             self._build(loader)
         self.create_optimizer_and_scheduler(self.state.max_steps)
         if not model.trainable_variables:
-            raise ValueError(f"Trainer: {type(model).__name__} has no trainable weights: are all layers frozen?")
+            raise ValueError(
+                f"Trainer: {type(model).__name__} has no trainable weights: are all layers frozen?"
+            )
         run_eagerly = bool(getattr(model, "run_eagerly", False))
         model.compile(optimizer=self.optimizer, run_eagerly=run_eagerly)
         training = model._state()
@@ -395,7 +404,10 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
         self._parts = _random_parts(self.train_dataset, self.data_collator)
         self.control = TrainerControl()
         handler.context.update(
-            optimizer=self.optimizer, lr_scheduler=self.lr_scheduler, train_dataloader=loader, eval_dataloader=None
+            optimizer=self.optimizer,
+            lr_scheduler=self.lr_scheduler,
+            train_dataloader=loader,
+            eval_dataloader=None,
         )
 
     def _build(self, loader: Any) -> None:
@@ -472,7 +484,8 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
                 break
         if not position.batches:
             raise ValueError(
-                f"Trainer: train_dataset gave no rows in epoch {position.epoch}; an iterable must start anew in each"
+                f"Trainer: train_dataset gave no rows in epoch {position.epoch}; an iterable must start anew "
+                "in each"
             )
         if not stopped and batches_per_epoch is None:
             state.epoch = position.epoch + 1.0
@@ -506,7 +519,9 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             return None
         # A loss that is left out counts as the mean of the others.
         mean = total / finite if finite else math.nan
-        self._position.total_loss += mean * steps if math.isfinite(mean) or not self.args.logging_nan_inf_filter else 0
+        self._position.total_loss += (
+            mean * steps if math.isfinite(mean) or not self.args.logging_nan_inf_filter else 0
+        )
         return mean
 
     def _log_loss(self) -> None:
@@ -527,7 +542,8 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
         if key not in metrics:
             known = sorted(one for one in metrics if not one.endswith(("_runtime", "_per_second", "epoch")))
             raise KeyError(
-                f"Trainer: metric_for_best_model={name!r}: the evaluation has no {key!r}; it has {known}. compute_metrics "
+                f"Trainer: metric_for_best_model={name!r}: the evaluation has no {key!r}; it has {known}. "
+                "compute_metrics "
                 "must give it."
             )
         return float(metrics[key])
@@ -552,7 +568,9 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             yield
             return
         changed = [
-            layer for layer in self.model._flatten_layers() if getattr(layer.dtype_policy, "name", "") == "float32"
+            layer
+            for layer in self.model._flatten_layers()
+            if getattr(layer.dtype_policy, "name", "") == "float32"
         ]
         before = [layer.__dict__.get("_dtype_policy") for layer in changed]
         for layer in changed:
@@ -566,7 +584,8 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
     def push_to_hub(self, *args: Any, **kwargs: Any) -> None:
         """Raises: uploading is left to the package huggingface_hub."""
         raise NotImplementedError(
-            "Trainer.push_to_hub: Corten does not upload. Save with trainer.save_model(folder), then use the package "
+            "Trainer.push_to_hub: Corten does not upload. Save with trainer.save_model(folder), then use the "
+            "package "
             "huggingface_hub: upload_folder(repo_id=..., folder_path=folder)."
         )
 
@@ -581,7 +600,8 @@ def _checked(optimizers: Any) -> tuple[Any, Any]:
         )
     if schedule is not None and not isinstance(schedule, LearningRateSchedule | PlateauSchedule):
         raise TypeError(
-            f"Trainer: optimizers must be (a Corten optimizer, a LearningRateSchedule); got a {type(schedule).__name__}"
+            "Trainer: optimizers must be (a Corten optimizer, a LearningRateSchedule); got a "
+            f"{type(schedule).__name__}"
         )
     return optimizer, schedule
 
@@ -618,7 +638,11 @@ def _next_group(walk: Iterator[Any], size: int) -> list[Any]:
 def _random_parts(data: Any, collator: Any) -> Parts | None:
     """What draws random numbers while batches are made."""
     sources = []
-    if data is not None and not isinstance(data, list | tuple | Mapping) and not hasattr(data, "column_names"):
+    if (
+        data is not None
+        and not isinstance(data, list | tuple | Mapping)
+        and not hasattr(data, "column_names")
+    ):
         sources.append(data)
     if collator is not None:
         sources.append(collator)

@@ -81,7 +81,9 @@ class TrainerState:
 
         found = parse_json(Path(json_path).read_bytes(), str(json_path))
         if not isinstance(found, dict):
-            raise ValueError(f"{json_path}: expected a JSON object of a TrainerState; got a {type(found).__name__}")
+            raise ValueError(
+                f"{json_path}: expected a JSON object of a TrainerState; got a {type(found).__name__}"
+            )
         return cls.from_dict(found)
 
 
@@ -121,8 +123,8 @@ class TrainerCallback:
     """Base of what is told of a training.
 
     Override the events of interest. Each gets the arguments, the state and the control, and as keywords
-    `model`, `processing_class`, `optimizer`, `lr_scheduler`, `train_dataloader` and `eval_dataloader`. To steer
-    the training, set something in `control` and return it.
+    `model`, `processing_class`, `optimizer`, `lr_scheduler`, `train_dataloader` and `eval_dataloader`. To
+    steer the training, set something in `control` and return it.
 
     Example:
         >>> class StopEarly(TrainerCallback):
@@ -167,7 +169,7 @@ class TrainerCallback:
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl | None:
-        """Called between the gradients and the update. Overriding it makes steps slower: they run as Python."""
+        """Called between gradients and update. Overriding it makes steps slower: they run as Python."""
 
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -190,7 +192,12 @@ class TrainerCallback:
         """Called after an evaluation, with its `metrics`."""
 
     def on_predict(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: Any,
+        **kwargs: Any,
     ) -> TrainerControl | None:
         """Called after `Trainer.predict`."""
 
@@ -251,7 +258,9 @@ class CallbackHandler(TrainerCallback):
             hint = ""
             if kind.__module__.startswith("corten.callbacks"):
                 hint = ": callbacks of corten.callbacks go to Model.fit"
-            raise TypeError(f"Trainer: callbacks must be TrainerCallback objects; got a {kind.__name__}{hint}")
+            raise TypeError(
+                f"Trainer: callbacks must be TrainerCallback objects; got a {kind.__name__}{hint}"
+            )
         if any(type(known) is type(made) for known in self.callbacks):
             warnings.warn(
                 f"Trainer: there is a {type(made).__name__} among the callbacks already; now there are two.",
@@ -282,7 +291,9 @@ class CallbackHandler(TrainerCallback):
     ) -> TrainerControl:
         """Calls an event of all callbacks; gives the control as they leave it."""
         for callback in self.callbacks:
-            if getattr(type(callback), event) is getattr(TrainerCallback, event) and event not in vars(callback):
+            if getattr(type(callback), event) is getattr(TrainerCallback, event) and event not in vars(
+                callback
+            ):
                 continue
             result = getattr(callback, event)(args, state, control, **{**self.context, **kwargs})
             if result is not None:
@@ -357,7 +368,9 @@ class EarlyStoppingCallback(TrainerCallback):
         3
     """
 
-    def __init__(self, early_stopping_patience: int = 1, early_stopping_threshold: float | None = 0.0) -> None:
+    def __init__(
+        self, early_stopping_patience: int = 1, early_stopping_threshold: float | None = 0.0
+    ) -> None:
         self.early_stopping_patience = early_stopping_patience
         self.early_stopping_threshold = early_stopping_threshold or 0.0
         self.early_stopping_patience_counter = 0
@@ -367,12 +380,15 @@ class EarlyStoppingCallback(TrainerCallback):
     ) -> None:
         if args.metric_for_best_model is None or args.eval_strategy == "no":
             raise ValueError(
-                "EarlyStoppingCallback needs metric_for_best_model and an eval_strategy ('steps' or 'epoch') in "
-                f"the TrainingArguments; they are {args.metric_for_best_model!r} and {str(args.eval_strategy)!r}"
+                "EarlyStoppingCallback needs metric_for_best_model and an eval_strategy ('steps' or 'epoch') "
+                "in "
+                f"the TrainingArguments; they are {args.metric_for_best_model!r} and "
+                f"{str(args.eval_strategy)!r}"
             )
         if not args.load_best_model_at_end:
             warnings.warn(
-                "EarlyStoppingCallback: without load_best_model_at_end=True the model stays as it is when the "
+                "EarlyStoppingCallback: without load_best_model_at_end=True the model stays as it is when "
+                "the "
                 "training ends, and not as it was at its best.",
                 stacklevel=2,
             )
@@ -386,9 +402,7 @@ class EarlyStoppingCallback(TrainerCallback):
             return None  # The Trainer says so.
         best, sign = state.best_metric, 1.0 if args.greater_is_better else -1.0
         # `best_metric` is set after the callbacks were called.
-        if best is None or (
-            sign * (value - best) > 0 and abs(value - best) > self.early_stopping_threshold
-        ):
+        if best is None or (sign * (value - best) > 0 and abs(value - best) > self.early_stopping_threshold):
             self.early_stopping_patience_counter = 0
         else:
             self.early_stopping_patience_counter += 1

@@ -16,7 +16,7 @@ PREFIX_CHECKPOINT_DIR = "checkpoint"
 _CHECKPOINT = re.compile(rf"{PREFIX_CHECKPOINT_DIR}-(\d{{1,18}})")
 
 
-class ExplicitEnum(str, enum.Enum):
+class ExplicitEnum(enum.StrEnum):
     """Choices that are text, with an error that lists them.
 
     Example:
@@ -29,9 +29,6 @@ class ExplicitEnum(str, enum.Enum):
     def _missing_(cls, value: object) -> Any:
         choices = ", ".join(repr(choice.value) for choice in cls)
         raise ValueError(f"{value!r} is no {cls.__name__}; choose one of {choices}")
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 class IntervalStrategy(ExplicitEnum):

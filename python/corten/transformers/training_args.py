@@ -68,7 +68,8 @@ _SILENT = frozenset(
 _REFUSED = {
     "accelerator_config": "Corten trains in one process, without accelerate",
     "activation_checkpointing": "use gradient_checkpointing=True",
-    "auto_find_batch_size": "choose per_device_train_batch_size, and gradient_accumulation_steps to go with it",
+    "auto_find_batch_size": "choose per_device_train_batch_size, and gradient_accumulation_steps to go with "
+    "it",
     "deepspeed": "Corten trains in one process",
     "enable_jit_checkpoint": "set save_steps: a training that is killed goes on from its last checkpoint",
     "fp16": "16-bit floats with few exponent bits need loss scaling, and CPUs have no fast way for them; use "
@@ -107,9 +108,9 @@ class TrainingArguments:
     """How a `Trainer` trains: Hugging Face's arguments, for one process on one CPU.
 
     Names and defaults are those of transformers 5; what earlier versions called otherwise is understood
-    (`evaluation_strategy`, `warmup_ratio`, `group_by_length`, `logging_dir`). What would change the result and
-    does not exist here (`fp16`, `deepspeed`, `push_to_hub`) is refused with what to do instead; what cannot
-    change it (`dataloader_num_workers`, `ddp_backend`) is accepted.
+    (`evaluation_strategy`, `warmup_ratio`, `group_by_length`, `logging_dir`). What would change the result
+    and does not exist here (`fp16`, `deepspeed`, `push_to_hub`) is refused with what to do instead; what
+    cannot change it (`dataloader_num_workers`, `ddp_backend`) is accepted.
 
     Args:
         output_dir: Folder for checkpoints and logs; 'trainer_output' if None.
@@ -141,7 +142,8 @@ class TrainingArguments:
         logging_nan_inf_filter: Leave losses that are not finite out of the logged means.
         logging_dir: Folder for logs. Where it is given and `report_to` is not, logs go there as CSV, and for
             TensorBoard if its package is installed.
-        report_to: 'none', 'all', 'csv', 'tensorboard', or a list of them. Default: 'none' without `logging_dir`.
+        report_to: 'none', 'all', 'csv', 'tensorboard', or a list of them. Default: 'none' without
+            `logging_dir`.
         run_name: Name of the run: the folder of logs inside `logging_dir` where it is given.
         disable_tqdm: No progress bar. Default: a bar in a terminal or notebook, lines elsewhere.
         eval_strategy: When to evaluate: 'no', 'steps' or 'epoch'.
@@ -162,7 +164,7 @@ class TrainingArguments:
         ignore_data_skip: Not possible (refused if True): training goes on in the middle of its data.
         seed: What new weights, dropout and the order of the data are drawn from.
         data_seed: What the order of the data is drawn from, if not from `seed`.
-        dataloader_drop_last: Leave out a last batch that is not full.
+        dataloader_drop_last: Leave out a last training batch that is not full; evaluations see all rows.
         train_sampling_strategy: 'random', 'sequential' or 'group_by_length' (rows of like length together).
         group_by_length: The same as `train_sampling_strategy='group_by_length'`.
         length_column_name: Column with the lengths of the rows, if there is one.
@@ -333,7 +335,9 @@ class TrainingArguments:
         elif self.warmup_steps >= 1:
             self._whole("warmup_steps", 0)
         if self.ignore_data_skip:
-            raise self._wrong("ignore_data_skip", "False", ": a training that goes on has the rows it had left")
+            raise self._wrong(
+                "ignore_data_skip", "False", ": a training that goes on has the rows it had left"
+            )
 
     def _as_number(self, *names: str) -> None:
         for name in names:
@@ -411,8 +415,10 @@ class TrainingArguments:
             return
         if self.eval_strategy != self.save_strategy:
             raise ValueError(
-                f"{self._who}: load_best_model_at_end needs a checkpoint for every evaluation: eval_strategy is "
-                f"{str(self.eval_strategy)!r} and save_strategy {str(self.save_strategy)!r}. Set both to 'steps' "
+                f"{self._who}: load_best_model_at_end needs a checkpoint for every evaluation: eval_strategy "
+                "is "
+                f"{str(self.eval_strategy)!r} and save_strategy {str(self.save_strategy)!r}. Set both to "
+                "'steps' "
                 "or 'epoch', or save_strategy='best'."
             )
         if self.eval_strategy == "steps":
@@ -420,7 +426,8 @@ class TrainingArguments:
             same_kind = (self.save_steps < 1) == (float(self.eval_steps or 1) < 1)
             if not same_kind or abs(times - round(times)) > 1e-9 or round(times) < 1:
                 raise ValueError(
-                    f"{self._who}: load_best_model_at_end needs save_steps to be a multiple of eval_steps; got "
+                    f"{self._who}: load_best_model_at_end needs save_steps to be a multiple of eval_steps; "
+                    "got "
                     f"save_steps={self.save_steps} and eval_steps={self.eval_steps}"
                 )
 
@@ -540,10 +547,14 @@ class TrainingArguments:
     def to_sanitized_dict(self) -> dict[str, Any]:
         """Gives the arguments as numbers and text, for loggers."""
         plain = (bool, int, float, str)
-        return {name: value if isinstance(value, plain) else str(value) for name, value in self.to_dict().items()}
+        return {
+            name: value if isinstance(value, plain) else str(value) for name, value in self.to_dict().items()
+        }
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{name}={self.to_dict()[name]!r}" for name in self._given if name in self.to_dict())
+        given = ", ".join(
+            f"{name}={self.to_dict()[name]!r}" for name in self._given if name in self.to_dict()
+        )
         return f"{self._who}({given})"
 
 
@@ -559,11 +570,13 @@ def _hint(name: str, known: dict[str, Any]) -> str:
 
 
 def explicit_signature(kind: Any) -> Any:
-    """Lets a class of arguments show them all in `help` and in editors, where `__init__` takes them by name."""
+    """Lets a class of arguments show them all in `help`, where `__init__` takes them by name."""
     parameter = inspect.Parameter
     kind.__signature__ = inspect.Signature(
         [
-            parameter(field.name, parameter.POSITIONAL_OR_KEYWORD, default=field.default, annotation=field.type)
+            parameter(
+                field.name, parameter.POSITIONAL_OR_KEYWORD, default=field.default, annotation=field.type
+            )
             for field in dataclasses.fields(kind)
         ]
     )

@@ -141,7 +141,8 @@ class Batches:
 
         Args:
             epoch: Its number, which decides the order.
-            skip: Batches to leave out at the start. Those of rows that can be taken in any order are not made.
+            skip: Batches to leave out at the start. Those of rows that can be taken in any order are not
+                made.
         """
         rows = self._rows
         if isinstance(rows, StreamedRows):
@@ -153,9 +154,10 @@ class Batches:
             chosen = order[start : start + size]
             if len(chosen) < size and self._drop_last:
                 return
-            batch = rows.arrays(chosen, self._keep) if self._collator is None else None
+            indices = chosen.tolist()
+            batch = rows.arrays(indices, self._keep) if self._collator is None else None
             if batch is None:
-                batch = self._collate([self._kept(row) for row in rows.take(chosen)])
+                batch = self._collate([self._kept(row) for row in rows.take(indices)])
             yield batch
 
     def _streamed(self, rows: StreamedRows) -> Iterator[dict[str, Any]]:

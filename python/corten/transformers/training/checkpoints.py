@@ -52,7 +52,9 @@ def load_weights(model: Any, folder: Path) -> None:
     arrays, source = read_weights(folder, {"local_files_only": True})
     found = assign_weights(model, arrays, source)
     if found["missing_keys"]:
-        raise ValueError(f"Trainer: the checkpoint {source} lacks weights of the model: {found['missing_keys'][:4]}")
+        raise ValueError(
+            f"Trainer: the checkpoint {source} lacks weights of the model: {found['missing_keys'][:4]}"
+        )
 
 
 def _not_in_weights(model: Any) -> list[Any]:
@@ -92,7 +94,8 @@ def read_training(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise FileNotFoundError(f"Trainer: there is no checkpoint folder {str(folder)!r} to go on from")
     if not path.is_file():
         raise FileNotFoundError(
-            f"Trainer: {str(folder)!r} has no {TRAINING_STATE}, so that training cannot go on from it: it was written "
+            f"Trainer: {str(folder)!r} has no {TRAINING_STATE}, so that training cannot go on from it: it "
+            "was written "
             "with save_only_model=True or by another library. Its weights can be loaded with from_pretrained."
         )
     state, arrays = read_checkpoint(path)
@@ -107,7 +110,8 @@ def restore_training(model: Any, state: dict[str, Any], arrays: dict[str, Any]) 
     variables, values = _not_in_weights(model), decode(state["rest"], arrays)
     if len(values) != len(variables):
         raise ValueError(
-            f"Trainer: the checkpoint is of another model: it has {len(values)} random states and the like, the model "
+            f"Trainer: the checkpoint is of another model: it has {len(values)} random states and the like, "
+            "the model "
             f"has {len(variables)}"
         )
     for variable, value in zip(variables, values, strict=True):
@@ -164,7 +168,8 @@ def newest_whole(output_dir: Path) -> Path | None:
             continue
         if damaged:
             warnings.warn(
-                f"Trainer: the newest checkpoint is damaged ({damaged[0]}); training goes on from {folder.name!r}, "
+                f"Trainer: the newest checkpoint is damaged ({damaged[0]}); training goes on from "
+                f"{folder.name!r}, "
                 "which was written before it.",
                 stacklevel=3,
             )

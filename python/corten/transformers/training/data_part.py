@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from corten.transformers.training.base import TrainerParts
 from corten.transformers.training.batches import Batches, length_grouped_order, random_order
 from corten.transformers.training.rows import ColumnRows, ItemRows, Rows, StreamedRows, rows_of
-from corten.transformers.training_args import TrainingArguments
 
 _LABEL_COLUMNS = ("label", "label_ids", "labels")
 
@@ -50,16 +50,8 @@ def find_label_names(model: Any) -> list[str]:
     return found
 
 
-class TrainerData:
+class TrainerData(TrainerParts):
     """Loaders of the training, evaluation and test data."""
-
-    args: TrainingArguments
-    model: Any
-    data_collator: Any
-    processing_class: Any
-    train_dataset: Any
-    eval_dataset: Any
-    label_names: list[str]
 
     def _keep(self) -> frozenset[str] | None:
         """The columns that the model takes; None for all."""
@@ -80,8 +72,10 @@ class TrainerData:
                 if "text" in columns or "sentence" in columns:
                     tokenize = " Tokenize the texts first: tokenizer(texts, truncation=True)."
                 raise ValueError(
-                    f"Trainer: {who} has no column that {type(self.model).__name__} takes: its columns are {columns}, "
-                    f"the model takes {sorted(keep - set(self.label_names))}.{tokenize} (remove_unused_columns=False "
+                    f"Trainer: {who} has no column that {type(self.model).__name__} takes: its columns are "
+                    f"{columns}, "
+                    f"the model takes {sorted(keep - set(self.label_names))}.{tokenize} "
+                    "(remove_unused_columns=False "
                     "hands all of them to the data collator.)"
                 )
         return rows
@@ -113,7 +107,8 @@ class TrainerData:
                 order = lambda epoch: random_order(count, seed, epoch)  # noqa: E731
         elif args.train_sampling_strategy == "group_by_length":
             raise ValueError(
-                "Trainer: group_by_length needs rows that can be taken in any order; train_dataset can only be walked "
+                "Trainer: group_by_length needs rows that can be taken in any order; train_dataset can only "
+                "be walked "
                 "through"
             )
         return Batches(
@@ -135,7 +130,8 @@ class TrainerData:
         column, mask = rows.column(name), rows.column("attention_mask")
         if column is None:
             raise ValueError(
-                f"Trainer: group_by_length needs a column {name!r} or one with lengths (length_column_name); the columns "
+                f"Trainer: group_by_length needs a column {name!r} or one with lengths (length_column_name); "
+                "the columns "
                 f"are {rows.columns}"
             )
         if mask is not None:
@@ -164,9 +160,7 @@ class TrainerData:
 
     def _loader(self, data: Any, who: str) -> Batches:
         rows = self._rows(data, who)
-        return Batches(
-            rows, self.args.eval_batch_size, self._collator_of(rows), keep=self._keep(), who=who
-        )
+        return Batches(rows, self.args.eval_batch_size, self._collator_of(rows), keep=self._keep(), who=who)
 
     def num_examples(self, dataloader: Any) -> int:
         """Gives how many rows a loader has; 0 where that is not known."""
@@ -187,7 +181,9 @@ class TrainerData:
             ValueError: There are some.
         """
         rows = rows_of(data, who)
-        in_memory = isinstance(rows, ColumnRows) or (isinstance(rows, ItemRows) and isinstance(rows.source, list))
+        in_memory = isinstance(rows, ColumnRows) or (
+            isinstance(rows, ItemRows) and isinstance(rows.source, list)
+        )
         config = getattr(self.model, "config", None)
         if config is None or not in_memory:
             return
@@ -208,8 +204,10 @@ class TrainerData:
         wrong = np.unique(values[(values != -100) & ((values < 0) | (values >= classes))])
         if len(wrong):
             raise ValueError(
-                f"Trainer: {who} has labels that {name} does not know: {wrong[:5].tolist()}; it has {classes} classes, "
-                f"0 to {classes - 1}. Load it with from_pretrained(..., num_labels={int(values.max()) + 1}), or number "
+                f"Trainer: {who} has labels that {name} does not know: {wrong[:5].tolist()}; it has "
+                f"{classes} classes, "
+                f"0 to {classes - 1}. Load it with from_pretrained(..., num_labels={int(values.max()) + 1}), "
+                "or number "
                 "the labels from 0."
             )
 
@@ -221,13 +219,15 @@ class TrainerData:
         places = getattr(config, "max_position_embeddings", None)
         if isinstance(places, int) and longest > places and hasattr(config, "type_vocab_size"):
             raise ValueError(
-                f"Trainer: {who} has a text of {longest} tokens; {name} has places for {places}. Tokenize with "
+                f"Trainer: {who} has a text of {longest} tokens; {name} has places for {places}. Tokenize "
+                "with "
                 f"truncation=True, max_length={places}."
             )
         values, words = _flat(ids), getattr(config, "vocab_size", None)
         if values is not None and len(values) and isinstance(words, int) and int(values.max()) >= words:
             raise ValueError(
-                f"Trainer: {who} has the token {int(values.max())}; {name} has a vocabulary of {words} tokens "
+                f"Trainer: {who} has the token {int(values.max())}; {name} has a vocabulary of {words} "
+                "tokens "
                 f"(0 to {words - 1}). Is the tokenizer that of the model? After new tokens were added, call "
                 "model.resize_token_embeddings(len(tokenizer))."
             )

@@ -17,24 +17,13 @@ from corten.transformers.trainer_utils import (
     plain_numbers,
     speed_metrics,
 )
+from corten.transformers.training.base import TrainerParts
 from corten.transformers.training.evaluation import concatenate, single, to_numpy
 from corten.transformers.training.step import call_model
-from corten.transformers.training_args import TrainingArguments
 
 
-class TrainerEvaluation:
+class TrainerEvaluation(TrainerParts):
     """`evaluate`, `predict` and what they are made of."""
-
-    args: TrainingArguments
-    model: Any
-    state: Any
-    control: Any
-    callback_handler: Any
-    compute_metrics: Any
-    preprocess_logits_for_metrics: Any
-    eval_dataset: Any
-    label_names: list[str]
-    is_in_train: bool
 
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
@@ -42,8 +31,8 @@ class TrainerEvaluation:
         """Evaluates the model.
 
         Args:
-            eval_dataset: The data; that of the Trainer if None. A dict of data sets gives the metrics of each,
-                with its name after the prefix.
+            eval_dataset: The data; that of the Trainer if None. A dict of data sets gives the metrics of
+                each, with its name after the prefix.
             ignore_keys: Outputs to leave out.
             metric_key_prefix: Start of the names of the metrics.
 
@@ -157,14 +146,20 @@ class TrainerEvaluation:
                     if logits is not None and self.preprocess_logits_for_metrics is not None:
                         logits = self.preprocess_logits_for_metrics(logits, batch_labels)
                     logits, batch_labels = to_numpy(logits), to_numpy(batch_labels)
-                    if args.batch_eval_metrics and self.compute_metrics is not None and batch_labels is not None:
+                    if (
+                        args.batch_eval_metrics
+                        and self.compute_metrics is not None
+                        and batch_labels is not None
+                    ):
                         prediction = self._prediction(logits, batch_labels, batch, loss)
                         metrics = self.compute_metrics(prediction, compute_result=following is None)
                     elif not prediction_loss_only:
                         outputs.append(logits)
                         labels.append(batch_labels)
                         if "inputs" in args.include_for_metrics:  # type: ignore[operator]
-                            kept_inputs.append(to_numpy(batch[getattr(self.model, "main_input_name", "input_ids")]))
+                            kept_inputs.append(
+                                to_numpy(batch[getattr(self.model, "main_input_name", "input_ids")])
+                            )
                     self.control = self.callback_handler.call(
                         "on_prediction_step", args, self.state, self.control
                     )
@@ -173,11 +168,11 @@ class TrainerEvaluation:
             _core.set_grad_enabled(recording)
         predictions = concatenate(outputs) if outputs else None
         label_ids = concatenate(labels) if labels else None
-        if self.compute_metrics is not None and not args.batch_eval_metrics and not prediction_loss_only:
-            if predictions is not None and label_ids is not None:
-                each = np.repeat(losses, sizes) if len(losses) == len(sizes) else None
-                inputs = concatenate(kept_inputs) if kept_inputs else None
-                metrics = self.compute_metrics(self._prediction(predictions, label_ids, inputs, each))
+        compute = None if args.batch_eval_metrics else self.compute_metrics
+        if compute is not None and predictions is not None and label_ids is not None:
+            each = np.repeat(losses, sizes) if len(losses) == len(sizes) else None
+            inputs = concatenate(kept_inputs) if kept_inputs else None
+            metrics = compute(self._prediction(predictions, label_ids, inputs, each))
         found = self._named(metrics, metric_key_prefix)
         if len(losses) == len(sizes):
             weights = np.asarray(sizes, np.float64)
@@ -201,7 +196,8 @@ class TrainerEvaluation:
             )
         plain = plain_numbers(dict(metrics))
         return {
-            name if name.startswith(f"{prefix}_") else f"{prefix}_{name}": value for name, value in plain.items()
+            name if name.startswith(f"{prefix}_") else f"{prefix}_{name}": value
+            for name, value in plain.items()
         }
 
     def prediction_step(
@@ -223,7 +219,9 @@ class TrainerEvaluation:
             The loss (None without labels), the other outputs (one, or a tuple), the labels.
         """
         tensors = to_tensors(dict(inputs), "x")
-        has_labels = bool(self.label_names) and all(tensors.get(name) is not None for name in self.label_names)
+        has_labels = bool(self.label_names) and all(
+            tensors.get(name) is not None for name in self.label_names
+        )
         loss = None
         before_call = {name: tensors.get(name) for name in self.label_names}
         if has_labels:

@@ -7,7 +7,7 @@ from typing import Any
 
 from corten.optimizers.schedules.schedule import LearningRateSchedule
 from corten.optimizers.schedules.warmup import WarmupSchedule
-from corten.transformers.training_args import TrainingArguments
+from corten.transformers.training.base import TrainerParts
 from corten.variable import Variable
 
 _NORMALIZATION = re.compile(r"norm(alization)?", re.IGNORECASE)
@@ -103,13 +103,9 @@ def is_decayed(layer: Any, variable: Any) -> bool:
     return not _NOT_DECAYED.search(variable.name)
 
 
-class TrainerOptimization:
+class TrainerOptimization(TrainerParts):
     """The optimizer and the schedule."""
 
-    args: TrainingArguments
-    model: Any
-    optimizer: Any
-    lr_scheduler: Any
     _optimizer_class: Any
     _given_optimizer: bool
 
@@ -138,7 +134,7 @@ class TrainerOptimization:
         from corten import optimizers
 
         args, model = self.args, self.model if model is None else model
-        settings: dict[str, Any] = {"weight_decay": args.weight_decay or None}
+        settings: dict[str, Any] = {"weight_decay": args.weight_decay}
         adam = {"beta_1": args.adam_beta1, "beta_2": args.adam_beta2, "epsilon": args.adam_epsilon}
         if self._optimizer_class is not None:
             kind, given = self._optimizer_class
@@ -180,14 +176,17 @@ class TrainerOptimization:
             if args.lr_scheduler_type == "reduce_lr_on_plateau":
                 if args.eval_strategy == "no":
                     raise ValueError(
-                        "Trainer: lr_scheduler_type='reduce_lr_on_plateau' needs evaluations: set eval_strategy"
+                        "Trainer: lr_scheduler_type='reduce_lr_on_plateau' needs evaluations: set "
+                        "eval_strategy"
                     )
                 settings.setdefault("mode", "max" if args.greater_is_better else "min")
                 self.lr_scheduler = PlateauSchedule(optimizer, **settings)
                 return self.lr_scheduler
             rate = optimizer._learning_rate
             # That of an optimizer of the user's is kept in 32 bits.
-            highest = float(rate) if self._given_optimizer and isinstance(rate, Variable) else args.learning_rate
+            highest = (
+                float(rate) if self._given_optimizer and isinstance(rate, Variable) else args.learning_rate
+            )
             self.lr_scheduler = WarmupSchedule(
                 str(args.lr_scheduler_type),
                 highest,
@@ -211,7 +210,9 @@ class TrainerOptimization:
             ValueError: There is no optimizer yet.
         """
         if self.optimizer is None:
-            raise ValueError("Trainer: there is no optimizer before training starts; call create_optimizer first")
+            raise ValueError(
+                "Trainer: there is no optimizer before training starts; call create_optimizer first"
+            )
         return [float(self.optimizer._current_rate(int(self.optimizer._iterations.value)))]
 
     def get_num_trainable_parameters(self) -> int:

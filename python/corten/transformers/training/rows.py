@@ -65,10 +65,16 @@ class ColumnRows(Rows):
         self._columns: dict[str, Any] = {}
         lengths = {}
         for name, values in columns.items():
-            held = values.numpy() if hasattr(values, "numpy") and not isinstance(values, np.ndarray) else values
+            held = (
+                values.numpy() if hasattr(values, "numpy") and not isinstance(values, np.ndarray) else values
+            )
             if isinstance(held, list | tuple):
                 held = _as_array(held)
-            if isinstance(held, str) or not hasattr(held, "__len__") or np.ndim(held) == 0 and not len(held):
+            if (
+                isinstance(held, str)
+                or not hasattr(held, "__len__")
+                or (np.ndim(held) == 0 and not len(held))
+            ):
                 raise ValueError(
                     f"{who}: column {name!r} must hold a value for each row; got {type(values).__name__}"
                 )
@@ -125,7 +131,7 @@ def _as_array(values: Any) -> Any:
 
 
 class ItemRows(Rows):
-    """Rows of anything with a length and items: a list of dicts, a data set of Hugging Face's or PyTorch's kind.
+    """Rows of anything with a length and items: a list of dicts, a data set of Hugging Face's kind.
 
     Args:
         items: The rows: dicts, `BatchEncoding`s, or pairs of a dict and a label.
@@ -160,7 +166,7 @@ class ItemRows(Rows):
 
 
 class StreamedRows:
-    """Rows, or whole batches, of something that can only be walked through: a `corten.data.Dataset`, an iterable.
+    """Rows, or whole batches, of what can only be walked through: a `corten.data.Dataset`, an iterable.
 
     Args:
         source: The iterable; a pass over it starts with `iter`.
@@ -188,7 +194,7 @@ class StreamedRows:
 
     @property
     def is_batched(self) -> bool:
-        """Whether its elements are batches: sets of ids have two axes, or everything has a first axis alike."""
+        """Whether its elements are batches: ids have two axes, or everything has a first axis alike."""
         from corten.data.dataset import Dataset
 
         row = self.first()
@@ -269,7 +275,9 @@ def rows_of(data: Any, who: str) -> Rows | StreamedRows:
     if isinstance(data, Rows | StreamedRows):
         return data
     if isinstance(data, str | bytes):
-        raise TypeError(f"{who}: expected rows; got the text {data[:40]!r}. Load and tokenize the data first.")
+        raise TypeError(
+            f"{who}: expected rows; got the text {data[:40]!r}. Load and tokenize the data first."
+        )
     if isinstance(data, Mapping) or isinstance(getattr(data, "data", None), Mapping):
         found = ColumnRows(data if isinstance(data, Mapping) else data.data, data, who)
     elif isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], Mapping):
@@ -285,7 +293,8 @@ def rows_of(data: Any, who: str) -> Rows | StreamedRows:
     elif hasattr(data, "__iter__"):
         if hasattr(data, "__next__"):
             raise TypeError(
-                f"{who}: a {type(data).__name__} can be walked through once; give a list of its rows, or an object "
+                f"{who}: a {type(data).__name__} can be walked through once; give a list of its rows, or an "
+                "object "
                 "whose __iter__ starts anew"
             )
         found = StreamedRows(data, who)
@@ -325,7 +334,8 @@ def stack(rows: Sequence[Row], who: str = "data") -> dict[str, Any]:
         if len(shapes) > 1:
             lengths = sorted({value.shape[0] if value.shape else 0 for value in values})
             raise ValueError(
-                f"{who}: rows of one batch differ in the length of {name!r} ({lengths[0]} to {lengths[-1]}). Give the "
+                f"{who}: rows of one batch differ in the length of {name!r} ({lengths[0]} to {lengths[-1]}). "
+                "Give the "
                 "Trainer the tokenizer (processing_class=tokenizer), which fills them up, or tokenize with "
                 "padding=True."
             )

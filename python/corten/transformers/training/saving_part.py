@@ -14,13 +14,14 @@ from corten.training.checkpoint.sources import Parts, random_state, set_random_s
 from corten.transformers.trainer_callback import TrainerState
 from corten.transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from corten.transformers.training import checkpoints
+from corten.transformers.training.base import TrainerParts
 from corten.transformers.training.batches import Batches
-from corten.transformers.training_args import TrainingArguments
 
 # Other values of these give another training than the one that was interrupted.
 _DECISIVE = (
-    "per_device_train_batch_size", "gradient_accumulation_steps", "seed", "data_seed", "train_sampling_strategy",
-    "dataloader_drop_last", "bf16", "max_grad_norm", "label_smoothing_factor", "optim",
+    "per_device_train_batch_size", "gradient_accumulation_steps", "seed", "data_seed",
+    "train_sampling_strategy", "dataloader_drop_last", "bf16", "max_grad_norm", "label_smoothing_factor",
+    "optim",
 )  # fmt: skip
 
 
@@ -43,23 +44,18 @@ class Position:
         self.total_loss = 0.0
 
 
-class TrainerSaving:
+class TrainerSaving(TrainerParts):
     """Models, checkpoints and metrics in files."""
 
-    args: TrainingArguments
-    model: Any
-    state: TrainerState
-    control: Any
-    callback_handler: Any
-    processing_class: Any
-    lr_scheduler: Any
     _position: Position
     _now: dict[str, Any] | None
     _parts: Parts | None
 
     # -- models ---------------------------------------------------------------------------------------
 
-    def save_model(self, output_dir: str | os.PathLike[str] | None = None, _internal_call: bool = False) -> None:
+    def save_model(
+        self, output_dir: str | os.PathLike[str] | None = None, _internal_call: bool = False
+    ) -> None:
         """Writes the model and its tokenizer, so that `from_pretrained` reads them.
 
         Args:
@@ -114,7 +110,9 @@ class TrainerSaving:
             "is_over": position.is_over,
             "began": position.began,
             "total_loss": position.total_loss,
-            "stopped": bool(self.control.should_training_stop and self.state.global_step < self.state.max_steps),
+            "stopped": bool(
+                self.control.should_training_stop and self.state.global_step < self.state.max_steps
+            ),
             "random": random_state(),
             "parts": None if self._parts is None else self._parts.get(),
             "plateau": None if plateau is None else plateau(),
@@ -135,7 +133,8 @@ class TrainerSaving:
             found = checkpoints.newest_whole(Path(str(self.args.output_dir)))
             if found is None:
                 raise ValueError(
-                    f"Trainer: resume_from_checkpoint=True: there is no checkpoint in {self.args.output_dir!r}. A program "
+                    "Trainer: resume_from_checkpoint=True: there is no checkpoint in "
+                    f"{self.args.output_dir!r}. A program "
                     "that is started again after every interruption passes "
                     "resume_from_checkpoint=get_last_checkpoint(output_dir), which is None the first time."
                 )
@@ -145,7 +144,9 @@ class TrainerSaving:
     def _restore(self, folder: Path) -> None:
         """Brings model, optimizer, state and random numbers to where a checkpoint was written."""
         stored, arrays = checkpoints.read_training(folder)
-        running = {name: decode(value, arrays) for name, value in stored.items() if name not in ("model", "rest")}
+        running = {
+            name: decode(value, arrays) for name, value in stored.items() if name not in ("model", "rest")
+        }
         args = self.args.to_dict()
         differing = [
             f"{name} was {value!r} and is {args[name]!r}"
@@ -154,14 +155,22 @@ class TrainerSaving:
         ]
         if differing:
             warnings.warn(
-                f"Trainer: the training goes on from {str(folder)!r} with other arguments: {'; '.join(differing)}. It "
+                f"Trainer: the training goes on from {str(folder)!r} with other arguments: "
+                f"{'; '.join(differing)}. It "
                 "does not end as one that was not interrupted.",
                 stacklevel=4,
             )
         checkpoints.load_weights(self.model, folder)
         checkpoints.restore_training(self.model, stored, arrays)
         before, self.state = self.state, TrainerState.from_dict(running["trainer"])
-        for name in ("max_steps", "num_train_epochs", "logging_steps", "eval_steps", "save_steps", "train_batch_size"):
+        for name in (
+            "max_steps",
+            "num_train_epochs",
+            "logging_steps",
+            "eval_steps",
+            "save_steps",
+            "train_batch_size",
+        ):
             setattr(self.state, name, getattr(before, name))
         self.callback_handler.set_states(self.state.stateful_callbacks)
         if running["plateau"] is not None and hasattr(self.lr_scheduler, "set_state"):
@@ -212,7 +221,8 @@ class TrainerSaving:
         best = self.state.best_model_checkpoint
         if best is None:
             warnings.warn(
-                "Trainer: load_best_model_at_end: no checkpoint was written at the best evaluation; the model stays as "
+                "Trainer: load_best_model_at_end: no checkpoint was written at the best evaluation; the "
+                "model stays as "
                 "it is.",
                 stacklevel=4,
             )
@@ -255,4 +265,3 @@ class TrainerSaving:
 
 def _json(metrics: dict[str, Any]) -> bytes:
     return (json.dumps(metrics, indent=4, sort_keys=True) + "\n").encode()
-

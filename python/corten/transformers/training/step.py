@@ -75,7 +75,8 @@ def loss_in(outputs: Any, inputs: Mapping[str, Any], model: Any) -> Any:
         given = list(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__
         raise ValueError(
             f"Trainer: {type(model).__name__} gave no loss: its outputs are {given}, its inputs were "
-            f"{sorted(inputs)}. Does the data set have labels (a column 'labels' or 'label')? A model without a loss "
+            f"{sorted(inputs)}. Does the data set have labels (a column 'labels' or 'label')? A model "
+            "without a loss "
             "of its own needs compute_loss_func, or a Trainer that overrides compute_loss."
         )
     return loss
@@ -84,8 +85,8 @@ def loss_in(outputs: Any, inputs: Mapping[str, Any], model: Any) -> Any:
 class LabelSmoother:
     """Cross-entropy with targets that give a share to all classes.
 
-    `(1 - epsilon) * nll + epsilon * mean over the classes of -log p`, as the mean over the labels that are not
-    -100 (Szegedy et al., 2016, "Rethinking the Inception Architecture", arXiv:1512.00567).
+    `(1 - epsilon) * nll + epsilon * mean over the classes of -log p`, as the mean over the labels that are
+    not -100 (Szegedy et al., 2016, "Rethinking the Inception Architecture", arXiv:1512.00567).
 
     Args:
         epsilon: The share.
@@ -109,7 +110,8 @@ class LabelSmoother:
             logits, labels = logits[..., :-1, :], labels[..., 1:]
         if labels.ndim != logits.ndim - 1:
             raise ValueError(
-                "Trainer: label_smoothing_factor needs labels that are class numbers, one for each row of logits; "
+                "Trainer: label_smoothing_factor needs labels that are class numbers, one for each row of "
+                "logits; "
                 f"got labels {tuple(labels.shape)} for logits {tuple(logits.shape)}"
             )
         log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
@@ -123,7 +125,7 @@ class LabelSmoother:
 
 
 def count_of_items(inputs: Mapping[str, Any], label_names: Sequence[str]) -> Any:
-    """Gives how many labels of a batch are not -100, as a tensor; the number of rows where there are no labels."""
+    """Gives how many labels of a batch are not -100, as a tensor; without labels the number of rows."""
     for name in label_names:
         labels = inputs.get(name)
         if labels is not None:
@@ -217,7 +219,8 @@ class TrainingStep:
             loss = self._loss_of(inputs, items)
             if getattr(loss, "shape", None) != ():
                 raise ValueError(
-                    f"Trainer: the loss must be one number; got shape {tuple(getattr(loss, 'shape', ()))}. Take its "
+                    f"Trainer: the loss must be one number; got shape {tuple(getattr(loss, 'shape', ()))}. "
+                    "Take its "
                     "mean in compute_loss."
                 )
             loss = ops.cast(loss, "float32")
@@ -226,7 +229,11 @@ class TrainingStep:
             gradients = _core.gradients(optimizer.scale_loss(loss), [one.value for one in variables])
             loss = loss.detach()
             total = loss if total is None else total + loss
-            sums = gradients if sums is None else [_added(one, more) for one, more in zip(sums, gradients, strict=True)]
+            sums = (
+                gradients
+                if sums is None
+                else [_added(one, more) for one, more in zip(sums, gradients, strict=True)]
+            )
             if self._after_batch is not None and number < len(batches) - 1:
                 self._after_batch()
         assert sums is not None
@@ -269,7 +276,7 @@ class TrainingStep:
     # -- what is read between steps -------------------------------------------------------------------
 
     def take_loss(self) -> tuple[float, int, int]:
-        """Gives the sum of the losses since the last call, and how many there were and were finite; starts anew."""
+        """Gives the sum of the losses since the last call, how many there were, and how many were finite."""
         tracker = self._state.tracker
         total, steps = float(tracker._total), int(tracker._count)
         finite = int(float(self.measures.finite_losses.value))

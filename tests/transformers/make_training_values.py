@@ -1,6 +1,6 @@
 """Stores what transformers' Trainer and its schedules give, for a small BERT without dropout.
 
-    python tests/transformers/training/make_training_values.py
+    python tests/transformers/make_training_values.py
 
 Needs transformers (5.24 made the stored values), torch and accelerate, which the tests do not.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments, get_scheduler
 
 FOLDER = Path(__file__).parent
@@ -130,7 +131,9 @@ def main():
         stored[f"after/{name}"] = model.classifier.weight.detach().numpy().copy()
     for name, arguments in SCHEDULES.items():
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.002)
-        schedule = get_scheduler(name.split("/")[0], optimizer, 10, 60, scheduler_specific_kwargs=dict(arguments))
+        schedule = get_scheduler(
+            name.split("/")[0], optimizer, 10, 60, scheduler_specific_kwargs=dict(arguments)
+        )
         rates = []
         for _ in range(70):
             rates.append(schedule.get_last_lr()[0])
@@ -139,7 +142,7 @@ def main():
         stored[f"schedule/{name}"] = np.array(rates)
     described["schedules"] = SCHEDULES
     stored["described"] = np.array(json.dumps(described))
-    np.savez_compressed(FOLDER / "training_values.npz", **stored)
+    np.savez_compressed(FOLDER / "reference_values" / "training.npz", **stored)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 
 from corten.optimizers import AdamW, schedules
 
-VALUES = np.load(Path(__file__).parent / "training_values.npz")
+VALUES = np.load(Path(__file__).parent / "reference_values" / "training.npz")
 SCHEDULES = json.loads(str(VALUES["described"]))["schedules"]
 
 
