@@ -24,9 +24,7 @@ def rows():
 
 def model():
     made = BertForSequenceClassification(BertConfig(**DESCRIBED["config"]))
-    weights = {
-        key.removeprefix("weight/"): VALUES[key] for key in VALUES.files if key.startswith("weight/")
-    }
+    weights = {key.removeprefix("weight/"): VALUES[key] for key in VALUES.files if key.startswith("weight/")}
     assign_weights(made, weights, "the stored values")
     return made
 

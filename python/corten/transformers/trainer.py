@@ -150,7 +150,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
         self.is_in_train = False
         self._position = Position()
         self._now: dict[str, Any] | None = None
-        self._parts: Parts | None = None
+        self._parts: dict[str, Parts] = {}
         self._began: float | None = None
         self._step: TrainingStep | None = None
         self._rate = 0.0
@@ -177,7 +177,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             return given
         if self.processing_class is None or not hasattr(self.processing_class, "pad"):
             return None
-        from corten.transformers.data_collator import DataCollatorWithPadding
+        from corten.transformers import DataCollatorWithPadding
 
         return DataCollatorWithPadding(self.processing_class)
 
@@ -635,18 +635,14 @@ def _next_group(walk: Iterator[Any], size: int) -> list[Any]:
     return group
 
 
-def _random_parts(data: Any, collator: Any) -> Parts | None:
+def _random_parts(data: Any, collator: Any) -> dict[str, Parts]:
     """What draws random numbers while batches are made."""
-    sources = []
-    if (
-        data is not None
-        and not isinstance(data, list | tuple | Mapping)
-        and not hasattr(data, "column_names")
-    ):
-        sources.append(data)
-    if collator is not None:
-        sources.append(collator)
-    return Parts(sources) if sources else None
+    found = {} if collator is None else {"collator": Parts(collator)}
+    # Rows in memory, and tables of Hugging Face's, draw none.
+    plain = isinstance(data, list | tuple | Mapping) or hasattr(data, "column_names") or hasattr(data, "iloc")
+    if data is not None and not plain:
+        found["data"] = Parts(data)
+    return found
 
 
 def _seed_layers(model: Any, seed: int) -> None:

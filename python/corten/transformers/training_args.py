@@ -349,7 +349,6 @@ class TrainingArguments:
                     raise self._wrong(name, "a number") from None
 
     def _check_strategies(self) -> None:
-        given = self._given
         self.logging_strategy = self._choice("logging_strategy", IntervalStrategy)
         self.eval_strategy = self._choice("eval_strategy", IntervalStrategy)
         self.save_strategy = self._choice("save_strategy", SaveStrategy)
@@ -363,11 +362,14 @@ class TrainingArguments:
         if self.optim not in _OPTIMIZERS:
             raise self._wrong("optim", f"one of {', '.join(sorted(_OPTIMIZERS))}", ". Another optimizer goes "
                               "to the Trainer: Trainer(..., optimizers=(optimizer, None))")  # fmt: skip
-        if self.eval_strategy != "no" or "eval_steps" in given:
-            if self.eval_strategy == "no" and "eval_strategy" not in given:
-                # Otherwise the number would silently do nothing.
-                self.eval_strategy = IntervalStrategy.STEPS
-            self.do_eval = self.eval_strategy != "no" or self.do_eval
+        self.optimizer_settings()
+        if self.eval_strategy != "no":
+            self.do_eval = True
+        elif self.eval_steps and "eval_strategy" not in self._given:
+            warnings.warn(
+                f"{self._who}: eval_steps={self.eval_steps} has no effect without eval_strategy='steps'",
+                stacklevel=4,
+            )
         if self.eval_strategy == "steps" and not self.eval_steps:
             if not self.logging_steps:
                 raise self._wrong("eval_steps", "a number for eval_strategy='steps'")

@@ -146,8 +146,14 @@ class Batches:
         """
         rows = self._rows
         if isinstance(rows, StreamedRows):
-            yield from itertools.islice(self._streamed(rows), skip, None)
-            return
+            walk = rows.walk()
+            # At once, and not with the first batch: what the source draws belongs before what comes then.
+            left_out = skip if rows.is_batched else skip * self.batch_size
+            next(itertools.islice(walk, left_out, left_out), None)
+            return self._streamed(rows.is_batched, walk)
+        return self._in_order(rows, epoch, skip)
+
+    def _in_order(self, rows: Rows, epoch: int, skip: int) -> Iterator[dict[str, Any]]:
         order = np.arange(len(rows)) if self._order is None else self._order(epoch)
         size = self.batch_size
         for start in range(skip * size, len(order), size):
@@ -160,12 +166,11 @@ class Batches:
                 batch = self._collate([self._kept(row) for row in rows.take(indices)])
             yield batch
 
-    def _streamed(self, rows: StreamedRows) -> Iterator[dict[str, Any]]:
-        if rows.is_batched:
-            for batch in rows.walk():
+    def _streamed(self, is_batched: bool, walk: Iterator[Row]) -> Iterator[dict[str, Any]]:
+        if is_batched:
+            for batch in walk:
                 yield {name: _as_array(value) for name, value in self._kept(batch).items()}
             return
-        walk = rows.walk()
         while group := list(itertools.islice(walk, self.batch_size)):
             if len(group) < self.batch_size and self._drop_last:
                 return

@@ -56,8 +56,8 @@ class ColumnRows(Rows):
 
     Example:
         >>> rows = ColumnRows({"x": np.arange(3), "y": [4, 5, 6]}, None, "data")
-        >>> rows.take([2, 0])
-        [{'x': np.int64(2), 'y': 6}, {'x': np.int64(0), 'y': 4}]
+        >>> [(int(row["x"]), int(row["y"])) for row in rows.take([2, 0])]
+        [(2, 6), (0, 4)]
     """
 
     def __init__(self, columns: Mapping[str, Any], source: Any, who: str) -> None:

@@ -49,7 +49,7 @@ class TrainerSaving(TrainerParts):
 
     _position: Position
     _now: dict[str, Any] | None
-    _parts: Parts | None
+    _parts: dict[str, Parts]
 
     # -- models ---------------------------------------------------------------------------------------
 
@@ -113,13 +113,12 @@ class TrainerSaving(TrainerParts):
             "stopped": bool(
                 self.control.should_training_stop and self.state.global_step < self.state.max_steps
             ),
-            "random": random_state(),
-            "parts": None if self._parts is None else self._parts.get(),
+            **self._moment(),
             "plateau": None if plateau is None else plateau(),
         }
 
     def _moment(self) -> dict[str, Any]:
-        return {"random": random_state(), "parts": None if self._parts is None else self._parts.get()}
+        return {"random": random_state(), "parts": {name: part.get() for name, part in self._parts.items()}}
 
     def _find_checkpoint(self, resume: Any) -> Path | None:
         """Gives the checkpoint folder that `train` is to go on from; None to start anew.
@@ -198,6 +197,12 @@ class TrainerSaving(TrainerParts):
             return walk
         # Drawn again from the start, with the random numbers of that time.
         self._set_moment(position.began)
+        if isinstance(loader, Batches):
+            walk = self._walk(loader, position.epoch, position.batches)
+            # The source is where it was; the collator has not been called.
+            now = {**now, "parts": {"data": None, "collator": (now["parts"] or {}).get("collator")}}
+            self._set_moment(now, least=True)
+            return walk
         walk = self._walk(loader, position.epoch, 0)
         for _ in range(position.batches):
             next(walk, None)
@@ -211,10 +216,12 @@ class TrainerSaving(TrainerParts):
             loader.set_epoch(epoch)
         return iter(loader)
 
-    def _set_moment(self, moment: dict[str, Any]) -> None:
-        set_random_state(moment["random"])
-        if self._parts is not None and moment["parts"] is not None:
-            self._parts.set(moment["parts"])
+    def _set_moment(self, moment: dict[str, Any], least: bool = False) -> None:
+        set_random_state(moment["random"], least)
+        for name, part in self._parts.items():
+            state = (moment["parts"] or {}).get(name)
+            if state is not None:
+                part.set(state)
 
     def _load_best_model(self) -> None:
         """Loads the weights of the best checkpoint."""
