@@ -27,7 +27,18 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "configuration": ("PretrainedConfig", "PreTrainedConfig"),
     "modeling": ("PreTrainedModel",),
     "models.bert": (
-        "BertConfig", "BertModel", "BertForSequenceClassification",
+        "BertConfig", "BertModel", "BertForMaskedLM", "BertForQuestionAnswering",
+        "BertForSequenceClassification", "BertForTokenClassification",
+    ),
+    "models.distilbert": (
+        "DistilBertConfig", "DistilBertModel", "DistilBertForMaskedLM", "DistilBertForQuestionAnswering",
+        "DistilBertForSequenceClassification", "DistilBertForTokenClassification",
+    ),
+    "models.roberta": (
+        "RobertaConfig", "RobertaModel", "RobertaForMaskedLM", "RobertaForQuestionAnswering",
+        "RobertaForSequenceClassification", "RobertaForTokenClassification",
+        "XLMRobertaConfig", "XLMRobertaModel", "XLMRobertaForMaskedLM", "XLMRobertaForQuestionAnswering",
+        "XLMRobertaForSequenceClassification", "XLMRobertaForTokenClassification",
     ),
     "outputs": (
         "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPooling", "CausalLMOutput", "MaskedLMOutput",
