@@ -24,6 +24,11 @@ from typing import Any
 
 # Module to the names that it defines. A module is loaded when one of its names is first asked for.
 _MODULES: dict[str, tuple[str, ...]] = {
+    "auto": (
+        "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
+        "AutoModelForQuestionAnswering", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
+        "AutoModelForTokenClassification",
+    ),
     "configuration": ("PretrainedConfig", "PreTrainedConfig"),
     "modeling": ("PreTrainedModel",),
     "models.bert": (
