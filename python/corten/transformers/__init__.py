@@ -1,0 +1,55 @@
+"""Language models with Hugging Face's names: models, tokenizers, training and generation.
+
+Weights are read from folders as Hugging Face writes them (`config.json`, `model.safetensors`), and written so
+that `transformers` reads them. Models are ordinary Corten models. Each name is loaded when first used.
+
+Example:
+    >>> from corten.transformers import BertConfig, BertModel
+    >>> config = BertConfig(
+    ...     vocab_size=30,
+    ...     hidden_size=8,
+    ...     num_hidden_layers=1,
+    ...     num_attention_heads=2,
+    ...     intermediate_size=16,
+    ... )
+    >>> model = BertModel(config)
+    >>> model(input_ids=[[1, 2, 3]]).last_hidden_state.shape
+    (1, 3, 8)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Module to the names that it defines. A module is loaded when one of its names is first asked for.
+_MODULES: dict[str, tuple[str, ...]] = {
+    "configuration": ("PretrainedConfig", "PreTrainedConfig"),
+    "modeling": ("PreTrainedModel",),
+    "models.bert": (
+        "BertConfig", "BertModel", "BertForSequenceClassification",
+    ),
+    "outputs": (
+        "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPooling", "CausalLMOutput", "MaskedLMOutput",
+        "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
+        "TokenClassifierOutput",
+    ),
+}  # fmt: skip
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"corten.transformers.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    from corten.identifiers import no_attribute
+
+    raise no_attribute(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
