@@ -1,7 +1,7 @@
 """Makes the values that decoders and generation are tested against, once: `python make_decoder_values.py`.
 
-Needs transformers (5 or later) and PyTorch, which the tests do not. Models are tiny and randomly initialised; losses
-and gradients are computed in float64 from float32 weights.
+Needs transformers (5 or later) and PyTorch, which the tests do not. Models are tiny and randomly
+initialised; losses and gradients are computed in float64 from float32 weights.
 """
 
 import json
@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from generation_settings import GENERATIONS
+
 import transformers
 
 FOLDER = Path(__file__).parent / "reference_values"
-PAD, BOS, EOS = 0, 1, 2
+# Not 0: the beam search of transformers takes 0 for "no padding".
+PAD, BOS, EOS = 3, 1, 2
 
 LLAMA3 = {
     "rope_type": "llama3",
@@ -84,29 +87,6 @@ SEQ2SEQ = {
     "t5_gated": {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
 }
 
-# What `generate` is called with; the tests call Corten's with the same.
-GENERATIONS = {
-    "greedy": {"max_new_tokens": 12},
-    "greedy_long": {"max_new_tokens": 25, "min_new_tokens": 25},
-    "repetition": {"max_new_tokens": 12, "repetition_penalty": 1.4},
-    "no_repeat": {"max_new_tokens": 14, "no_repeat_ngram_size": 2, "min_new_tokens": 14},
-    "suppressed": {
-        "max_new_tokens": 10,
-        "suppress_tokens": [5, 6, 7],
-        "begin_suppress_tokens": [8, 9],
-        "bad_words_ids": [[10], [11, 12]],
-    },
-    "forced": {"max_new_tokens": 8, "forced_eos_token_id": EOS, "min_new_tokens": 8},
-    "decay": {"max_new_tokens": 14, "exponential_decay_length_penalty": (3, 1.3)},
-    "beams": {"max_new_tokens": 10, "num_beams": 3},
-    "beams_all": {"max_new_tokens": 12, "num_beams": 4, "num_return_sequences": 4},
-    "beams_early": {"max_new_tokens": 12, "num_beams": 3, "early_stopping": True, "length_penalty": 2.0},
-    "beams_never": {"max_new_tokens": 12, "num_beams": 3, "early_stopping": "never", "length_penalty": 0.5},
-    "beams_negative": {"max_new_tokens": 12, "num_beams": 3, "length_penalty": -1.0},
-    "beams_min": {"max_new_tokens": 12, "num_beams": 3, "min_new_tokens": 6, "no_repeat_ngram_size": 2},
-    "beams_repetition": {"max_new_tokens": 10, "num_beams": 2, "repetition_penalty": 1.3},
-}
-
 
 def model_of(kind, name, settings, seed):
     torch.manual_seed(seed)
@@ -119,6 +99,10 @@ def model_of(kind, name, settings, seed):
             if parameter.ndim == 1:
                 # Norms and biases begin as ones and zeros, which would hide what they do.
                 parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
+        if kind == "T5":
+            # As it is made, a small T5 repeats one token for ever.
+            for parameter in (model.shared.weight, model.lm_head.weight):
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 3)
     return model
 
 
@@ -159,23 +143,26 @@ def save(name, settings, found):
 
 def main():
     generator = np.random.default_rng(0)
-    ids = torch.tensor(generator.integers(3, 41, (3, 9)))
+    ids = torch.tensor(generator.integers(4, 41, (3, 9)))
     mask = torch.ones_like(ids)
-    labels = torch.tensor(generator.integers(3, 41, (3, 9)))
+    labels = torch.tensor(generator.integers(4, 41, (3, 9)))
     labels[0, 4] = -100
-    mask[1, :3] = 0
-    ids[1, :3] = PAD
-    labels[1, :3] = -100
+    mask[1, 6:] = 0
+    ids[1, 6:] = PAD
+    labels[1, 6:] = -100
+    # Prompts are filled up at the begin.
+    prompts, prompt_mask = ids.clone(), mask.clone()
+    prompts[1], prompt_mask[1] = ids[1].roll(3), mask[1].roll(3)
     for seed, (name, (kind, cls, settings)) in enumerate(MODELS.items()):
         model = model_of(kind, cls, settings, seed)
-        places = (mask.cumsum(1) - 1).clamp(min=0)
-        inputs = {"input_ids": ids, "attention_mask": mask, "labels": labels, "position_ids": places}
-        found = values_of(model, inputs)
-        generated(model, {"input_ids": ids, "attention_mask": mask}, found)
+        found = values_of(model, {"input_ids": ids, "attention_mask": mask, "labels": labels})
+        found["prompt:input_ids"], found["prompt:attention_mask"] = prompts.numpy(), prompt_mask.numpy()
+        generated(model, {"input_ids": prompts, "attention_mask": prompt_mask}, found)
         save(name, settings, found)
     targets = labels[:, :6].clone()
     source_mask = torch.ones_like(ids)
     source_mask[2, 6:] = 0
+    ids = torch.tensor(generator.integers(4, 41, (3, 9)))
     ids[2, 6:] = PAD
     for seed, (name, settings) in enumerate(SEQ2SEQ.items()):
         model = model_of("T5", "T5ForConditionalGeneration", settings, 10 + seed)

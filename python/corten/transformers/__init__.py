@@ -24,13 +24,45 @@ from typing import Any
 
 # Module to the names that it defines. A module is loaded when one of its names is first asked for.
 _MODULES: dict[str, tuple[str, ...]] = {
+    "cache": ("DynamicCache", "EncoderDecoderCache", "StaticCache"),
     "configuration": ("PretrainedConfig", "PreTrainedConfig"),
+    "generation.configuration": ("GenerationConfig",),
+    "generation.logits_process": (
+        "EncoderNoRepeatNGramLogitsProcessor", "EncoderRepetitionPenaltyLogitsProcessor",
+        "ExponentialDecayLengthPenalty", "ForcedBOSTokenLogitsProcessor", "ForcedEOSTokenLogitsProcessor",
+        "InfNanRemoveLogitsProcessor", "LogitNormalization", "LogitsProcessor", "LogitsProcessorList",
+        "MinLengthLogitsProcessor", "MinNewTokensLengthLogitsProcessor", "NoBadWordsLogitsProcessor",
+        "NoRepeatNGramLogitsProcessor", "PrefixConstrainedLogitsProcessor",
+        "RepetitionPenaltyLogitsProcessor", "SequenceBiasLogitsProcessor",
+        "SuppressTokensAtBeginLogitsProcessor", "SuppressTokensLogitsProcessor",
+    ),
+    "generation.logits_warpers": (
+        "EpsilonLogitsWarper", "EtaLogitsWarper", "MinPLogitsWarper", "TemperatureLogitsWarper",
+        "TopKLogitsWarper", "TopPLogitsWarper", "TypicalLogitsWarper",
+    ),
+    "generation.mixin": ("GenerationMixin",),
+    "generation.outputs": (
+        "GenerateBeamDecoderOnlyOutput", "GenerateBeamEncoderDecoderOutput", "GenerateDecoderOnlyOutput",
+        "GenerateEncoderDecoderOutput",
+    ),
+    "generation.stopping_criteria": (
+        "EosTokenCriteria", "MaxLengthCriteria", "MaxTimeCriteria", "StopStringCriteria", "StoppingCriteria",
+        "StoppingCriteriaList",
+    ),
+    "generation.streamers": ("BaseStreamer", "TextIteratorStreamer", "TextStreamer"),
     "modeling": ("PreTrainedModel",),
     "models.bert": (
         "BertConfig", "BertModel", "BertForSequenceClassification",
     ),
+    "models.gpt2": ("GPT2Config", "GPT2ForSequenceClassification", "GPT2LMHeadModel", "GPT2Model"),
+    "models.llama": (
+        "LlamaConfig", "LlamaForCausalLM", "LlamaForSequenceClassification", "LlamaModel",
+        "Qwen2Config", "Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "Qwen2Model",
+        "Qwen3Config", "Qwen3ForCausalLM", "Qwen3ForSequenceClassification", "Qwen3Model",
+    ),
     "outputs": (
-        "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPooling", "CausalLMOutput", "MaskedLMOutput",
+        "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPast", "BaseModelOutputWithPooling",
+        "CausalLMOutput", "CausalLMOutputWithPast", "MaskedLMOutput",
         "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),

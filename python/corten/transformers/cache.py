@@ -14,7 +14,7 @@ _ROOM = 64
 
 
 class _Layer:
-    """Keys and values of one layer: `(batch, room, heads, size)`, of which the first `length` places count."""
+    """Keys and values of one layer, `(batch, room, heads, size)`; the first `length` places count."""
 
     __slots__ = ("keys", "length", "values")
 
@@ -90,9 +90,9 @@ class DynamicCache:
             return key_states, value_states
         if layer.keys.shape[0] != key_states.shape[0] or layer.keys.shape[2:] != key_states.shape[2:]:
             raise ValueError(
-                f"{type(self).__name__}: keys of the shape {key_states.shape} do not go on from those of the shape "
-                f"{(layer.keys.shape[0], layer.length, *layer.keys.shape[2:])}: is it the cache of another batch or "
-                "model?"
+                f"{type(self).__name__}: keys of the shape {key_states.shape} do not go on from those of the "
+                f"shape {(layer.keys.shape[0], layer.length, *layer.keys.shape[2:])}: is it the cache of "
+                "another batch or model?"
             )
         length = layer.length + key_states.shape[1]
         if key_states.requires_grad or layer.keys.requires_grad:
@@ -176,8 +176,8 @@ class StaticCache(DynamicCache):
         length = self.get_seq_length(layer_idx) + key_states.shape[1]
         if self.max_cache_len is not None and length > self.max_cache_len:
             raise ValueError(
-                f"StaticCache: {length} tokens do not fit into max_cache_len={self.max_cache_len}. Make it larger, or "
-                "use DynamicCache, which grows."
+                f"StaticCache: {length} tokens do not fit into max_cache_len={self.max_cache_len}. Make it "
+                "larger, or use DynamicCache, which grows."
             )
         return super().update(key_states, value_states, layer_idx)
 
@@ -201,7 +201,9 @@ class EncoderDecoderCache:
         cross_attention_cache: DynamicCache | None = None,
     ) -> None:
         self.self_attention_cache = DynamicCache() if self_attention_cache is None else self_attention_cache
-        self.cross_attention_cache = DynamicCache() if cross_attention_cache is None else cross_attention_cache
+        self.cross_attention_cache = (
+            DynamicCache() if cross_attention_cache is None else cross_attention_cache
+        )
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Return how many tokens of the decoder there are.

@@ -74,8 +74,8 @@ class BeamSearch:
 
         Args:
             log_probabilities: Of all tokens for each beam, `(prompts * num_beams, vocabulary)`.
-            random: If given, continuations are drawn rather than the best taken: a function that gives as many
-                numbers between 0 and 1 as the shape it is called with.
+            random: If given, continuations are drawn rather than the best taken: a function that gives as
+                many numbers between 0 and 1 as the shape it is called with.
 
         Returns:
             Which beam each new beam goes on from, and whether the search goes on.
@@ -140,8 +140,8 @@ class BeamSearch:
             number: How many.
 
         Returns:
-            Tokens `(prompts * number, length)`, scores `(prompts * number,)`, and for each new token the row of
-            beams it went on from, -1 after the end.
+            Tokens `(prompts * number, length)`, scores `(prompts * number,)`, and for each new token the row
+            of beams it went on from, -1 after the end.
         """
         count = len(self._running)
         # Where no answer ended, the beams are what there is.

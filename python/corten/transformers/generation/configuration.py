@@ -54,7 +54,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 # Names of other ways to generate. A file may carry them switched off; switched on they are refused.
-_ELSEWHERE: dict[str, tuple[Any, ...]] = {
+ELSEWHERE: dict[str, tuple[Any, ...]] = {
     "num_beam_groups": (None, 1),
     "diversity_penalty": (None, 0.0),
     "penalty_alpha": (None, 0.0),
@@ -87,8 +87,9 @@ class GenerationConfig:
         early_stopping: When a beam search ends: True as soon as there are `num_beams` finished answers, False
             when a better one is unlikely, `"never"` when there cannot be a better one.
         use_cache: Whether keys and values of earlier tokens are kept.
-        prompt_lookup_num_tokens: If given, so many tokens at once are proposed by looking where in the text the
-            last ones occurred before, and checked in one step (greedy, one sequence; the answer is the same).
+        prompt_lookup_num_tokens: If given, so many tokens at once are proposed by looking where in the text
+            the last ones occurred before, and checked in one step (greedy, one sequence; the answer is the
+            same).
         max_matching_ngram_size: How many of the last tokens are looked for.
         temperature: Divides the scores before a token is drawn.
         top_k: Only so many of the most probable tokens are drawn; 0 and None: all.
@@ -107,7 +108,8 @@ class GenerationConfig:
         forced_bos_token_id: The token that comes first after `decoder_start_token_id`.
         forced_eos_token_id: The token, or tokens, that come last when `max_length` is reached.
         remove_invalid_values: Whether NaN and infinite scores are replaced.
-        exponential_decay_length_penalty: `(start, factor)`: after `start` tokens the end becomes ever likelier.
+        exponential_decay_length_penalty: `(start, factor)`: after `start` tokens the end becomes ever
+            likelier.
         suppress_tokens: Tokens that are never generated.
         begin_suppress_tokens: Tokens that do not come first.
         sequence_bias: A list of `[tokens, bias]`: what is added to the score of the last token of each.
@@ -216,7 +218,7 @@ class GenerationConfig:
         Raises:
             ValueError: A value is out of its range; two do not go together.
         """
-        for name, off in _ELSEWHERE.items():
+        for name, off in ELSEWHERE.items():
             value = self._extra.get(name)
             if not any(value is one or value == one for one in off):
                 raise ValueError(
@@ -241,13 +243,14 @@ class GenerationConfig:
                 raise ValueError(f"GenerationConfig: `{name}` must be a number from 0 to 1; got {value!r}.")
         if self.early_stopping not in (True, False, "never"):
             raise ValueError(
-                f"GenerationConfig: `early_stopping` must be True, False or 'never'; got {self.early_stopping!r}."
+                "GenerationConfig: `early_stopping` must be True, False or 'never'; got "
+                f"{self.early_stopping!r}."
             )
         answers = self.num_return_sequences
         if answers > 1 and not self.do_sample and answers > self.num_beams:
             raise ValueError(
-                f"GenerationConfig: num_return_sequences={answers} needs `do_sample=True` or at least as many "
-                f"`num_beams`; got num_beams={self.num_beams}."
+                f"GenerationConfig: num_return_sequences={answers} needs `do_sample=True` or at least as "
+                f"many `num_beams`; got num_beams={self.num_beams}."
             )
 
     @property
@@ -317,18 +320,30 @@ class GenerationConfig:
 
         Args:
             folder: The folder, or a model's name.
-            **kwargs: `revision`, `cache_dir`, `local_files_only`, as for a model; other names change settings.
+            **kwargs: `revision`, `cache_dir`, `local_files_only`, as for a model; other names change
+                settings.
 
         Raises:
             OSError: There is no such file.
             ValueError: It holds something else.
         """
-        from corten.saving.files import parse_json
         from corten.transformers.hub import find_file, split_hub_arguments
 
         where, settings = split_hub_arguments(kwargs)
-        path = find_file(folder, FILE_NAME, **where)
-        return cls.from_dict(parse_json(path.read_bytes(), str(path)), **settings)
+        return cls.from_dict(_read(find_file(folder, FILE_NAME, **where)), **settings)
+
+    @classmethod
+    def beside_model(cls, folder: Any, **where: Any) -> GenerationConfig | None:
+        """Read `generation_config.json` of a model; None if it has none.
+
+        Args:
+            folder: The folder, or the model's name.
+            **where: Where to look, as for `from_pretrained`.
+        """
+        from corten.transformers.hub import find_file
+
+        path = find_file(folder, FILE_NAME, **{**where, "required": False})
+        return None if path is None else cls.from_dict(_read(path))
 
     def save_pretrained(self, save_directory: Any) -> None:
         """Write `generation_config.json` into a folder.
@@ -350,6 +365,17 @@ class GenerationConfig:
 
     def __repr__(self) -> str:
         return f"GenerationConfig {json.dumps(self.to_diff_dict(), indent=2, default=str)}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    from corten.saving.files import parse_json
+
+    values = parse_json(path.read_bytes(), str(path))
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"{path}: expected the names and values of a GenerationConfig; got {type(values).__name__}."
+        )
+    return values
 
 
 def _check_integer(name: str, value: Any, least: int) -> None:

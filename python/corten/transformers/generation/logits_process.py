@@ -1,7 +1,7 @@
 """Processors of logits: what changes scores between the model and the choice of a token.
 
-A processor is called with the tokens so far, `(rows, length)`, and the scores, float32 `(rows, vocabulary)`, as
-NumPy arrays, and returns new scores. A score of minus infinity is never chosen.
+A processor is called with the tokens so far, `(rows, length)`, and the scores, float32 `(rows, vocabulary)`,
+as NumPy arrays, and returns new scores. A score of minus infinity is never chosen.
 """
 
 from __future__ import annotations
@@ -80,12 +80,14 @@ def log_softmax(scores: Scores) -> Scores:
 
 
 def positive(name: str, what: str, value: Any) -> float:
+    """Return a number above 0; refuse all else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ValueError(f"{name}: `{what}` must be a number above 0; got {value!r}.")
     return float(value)
 
 
 def share(name: str, what: str, value: Any) -> float:
+    """Return a number from 0 to 1; refuse all else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ValueError(f"{name}: `{what}` must be a number from 0 to 1; got {value!r}.")
     return float(value)
@@ -132,7 +134,9 @@ class EncoderRepetitionPenaltyLogitsProcessor(LogitsProcessor):
     """
 
     def __init__(self, penalty: float, encoder_input_ids: Ids) -> None:
-        self._processor = RepetitionPenaltyLogitsProcessor(1 / positive(type(self).__name__, "penalty", penalty))
+        self._processor = RepetitionPenaltyLogitsProcessor(
+            1 / positive(type(self).__name__, "penalty", penalty)
+        )
         self._ids = encoder_input_ids
 
     def __call__(self, input_ids: Ids, scores: Scores) -> Scores:
@@ -227,8 +231,8 @@ class SequenceBiasLogitsProcessor(LogitsProcessor):
         for tokens, bias in self._pairs:
             if tokens[-1] >= scores.shape[1]:
                 raise ValueError(
-                    f"{type(self).__name__}: token {tokens[-1]} is not in the vocabulary of {scores.shape[1]} "
-                    "tokens. Were the ids made by another tokenizer?"
+                    f"{type(self).__name__}: token {tokens[-1]} is not in the vocabulary of "
+                    f"{scores.shape[1]} tokens. Were the ids made by another tokenizer?"
                 )
             before = len(tokens) - 1
             if before == 0:

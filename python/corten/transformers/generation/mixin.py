@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from corten import autograd
-from corten.transformers.generation.configuration import DEFAULTS, FILE_NAME, GenerationConfig
+from corten.transformers.generation.configuration import DEFAULTS, ELSEWHERE, GenerationConfig
 from corten.transformers.generation.logits_process import Ids
 from corten.transformers.generation.processors import (
     logits_processors,
@@ -56,20 +56,21 @@ class GenerationMixin:
     ) -> Any:
         """Generate tokens that follow prompts, or that answer the encoder's input.
 
-        Greedy search, sampling (`do_sample=True`), beam search (`num_beams`), beam sampling (both), and prompt lookup
-        (`prompt_lookup_num_tokens`).
+        Greedy search, sampling (`do_sample=True`), beam search (`num_beams`), beam sampling (both), and
+        prompt lookup (`prompt_lookup_num_tokens`).
 
         Args:
-            inputs: Tokens of the prompts, `(batch, length)`, filled up at the begin; a `BatchEncoding` or dict with
-                `input_ids` and `attention_mask` too. For an encoder-decoder: the encoder's tokens.
+            inputs: Tokens of the prompts, `(batch, length)`, filled up at the begin; a `BatchEncoding` or
+                dict with `input_ids` and `attention_mask` too. For an encoder-decoder: the encoder's tokens.
             generation_config: Settings in place of `model.generation_config`.
             logits_processor: Processors of yours: a list of functions of tokens and scores.
             stopping_criteria: Criteria of yours: a list of functions of tokens and scores.
-            prefix_allowed_tokens_fn: Called with the number of a prompt and its tokens; names those that may follow.
+            prefix_allowed_tokens_fn: Called with the number of a prompt and its tokens; names those that may
+                follow.
             streamer: Takes the prompt, then each token, as it comes; one prompt, no beams.
             tokenizer: For `stop_strings`.
-            seed: For sampling: an integer, a `SeedGenerator`, or None for the global generator. The same seed gives the
-                same tokens; each row of a batch has random numbers of its own.
+            seed: For sampling: an integer, a `SeedGenerator`, or None for the global generator. The same
+                seed gives the same tokens; each row of a batch has random numbers of its own.
             **kwargs: Settings of `GenerationConfig`, and arguments of the model such as `attention_mask` or
                 `decoder_input_ids`.
 
@@ -78,13 +79,14 @@ class GenerationMixin:
             `return_dict_in_generate=True` an output with them as `sequences`.
 
         Raises:
-            ValueError: A setting is out of its range, the prompt is longer than `max_length`, or settings do not go
-                together.
+            ValueError: A setting is out of its range, the prompt is longer than `max_length`, or settings do
+                not go together.
             TypeError: An argument is neither a setting nor one of the model's.
 
         Example:
             >>> from corten.transformers import GPT2Config, GPT2LMHeadModel
-            >>> model = GPT2LMHeadModel(GPT2Config(vocab_size=30, n_positions=16, n_embd=8, n_layer=1, n_head=2))
+            >>> config = GPT2Config(vocab_size=30, n_positions=16, n_embd=8, n_layer=1, n_head=2)
+            >>> model = GPT2LMHeadModel(config)
             >>> model.generate([[1, 2, 3]], max_new_tokens=4, do_sample=True, seed=1).shape
             (1, 7)
         """
@@ -101,9 +103,10 @@ class GenerationMixin:
             if self.config.is_encoder_decoder:
                 ids, session, encoder_ids = self._begin_encoder_decoder(inputs, arguments, config)
             else:
-                ids, session = self._begin_decoder(inputs, arguments, config)
-                encoder_ids = ids
-            if streamer is not None and (len(ids) > 1 or config.num_beams > 1 or config.num_return_sequences > 1):
+                ids, session, encoder_ids = self._begin_decoder(inputs, arguments, config)
+            if streamer is not None and (
+                len(ids) > 1 or config.num_beams > 1 or config.num_return_sequences > 1
+            ):
                 raise ValueError(
                     f"{owner}.generate: a streamer takes one sequence; got {len(ids)} prompts, num_beams="
                     f"{config.num_beams}, num_return_sequences={config.num_return_sequences}."
@@ -130,13 +133,14 @@ class GenerationMixin:
                 )
             for name in given._given:
                 setattr(config, name, getattr(given, name))
-        settings = {name: value for name, value in kwargs.items() if name in DEFAULTS}
-        arguments = {name: value for name, value in kwargs.items() if name not in DEFAULTS}
+        known = set(inspect.signature(self.call).parameters)
+        taken = {*DEFAULTS, *(name for name in ELSEWHERE if name not in known)}
+        settings = {name: value for name, value in kwargs.items() if name in taken}
+        arguments = {name: value for name, value in kwargs.items() if name not in taken}
         if "max_length" in settings and "max_new_tokens" not in settings:
             # The call's word goes before that of a file.
             config.max_new_tokens = None
         config.update(**settings)
-        known = set(inspect.signature(self.call).parameters)
         for name in arguments:
             if name not in known:
                 import difflib
@@ -144,8 +148,8 @@ class GenerationMixin:
                 close = difflib.get_close_matches(name, [*DEFAULTS, *known], 1)
                 hint = f" Did you mean {close[0]!r}?" if close else ""
                 raise TypeError(
-                    f"{type(self).__name__}.generate: {name!r} is neither a setting of GenerationConfig nor an "
-                    f"argument of the model.{hint}"
+                    f"{type(self).__name__}.generate: {name!r} is neither a setting of GenerationConfig nor "
+                    f"an argument of the model.{hint}"
                 )
         config.warn_about_unused()
         if config.pad_token_id is None and config.eos_token_ids:
@@ -162,18 +166,20 @@ class GenerationMixin:
                 config.max_length = min(config.max_length, limit)
         if config.max_length <= prompt:
             raise ValueError(
-                f"{owner}.generate: the prompt has {prompt} tokens, and max_length={config.max_length} counts them too: "
-                "nothing can follow. Pass `max_new_tokens` for the length of the answer alone."
+                f"{owner}.generate: the prompt has {prompt} tokens, and max_length={config.max_length} "
+                "counts them too: nothing can follow. Pass `max_new_tokens` for the length of the answer "
+                "alone."
             )
         if limit is not None and config.max_length > limit:
             raise ValueError(
-                f"{owner}.generate: {config.max_length} tokens are more than the model has positions for, {limit}. "
-                "Cut the prompt or ask for fewer tokens."
+                f"{owner}.generate: {config.max_length} tokens are more than the model has positions for, "
+                f"{limit}. Cut the prompt or ask for fewer tokens."
             )
         if config.min_length > config.max_length or (config.min_new_tokens or 0) > config.max_length - prompt:
             raise ValueError(
-                f"{owner}.generate: min_length={config.min_length} and min_new_tokens={config.min_new_tokens} do not "
-                f"fit into {config.max_length} tokens, {prompt} of them the prompt."
+                f"{owner}.generate: min_length={config.min_length} and "
+                f"min_new_tokens={config.min_new_tokens} do not fit into {config.max_length} tokens, "
+                f"{prompt} of them the prompt."
             )
 
     def _longest(self) -> int | None:
@@ -193,8 +199,8 @@ class GenerationMixin:
             )
         if ids.ndim != 2 or ids.dtype.kind not in "iu":
             raise ValueError(
-                f"{owner}.generate: `{what}` must be integers of the shape (batch, length); got {ids.dtype.name} of the "
-                f"shape {ids.shape}."
+                f"{owner}.generate: `{what}` must be integers of the shape (batch, length); got "
+                f"{ids.dtype.name} of the shape {ids.shape}."
             )
         if 0 in ids.shape:
             raise ValueError(f"{owner}.generate: `{what}` is empty, of the shape {ids.shape}.")
@@ -210,11 +216,12 @@ class GenerationMixin:
 
     def _begin_decoder(
         self, inputs: Any, arguments: dict[str, Any], config: GenerationConfig
-    ) -> tuple[Ids, DecoderSession]:
+    ) -> tuple[Ids, DecoderSession, Ids | None]:
         if inputs is None:
             if config.bos_token_id is None:
                 raise ValueError(
-                    f"{type(self).__name__}.generate: there is no prompt, and no `bos_token_id` to begin with."
+                    f"{type(self).__name__}.generate: there is no prompt, and no `bos_token_id` to begin "
+                    "with."
                 )
             inputs = [[config.bos_token_id]]
         ids = self._prompt(inputs, "input_ids")
@@ -228,7 +235,7 @@ class GenerationMixin:
                     f"{type(self).__name__}.generate: `{name}` is not taken here; give `input_ids`."
                 )
         session = DecoderSession(self, mask, config.max_length, config.use_cache, arguments)
-        return ids, session
+        return ids, session, ids
 
     def _mask(self, mask: Any, ids: Ids, config: GenerationConfig) -> Any:
         """The mask of padding; None if there is none."""
@@ -240,8 +247,8 @@ class GenerationMixin:
         mask = np.asarray(mask).astype(np.int64)
         if mask.shape != ids.shape:
             raise ValueError(
-                f"{type(self).__name__}.generate: `attention_mask` must have the shape of the tokens, {ids.shape}; got "
-                f"{mask.shape}."
+                f"{type(self).__name__}.generate: `attention_mask` must have the shape of the tokens, "
+                f"{ids.shape}; got {mask.shape}."
             )
         if (mask.sum(1) == 0).any():
             raise ValueError(f"{type(self).__name__}.generate: a row of `attention_mask` has no token.")
@@ -249,7 +256,7 @@ class GenerationMixin:
 
     def _begin_encoder_decoder(
         self: Any, inputs: Any, arguments: dict[str, Any], config: GenerationConfig
-    ) -> tuple[Ids, EncoderDecoderSession, Ids | None]:
+    ) -> tuple[Ids, DecoderSession, Ids | None]:
         owner = type(self).__name__
         encoded = arguments.pop("encoder_outputs", None)
         mask = arguments.pop("attention_mask", None)
@@ -259,14 +266,18 @@ class GenerationMixin:
                 raise ValueError(f"{owner}.generate: give the encoder's tokens, or `encoder_outputs`.")
             encoder_ids = self._prompt(inputs, "input_ids")
             mask = self._mask(mask, encoder_ids, config)
-            encoded = self.get_encoder()(input_ids=encoder_ids.astype(np.int32), attention_mask=mask, return_dict=True)
+            encoded = self.get_encoder()(
+                input_ids=encoder_ids.astype(np.int32), attention_mask=mask, return_dict=True
+            )
         batch = encoded.last_hidden_state.shape[0]
         start = arguments.pop("decoder_input_ids", None)
         if start is None:
             first = config.decoder_start_token_id
             first = config.bos_token_id if first is None else first
             if first is None:
-                raise ValueError(f"{owner}.generate: `decoder_start_token_id` is not set, nor is `bos_token_id`.")
+                raise ValueError(
+                    f"{owner}.generate: `decoder_start_token_id` is not set, nor is `bos_token_id`."
+                )
             start = np.full((batch, 1), first)
         ids = self._prompt(start, "decoder_input_ids")
         self._set_lengths(config, ids.shape[1], None)
@@ -281,15 +292,15 @@ class GenerationMixin:
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> Any:
-        from corten.saving.files import parse_json
-        from corten.transformers.hub import find_file, split_hub_arguments
+        from corten.transformers.hub import split_hub_arguments
 
         found = super().from_pretrained(pretrained_model_name_or_path, **kwargs)  # type: ignore[misc]
         model = found[0] if isinstance(found, tuple) else found
-        where = {**split_hub_arguments(kwargs)[0], "required": False}
-        path = find_file(pretrained_model_name_or_path, FILE_NAME, **where)
-        if path is not None:
-            model.generation_config = GenerationConfig.from_dict(parse_json(path.read_bytes(), str(path)))
+        settings = GenerationConfig.beside_model(
+            pretrained_model_name_or_path, **split_hub_arguments(kwargs)[0]
+        )
+        if settings is not None:
+            model.generation_config = settings
         return found
 
     def save_pretrained(self, save_directory: Any, **kwargs: Any) -> None:

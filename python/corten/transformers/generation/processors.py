@@ -131,7 +131,8 @@ def stopping_criteria(config: GenerationConfig, given: Any, tokenizer: Any) -> S
 def warn_about_right_padding(model: str) -> None:
     """Warn that texts that go on must be filled up at their begin."""
     warnings.warn(
-        f"{model}.generate: the prompts end with padding, so that the answers would follow the padding. Fill them up "
+        f"{model}.generate: the prompts end with padding, so that the answers would follow the padding. Fill "
+        "them up "
         "at the begin: `tokenizer.padding_side = 'left'`.",
         stacklevel=4,
     )

@@ -11,7 +11,13 @@ from corten import _core
 from corten.random.seed_generator import SeedGenerator, draw_key
 from corten.transformers.generation.beam_search import BeamSearch
 from corten.transformers.generation.configuration import GenerationConfig
-from corten.transformers.generation.logits_process import Ids, LogitsProcessorList, Scores, log_softmax, softmax
+from corten.transformers.generation.logits_process import (
+    Ids,
+    LogitsProcessorList,
+    Scores,
+    log_softmax,
+    softmax,
+)
 from corten.transformers.generation.outputs import (
     GenerateBeamDecoderOnlyOutput,
     GenerateBeamEncoderDecoderOutput,
@@ -77,7 +83,7 @@ class Search:
         found = _core.tensor(sequences.astype(np.int32))
         if not config.return_dict_in_generate:
             return found
-        kinds = (GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput)
+        kinds: tuple[Any, Any] = (GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput)
         if config.num_beams > 1:
             kinds = (GenerateBeamDecoderOnlyOutput, GenerateBeamEncoderDecoderOutput)
         return kinds[is_encoder_decoder](
@@ -109,8 +115,8 @@ class Search:
         chances = softmax(scores)
         if not np.isfinite(chances).all():
             raise ValueError(
-                f"{self.owner}.generate: the scores leave no token to draw from: they are NaN, or a processor forbids "
-                "all tokens."
+                f"{self.owner}.generate: the scores leave no token to draw from: they are NaN, or a "
+                "processor forbids all tokens."
             )
         summed = np.cumsum(chances, 1, dtype=np.float64)
         places = self._random((len(scores),)) * summed[:, -1]
@@ -202,8 +208,8 @@ class Search:
         config = self.config
         if len(prompts) > 1 or config.do_sample or config.num_return_sequences > 1 or not config.use_cache:
             raise ValueError(
-                f"{self.owner}.generate: `prompt_lookup_num_tokens` needs one prompt, greedy search and the cache; got "
-                f"{len(prompts)} prompts, do_sample={config.do_sample}, num_return_sequences="
+                f"{self.owner}.generate: `prompt_lookup_num_tokens` needs one prompt, greedy search and the "
+                f"cache; got {len(prompts)} prompts, do_sample={config.do_sample}, num_return_sequences="
                 f"{config.num_return_sequences}, use_cache={config.use_cache}."
             )
         text = prompts

@@ -152,9 +152,7 @@ class EncoderDecoderSession(DecoderSession):
         rows = chosen(states.shape[0])
         if len(rows) != states.shape[0] or not np.array_equal(rows, np.arange(len(rows))):
             # Rows of one prompt have the same encoder states: only a new number of rows changes them.
-            self.arguments["encoder_outputs"] = type(encoded)(
-                last_hidden_state=_core.gather(states, rows, 0)
-            )
+            self.arguments["encoder_outputs"] = type(encoded)(last_hidden_state=_core.gather(states, rows, 0))
 
     def crop(self, length: int) -> None:
         if self.cache is not None:

@@ -56,8 +56,8 @@ class StoppingCriteriaList(list[Any]):
             flags = np.asarray(criterion(input_ids, scores, **kwargs), bool)
             if flags.ndim > 1 or flags.size not in (1, len(input_ids)):
                 raise ValueError(
-                    f"{type(criterion).__name__}: a stopping criterion must return one bool, or one for each of "
-                    f"the {len(input_ids)} rows; got shape {flags.shape}."
+                    f"{type(criterion).__name__}: a stopping criterion must return one bool, or one for each "
+                    f"of the {len(input_ids)} rows; got shape {flags.shape}."
                 )
             finished |= flags
         return finished
@@ -133,7 +133,8 @@ class StopStringCriteria(StoppingCriteria):
         self.stop_strings = (stop_strings,) if isinstance(stop_strings, str) else tuple(stop_strings)
         if not self.stop_strings or not all(isinstance(one, str) and one for one in self.stop_strings):
             raise ValueError(
-                f"StopStringCriteria: `stop_strings` must be strings that are not empty; got {stop_strings!r}."
+                "StopStringCriteria: `stop_strings` must be strings that are not empty; got "
+                f"{stop_strings!r}."
             )
         # A token is a byte or more, and some at the front may be half a character.
         self._window = max(len(one.encode()) for one in self.stop_strings) + 4
@@ -145,11 +146,8 @@ class StopStringCriteria(StoppingCriteria):
         text, before = self._decode(tokens), self._decode(tokens[:-1])
         # What an unfinished character is shown as was not there yet.
         before = before.rstrip("\N{REPLACEMENT CHARACTER}")
-        for stop in self.stop_strings:
-            # A string that was there before the last token ends no second time.
-            if text.find(stop, max(0, len(before) - len(stop) + 1)) >= 0:
-                return True
-        return False
+        # A string that was there before the last token ends no second time.
+        return any(text.find(stop, max(0, len(before) - len(stop) + 1)) >= 0 for stop in self.stop_strings)
 
     def _decode(self, tokens: list[int]) -> str:
         if not tokens:

@@ -39,10 +39,9 @@ class TextStreamer(BaseStreamer):
         ...     def decode(self, ids, **kwargs):
         ...         return "".join(" abc"[i] for i in ids)
         >>> streamer = TextStreamer(Letters())
-        >>> for token in [1, 2, 0, 3]:
-        ...     streamer.put([token])
+        >>> streamer.put([1, 2])
         >>> streamer.end()
-        ab c
+        ab
     """
 
     def __init__(self, tokenizer: Any, skip_prompt: bool = False, **decode_kwargs: Any) -> None:
@@ -64,7 +63,9 @@ class TextStreamer(BaseStreamer):
         """
         tokens = np.asarray(value)
         if tokens.ndim > 1 and tokens.shape[0] != 1:
-            raise ValueError(f"{type(self).__name__}: streams one sequence; got tokens of shape {tokens.shape}.")
+            raise ValueError(
+                f"{type(self).__name__}: streams one sequence; got tokens of shape {tokens.shape}."
+            )
         is_prompt, self._is_prompt = self._is_prompt, False
         if is_prompt and self.skip_prompt:
             return

@@ -15,8 +15,8 @@ from corten.transformers.outputs import CausalLMOutputWithPast, SequenceClassifi
 class DecoderForCausalLM(GenerationMixin, PreTrainedModel):
     """Base of decoders with scores over the vocabulary.
 
-    A subclass names the class of its decoder, and the attribute of it that holds the word embeddings, which the
-    scores are computed with where `tie_word_embeddings` is set.
+    A subclass names the class of its decoder, and the attribute of it that holds the word embeddings, which
+    the scores are computed with where `tie_word_embeddings` is set.
     """
 
     base_class: ClassVar[Any] = None
@@ -142,7 +142,8 @@ class DecoderForSequenceClassification(PreTrainedModel):
 
                 if not state.probing:
                     raise ValueError(
-                        f"{type(self).__name__}: several texts need `config.pad_token_id`, which tells where each ends."
+                        f"{type(self).__name__}: several texts need `config.pad_token_id`, which tells where "
+                        "each ends."
                     )
             return ops.full((batch, 1, 1), tokens - 1, dtype="int32")
         places = ops.arange(tokens, dtype="int32")
@@ -156,6 +157,4 @@ class DecoderForSequenceClassification(PreTrainedModel):
             output: What `call` gave.
             labels: `(batch,)`, or `(batch, labels)`.
         """
-        return loss_functions.sequence_classification(
-            type(self).__name__, self.config, output.logits, labels
-        )
+        return loss_functions.sequence_classification(type(self).__name__, self.config, output.logits, labels)

@@ -10,10 +10,10 @@ from corten.layers import Dense, Dropout, Embedding, Layer, LayerNormalization, 
 from corten.random import SeedGenerator
 from corten.transformers.cache import DynamicCache
 from corten.transformers.configuration import PretrainedConfig
+from corten.transformers.layers import activation as activation_of
 from corten.transformers.modeling import PreTrainedModel
 from corten.transformers.models.decoder import DecoderForCausalLM, DecoderForSequenceClassification
 from corten.transformers.models.decoder_attention import (
-    activation_function,
     attend_cached,
     attention_mask_of,
     positions,
@@ -109,7 +109,9 @@ class GPT2Config(PretrainedConfig):
 
 def _dense(units: int, deviation: float, activation: Any = None) -> Dense:
     """A dense layer whose matrix lies in files as it lies here, `(inputs, outputs)`."""
-    layer = Dense(units, activation=activation, kernel_initializer=initializers.RandomNormal(stddev=deviation))
+    layer = Dense(
+        units, activation=activation, kernel_initializer=initializers.RandomNormal(stddev=deviation)
+    )
     layer.stores_transposed = False
     return layer
 
@@ -173,7 +175,7 @@ class GPT2MLP(Layer):
 
     def __init__(self, config: GPT2Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        activation = activation_function("GPT2Config", config.activation_function)
+        activation = activation_of("GPT2Config", config.activation_function)
         self.c_fc = _dense(config.n_inner or 4 * config.n_embd, config.initializer_range, activation)
         deviation = config.initializer_range / math.sqrt(2 * max(config.n_layer, 1))
         self.c_proj = _dense(config.n_embd, deviation)
@@ -337,7 +339,8 @@ class GPT2LMHeadModel(DecoderForCausalLM, GPT2PreTrainedModel):
         **kwargs: As for `PreTrainedModel`.
 
     Call arguments:
-        labels: Token ids, `(batch, tokens)`, -100 where there is none: each token is to be told from those before.
+        labels: Token ids, `(batch, tokens)`, -100 where there is none: each token is to be told from those
+            before.
         logits_to_keep: How many last tokens get logits; 0: all.
 
     The others are those of `GPT2Model`.

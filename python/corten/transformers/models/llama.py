@@ -9,11 +9,11 @@ from corten.layers import Dense, Layer, ReversibleEmbedding, RMSNormalization
 from corten.random import SeedGenerator
 from corten.transformers.cache import DynamicCache
 from corten.transformers.configuration import PretrainedConfig
+from corten.transformers.layers import activation as activation_of
 from corten.transformers.modeling import PreTrainedModel
 from corten.transformers.models.decoder import DecoderForCausalLM, DecoderForSequenceClassification
 from corten.transformers.models.decoder_attention import (
     RotaryFrequencies,
-    activation_function,
     attend_cached,
     attention_mask_of,
     positions,
@@ -99,7 +99,7 @@ class LlamaConfig(PretrainedConfig):
         self.num_attention_heads = num_attention_heads
         self.num_key_value_heads = num_attention_heads if num_key_value_heads is None else num_key_value_heads
         given = all(isinstance(size, int) and size > 0 for size in (hidden_size, num_attention_heads))
-        self.head_dim = hidden_size // num_attention_heads if head_dim is None and given else head_dim
+        self.head_dim: Any = hidden_size // num_attention_heads if head_dim is None and given else head_dim
         self.hidden_act = hidden_act
         self.max_position_embeddings = max_position_embeddings
         self.initializer_range = initializer_range
@@ -129,8 +129,8 @@ class LlamaConfig(PretrainedConfig):
             raise ValueError(f"{type(self).__name__}: `head_dim` must be even; got {self.head_dim}.")
         if self.num_attention_heads % self.num_key_value_heads:
             raise ValueError(
-                f"{type(self).__name__}: `num_attention_heads` ({self.num_attention_heads}) must be a multiple of "
-                f"`num_key_value_heads` ({self.num_key_value_heads})."
+                f"{type(self).__name__}: `num_attention_heads` ({self.num_attention_heads}) must be a "
+                f"multiple of `num_key_value_heads` ({self.num_key_value_heads})."
             )
         RotaryFrequencies(self)
 
@@ -138,7 +138,7 @@ class LlamaConfig(PretrainedConfig):
 
     @property
     def projection_biases(self) -> tuple[bool, bool]:
-        """Whether the projections to queries, keys and values have a bias, and whether the one after them has."""
+        """Whether the projections before attention have a bias, and whether the one after it has."""
         return self.attention_bias, self.attention_bias
 
     @property
@@ -187,8 +187,8 @@ class Qwen2Config(LlamaConfig):
     ) -> None:
         if use_sliding_window:
             raise ValueError(
-                f"{type(self).__name__}: `use_sliding_window=True` is not there: all layers see all tokens. For texts "
-                "shorter than `sliding_window` the results are the same with False."
+                f"{type(self).__name__}: `use_sliding_window=True` is not there: all layers see all tokens. "
+                "For texts shorter than `sliding_window` the results are the same with False."
             )
         self.use_sliding_window = use_sliding_window
         super().__init__(
@@ -312,7 +312,7 @@ class LlamaMLP(Layer):
         self.gate_proj = _dense(config, config.intermediate_size, config.mlp_bias)
         self.up_proj = _dense(config, config.intermediate_size, config.mlp_bias)
         self.down_proj = _dense(config, config.hidden_size, config.mlp_bias)
-        self.activation = activation_function(type(config).__name__, config.hidden_act)
+        self.activation = activation_of(type(config).__name__, config.hidden_act)
 
     def call(self, hidden_states: Any) -> Any:
         gate = self.activation(self.gate_proj(hidden_states))
@@ -358,7 +358,7 @@ class LlamaDecoderLayer(Layer):
 class LlamaPreTrainedModel(PreTrainedModel):
     """Base of the Llama models."""
 
-    config_class = LlamaConfig
+    config_class: ClassVar[type[PretrainedConfig]] = LlamaConfig
     base_model_prefix = "model"
     ignored_names = (*PreTrainedModel.ignored_names, "rotary_emb.inv_freq")
 
@@ -465,7 +465,8 @@ class LlamaForCausalLM(DecoderForCausalLM, LlamaPreTrainedModel):
         **kwargs: As for `PreTrainedModel`.
 
     Call arguments:
-        labels: Token ids, `(batch, tokens)`, -100 where there is none: each token is to be told from those before.
+        labels: Token ids, `(batch, tokens)`, -100 where there is none: each token is to be told from those
+            before.
         logits_to_keep: How many last tokens get logits; 0: all.
 
     The others are those of `LlamaModel`.
