@@ -52,7 +52,18 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "generation.streamers": ("BaseStreamer", "TextIteratorStreamer", "TextStreamer"),
     "modeling": ("PreTrainedModel",),
     "models.bert": (
-        "BertConfig", "BertModel", "BertForSequenceClassification",
+        "BertConfig", "BertModel", "BertForMaskedLM", "BertForQuestionAnswering",
+        "BertForSequenceClassification", "BertForTokenClassification",
+    ),
+    "models.distilbert": (
+        "DistilBertConfig", "DistilBertModel", "DistilBertForMaskedLM", "DistilBertForQuestionAnswering",
+        "DistilBertForSequenceClassification", "DistilBertForTokenClassification",
+    ),
+    "models.roberta": (
+        "RobertaConfig", "RobertaModel", "RobertaForMaskedLM", "RobertaForQuestionAnswering",
+        "RobertaForSequenceClassification", "RobertaForTokenClassification",
+        "XLMRobertaConfig", "XLMRobertaModel", "XLMRobertaForMaskedLM", "XLMRobertaForQuestionAnswering",
+        "XLMRobertaForSequenceClassification", "XLMRobertaForTokenClassification",
     ),
     "models.gpt2": ("GPT2Config", "GPT2ForSequenceClassification", "GPT2LMHeadModel", "GPT2Model"),
     "models.llama": (
