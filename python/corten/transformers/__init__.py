@@ -1,0 +1,49 @@
+"""Language models with Hugging Face's names: models, tokenizers, training and generation.
+
+Each name is loaded when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Module to the names that it defines. A module is loaded when one of its names is first asked for.
+_MODULES: dict[str, tuple[str, ...]] = {
+    "batch_encoding": ("BatchEncoding", "CharSpan", "TokenSpan"),
+    "data_collator": (
+        "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",
+        "DataCollatorWithPadding", "DefaultDataCollator", "default_data_collator",
+    ),
+    "tokenization.auto": ("AutoTokenizer",),
+    "tokenization.backend": ("AddedToken",),
+    "tokenization.base": (
+        "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "TokenizersBackend",
+    ),
+    "tokenization.bert": (
+        "BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast",
+    ),
+    "tokenization.byte_level": (
+        "GPT2Tokenizer", "GPT2TokenizerFast", "Qwen2Tokenizer", "Qwen2TokenizerFast", "RobertaTokenizer",
+        "RobertaTokenizerFast",
+    ),
+    "tokenization.sentencepiece": ("LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast"),
+}  # fmt: skip
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"corten.transformers.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    from corten.identifiers import no_attribute
+
+    raise no_attribute(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
