@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         regularizers,
         saving,
         training,
+        transformers,
         tree,
         tuner,
         utils,
@@ -96,8 +97,8 @@ __all__ = [
     "from_dlpack", "grad", "hessian", "hvp", "initializers", "jacobian", "jvp", "layers", "load_model",
     "losses", "metrics", "models", "name_scope", "no_grad", "num_threads", "ops", "optimizers",
     "quantizers", "random", "regularizers", "remat", "saving", "set_num_threads", "set_random_seed",
-    "stop_gradient", "tensor", "training", "tree", "tuner", "utils", "value_and_grad", "version",
-    "visualization", "vjp", "wrappers",
+    "stop_gradient", "tensor", "training", "transformers", "tree", "tuner", "utils", "value_and_grad",
+    "version", "visualization", "vjp", "wrappers",
 ]  # fmt: skip
 
 # Loaded when first asked for, so that a script pays only for what it uses.
@@ -107,8 +108,8 @@ _MODULES = frozenset(
         "config", "constraints", "data", "datasets", "debug", "distillation", "dtype_policies",
         "initializers", "keras", "layers", "legacy", "losses", "memory", "metrics", "mixed_precision",
         "models", "naming", "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers",
-        "saving", "stateless", "symbolic", "tf", "training", "tree", "tuner", "utils", "variable",
-        "visualization", "wrappers",
+        "saving", "stateless", "symbolic", "tf", "training", "transformers", "tree", "tuner", "utils",
+        "variable", "visualization", "wrappers",
     }
 )  # fmt: skip
 _NAMES = {

@@ -36,6 +36,7 @@ _MODULES = (
     "corten.optimizers.schedules", "corten.initializers", "corten.regularizers",
     "corten.constraints", "corten.activations", "corten.dtype_policies", "corten.random",
     "corten.callbacks", "corten.ops", "corten.quantizers", "corten.distillation",
+    "corten.transformers",
 )  # fmt: skip
 # The folders of Keras's modules that correspond to ours.
 _ALIASES = {name.split(".", 1)[1]: name for name in _MODULES}

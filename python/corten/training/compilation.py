@@ -217,7 +217,10 @@ class Compilation:
             ValueError: There is neither a compiled loss nor one added by a layer.
         """
         state = self._state()
-        total = None if state.loss is None else state.loss(y, y_pred, sample_weight)
+        if state.loss is None:
+            total = self._own_loss(y, y_pred) if self._has_own_loss else None
+        else:
+            total = state.loss(*self._compared(x, y, y_pred), sample_weight)
         if state.has_layer_losses is not False:
             added = self.losses  # type: ignore[attr-defined]
             if state.has_layer_losses is None and state.variables is not None:
@@ -241,8 +244,22 @@ class Compilation:
             y_pred: Outputs.
             sample_weight: Weights of the samples.
         """
-        self._update_metrics(y, y_pred, sample_weight)
+        self._update_metrics(*self._compared(x, y, y_pred), sample_weight)
         return self.get_metrics_result()
+
+    #: Whether there is a loss without one given to `compile`: `_own_loss`.
+    _has_own_loss: bool = False
+
+    def _own_loss(self, y: Any, y_pred: Any) -> Any:
+        """Gives the loss that a model brings along."""
+        raise NotImplementedError
+
+    def _check_labels(self, x: Any, y: Any, caller: str) -> None:
+        """Refuses labels that the model's own loss cannot take, before anything is trained."""
+
+    def _compared(self, x: Any, y: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Gives targets and outputs as losses and metrics see them; most models leave them as they are."""
+        return y, y_pred
 
     def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         metrics = self._state().metrics

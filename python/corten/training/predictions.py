@@ -80,7 +80,7 @@ class Predictions:
 
     def _started(self, outputs: Any) -> Any:
         if isinstance(outputs, dict):
-            return {key: self._started(value) for key, value in outputs.items()}
+            return _as_given(outputs, {key: self._started(value) for key, value in outputs.items()})
         if isinstance(outputs, list | tuple):
             started = [self._started(value) for value in outputs]
             return started if isinstance(outputs, list) else tuple(started)
@@ -95,8 +95,13 @@ class Predictions:
 
     def _finished(self, collected: Any) -> Any:
         if isinstance(collected, dict):
-            return {key: self._finished(value) for key, value in collected.items()}
+            return _as_given(collected, {key: self._finished(value) for key, value in collected.items()})
         if isinstance(collected, list | tuple):
             finished = [self._finished(value) for value in collected]
             return finished if isinstance(collected, list) else tuple(finished)
         return collected.result()
+
+
+def _as_given(outputs: dict[Any, Any], values: dict[Any, Any]) -> Any:
+    """Values in a dict of the kind that the model gave."""
+    return values if type(outputs) is dict else type(outputs)(values)

@@ -103,7 +103,10 @@ def prepare_for(model: Any, adapter: DataAdapter, source: Any, caller: str, vali
     first = adapter.first_batch()
     if first is None:
         raise ValueError(f"{caller}: x ({type(source).__name__}) gives no batches")
-    spotless = prepare(model, first, targets_of(adapter, first), caller, validation)
+    whole = adapter.arrays if isinstance(adapter, ArrayAdapter) else first
+    model._check_labels(whole[0], whole[1], caller)
+    targets, _ = model._compared(whole[0], targets_of(adapter, first), None)
+    spotless = prepare(model, first, targets, caller, validation)
     outputs = _symbolic_outputs(model)
     if arrays is not None and spotless and outputs is not None:
         own_loss = model._overrides("train_step") or model._overrides("compute_loss")
@@ -139,6 +142,7 @@ def prepare(model: Any, batch: Batch, targets: Any, caller: str, validation: Any
         return False
     spotless = True
     state = model._state()
+    y, outputs = model._compared(x, y, outputs)
     target_specs = map_leaves(lambda leaf, _: _Spec((None, *leaf.shape[1:]), leaf.dtype), y, "y")
     own_loss = own_step or model._overrides("compute_loss")
     if state.loss is not None and not own_loss:
@@ -147,9 +151,8 @@ def prepare(model: Any, batch: Batch, targets: Any, caller: str, validation: Any
         _check_weights(state.loss, sample_weight, outputs, caller)
         first = None if validation is None else validation.first_batch()
         if first is not None and not model._overrides("test_step"):
-            _check_all_targets(
-                state.loss, targets_of(validation, first), outputs, f"{caller} (validation_data)"
-            )
+            targets, _ = model._compared(first[0], targets_of(validation, first), None)
+            _check_all_targets(state.loss, targets, outputs, f"{caller} (validation_data)")
         if state.loss.layout.is_single:
             spotless &= not warn_about_last_activation(model, state.loss.output_losses[0], caller)
     if state.metrics is not None and not state.metrics.built and not own_step:

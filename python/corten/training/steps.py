@@ -98,7 +98,7 @@ class Steps(Compilation):
         y_pred = self._forward(x, False)
         state = self._training_state
         assert state is not None
-        if state.loss is not None or self._overrides("compute_loss"):
+        if state.loss is not None or self._has_own_loss or self._overrides("compute_loss"):
             loss = self._loss_of(x, y, y_pred, sample_weight, False)
             state.tracker.update_state(loss, batch_size_of(x))
         return y_pred
@@ -171,7 +171,7 @@ class Steps(Compilation):
         x, y, sample_weight = batch
         y_pred = self._learn(x, y, sample_weight)
         if self._state().metrics is not None:
-            self._update_metrics(y, y_pred, sample_weight)
+            self._update_metrics(*self._compared(x, y, y_pred), sample_weight)
 
     def _test_function(self) -> Any:
         """As `_train_function`, for evaluation."""
@@ -187,7 +187,7 @@ class Steps(Compilation):
             x, y, sample_weight = batch
             y_pred = self._judge(x, y, sample_weight)
             if state.metrics is not None:
-                state.metrics.update_state(y, y_pred, sample_weight)
+                state.metrics.update_state(*self._compared(x, y, y_pred), sample_weight)
 
         return standard_step
 
@@ -292,7 +292,8 @@ def map_outputs(function: Any, outputs: Any) -> Any:
     if type(outputs) is Tensor:
         return function(outputs)
     if isinstance(outputs, dict):
-        return {key: map_outputs(function, value) for key, value in outputs.items()}
+        mapped = {key: map_outputs(function, value) for key, value in outputs.items()}
+        return mapped if type(outputs) is dict else type(outputs)(mapped)
     if isinstance(outputs, list | tuple):
         values = [map_outputs(function, value) for value in outputs]
         return values if isinstance(outputs, list) else tuple(values)

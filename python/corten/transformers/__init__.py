@@ -1,6 +1,20 @@
 """Language models with Hugging Face's names: models, tokenizers, training and generation.
 
-Each name is loaded when first used.
+Weights are read from folders as Hugging Face writes them (`config.json`, `model.safetensors`), and written so
+that `transformers` reads them. Models are ordinary Corten models. Each name is loaded when first used.
+
+Example:
+    >>> from corten.transformers import BertConfig, BertModel
+    >>> config = BertConfig(
+    ...     vocab_size=30,
+    ...     hidden_size=8,
+    ...     num_hidden_layers=1,
+    ...     num_attention_heads=2,
+    ...     intermediate_size=16,
+    ... )
+    >>> model = BertModel(config)
+    >>> model(input_ids=[[1, 2, 3]]).last_hidden_state.shape
+    (1, 3, 8)
 """
 
 from __future__ import annotations
@@ -11,9 +25,19 @@ from typing import Any
 # Module to the names that it defines. A module is loaded when one of its names is first asked for.
 _MODULES: dict[str, tuple[str, ...]] = {
     "batch_encoding": ("BatchEncoding", "CharSpan", "TokenSpan"),
+    "configuration": ("PretrainedConfig", "PreTrainedConfig"),
     "data_collator": (
         "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",
         "DataCollatorWithPadding", "DefaultDataCollator", "default_data_collator",
+    ),
+    "modeling": ("PreTrainedModel",),
+    "models.bert": (
+        "BertConfig", "BertModel", "BertForSequenceClassification",
+    ),
+    "outputs": (
+        "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPooling", "CausalLMOutput", "MaskedLMOutput",
+        "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
+        "TokenClassifierOutput",
     ),
     "tokenization.auto": ("AutoTokenizer",),
     "tokenization.backend": ("AddedToken",),
@@ -27,7 +51,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "GPT2Tokenizer", "GPT2TokenizerFast", "Qwen2Tokenizer", "Qwen2TokenizerFast", "RobertaTokenizer",
         "RobertaTokenizerFast",
     ),
-    "tokenization.sentencepiece": ("LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast"),
+    "tokenization.sentencepiece": (
+        "LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast",
+    ),
 }  # fmt: skip
 
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

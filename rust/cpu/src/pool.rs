@@ -115,6 +115,13 @@ vectorized! {
         }
     }
 
+    /// What comes back to the cells of a tap: `dy` where the largest value was there, else nothing.
+    fn give_back<T: Real, S: Widen<T>>(nothing: T, places: &[u32], place: u32, dy: &[S], out: &mut [S]) {
+        for ((to, at), dy) in out.iter_mut().zip(places).zip(dy) {
+            *to = S::narrow(if *at == place { nothing + dy.widen() } else { nothing });
+        }
+    }
+
     fn add_scaled<T: Real, S: Widen<T>>(sums: &mut [T], values: &[S], factor: T) {
         for (sum, value) in sums.iter_mut().zip(values) {
             *sum = *sum + value.widen() * factor;
@@ -219,6 +226,53 @@ fn average<T: Real, S: Widen<T> + Element>(geometry: &Geometry, x: In<'_>, spec:
     Ok(result)
 }
 
+/// Whether no two windows have a cell in common.
+fn are_apart(geometry: &Geometry) -> bool {
+    (0..3).all(|axis| {
+        let reach = (geometry.kernel[axis] - 1) * geometry.dilation[axis] + 1;
+        geometry.strides[axis] >= reach || geometry.output[axis] == 1
+    })
+}
+
+/// The gradient of maximum pooling where every cell is in one window or none: nothing is summed.
+fn gradient_apart<T: Real, S: Widen<T> + Element>(geometry: &Geometry, x: In<'_>, dy: In<'_>) -> Result<Buffer> {
+    let channels = geometry.channels_in;
+    let grid = geometry.reading();
+    let mut result = Buffer::for_elements(S::DTYPE, geometry.input_positions() * channels)?;
+    let (x, dy) = (Dense::<S>::new(x)?, Dense::<S>::new(dy)?);
+    let (x, dy) = (x.slice(), dy.slice());
+    let cells: usize = geometry.input.iter().product();
+    let windows: usize = geometry.output.iter().product();
+    let all_cells_are_in_windows = (0..3).all(|axis| {
+        let inside = geometry.before[axis] == 0 && geometry.dilation[axis] == 1;
+        inside && geometry.output[axis] * geometry.kernel[axis] == geometry.input[axis]
+    });
+    let out = DisjointMut::new(result.as_mut_slice::<S>());
+    let tasks = if cells == 0 { 0 } else { geometry.batch };
+    let group = (TASK / (windows * grid.taps() * channels).max(1)).max(1);
+    parallel::for_ranges(tasks, group, |images| {
+        if !all_cells_are_in_windows {
+            // SAFETY: every task has its own images, here and below.
+            unsafe { out.range(images.start * cells * channels..images.end * cells * channels) }.fill(S::ZERO);
+        }
+        let (mut largest, mut places) = (vec![S::ZERO; channels], vec![0; channels]);
+        let positions = images.start * windows..images.end * windows;
+        grid.for_positions(positions, channels, &mut |position, taps| {
+            if taps.is_empty() {
+                return;
+            }
+            find_largest(x, taps, &mut largest, &mut places);
+            let dy = &dy[position * channels..(position + 1) * channels];
+            for (place, &(at, _)) in taps.iter().enumerate() {
+                // SAFETY: as above.
+                let out = unsafe { out.range(at..at + channels) };
+                give_back(T::ZERO, &places, place as u32, dy, out);
+            }
+        });
+    });
+    Ok(result)
+}
+
 /// The gradient of maximum pooling (with `x`) or of average pooling (without). Windows overlap, so
 /// tasks are whole images, and channels where these are many.
 fn gradient<T: Real, S: Widen<T> + Element>(
@@ -227,6 +281,9 @@ fn gradient<T: Real, S: Widen<T> + Element>(
     dy: In<'_>,
     spec: &PoolSpec,
 ) -> Result<Buffer> {
+    if let Some(x) = x.filter(|_| are_apart(geometry)) {
+        return gradient_apart::<T, S>(geometry, x, dy);
+    }
     let all = geometry.channels_in;
     let grid = geometry.reading();
     let mut result = Buffer::for_elements(S::DTYPE, geometry.input_positions() * all)?;
@@ -307,6 +364,9 @@ mod tests {
             (vec![3, 7, 9, 70], spec(&[3, 2], &[2, 1], &[(1, 1), (0, 1)], &[1, 2])),
             (vec![2, 11, 5], spec(&[4], &[3], &[(2, 1)], &[1])),
             (vec![1, 4, 5, 6, 2], spec(&[2, 3, 2], &[1, 2, 2], &[(0, 1), (1, 1), (0, 0)], &[1, 1, 1])),
+            // Windows apart, with cells between and beside them, and with padding.
+            (vec![3, 9, 8, 33], spec(&[2, 2], &[3, 2], &[(0, 0), (1, 0)], &[1, 1])),
+            (vec![2, 7, 4], spec(&[2], &[4], &[(0, 1)], &[2])),
             // Windows of padding alone.
             (vec![1, 3, 2], spec(&[2], &[1], &[(4, 0)], &[1])),
         ]

@@ -142,7 +142,7 @@ def read_tokenizer_config(folder: Folder) -> dict[str, Any]:
         for name, value in read_json_object(older).items():
             if name in (*NAMES, *EXTRA_NAMES):
                 config.setdefault(name, value)
-    templates = _read_templates(folder)
+    templates = _read_templates(folder, path)
     if templates:
         config["chat_template"] = templates
     if isinstance(
@@ -163,12 +163,12 @@ def _check_inside(path: Path, name: str, value: Any) -> None:
         )
 
 
-def _read_templates(folder: Folder) -> Any:
+def _read_templates(folder: Folder, config: Path | None) -> Any:
     main = folder.find("chat_template.jinja")
     found = {} if main is None else {"default": read_text(main, 1 << 20)}
-    more = Path(folder.name) / "additional_chat_templates"
-    if more.is_dir():
-        for path in sorted(more.glob("*.jinja")):
+    beside = main or config
+    if beside is not None:
+        for path in sorted((beside.parent / "additional_chat_templates").glob("*.jinja")):
             found[path.stem] = read_text(path, 1 << 20)
     return found["default"] if list(found) == ["default"] else found
 

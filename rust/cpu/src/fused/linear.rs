@@ -204,6 +204,25 @@ pub(super) fn forward_of_half<S: Half>(inputs: &[In<'_>], epilogue: Epilogue) ->
     Ok(Some(results))
 }
 
+/// Columns whose sums stay in registers.
+const NARROW: usize = 32;
+
+/// [`rectified_gradient`] of the columns from `first` on, of rows of `len`.
+#[inline(always)]
+fn rectified_columns<T: Float>(y: &[T], dy: &[T], out: &mut [T], (first, len): (usize, usize), sums: &mut [T; NARROW]) {
+    let mut totals = *sums;
+    for ((y, dy), out) in y.chunks_exact(len).zip(dy.chunks_exact(len)).zip(out.chunks_exact_mut(len)) {
+        let columns = first..first + NARROW;
+        let (y, dy, out) = (&y[columns.clone()], &dy[columns.clone()], &mut out[columns]);
+        for (((to, y), dy), total) in out.iter_mut().zip(y).zip(dy).zip(&mut totals) {
+            let value = if *y > T::ZERO { *dy } else { T::ZERO };
+            *to = value;
+            *total += value;
+        }
+    }
+    *sums = totals;
+}
+
 vectorized! {
     fn scale_by<T: Float>(factor: T, piece: &mut [T]) {
         for value in piece {
@@ -221,8 +240,18 @@ vectorized! {
     /// `out = dy` where y is above zero, else 0; and [`add_rows`] of it.
     fn rectified_gradient<T: Float>(y: &[T], dy: &[T], out: &mut [T], sums: &mut [T]) {
         let len = sums.len();
+        // Sums stay in registers while rows pass by.
+        let narrow = len - len % NARROW;
+        for first in (0..narrow).step_by(NARROW) {
+            let of_columns: &mut [T; NARROW] = (&mut sums[first..first + NARROW]).try_into().expect("as many columns");
+            rectified_columns(y, dy, out, (first, len), of_columns);
+        }
+        if narrow == len {
+            return;
+        }
         for ((y, dy), out) in y.chunks_exact(len).zip(dy.chunks_exact(len)).zip(out.chunks_exact_mut(len)) {
-            for (((to, y), dy), sum) in out.iter_mut().zip(y).zip(dy).zip(sums.iter_mut()) {
+            let (y, dy, out) = (&y[narrow..], &dy[narrow..], &mut out[narrow..]);
+            for (((to, y), dy), sum) in out.iter_mut().zip(y).zip(dy).zip(&mut sums[narrow..]) {
                 let value = if *y > T::ZERO { *dy } else { T::ZERO };
                 *to = value;
                 *sum += value;

@@ -1,0 +1,1 @@
+"""The models, one family a module. Use `corten.transformers`, which has all names."""

@@ -1,0 +1,99 @@
+"""Makes the reference values of language models with Hugging Face's `transformers` and PyTorch.
+
+    python tests/transformers/make_reference_values.py [name ...]
+
+Needs `transformers` and `torch`, which the tests do not: the values are stored beside this script, one file
+for each row of `CASES`. A file has the configuration (`config`, as JSON), the inputs (`input:<name>`), the
+weights (`weight:<name>`), the outputs (`output:<name>`) and the gradient of the loss by each weight
+(`gradient:<name>`).
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).parent / "reference_values"
+SMALL = {
+    "vocab_size": 40,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 14,
+}
+QUIET = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+
+
+def tokens(rows: int = 3, length: int = 9, vocabulary: int = 40, least: int = 3) -> dict[str, Any]:
+    """Random texts of several lengths, filled up with the id 0."""
+    rng = np.random.default_rng(7)
+    ids = rng.integers(least, vocabulary, (rows, length))
+    mask = np.ones((rows, length), np.int64)
+    for row in range(1, rows):
+        mask[row, length - 2 * row :] = 0
+    return {"input_ids": np.where(mask == 1, ids, 0), "attention_mask": mask}
+
+
+def two_texts() -> dict[str, Any]:
+    """As `tokens`, the second half of each being another text."""
+    found = tokens()
+    types = np.zeros_like(found["input_ids"])
+    types[:, 4:] = 1
+    return {**found, "token_type_ids": types}
+
+
+# Name: the class, its configuration, and what it is called with.
+CASES: dict[str, tuple[str, dict[str, Any], Any]] = {
+    "bert_sequence_classification": (
+        "BertForSequenceClassification",
+        {**SMALL, **QUIET, "num_labels": 3},
+        lambda: {**two_texts(), "labels": np.array([0, 2, 1])},
+    ),
+}
+
+
+def make(name: str) -> dict[str, Any]:
+    """Run a case and return its values."""
+    import torch
+
+    import transformers
+
+    class_name, options, inputs_of = CASES[name]
+    torch.manual_seed(0)
+    cls = getattr(transformers, class_name)
+    config = cls.config_class(**options)
+    model = cls(config).eval()
+    # Weights as trained ones are: no zeros or ones, which would hide mistakes.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    weights = {key: parameter.detach().numpy().copy() for key, parameter in model.named_parameters()}
+    inputs = inputs_of()
+    # In double precision, so that only Corten's rounding counts.
+    output = model.double()(**{key: torch.as_tensor(value) for key, value in inputs.items()})
+    output.loss.backward()
+    values: dict[str, Any] = {"config": np.array(json.dumps(config.to_dict(), default=str))}
+    values.update({f"input:{key}": value for key, value in inputs.items()})
+    for key, value in output.items():
+        if torch.is_tensor(value):
+            values[f"output:{key}"] = value.detach().float().numpy()
+    for key, parameter in model.named_parameters():
+        values[f"weight:{key}"] = weights[key]
+        values[f"gradient:{key}"] = parameter.grad.float().numpy()
+    return values
+
+
+def main() -> None:
+    """Make the files that are named, or all."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in sys.argv[1:] or CASES:
+        path = FOLDER / f"{name}.npz"
+        np.savez_compressed(path, **make(name))
+        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
