@@ -224,8 +224,7 @@ class BatchEncoding(dict[str, Any]):
         """
         row, token = self._token(batch_or_token_index, token_index, "token_to_chars")
         found = row.token_to_chars(token)
-        # The encoding gives the text's number too.
-        return None if found is None else CharSpan(*found[-1])
+        return None if found is None else CharSpan(*found)
 
     def word_to_tokens(
         self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0

@@ -38,7 +38,7 @@ def guarded(what: str, function: Callable[..., Result], *arguments: Any, **setti
     """
     try:
         return function(*arguments, **settings)
-    except (KeyboardInterrupt, SystemExit, MemoryError):
+    except (ImportError, MemoryError):
         raise
     except BaseException as error:
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
