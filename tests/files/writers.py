@@ -226,6 +226,18 @@ def write_onnx(folder: Path, version: int) -> None:
     model(version).export(folder / "model.onnx", verbose=False)
 
 
+def write_generation_config(folder: Path, version: int) -> None:
+    from corten.transformers import GenerationConfig
+
+    GenerationConfig(max_new_tokens=5 + version).save_pretrained(folder)
+
+
+def read_generation_config(folder: Path) -> Any:
+    from corten.transformers import GenerationConfig
+
+    return GenerationConfig.from_pretrained(folder).max_new_tokens
+
+
 SHARDS = {"max_shard_size": 60 / 2**30}
 WRITERS = [
     Writer(
@@ -310,6 +322,12 @@ WRITERS = [
         ("training/checkpoint/files.py:write_checkpoint",),
     ),
     Writer("checkpoint", write_checkpoint, read_weights("best.weights.npz")),
+    Writer(
+        "generation_config",
+        write_generation_config,
+        read_generation_config,
+        ("transformers/generation/configuration.py:save_pretrained",),
+    ),
     Writer(
         "projector",
         write_projector,
