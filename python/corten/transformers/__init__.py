@@ -25,7 +25,6 @@ from typing import Any
 # Module to the names that it defines. A module is loaded when one of its names is first asked for.
 _MODULES: dict[str, tuple[str, ...]] = {
     "batch_encoding": ("BatchEncoding", "CharSpan", "TokenSpan"),
-    "configuration": ("PretrainedConfig", "PreTrainedConfig"),
     "data_collator": (
         "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",
         "DataCollatorWithPadding", "DefaultDataCollator", "default_data_collator",
