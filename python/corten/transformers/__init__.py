@@ -28,6 +28,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
         "AutoModelForQuestionAnswering", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
         "AutoModelForTokenClassification",
+    "batch_encoding": ("BatchEncoding", "CharSpan", "TokenSpan"),
+    "data_collator": (
+        "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",
+        "DataCollatorWithPadding", "DefaultDataCollator", "default_data_collator",
     ),
     "cache": ("DynamicCache", "EncoderDecoderCache", "StaticCache"),
     "configuration": ("PretrainedConfig", "PreTrainedConfig"),
@@ -81,6 +85,21 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "CausalLMOutput", "CausalLMOutputWithPast", "MaskedLMOutput",
         "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
         "TokenClassifierOutput",
+    ),
+    "tokenization.auto": ("AutoTokenizer",),
+    "tokenization.backend": ("AddedToken",),
+    "tokenization.base": (
+        "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "TokenizersBackend",
+    ),
+    "tokenization.bert": (
+        "BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast",
+    ),
+    "tokenization.byte_level": (
+        "GPT2Tokenizer", "GPT2TokenizerFast", "Qwen2Tokenizer", "Qwen2TokenizerFast", "RobertaTokenizer",
+        "RobertaTokenizerFast",
+    ),
+    "tokenization.sentencepiece": (
+        "LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast",
     ),
 }  # fmt: skip
 
