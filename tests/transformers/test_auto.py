@@ -65,6 +65,15 @@ def test_unknown_kinds(model_type, words, tmp_path):
             cls.from_pretrained(tmp_path)
 
 
+@pytest.mark.parametrize("kind", auto._KINDS)
+def test_all_classes_are_there(kind):
+    config_class, models = auto._KINDS[kind]
+    assert getattr(transformers, config_class).model_type == kind
+    for chooser, name in models.items():
+        assert issubclass(getattr(transformers, chooser), auto._AutoModel)
+        assert getattr(transformers, name).config_class is getattr(transformers, config_class)
+
+
 def test_not_constructed():
     with pytest.raises(TypeError, match="from_pretrained"):
         AutoModel()

@@ -28,6 +28,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
         "AutoModelForQuestionAnswering", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
         "AutoModelForTokenClassification",
+    ),
     "batch_encoding": ("BatchEncoding", "CharSpan", "TokenSpan"),
     "data_collator": (
         "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",

@@ -16,10 +16,23 @@ def _encoder(prefix: str) -> tuple[str, dict[str, str]]:
     return f"{prefix}Config", {"AutoModel": f"{prefix}Model", **heads}
 
 
+def _decoder(prefix: str, causal: str) -> tuple[str, dict[str, str]]:
+    """The classes of a decoder."""
+    return f"{prefix}Config", {
+        "AutoModel": f"{prefix}Model",
+        "AutoModelForCausalLM": causal,
+        "AutoModelForSequenceClassification": f"{prefix}ForSequenceClassification",
+    }
+
+
 # By `model_type`: the configuration's class, and the models' by the class that chooses.
 _KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "bert": _encoder("Bert"),
     "distilbert": _encoder("DistilBert"),
+    "gpt2": _decoder("GPT2", "GPT2LMHeadModel"),
+    "llama": _decoder("Llama", "LlamaForCausalLM"),
+    "qwen2": _decoder("Qwen2", "Qwen2ForCausalLM"),
+    "qwen3": _decoder("Qwen3", "Qwen3ForCausalLM"),
     "roberta": _encoder("Roberta"),
     "xlm-roberta": _encoder("XLMRoberta"),
 }
