@@ -11,6 +11,7 @@ from corten.transformers import (
     AutoModel,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
+    auto,
 )
 
 SMALL = {
