@@ -204,6 +204,16 @@ def read_training_state(folder: Path) -> Any:
     return read_checkpoint(folder / "checkpoint-00000001.safetensors")[0]
 
 
+def write_tokenizer(folder: Path, version: int) -> None:
+    from corten.transformers import BertTokenizer
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *("abcdefgh" * 20), f"word{version}"]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    template = f"{{{{ messages }}}}{version}"
+    tokenizer = BertTokenizer(vocabulary, model_max_length=8 + version, chat_template=template)
+    tokenizer.save_pretrained(folder)
+
+
 def write_projector(folder: Path, version: int) -> None:
     made = Sequential([Input((2,)), layers.Embedding(4, 3, name="words")], name="text")
     made.layers[0].embeddings.assign(np.full((4, 3), float(version)))
@@ -214,6 +224,18 @@ def write_projector(folder: Path, version: int) -> None:
 
 def write_onnx(folder: Path, version: int) -> None:
     model(version).export(folder / "model.onnx", verbose=False)
+
+
+def write_generation_config(folder: Path, version: int) -> None:
+    from corten.transformers import GenerationConfig
+
+    GenerationConfig(max_new_tokens=5 + version).save_pretrained(folder)
+
+
+def read_generation_config(folder: Path) -> Any:
+    from corten.transformers import GenerationConfig
+
+    return GenerationConfig.from_pretrained(folder).max_new_tokens
 
 
 SHARDS = {"max_shard_size": 60 / 2**30}
@@ -301,11 +323,25 @@ WRITERS = [
     ),
     Writer("checkpoint", write_checkpoint, read_weights("best.weights.npz")),
     Writer(
+        "generation_config",
+        write_generation_config,
+        read_generation_config,
+        ("transformers/generation/configuration.py:save_pretrained",),
+    ),
+    Writer(
         "projector",
         write_projector,
         None,
         ("callbacks/tensorboard.py:_write_embeddings",),
         needs="tensorboard",
+        is_several=True,
+    ),
+    Writer(
+        "tokenizer",
+        write_tokenizer,
+        None,
+        ("transformers/tokenization/files.py:write_tokenizer",),
+        needs="tokenizers",
         is_several=True,
     ),
 ]

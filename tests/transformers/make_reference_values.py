@@ -26,6 +26,19 @@ SMALL = {
 }
 QUIET = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
+DISTILLED = {
+    "vocab_size": 40,
+    "dim": 16,
+    "n_layers": 2,
+    "n_heads": 2,
+    "hidden_dim": 24,
+    "max_position_embeddings": 14,
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+    "seq_classif_dropout": 0.0,
+    "qa_dropout": 0.0,
+}
+
 
 def tokens(rows: int = 3, length: int = 9, vocabulary: int = 40, least: int = 3) -> dict[str, Any]:
     """Random texts of several lengths, filled up with the id 0."""
@@ -35,6 +48,17 @@ def tokens(rows: int = 3, length: int = 9, vocabulary: int = 40, least: int = 3)
     for row in range(1, rows):
         mask[row, length - 2 * row :] = 0
     return {"input_ids": np.where(mask == 1, ids, 0), "attention_mask": mask}
+
+
+def masked(found: dict[str, Any]) -> dict[str, Any]:
+    """With labels for some of the tokens."""
+    labels = np.where(np.arange(9) % 3 == 1, (found["input_ids"] * 7 + 3) % 40, -100)
+    return {**found, "labels": np.where(found["attention_mask"] == 1, labels, -100)}
+
+
+def classes(labels: np.ndarray, count: int = 5) -> np.ndarray:
+    """Labels below a count, where they are not -100."""
+    return np.where(labels < 0, labels, labels % count)
 
 
 def two_texts() -> dict[str, Any]:
@@ -52,6 +76,48 @@ CASES: dict[str, tuple[str, dict[str, Any], Any]] = {
         {**SMALL, **QUIET, "num_labels": 3},
         lambda: {**two_texts(), "labels": np.array([0, 2, 1])},
     ),
+    "bert_several_labels": (
+        "BertForSequenceClassification",
+        {**SMALL, **QUIET, "num_hidden_layers": 1, "num_labels": 3, "hidden_act": "gelu_new"},
+        lambda: {**tokens(), "labels": np.array([[0, 1, 1], [1, 0, 0], [0, 0, 1]], "float64")},
+    ),
+    "bert_regression": (
+        "BertForSequenceClassification",
+        {**SMALL, **QUIET, "num_hidden_layers": 1, "num_labels": 1, "hidden_act": "relu"},
+        lambda: {**tokens(), "labels": np.array([0.5, -1.0, 2.0], "float64")},
+    ),
+    "bert_token_classification": (
+        "BertForTokenClassification",
+        {**SMALL, **QUIET, "num_labels": 5},
+        lambda: {**two_texts(), "labels": classes(masked(tokens())["labels"])},
+    ),
+    "bert_question_answering": (
+        "BertForQuestionAnswering",
+        {**SMALL, **QUIET},
+        lambda: {**two_texts(), "start_positions": np.array([1, 3, 9]), "end_positions": np.array([4, 3, 9])},
+    ),
+    "bert_masked_lm": ("BertForMaskedLM", {**SMALL, **QUIET}, lambda: masked(two_texts())),
+    "roberta_sequence_classification": (
+        "RobertaForSequenceClassification",
+        {**SMALL, **QUIET, "pad_token_id": 0, "type_vocab_size": 1, "num_labels": 3},
+        lambda: {**tokens(), "labels": np.array([0, 2, 1])},
+    ),
+    "roberta_masked_lm": (
+        "RobertaForMaskedLM",
+        {**SMALL, **QUIET, "pad_token_id": 0, "type_vocab_size": 1},
+        lambda: masked(tokens()),
+    ),
+    "distilbert_sequence_classification": (
+        "DistilBertForSequenceClassification",
+        {**DISTILLED, "num_labels": 3},
+        lambda: {**tokens(), "labels": np.array([0, 2, 1])},
+    ),
+    "distilbert_question_answering": (
+        "DistilBertForQuestionAnswering",
+        DISTILLED,
+        lambda: {**tokens(), "start_positions": np.array([1, 3, 0]), "end_positions": np.array([4, 3, 2])},
+    ),
+    "distilbert_masked_lm": ("DistilBertForMaskedLM", DISTILLED, lambda: masked(tokens())),
 }
 
 
@@ -75,7 +141,9 @@ def make(name: str) -> dict[str, Any]:
     # In double precision, so that only Corten's rounding counts.
     output = model.double()(**{key: torch.as_tensor(value) for key, value in inputs.items()})
     output.loss.backward()
-    values: dict[str, Any] = {"config": np.array(json.dumps(config.to_dict(), default=str))}
+    values: dict[str, Any] = {
+        "config": np.array(json.dumps({**config.to_dict(), "architectures": [class_name]}))
+    }
     values.update({f"input:{key}": value for key, value in inputs.items()})
     for key, value in output.items():
         if torch.is_tensor(value):

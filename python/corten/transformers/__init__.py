@@ -24,13 +24,66 @@ from typing import Any
 
 # Module to the names that it defines. A module is loaded when one of its names is first asked for.
 _MODULES: dict[str, tuple[str, ...]] = {
+    "auto": (
+        "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
+        "AutoModelForQuestionAnswering", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
+        "AutoModelForTokenClassification",
+    ),
+    "batch_encoding": ("BatchEncoding", "CharSpan", "TokenSpan"),
+    "data_collator": (
+        "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",
+        "DataCollatorWithPadding", "DefaultDataCollator", "default_data_collator",
+    ),
+    "cache": ("DynamicCache", "EncoderDecoderCache", "StaticCache"),
     "configuration": ("PretrainedConfig", "PreTrainedConfig"),
+    "generation.configuration": ("GenerationConfig",),
+    "generation.logits_process": (
+        "EncoderNoRepeatNGramLogitsProcessor", "EncoderRepetitionPenaltyLogitsProcessor",
+        "ExponentialDecayLengthPenalty", "ForcedBOSTokenLogitsProcessor", "ForcedEOSTokenLogitsProcessor",
+        "InfNanRemoveLogitsProcessor", "LogitNormalization", "LogitsProcessor", "LogitsProcessorList",
+        "MinLengthLogitsProcessor", "MinNewTokensLengthLogitsProcessor", "NoBadWordsLogitsProcessor",
+        "NoRepeatNGramLogitsProcessor", "PrefixConstrainedLogitsProcessor",
+        "RepetitionPenaltyLogitsProcessor", "SequenceBiasLogitsProcessor",
+        "SuppressTokensAtBeginLogitsProcessor", "SuppressTokensLogitsProcessor",
+    ),
+    "generation.logits_warpers": (
+        "EpsilonLogitsWarper", "EtaLogitsWarper", "MinPLogitsWarper", "TemperatureLogitsWarper",
+        "TopKLogitsWarper", "TopPLogitsWarper", "TypicalLogitsWarper",
+    ),
+    "generation.mixin": ("GenerationMixin",),
+    "generation.outputs": (
+        "GenerateBeamDecoderOnlyOutput", "GenerateBeamEncoderDecoderOutput", "GenerateDecoderOnlyOutput",
+        "GenerateEncoderDecoderOutput",
+    ),
+    "generation.stopping_criteria": (
+        "EosTokenCriteria", "MaxLengthCriteria", "MaxTimeCriteria", "StopStringCriteria", "StoppingCriteria",
+        "StoppingCriteriaList",
+    ),
+    "generation.streamers": ("BaseStreamer", "TextIteratorStreamer", "TextStreamer"),
     "modeling": ("PreTrainedModel",),
     "models.bert": (
-        "BertConfig", "BertModel", "BertForSequenceClassification",
+        "BertConfig", "BertModel", "BertForMaskedLM", "BertForQuestionAnswering",
+        "BertForSequenceClassification", "BertForTokenClassification",
+    ),
+    "models.distilbert": (
+        "DistilBertConfig", "DistilBertModel", "DistilBertForMaskedLM", "DistilBertForQuestionAnswering",
+        "DistilBertForSequenceClassification", "DistilBertForTokenClassification",
+    ),
+    "models.roberta": (
+        "RobertaConfig", "RobertaModel", "RobertaForMaskedLM", "RobertaForQuestionAnswering",
+        "RobertaForSequenceClassification", "RobertaForTokenClassification",
+        "XLMRobertaConfig", "XLMRobertaModel", "XLMRobertaForMaskedLM", "XLMRobertaForQuestionAnswering",
+        "XLMRobertaForSequenceClassification", "XLMRobertaForTokenClassification",
+    ),
+    "models.gpt2": ("GPT2Config", "GPT2ForSequenceClassification", "GPT2LMHeadModel", "GPT2Model"),
+    "models.llama": (
+        "LlamaConfig", "LlamaForCausalLM", "LlamaForSequenceClassification", "LlamaModel",
+        "Qwen2Config", "Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "Qwen2Model",
+        "Qwen3Config", "Qwen3ForCausalLM", "Qwen3ForSequenceClassification", "Qwen3Model",
     ),
     "outputs": (
-        "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPooling", "CausalLMOutput", "MaskedLMOutput",
+        "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPast", "BaseModelOutputWithPooling",
+        "CausalLMOutput", "CausalLMOutputWithPast", "MaskedLMOutput",
         "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
@@ -45,6 +98,21 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "training.loggers": ("CSVCallback", "PrinterCallback", "ProgressCallback", "TensorBoardCallback"),
     "training_args": ("TrainingArguments",),
+    "tokenization.auto": ("AutoTokenizer",),
+    "tokenization.backend": ("AddedToken",),
+    "tokenization.base": (
+        "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "TokenizersBackend",
+    ),
+    "tokenization.bert": (
+        "BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast",
+    ),
+    "tokenization.byte_level": (
+        "GPT2Tokenizer", "GPT2TokenizerFast", "Qwen2Tokenizer", "Qwen2TokenizerFast", "RobertaTokenizer",
+        "RobertaTokenizerFast",
+    ),
+    "tokenization.sentencepiece": (
+        "LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast",
+    ),
 }  # fmt: skip
 
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from corten import activations, initializers, ops
+from corten import _core, activations, initializers, ops
 from corten._state import state
+from corten.autograd import stop_gradient
 from corten.layers.core import Dense
 from corten.layers.embedding import Embedding
 from corten.layers.normalization import LayerNormalization
@@ -86,7 +87,7 @@ class TokenEmbedding(Embedding):
     Args:
         input_dim: The size of the vocabulary.
         output_dim: The size of each vector.
-        pad_token_id: The id whose vector begins with zeros; None for none.
+        pad_token_id: The id whose vector is not trained; None for none.
         **kwargs: As for `corten.layers.Embedding`.
     """
 
@@ -95,6 +96,14 @@ class TokenEmbedding(Embedding):
     ) -> None:
         super().__init__(input_dim, output_dim, **kwargs)
         self.pad_token_id = pad_token_id
+
+    def call(self, inputs: Any) -> Any:
+        rows = super().call(inputs)
+        if self.pad_token_id is None or not _core.is_grad_enabled():
+            return rows
+        # What fills texts up is not learned.
+        padding = ops.expand_dims(ops.equal(inputs, self.pad_token_id), -1)
+        return ops.where(padding, stop_gradient(rows), rows)
 
     def _id_error(self, ids: Any) -> IndexError:
         return IndexError(

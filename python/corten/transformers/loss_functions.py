@@ -64,11 +64,25 @@ def check_classes(owner: str, config: Any, labels: Any) -> None:
     kind = config.problem_type
     if kind not in (None, "single_label_classification") or (kind is None and config.num_labels == 1):
         return
+    check_range(owner, labels, config.num_labels)
+
+
+def check_range(owner: str, labels: Any, classes: int) -> None:
+    """Refuse whole numbers that are no class and not -100.
+
+    Args:
+        owner: The model's class, for messages.
+        labels: The labels.
+        classes: The number of classes.
+
+    Raises:
+        ValueError: A label is no class.
+    """
     if not hasattr(labels, "shape") or "int" not in str(labels.dtype) or 0 in labels.shape:
         return
     lowest, highest = int(ops.min(labels)), int(ops.max(labels))
-    if highest >= config.num_labels or (lowest < 0 and lowest != IGNORED):
-        raise label_error(owner, labels, config.num_labels)
+    if highest >= classes or (lowest < 0 and lowest != IGNORED):
+        raise label_error(owner, labels, classes)
 
 
 def label_error(owner: str, labels: Any, classes: int) -> ValueError:

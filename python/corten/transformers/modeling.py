@@ -78,7 +78,7 @@ class PreTrainedModel(Model):
         ((1, 2), ())
     """
 
-    config_class: ClassVar[type[PretrainedConfig]] = PretrainedConfig
+    config_class: ClassVar[type[Any]] = PretrainedConfig
     #: The attribute that holds the model without its head, and what names begin with in files of the whole.
     base_model_prefix: ClassVar[str] = ""
     #: The first argument of `call`.
@@ -161,6 +161,10 @@ class PreTrainedModel(Model):
             for name, value in given.items()
             if value is not None
         }
+
+    def _wanted(self, name: str, given: bool | None) -> bool:
+        """Return a choice of a call, or the configuration's."""
+        return bool(getattr(self.config, name) if given is None else given)
 
     def _output(self, output: ModelOutput, return_dict: bool | None) -> Any:
         """Return an output in the form that was asked for."""

@@ -177,7 +177,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             return given
         if self.processing_class is None or not hasattr(self.processing_class, "pad"):
             return None
-        from corten.transformers import DataCollatorWithPadding
+        from corten.transformers.data_collator import DataCollatorWithPadding
 
         return DataCollatorWithPadding(self.processing_class)
 

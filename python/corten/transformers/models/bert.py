@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from corten import ops, random
 from corten.layers.layer import Layer
 from corten.layers.regularization import Dropout
-from corten.transformers import loss_functions
-from corten.transformers.attention import attend, join_heads, padding_mask, split_heads
+from corten.transformers.attention import padding_mask
 from corten.transformers.configuration import PretrainedConfig
-from corten.transformers.layers import (
-    TokenEmbedding,
-    activation,
-    check_length,
-    dense,
-    layer_norm,
-    normal,
-    places,
-)
+from corten.transformers.layers import activation, check_length, dense, layer_norm
 from corten.transformers.modeling import PreTrainedModel
-from corten.transformers.outputs import BaseModelOutputWithPooling, SequenceClassifierOutput
+from corten.transformers.models.bert_layers import BertEmbeddings, BertEncoder, BertPooler
+from corten.transformers.models.encoder_heads import (
+    LabelledCall,
+    MaskedLM,
+    QuestionCall,
+    SequenceClassification,
+    TiedProjection,
+    TokenClassification,
+)
+from corten.transformers.outputs import BaseModelOutputWithPooling
 
 
 class BertConfig(PretrainedConfig):
@@ -94,211 +93,10 @@ class BertConfig(PretrainedConfig):
         activation(type(self).__name__, hidden_act)
 
 
-class BertEmbeddings(Layer):
-    """The sum of the vectors of words, positions and text types, normalized.
-
-    Args:
-        config: The configuration.
-    """
-
-    def __init__(self, config: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.config = config
-        size = config.hidden_size
-        options = {"embeddings_initializer": normal(config)}
-        self.word_embeddings = TokenEmbedding(config.vocab_size, size, config.pad_token_id, **options)
-        self.position_embeddings = TokenEmbedding(config.max_position_embeddings, size, **options)
-        self.token_type_embeddings = TokenEmbedding(config.type_vocab_size, size, **options)
-        self.LayerNorm = layer_norm(config)
-        self.dropout = Dropout(config.hidden_dropout_prob)
-
-    def call(
-        self,
-        input_ids: Any = None,
-        token_type_ids: Any = None,
-        position_ids: Any = None,
-        inputs_embeds: Any = None,
-    ) -> Any:
-        words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        if position_ids is None:
-            position_ids = places(words.shape[1])
-        if token_type_ids is None:
-            token_type_ids = ops.zeros((1, 1), "int32")
-        # The small tables first: their sum is one row for each place.
-        types = self.token_type_embeddings(token_type_ids)
-        placed = ops.add(self.position_embeddings(position_ids), types)
-        return self.dropout(self.LayerNorm(ops.add(words, placed)))
-
-
-class BertSelfAttention(Layer):
-    """Attention of tokens to one another, in several heads.
-
-    Args:
-        config: The configuration.
-    """
-
-    def __init__(self, config: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.heads = config.num_attention_heads
-        self.is_causal = bool(config.is_decoder)
-        self.rate = config.attention_probs_dropout_prob
-        self.query = dense(config, config.hidden_size)
-        self.key = dense(config, config.hidden_size)
-        self.value = dense(config, config.hidden_size)
-        if self.rate:
-            self.seed_generator = random.SeedGenerator()
-
-    def call(
-        self, hidden: Any, mask: Any = None, output_attentions: bool = False, training: bool | None = None
-    ) -> Any:
-        query, key, value = (
-            split_heads(part(hidden), self.heads) for part in (self.query, self.key, self.value)
-        )
-        dropping = bool(training) and self.rate > 0
-        context, weights = attend(
-            query,
-            key,
-            value,
-            mask,
-            is_causal=self.is_causal,
-            dropout=self.rate if dropping else 0.0,
-            seed=self.seed_generator if dropping else None,
-            with_weights=output_attentions,
-        )
-        context = join_heads(context)
-        return (context, weights) if output_attentions else context
-
-
-class BertResidual(Layer):
-    """A product, whose result is added to what went in before, normalized.
-
-    Args:
-        config: The configuration.
-    """
-
-    def __init__(self, config: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dense = dense(config, config.hidden_size)
-        self.LayerNorm = layer_norm(config)
-        self.dropout = Dropout(config.hidden_dropout_prob)
-
-    def call(self, hidden: Any, before: Any) -> Any:
-        return self.LayerNorm(ops.add(self.dropout(self.dense(hidden)), before))
-
-
-class BertAttention(Layer):
-    """Attention with its residual connection.
-
-    Args:
-        config: The configuration.
-    """
-
-    weight_names = {"self_attention": "self", "residual": "output"}
-
-    def __init__(self, config: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.self_attention = BertSelfAttention(config)
-        self.residual = BertResidual(config)
-
-    def call(self, hidden: Any, mask: Any = None, output_attentions: bool = False) -> Any:
-        attended = self.self_attention(hidden, mask, output_attentions=output_attentions)
-        if output_attentions:
-            return self.residual(attended[0], hidden), attended[1]
-        return self.residual(attended, hidden)
-
-
-class BertIntermediate(Layer):
-    """The wide product of a layer.
-
-    Args:
-        config: The configuration.
-    """
-
-    def __init__(self, config: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        function = activation(type(config).__name__, config.hidden_act)
-        self.dense = dense(config, config.intermediate_size, function)
-
-    def call(self, hidden: Any) -> Any:
-        return self.dense(hidden)
-
-
-class BertLayer(Layer):
-    """One layer: attention, then two products, each with its residual connection.
-
-    Args:
-        config: The configuration.
-    """
-
-    weight_names = {"residual": "output"}
-
-    def __init__(self, config: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.attention = BertAttention(config)
-        self.intermediate = BertIntermediate(config)
-        self.residual = BertResidual(config)
-
-    def call(self, hidden: Any, mask: Any = None, output_attentions: bool = False) -> Any:
-        attended = self.attention(hidden, mask, output_attentions=output_attentions)
-        weights = None
-        if output_attentions:
-            attended, weights = attended
-        result = self.residual(self.intermediate(attended), attended)
-        return (result, weights) if output_attentions else result
-
-
-class BertEncoder(Layer):
-    """The layers, one after the other.
-
-    Args:
-        config: The configuration.
-    """
-
-    def __init__(self, config: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.layer = [BertLayer(config) for _ in range(config.num_hidden_layers)]
-
-    def call(
-        self,
-        hidden: Any,
-        mask: Any = None,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-    ) -> Any:
-        states, attentions = [hidden], []
-        for layer in self.layer:
-            hidden = layer(hidden, mask, output_attentions=output_attentions)
-            if output_attentions:
-                hidden, weights = hidden
-                attentions.append(weights)
-            if output_hidden_states:
-                states.append(hidden)
-        return (
-            hidden,
-            tuple(states) if output_hidden_states else None,
-            tuple(attentions) if output_attentions else None,
-        )
-
-
-class BertPooler(Layer):
-    """A vector for each text, from its first token.
-
-    Args:
-        config: The configuration.
-    """
-
-    def __init__(self, config: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dense = dense(config, config.hidden_size, activation(type(config).__name__, "tanh"))
-
-    def call(self, hidden: Any) -> Any:
-        return self.dense(hidden[:, 0])
-
-
 class BertPreTrainedModel(PreTrainedModel):
     """Base of the BERT models."""
 
-    config_class = BertConfig
+    config_class: ClassVar[type[Any]] = BertConfig
     base_model_prefix = "bert"
 
 
@@ -336,14 +134,20 @@ class BertModel(BertPreTrainedModel):
         ((2, 3, 8), (2, 8))
     """
 
+    embeddings_class: type[BertEmbeddings] = BertEmbeddings
+
     def __init__(self, config: Any, add_pooling_layer: bool = True, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
-        self.embeddings = BertEmbeddings(config)
+        self.embeddings = self.embeddings_class(config)
         self.encoder = BertEncoder(config)
         self.pooler = BertPooler(config) if add_pooling_layer else None
 
     def get_input_embeddings(self) -> Any:
         return self.embeddings.word_embeddings
+
+    def _longest(self) -> int:
+        """The number of tokens that there are positions for."""
+        return int(self.config.max_position_embeddings)
 
     def call(
         self,
@@ -359,7 +163,7 @@ class BertModel(BertPreTrainedModel):
         owner = type(self).__name__
         self._check_ids(input_ids, inputs_embeds)
         batch, tokens = (input_ids if inputs_embeds is None else inputs_embeds).shape[:2]
-        check_length(owner, tokens, self.config.max_position_embeddings)
+        check_length(owner, tokens, self._longest())
         mask = padding_mask(owner, attention_mask, batch, tokens)
         embedded = self.embeddings(
             input_ids=input_ids,
@@ -367,14 +171,11 @@ class BertModel(BertPreTrainedModel):
             position_ids=position_ids,
             inputs_embeds=inputs_embeds,
         )
-        config = self.config
         hidden, states, attentions = self.encoder(
             embedded,
             mask,
-            output_attentions=config.output_attentions if output_attentions is None else output_attentions,
-            output_hidden_states=(
-                config.output_hidden_states if output_hidden_states is None else output_hidden_states
-            ),
+            output_attentions=self._wanted("output_attentions", output_attentions),
+            output_hidden_states=self._wanted("output_hidden_states", output_hidden_states),
         )
         output = BaseModelOutputWithPooling(
             last_hidden_state=hidden,
@@ -385,7 +186,7 @@ class BertModel(BertPreTrainedModel):
         return self._output(output, return_dict)
 
 
-class BertForSequenceClassification(BertPreTrainedModel):
+class BertForSequenceClassification(LabelledCall, SequenceClassification, BertPreTrainedModel):
     """BERT that puts texts into classes, or gives them numbers.
 
     Args:
@@ -411,45 +212,156 @@ class BertForSequenceClassification(BertPreTrainedModel):
     def __init__(self, config: Any, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.bert = BertModel(config)
-        rate = config.classifier_dropout
-        self.dropout = Dropout(config.hidden_dropout_prob if rate is None else rate)
+        self.dropout = Dropout(classifier_dropout(config))
         self.classifier = dense(config, config.num_labels)
 
-    def call(
-        self,
-        input_ids: Any = None,
-        attention_mask: Any = None,
-        token_type_ids: Any = None,
-        position_ids: Any = None,
-        inputs_embeds: Any = None,
-        labels: Any = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> Any:
-        base = self.bert(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            token_type_ids=token_type_ids,
-            position_ids=position_ids,
-            inputs_embeds=inputs_embeds,
-            output_attentions=self.config.output_attentions
-            if output_attentions is None
-            else output_attentions,
-            output_hidden_states=output_hidden_states,
-            return_dict=True,
-        )
-        output = SequenceClassifierOutput(
-            logits=self.classifier(self.dropout(base.pooler_output)),
-            hidden_states=base.hidden_states,
-            attentions=base.attentions,
-        )
-        return self._output(self._with_loss(output, labels), return_dict)
+    def _logits(self, base: Any) -> Any:
+        return self.classifier(self.dropout(base.pooler_output))
 
-    def loss_function(self, output: Any, labels: Any) -> Any:
-        return loss_functions.sequence_classification(
-            type(self).__name__, self.config, output["logits"], labels
-        )
 
-    def check_labels(self, labels: Any, caller: str) -> None:
-        loss_functions.check_classes(f"{type(self).__name__}.{caller}", self.config, labels)
+class BertForTokenClassification(LabelledCall, TokenClassification, BertPreTrainedModel):
+    """BERT that puts each token into a class, as for names in texts.
+
+    Args:
+        config: The configuration; `num_labels` says how many classes.
+        **kwargs: `name`, `trainable`, `dtype`.
+
+    Call arguments:
+        labels: Class numbers `(batch, tokens)`; -100 for tokens without one. With them the output has a
+            `loss`.
+        Others: As for `BertModel`.
+
+    Returns:
+        A `TokenClassifierOutput` with logits `(batch, tokens, labels)`.
+
+    Example:
+        >>> from corten.transformers import BertConfig, BertForTokenClassification
+        >>> config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+        >>> model = BertForTokenClassification(config)
+        >>> model(input_ids=[[1, 2, 3]], labels=[[-100, 1, 0]]).logits.shape
+        (1, 3, 2)
+    """
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
+        super().__init__(config, **kwargs)
+        self.bert = BertModel(config, add_pooling_layer=False)
+        self.dropout = Dropout(classifier_dropout(config))
+        self.classifier = dense(config, config.num_labels)
+
+
+class BertForQuestionAnswering(QuestionCall, BertPreTrainedModel):
+    """BERT that finds where in a text the answer to a question begins and ends.
+
+    Args:
+        config: The configuration.
+        **kwargs: `name`, `trainable`, `dtype`.
+
+    Call arguments:
+        start_positions: The first tokens of the answers `(batch,)`; beyond the text means none.
+        end_positions: Their last tokens `(batch,)`. With both the output has a `loss`.
+        Others: As for `BertModel`.
+
+    Returns:
+        A `QuestionAnsweringModelOutput`.
+
+    Example:
+        >>> from corten.transformers import BertConfig, BertForQuestionAnswering
+        >>> config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+        >>> output = BertForQuestionAnswering(config)(input_ids=[[1, 2, 3]])
+        >>> output.start_logits.shape, output.end_logits.shape
+        ((1, 3), (1, 3))
+    """
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
+        super().__init__(config, **kwargs)
+        self.bert = BertModel(config, add_pooling_layer=False)
+        self.qa_outputs = dense(config, 2)
+
+
+class BertTransform(Layer):
+    """The layer before the words: a product, an activation, a normalization.
+
+    Args:
+        config: The configuration.
+    """
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        function = activation(type(config).__name__, config.hidden_act)
+        self.dense = dense(config, config.hidden_size, function)
+        self.LayerNorm = layer_norm(config)
+
+    def call(self, hidden: Any) -> Any:
+        return self.LayerNorm(self.dense(hidden))
+
+
+class BertPredictions(TiedProjection):
+    """A score for each word of the vocabulary, by the table of the word embeddings.
+
+    Args:
+        config: The configuration.
+    """
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
+        super().__init__(config, **kwargs)
+        self.transform = BertTransform(config)
+
+    def call(self, hidden: Any, table: Any) -> Any:
+        return self._scores(self.transform(hidden), table)
+
+
+class BertOnlyMLMHead(Layer):
+    """Holds the predictions under the name that files have.
+
+    Args:
+        config: The configuration.
+    """
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.predictions = BertPredictions(config)
+
+    def call(self, hidden: Any, table: Any) -> Any:
+        return self.predictions(hidden, table)
+
+
+class BertForMaskedLM(LabelledCall, MaskedLM, BertPreTrainedModel):
+    """BERT that says which words were masked: the task that it learns language by.
+
+    Args:
+        config: The configuration.
+        **kwargs: `name`, `trainable`, `dtype`.
+
+    Call arguments:
+        labels: The ids of the masked tokens, -100 for all others, `(batch, tokens)`. With them the output has
+            a `loss`.
+        Others: As for `BertModel`.
+
+    Returns:
+        A `MaskedLMOutput` with logits `(batch, tokens, vocabulary)`.
+
+    Example:
+        >>> from corten.transformers import BertConfig, BertForMaskedLM
+        >>> config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+        >>> BertForMaskedLM(config)(input_ids=[[1, 2, 3]]).logits.shape
+        (1, 3, 30)
+    """
+
+    tied_weight_names = {
+        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+        "cls.predictions.decoder.bias": "cls.predictions.bias",
+    }
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
+        super().__init__(config, **kwargs)
+        self.bert = BertModel(config, add_pooling_layer=False)
+        self.cls = BertOnlyMLMHead(config)
+
+    def _scores(self, hidden: Any, table: Any) -> Any:
+        return self.cls(hidden, table)
+
+
+def classifier_dropout(config: Any) -> float:
+    """Return the dropout before a classifier."""
+    rate = config.classifier_dropout
+    return float(config.hidden_dropout_prob if rate is None else rate)

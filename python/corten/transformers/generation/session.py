@@ -1,0 +1,161 @@
+"""A model in the middle of generating: the cache, the mask, and the next scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from corten.transformers.cache import DynamicCache, EncoderDecoderCache
+from corten.transformers.generation.logits_process import Ids, Scores
+
+
+def as_scores(logits: Any) -> Scores:
+    """Return logits as a float32 NumPy array, `(rows, places, vocabulary)`."""
+    if logits.dtype != "float32":
+        logits = logits.astype("float32")
+    return np.asarray(logits)
+
+
+class DecoderSession:
+    """A decoder that is fed with tokens and keeps what it has seen.
+
+    Args:
+        model: The model.
+        attention_mask: 1 for tokens and 0 for padding, `(rows, prompt)`; None if there is no padding.
+        max_length: The length that is known to be the longest.
+        use_cache: Whether keys and values are kept; otherwise all tokens are looked at in every step.
+        arguments: Further arguments of the model's `call`.
+    """
+
+    ids_name = "input_ids"
+
+    def __init__(
+        self,
+        model: Any,
+        attention_mask: npt.NDArray[np.int64] | None,
+        max_length: int,
+        use_cache: bool,
+        arguments: dict[str, Any],
+    ) -> None:
+        self.model = model
+        self.mask = attention_mask
+        self.cache: Any = self._new_cache(max_length) if use_cache else None
+        self.arguments = arguments
+        self._seen: Ids | None = None
+
+    def _new_cache(self, max_length: int) -> Any:
+        return DynamicCache(max_length)
+
+    def advance(self, new_ids: Ids, keep: int = 1) -> Scores:
+        """Take new tokens, and return the scores of what follows the last ones.
+
+        Args:
+            new_ids: `(rows, new tokens)`.
+            keep: After how many of the last tokens scores are wanted.
+
+        Returns:
+            float32 `(rows, keep, vocabulary)`.
+        """
+        if self.cache is None:
+            self._seen = new_ids if self._seen is None else np.concatenate([self._seen, new_ids], 1)
+            tokens, past = self._seen, 0
+        else:
+            tokens, past = new_ids, self.cache.get_seq_length()
+        return as_scores(self._call(tokens, past, keep).logits)
+
+    def _call(self, tokens: Ids, past: int, keep: int) -> Any:
+        total = past + tokens.shape[1]
+        arguments = dict(self.arguments)
+        if self.mask is not None:
+            self._lengthen(total)
+            arguments["attention_mask"] = self.mask
+            places = np.maximum(self.mask.cumsum(1) - 1, 0)
+            arguments["position_ids"] = places[:, past:].astype(np.int32)
+        return self.model(
+            **{self.ids_name: tokens.astype(np.int32)},
+            past_key_values=self.cache,
+            logits_to_keep=keep,
+            return_dict=True,
+            **arguments,
+        )
+
+    def _lengthen(self, total: int) -> None:
+        """New tokens are no padding."""
+        assert self.mask is not None
+        more = total - self.mask.shape[1]
+        if more > 0:
+            self.mask = np.concatenate([self.mask, np.ones((len(self.mask), more), self.mask.dtype)], 1)
+
+    def repeat(self, times: int) -> None:
+        """Take each row several times."""
+        if times > 1:
+            self._select(lambda rows: np.repeat(np.arange(rows), times))
+
+    def reorder(self, rows: npt.NDArray[np.int64]) -> None:
+        """Go on from other rows."""
+        self._select(lambda _: rows)
+
+    def _select(self, chosen: Any) -> None:
+        if self.cache is not None:
+            self.cache.reorder_cache(chosen(self.cache.batch_size))
+        if self._seen is not None:
+            self._seen = self._seen[chosen(len(self._seen))]
+        if self.mask is not None:
+            self.mask = self.mask[chosen(len(self.mask))]
+
+    def crop(self, length: int) -> None:
+        """Forget tokens after a length."""
+        if self.cache is not None:
+            self.cache.crop(length)
+        elif self._seen is not None:
+            self._seen = self._seen[:, :length]
+        if self.mask is not None:
+            self.mask = self.mask[:, :length]
+
+
+class EncoderDecoderSession(DecoderSession):
+    """The decoder of an encoder-decoder, whose encoder has been run.
+
+    Args:
+        model: The model.
+        attention_mask: Of the encoder's tokens; None if there is no padding.
+        max_length: The length that is known to be the longest.
+        use_cache: Whether keys and values are kept.
+        arguments: Further arguments of the model's `call`: `encoder_outputs`.
+    """
+
+    ids_name = "decoder_input_ids"
+
+    def _new_cache(self, max_length: int) -> Any:
+        return EncoderDecoderCache(DynamicCache(max_length), DynamicCache())
+
+    def _call(self, tokens: Ids, past: int, keep: int) -> Any:
+        arguments = dict(self.arguments)
+        if self.mask is not None:
+            arguments["attention_mask"] = self.mask
+        return self.model(
+            decoder_input_ids=tokens.astype(np.int32),
+            past_key_values=self.cache,
+            logits_to_keep=keep,
+            return_dict=True,
+            **arguments,
+        )
+
+    def _select(self, chosen: Any) -> None:
+        from corten import _core
+
+        super()._select(chosen)
+        encoded = self.arguments["encoder_outputs"]
+        states = encoded.last_hidden_state
+        rows = chosen(states.shape[0])
+        if len(rows) != states.shape[0] or not np.array_equal(rows, np.arange(len(rows))):
+            # Rows of one prompt have the same encoder states: only a new number of rows changes them.
+            self.arguments["encoder_outputs"] = type(encoded)(last_hidden_state=_core.gather(states, rows, 0))
+
+    def crop(self, length: int) -> None:
+        if self.cache is not None:
+            self.cache.crop(length)
+        elif self._seen is not None:
+            self._seen = self._seen[:, :length]

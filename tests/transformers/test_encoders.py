@@ -1,0 +1,38 @@
+"""BERT, RoBERTa and DistilBERT against transformers and PyTorch, and their heads in training."""
+
+import numpy as np
+import pytest
+from tests.transformers.helpers import FOLDER, check_case, model_of, reference
+
+import corten
+from corten import transformers
+
+CASES = sorted(path.stem for path in FOLDER.glob("*bert*.npz"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_and_gradients_are_those_of_pytorch(name):
+    check_case(name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_heads_are_trained_by_captured_steps(name):
+    values = reference(name)
+    model = model_of(values["config"]["architectures"][0], values)
+    model.compile(corten.optimizers.AdamW(1e-2))
+    data = {key: np.tile(value, (8,) + (1,) * (value.ndim - 1)) for key, value in values["input"].items()}
+    history = model.fit(data, epochs=5, batch_size=4, verbose=0).history
+    assert model._training_state.capture.replayed > 20
+    assert history["loss"][-1] < 0.8 * history["loss"][0]
+    assert model.evaluate(data, verbose=0) < history["loss"][0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_saved_is_what_was_loaded(name, tmp_path):
+    values = reference(name)
+    class_name = values["config"]["architectures"][0]
+    model = model_of(class_name, values)
+    model.save_pretrained(tmp_path)
+    loaded = getattr(transformers, class_name).from_pretrained(tmp_path)
+    for key, wanted in model(values["input"]).items():
+        np.testing.assert_array_equal(loaded(values["input"])[key], wanted)
