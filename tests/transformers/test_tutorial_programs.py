@@ -1,6 +1,7 @@
 """A program from a tutorial, which runs when its import lines are changed.
 
-It passes labels where the tokenizer wants second texts, and a tokenizer's result where the Trainer wants rows.
+It passes labels where the tokenizer wants second texts, and a tokenizer's result where the Trainer wants
+rows.
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import corten
 from corten.transformers import BertConfig, BertForSequenceClassification, Trainer
 
-PROGRAM = '''
+PROGRAM = """
 from transformers import BertTokenizer, BertForSequenceClassification
 from transformers import Trainer, TrainingArguments
 
@@ -40,7 +41,7 @@ trainer = Trainer(
 trainer.train()
 
 trainer.evaluate()
-'''
+"""
 GOOD = ("good", "fine", "great", "lovely")
 BAD = ("bad", "awful", "poor", "dull")
 WORDS = (*GOOD, *BAD, "a", "film", "the", "story", "was", "very")
@@ -118,9 +119,7 @@ def test_a_small_bert_learns_to_tell_words(folder):
         train_dataset=rows,
         eval_dataset=tested,
         tokenizer=tokenizer,
-        compute_metrics=lambda found: {
-            "accuracy": (found.predictions.argmax(-1) == found.label_ids).mean()
-        },
+        compute_metrics=lambda found: {"accuracy": (found.predictions.argmax(-1) == found.label_ids).mean()},
     )
     trainer.pop_callback(trainer.printer)
     trainer.train()

@@ -17,8 +17,8 @@ class Seq2SeqTrainer(Trainer):
     """Trains models that read one text and write another; evaluations may let them write.
 
     With `predict_with_generate=True` in the `Seq2SeqTrainingArguments`, predictions are the tokens that the
-    model generates, `(rows, tokens)`. Rows are filled up with the padding token, or with -100 where that is not
-    known; labels keep their -100.
+    model generates, `(rows, tokens)`. Rows are filled up with the padding token, or with -100 where that is
+    not known; labels keep their -100.
 
     Args:
         *args: As for `Trainer`.
@@ -43,7 +43,8 @@ class Seq2SeqTrainer(Trainer):
             self.model.generation_config = config
         if getattr(self.args, "predict_with_generate", False) and not hasattr(self.model, "generate"):
             raise TypeError(
-                f"Seq2SeqTrainer: predict_with_generate: {type(self.model).__name__} does not generate; use an "
+                f"Seq2SeqTrainer: predict_with_generate: {type(self.model).__name__} does not generate; use "
+                "an "
                 "encoder-decoder with a language head, such as T5ForConditionalGeneration"
             )
 

@@ -16,7 +16,8 @@ class Seq2SeqTrainingArguments(TrainingArguments):
     Args:
         output_dir: Folder for checkpoints and logs.
         sortish_sampler: Rows of like length together, as `group_by_length`.
-        predict_with_generate: Let evaluations and predictions generate, so that `compute_metrics` gets tokens.
+        predict_with_generate: Let evaluations and predictions generate, so that `compute_metrics` gets
+            tokens.
         generation_max_length: Longest sequence to generate; that of the model's configuration if None.
         generation_num_beams: Beams; those of the model's configuration if None.
         generation_config: A `GenerationConfig` in place of the model's.
