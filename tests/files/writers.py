@@ -204,6 +204,16 @@ def read_training_state(folder: Path) -> Any:
     return read_checkpoint(folder / "checkpoint-00000001.safetensors")[0]
 
 
+def write_tokenizer(folder: Path, version: int) -> None:
+    from corten.transformers import BertTokenizer
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *("abcdefgh" * 20), f"word{version}"]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    template = f"{{{{ messages }}}}{version}"
+    tokenizer = BertTokenizer(vocabulary, model_max_length=8 + version, chat_template=template)
+    tokenizer.save_pretrained(folder)
+
+
 def write_projector(folder: Path, version: int) -> None:
     made = Sequential([Input((2,)), layers.Embedding(4, 3, name="words")], name="text")
     made.layers[0].embeddings.assign(np.full((4, 3), float(version)))
@@ -324,6 +334,14 @@ WRITERS = [
         None,
         ("callbacks/tensorboard.py:_write_embeddings",),
         needs="tensorboard",
+        is_several=True,
+    ),
+    Writer(
+        "tokenizer",
+        write_tokenizer,
+        None,
+        ("transformers/tokenization/files.py:write_tokenizer",),
+        needs="tokenizers",
         is_several=True,
     ),
 ]
