@@ -151,7 +151,7 @@ class T5Stack(Layer):
         super().__init__(**kwargs)
         self.is_decoder = is_decoder
         count = config.num_decoder_layers if is_decoder else config.num_layers
-        self.block = [T5Block(config, index, is_decoder) for index in range(count)]
+        self.block: list[Any] = [T5Block(config, index, is_decoder) for index in range(count)]
         self.final_layer_norm = RMSNormalization(epsilon=config.layer_norm_epsilon)
         self.dropout = Dropout(config.dropout_rate)
 
@@ -252,7 +252,8 @@ class T5PreTrainedModel(PreTrainedModel):
         training: bool,
     ) -> BaseModelOutput:
         self._check_ids(input_ids, inputs_embeds)
-        with_weights, with_states = self._wanted(output_attentions, output_hidden_states)
+        with_weights = self._wanted("output_attentions", output_attentions)
+        with_states = self._wanted("output_hidden_states", output_hidden_states)
         vectors = self.shared(input_ids) if inputs_embeds is None else inputs_embeds
         if attention_mask is not None and tuple(attention_mask.shape) != tuple(vectors.shape[:2]):
             raise ValueError(
@@ -266,13 +267,6 @@ class T5PreTrainedModel(PreTrainedModel):
             last_hidden_state=hidden_states,
             hidden_states=tuple(states) if with_states else None,
             attentions=tuple(attentions) if with_weights else None,
-        )
-
-    def _wanted(self, output_attentions: bool | None, output_hidden_states: bool | None) -> tuple[bool, bool]:
-        config = self.config
-        return (
-            config.output_attentions if output_attentions is None else output_attentions,
-            config.output_hidden_states if output_hidden_states is None else output_hidden_states,
         )
 
     def _decode(
@@ -292,7 +286,8 @@ class T5PreTrainedModel(PreTrainedModel):
                 f"{type(self).__name__}: give the decoder's tokens, as `decoder_input_ids` or as "
                 "`decoder_inputs_embeds`; a model with scores takes `labels` too."
             )
-        with_weights, with_states = self._wanted(output_attentions, output_hidden_states)
+        with_weights = self._wanted("output_attentions", output_attentions)
+        with_states = self._wanted("output_hidden_states", output_hidden_states)
         vectors = self.shared(decoder_input_ids) if decoder_inputs_embeds is None else decoder_inputs_embeds
         hidden_states, states, attentions, crosses = self.decoder(
             vectors,

@@ -263,7 +263,7 @@ class T5Block(Layer):
         ]
         if is_decoder:
             parts.append(T5AttentionBlock(config, layer_idx, crosses=True, is_decoder=True))
-        self.layer = [*parts, T5FeedForwardBlock(config)]
+        self.layer: list[Any] = [*parts, T5FeedForwardBlock(config)]
 
     def call(
         self,
