@@ -81,10 +81,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "Qwen2Config", "Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "Qwen2Model",
         "Qwen3Config", "Qwen3ForCausalLM", "Qwen3ForSequenceClassification", "Qwen3Model",
     ),
+    "models.t5": ("T5Config", "T5EncoderModel", "T5ForConditionalGeneration", "T5Model"),
     "outputs": (
         "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPast", "BaseModelOutputWithPooling",
         "CausalLMOutput", "CausalLMOutputWithPast", "MaskedLMOutput",
-        "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
+        "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "Seq2SeqModelOutput", "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
     "trainer": ("Trainer",),
