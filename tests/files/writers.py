@@ -247,6 +247,19 @@ def write_trainer_metrics(folder: Path, version: int) -> None:
     made.save_metrics("train", {"train_loss": float(version)}, combined=False)
 
 
+class Answer(io.BytesIO):
+    """What a server of models says."""
+
+    headers: dict[str, str] = {}
+
+
+def write_downloaded(folder: Path, version: int) -> None:
+    from corten.transformers import hub
+
+    hub._write(Answer(b"weights" * 20 + bytes([version])), folder / "model.safetensors", "")
+    hub._note(folder / "main", f"commit {version}")
+
+
 def write_tokenizer(folder: Path, version: int) -> None:
     from corten.transformers import BertTokenizer
 
@@ -377,6 +390,13 @@ WRITERS = [
         None,
         ("callbacks/tensorboard.py:_write_embeddings",),
         needs="tensorboard",
+        is_several=True,
+    ),
+    Writer(
+        "downloaded",
+        write_downloaded,
+        None,
+        ("transformers/hub.py:_write", "transformers/hub.py:_note"),
         is_several=True,
     ),
     Writer(
