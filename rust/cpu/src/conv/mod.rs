@@ -2,6 +2,7 @@
 //! of matrices whose packing reads the image ([`patches`]); depthwise ones directly ([`depthwise`]).
 
 mod depthwise;
+mod few_channels;
 pub(crate) mod geometry;
 mod input_gradient;
 mod patches;
@@ -190,6 +191,10 @@ fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T], en
     let depth = g.taps() * g.channels_in;
     let size = Size { rows: g.output_positions(), columns: g.channels_out, depth };
     let grid = g.reading();
+    if !g.is_pointwise() && few_channels::is_for::<T, S>(g, &grid) {
+        few_channels::forward(g, &grid, (x, w), y, ending);
+        return;
+    }
     for group in 0..g.groups {
         let weights = Matrix::new(w, group * g.channels_out, (g.channels_out, 1), (depth, all_out as isize));
         let first_column = group * g.channels_out;
