@@ -24,6 +24,16 @@ from typing import Any
 
 # Module to the names that it defines. A module is loaded when one of its names is first asked for.
 _MODULES: dict[str, tuple[str, ...]] = {
+    "auto": (
+        "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
+        "AutoModelForQuestionAnswering", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
+        "AutoModelForTokenClassification",
+    ),
+    "batch_encoding": ("BatchEncoding", "CharSpan", "TokenSpan"),
+    "data_collator": (
+        "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",
+        "DataCollatorWithPadding", "DefaultDataCollator", "default_data_collator",
+    ),
     "cache": ("DynamicCache", "EncoderDecoderCache", "StaticCache"),
     "configuration": ("PretrainedConfig", "PreTrainedConfig"),
     "generation.configuration": ("GenerationConfig",),
@@ -71,11 +81,40 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "Qwen2Config", "Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "Qwen2Model",
         "Qwen3Config", "Qwen3ForCausalLM", "Qwen3ForSequenceClassification", "Qwen3Model",
     ),
+    "models.t5": ("T5Config", "T5EncoderModel", "T5ForConditionalGeneration", "T5Model"),
     "outputs": (
         "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPast", "BaseModelOutputWithPooling",
         "CausalLMOutput", "CausalLMOutputWithPast", "MaskedLMOutput",
-        "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
+        "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "Seq2SeqModelOutput", "SequenceClassifierOutput",
         "TokenClassifierOutput",
+    ),
+    "trainer": ("Trainer",),
+    "trainer_seq2seq": ("Seq2SeqTrainer",),
+    "trainer_callback": (
+        "CallbackHandler", "DefaultFlowCallback", "EarlyStoppingCallback", "TrainerCallback",
+        "TrainerControl", "TrainerState",
+    ),
+    "trainer_utils": (
+        "EvalLoopOutput", "EvalPrediction", "IntervalStrategy", "PredictionOutput", "SaveStrategy",
+        "SchedulerType", "TrainOutput", "get_last_checkpoint", "set_seed",
+    ),
+    "training.loggers": ("CSVCallback", "PrinterCallback", "ProgressCallback", "TensorBoardCallback"),
+    "training_args": ("TrainingArguments",),
+    "training_args_seq2seq": ("Seq2SeqTrainingArguments",),
+    "tokenization.auto": ("AutoTokenizer",),
+    "tokenization.backend": ("AddedToken",),
+    "tokenization.base": (
+        "PreTrainedTokenizer", "PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "TokenizersBackend",
+    ),
+    "tokenization.bert": (
+        "BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast",
+    ),
+    "tokenization.byte_level": (
+        "GPT2Tokenizer", "GPT2TokenizerFast", "Qwen2Tokenizer", "Qwen2TokenizerFast", "RobertaTokenizer",
+        "RobertaTokenizerFast",
+    ),
+    "tokenization.sentencepiece": (
+        "LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast",
     ),
 }  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Tokenizers: texts to numbers and back, with what the package `tokenizers` computes."""
