@@ -1,4 +1,4 @@
-"""Collators: what is drawn and what is refused; `test_tokenizer_values` has what transformers answers alike."""
+"""Collators: what is drawn and what is refused; `test_tokenizer_values` compares them with transformers."""
 
 from __future__ import annotations
 
