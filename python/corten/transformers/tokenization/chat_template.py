@@ -226,7 +226,10 @@ def render(
     for messages in conversations:
         text_given = sum(len(str(message.get("content"))) for message in messages)
         budget = sandbox.Budget(
-            _STEPS + _STEPS_OF_MESSAGE * len(messages), (1 << 24) + 8 * text_given, 100_000 + text_given
+            _STEPS + _STEPS_OF_MESSAGE * len(messages) + text_given,
+            (1 << 24) + 8 * text_given,
+            100_000 + text_given,
+            5.0 + 0.01 * len(messages),
         )
         budget.mark = sandbox.new_mark() if find_assistant else ""
         try:

@@ -27,6 +27,16 @@ _PARTS_OF_STEP = 5
 _WIDTH = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 #: Filters and functions of Jinja that no chat template needs and that are hard to bound.
 _REMOVED = ("lipsum", "pprint", "urlize", "xmlattr")
+# What looks at one place only, and so needs no measure of all the rest.
+_CHEAP = {
+    "filter": frozenset({"attr", "count", "d", "default", "first", "last", "length"}),
+    "test": frozenset(
+        {
+            "boolean", "callable", "defined", "false", "float", "integer", "iterable", "mapping", "none",
+            "number", "sequence", "string", "true", "undefined",
+        }
+    ),
+}  # fmt: skip
 #: Methods of texts that no chat template needs: they take tables, or give what is no text.
 _REMOVED_METHODS = frozenset({"encode", "expandtabs", "format_map", "maketrans", "translate"})
 
@@ -250,8 +260,8 @@ def _joined(between: str, parts: Any) -> list[Any]:
     return listed
 
 
-def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter or a test that is measured."""
+def _bounded(kind: str, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or a test (`kind`) that is measured."""
     # Some get the environment or the context ahead of the value.
     first = 1 if hasattr(function, "jinja_pass_arg") else 0
 
@@ -261,6 +271,8 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if name not in {"d", "default"}:
             _check_numbers(given[first + 1 :], named)
         _use()
+        if name in _CHEAP[kind]:
+            return function(*given, **named)
         for one in (*given[first:], *named.values()):
             _measured(one)
         if name == "join":
@@ -430,10 +442,10 @@ def environment() -> Any:
         made.filters.pop(name, None)
         made.globals.pop(name, None)
     made.filters["tojson"] = _to_json
-    tables: tuple[dict[str, Any], ...] = (made.filters, made.tests)
-    for table in tables:
+    tables: dict[str, dict[str, Any]] = {"filter": made.filters, "test": made.tests}
+    for kind, table in tables.items():
         for name, function in list(table.items()):
-            table[name] = _bounded(name, function)
+            table[name] = _bounded(kind, name, function)
     made.filters["_counted"] = _counted
     made.filters["_measured"] = _measured
     made.globals["range"] = _range
