@@ -11,6 +11,7 @@ LONG = (
     "examples",
     "training/test_memory.py",
     "training/test_kill_and_resume.py",
+    "transformers/test_trainer_kill_and_resume.py",
 )
 ROOT = Path(__file__).parent
 

@@ -100,6 +100,8 @@ def model_of(kind, name, settings, seed):
                 # Norms and biases begin as ones and zeros, which would hide what they do.
                 parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
         if kind == "T5":
+            if not settings["tie_word_embeddings"]:
+                model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
             # As it is made, a small T5 repeats one token for ever.
             for parameter in (model.shared.weight, model.lm_head.weight):
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * 3)

@@ -23,7 +23,12 @@ import importlib
 from typing import Any
 
 # Module to the names that it defines. A module is loaded when one of its names is first asked for.
-_MODULES: dict[str, tuple[str, ...]] = {
+_NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
+    "auto": (
+        "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
+        "AutoModelForQuestionAnswering", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
+        "AutoModelForTokenClassification",
+    ),
     "batch_encoding": ("BatchEncoding", "CharSpan", "TokenSpan"),
     "data_collator": (
         "DataCollatorForLanguageModeling", "DataCollatorForSeq2Seq", "DataCollatorForTokenClassification",
@@ -76,12 +81,26 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "Qwen2Config", "Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "Qwen2Model",
         "Qwen3Config", "Qwen3ForCausalLM", "Qwen3ForSequenceClassification", "Qwen3Model",
     ),
+    "models.t5": ("T5Config", "T5EncoderModel", "T5ForConditionalGeneration", "T5Model"),
     "outputs": (
         "ModelOutput", "BaseModelOutput", "BaseModelOutputWithPast", "BaseModelOutputWithPooling",
         "CausalLMOutput", "CausalLMOutputWithPast", "MaskedLMOutput",
-        "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "SequenceClassifierOutput",
+        "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "Seq2SeqModelOutput", "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
+    "trainer": ("Trainer",),
+    "trainer_seq2seq": ("Seq2SeqTrainer",),
+    "trainer_callback": (
+        "CallbackHandler", "DefaultFlowCallback", "EarlyStoppingCallback", "TrainerCallback",
+        "TrainerControl", "TrainerState",
+    ),
+    "trainer_utils": (
+        "EvalLoopOutput", "EvalPrediction", "IntervalStrategy", "PredictionOutput", "SaveStrategy",
+        "SchedulerType", "TrainOutput", "get_last_checkpoint", "set_seed",
+    ),
+    "training.loggers": ("CSVCallback", "PrinterCallback", "ProgressCallback", "TensorBoardCallback"),
+    "training_args": ("TrainingArguments",),
+    "training_args_seq2seq": ("Seq2SeqTrainingArguments",),
     "tokenization.auto": ("AutoTokenizer",),
     "tokenization.backend": ("AddedToken",),
     "tokenization.base": (
@@ -99,7 +118,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_HOMES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = sorted(_HOMES)
 

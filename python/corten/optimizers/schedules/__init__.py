@@ -15,6 +15,7 @@ from corten.optimizers.schedules.decay import (
     PolynomialDecay,
 )
 from corten.optimizers.schedules.schedule import LearningRateSchedule
+from corten.optimizers.schedules.warmup import WarmupSchedule
 
 _TABLE = Table(
     "learning-rate schedule",
@@ -27,6 +28,7 @@ _TABLE = Table(
             InverseTimeDecay,
             PiecewiseConstantDecay,
             PolynomialDecay,
+            WarmupSchedule,
         )
     ),
 )
@@ -55,5 +57,5 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
 __all__ = [
     "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
-    "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "serialize",
+    "PiecewiseConstantDecay", "PolynomialDecay", "WarmupSchedule", "deserialize", "serialize",
 ]  # fmt: skip

@@ -423,11 +423,10 @@ class LlamaModel(LlamaPreTrainedModel):
         training: bool = False,
     ) -> Any:
         self._check_ids(input_ids, inputs_embeds)
-        config = self.config
         if past_key_values is None and use_cache:
             past_key_values = DynamicCache()
-        with_weights = config.output_attentions if output_attentions is None else output_attentions
-        with_states = config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        with_weights = self._wanted("output_attentions", output_attentions)
+        with_states = self._wanted("output_hidden_states", output_hidden_states)
         hidden_states = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
         tokens = hidden_states.shape[1]
         past = 0 if past_key_values is None else past_key_values.get_seq_length()
