@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from os import PathLike, fspath
@@ -285,6 +286,7 @@ def read_tokenizer_json(path: Path) -> Any:
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         raise ValueError(f"{path}: is not a tokenizer.json (it has no 'model').")
     _check_ids(path, content)
+    _check_tables(path, content)
     return guarded(f"{path}: is not a tokenizer.json", package.Tokenizer.from_buffer, data)
 
 
@@ -299,6 +301,27 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
             raise ValueError(
                 f"{path}: an added token has the number {str(number)[:50]!r}; expected 0 to {MAX_ID - 1}."
             )
+
+
+def _check_tables(path: Path, content: dict[str, Any]) -> None:
+    """Checks tables of SentencePiece, which begin with a length: so much memory is taken at once."""
+    waiting: list[Any] = [part for name, part in content.items() if name != "model"]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict) and "precompiled_charsmap" in part:
+            table = part["precompiled_charsmap"]
+            try:
+                data = base64.b64decode(table, validate=True) if table is not None else bytes(8)
+            except (ValueError, TypeError):
+                data = b""
+            size = int.from_bytes(data[:4], "little")
+            if len(data) < 8 or size % 4 or not 0 <= size <= len(data) - 4:
+                raise ValueError(
+                    f"{path}: a precompiled_charsmap says it begins with {size} bytes, "
+                    f"and has {max(len(data) - 4, 0)}."
+                )
+        if isinstance(part, (dict, list)):
+            waiting.extend(part.values() if isinstance(part, dict) else part)
 
 
 def check_vocabulary(source: str, vocabulary: Any) -> dict[str, int]:
