@@ -83,10 +83,10 @@ def load_img(
             _check_webp(source, image_module)
             with image_module.open(source, formats=_formats(image_module)) as opened:
                 size = _size_of(source)
-                _check_pixels(*opened.size, size, image_module)
+                _check_pixels(opened.width, opened.height, size, image_module)
                 opened.load()
                 # A picture within the file, as in icons, may be larger than the file says at first.
-                _check_pixels(*opened.size, size, image_module)
+                _check_pixels(opened.width, opened.height, size, image_module)
                 image = opened.convert(_MODES[color_mode])
     except (image_module.DecompressionBombWarning, image_module.DecompressionBombError) as error:
         raise ValueError(
