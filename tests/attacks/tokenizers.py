@@ -227,3 +227,27 @@ def _merges(folder: Path) -> Path:
     path = folder / "merges.txt"
     path.write_text("a " * 100_000)
     return path
+
+
+@attack("a vocabulary that is a link", "tokenizer")
+def _link(folder: Path) -> Path:
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+    path = folder / "vocab.txt"
+    path.symlink_to("/etc/passwd")
+    return path
+
+
+@attack("a chat template that is a link", "tokenizer")
+def _template_link(folder: Path) -> Path:
+    write_folder(folder)
+    path = folder / "chat_template.jinja"
+    path.symlink_to("/etc/hostname")
+    return path
+
+
+@attack("a further chat template that is a link", "tokenizer")
+def _further_template_link(folder: Path) -> Path:
+    path = write_folder(folder)
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "a.jinja").symlink_to("/etc/hostname")
+    return path

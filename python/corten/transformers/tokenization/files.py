@@ -46,9 +46,13 @@ class Folder(NamedTuple):
     where: dict[str, Any]
 
     def find(self, filename: str) -> Path | None:
-        """Returns the path of a file, or None if there is none."""
+        """Returns the path of a file, or None if there is none.
+
+        Raises:
+            ValueError: It is a link that leads out of its folder.
+        """
         found = hub.find_file(self.name, filename, required=False, **self.where)
-        return None if found is None else Path(found)
+        return None if found is None else _inside(Path(found))
 
     def missing(self, who: str, names: list[str]) -> OSError:
         """Gives the error for a folder that has none of some files."""
@@ -76,6 +80,17 @@ class Folder(NamedTuple):
 
     def __str__(self) -> str:
         return fspath(self.name)
+
+
+def _inside(path: Path) -> Path:
+    """Checks that a file is no link to somewhere else; the hub's cache has links within a model's folder."""
+    if path.is_symlink():
+        folder = path.absolute().parent
+        cache = next((parent for parent in folder.parents if parent.name.startswith("models--")), folder)
+        target = path.resolve()
+        if not target.is_relative_to(cache.resolve()):
+            raise ValueError(f"{path}: is a link to {str(target)!r}, outside of its folder; refused.")
+    return path
 
 
 def split_arguments(name: str | PathLike[str], kwargs: dict[str, Any]) -> tuple[Folder, dict[str, Any]]:
@@ -170,7 +185,7 @@ def _read_templates(folder: Folder, config: Path | None) -> Any:
     beside = main or config
     if beside is not None:
         for path in sorted((beside.parent / "additional_chat_templates").glob("*.jinja")):
-            found[path.stem] = read_text(path, 1 << 20)
+            found[path.stem] = read_text(_inside(path), 1 << 20)
     return found["default"] if list(found) == ["default"] else found
 
 
