@@ -194,3 +194,16 @@ def test_bad_input():
         Qwen2Config(use_sliding_window=True)
     with pytest.raises(ValueError, match="activation 'snake'"):
         GPT2Model(GPT2Config(activation_function="snake", n_layer=1, n_embd=8, n_head=2, vocab_size=9))
+
+
+def test_steps_of_fit_are_captured():
+    corten.utils.set_random_seed(0)
+    config = LlamaConfig(
+        vocab_size=20, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    for model in (LlamaForCausalLM(config), tiny(resid_pdrop=0.1)):
+        ids = np.random.default_rng(0).integers(0, 20, (32, 6))
+        model.compile("adam")
+        history = model.fit({"input_ids": ids}, ids, epochs=4, batch_size=8, verbose=0)
+        assert history.history["loss"][-1] < history.history["loss"][0]
+        assert model._training_state.capture.replayed > 0
