@@ -142,7 +142,7 @@ def test_a_process_killed_at_any_step(row, moment, disk):
             break
         if row.read is None:
             visible = {key: data for key, data in contents(here).items() if not re.search("tmp|part", key)}
-            assert visible in (old, new) or row.name in {"archive", "projector", "tokenizer"}
+            assert visible in (old, new) or row.name in {"archive", "downloaded", "projector", "tokenizer"}
         elif first is not None or (here / "elements").exists():
             assert row.read(here) in (first, final)
     row.write(here, 1)

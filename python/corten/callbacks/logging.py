@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import os
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from corten.callbacks.callback import Callback, Logs
-from corten.callbacks.files import check_writable
+from corten.callbacks.files import append_bytes, check_writable
 
 
 class CSVLogger(Callback):
@@ -76,25 +75,7 @@ class CSVLogger(Callback):
         rest = memoryview(self._text.getvalue().encode())
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text, delimiter=self.sep, lineterminator="\n")
-        flags |= os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        try:
-            # Open only while it is written: a training that breaks off leaves no open file.
-            handle = os.open(self.filename, flags, 0o666)
-            try:
-                length = os.fstat(handle).st_size
-                try:
-                    while rest:
-                        rest = rest[os.write(handle, rest) :]
-                except OSError:
-                    with contextlib.suppress(OSError):
-                        os.truncate(handle, length)  # No half line.
-                    raise
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise type(error)(
-                error.errno, f"CSVLogger: cannot write {self.filename!r}: {error.strerror}"
-            ) from None
+        append_bytes(self.filename, rest, "CSVLogger", flags)
 
     def on_train_end(self, logs: Logs = None) -> None:
         self._open = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from corten.saving import atomic
@@ -29,13 +29,32 @@ def write_folder(path: Path, members: dict[str, bytes]) -> None:
     """
     path = Path(os.path.realpath(path))
     with atomic.named(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         _refuse_others(path, members)
+
+    def write(folder: Path) -> None:
+        for name, data in members.items():
+            atomic.write_bytes(folder / name, data)
+
+    put_folder(path, write)
+
+
+def put_folder(path: Path, write: Callable[[Path], None]) -> None:
+    """Replaces a folder with all that is in it, as `write_folder` does.
+
+    Args:
+        path: The folder; those above it are made.
+        write: Writes what it is to hold into a folder of another name.
+
+    Raises:
+        OSError: It cannot be written; what was there is unchanged.
+    """
+    path = Path(os.path.realpath(path))
+    with atomic.named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         parent = atomic.open_folder(path.parent)
     try:
         with atomic.temporary_folder(path) as temporary:  # What it holds at last are the old files.
-            for name, data in members.items():
-                atomic.write_bytes(temporary / name, data)
+            write(temporary)
             with atomic.named(path):
                 if path.exists():
                     os.chmod(temporary, path.stat().st_mode & 0o7777)

@@ -89,6 +89,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "TokenClassifierOutput",
     ),
     "trainer": ("Trainer",),
+    "trainer_seq2seq": ("Seq2SeqTrainer",),
     "trainer_callback": (
         "CallbackHandler", "DefaultFlowCallback", "EarlyStoppingCallback", "TrainerCallback",
         "TrainerControl", "TrainerState",
@@ -99,6 +100,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "training.loggers": ("CSVCallback", "PrinterCallback", "ProgressCallback", "TensorBoardCallback"),
     "training_args": ("TrainingArguments",),
+    "training_args_seq2seq": ("Seq2SeqTrainingArguments",),
     "tokenization.auto": ("AutoTokenizer",),
     "tokenization.backend": ("AddedToken",),
     "tokenization.base": (

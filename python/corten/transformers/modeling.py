@@ -255,6 +255,117 @@ class PreTrainedModel(Model):
             raise NotImplementedError(f"{type(self).__name__} does not say where its word embeddings are.")
         return base.get_input_embeddings()
 
+    def get_output_embeddings(self) -> Any:
+        """Return the layer that gives a score for each word; None if the model has none."""
+        return getattr(self, "lm_head", None)
+
+    def vocabulary_layers(self) -> list[Any]:
+        """Return the layers, besides the input embeddings, whose weights have an entry for each word."""
+        layer = self.get_output_embeddings()
+        return [] if layer is None else [layer]
+
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None
+    ) -> Any:
+        """Change the number of words that the model knows, as after adding tokens to the tokenizer.
+
+        New entries begin as the mean of the old ones.
+
+        Args:
+            new_num_tokens: The number, `len(tokenizer)`; None leaves it.
+            pad_to_multiple_of: A number whose next multiple is taken.
+
+        Returns:
+            The input embeddings.
+
+        Raises:
+            ValueError: The model has been trained since `compile`, or is quantized.
+
+        Example:
+            >>> from corten.transformers import BertConfig, BertForMaskedLM
+            >>> config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+            >>> model = BertForMaskedLM(config)
+            >>> model.resize_token_embeddings(32).embeddings.shape
+            (32, 8)
+            >>> model(input_ids=[[31]]).logits.shape
+            (1, 1, 32)
+        """
+        from corten.transformers.vocabulary import resize_vocabulary
+
+        size = self.get_input_embeddings().input_dim if new_num_tokens is None else new_num_tokens
+        if pad_to_multiple_of:
+            size = -(-size // pad_to_multiple_of) * pad_to_multiple_of
+        resize_vocabulary(self, size)
+        return self.get_input_embeddings()
+
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """Return the number of weights' elements.
+
+        Args:
+            only_trainable: Whether to leave out what is frozen.
+            exclude_embeddings: Whether to leave out the tables of words, places and text types.
+        """
+        from corten.layers.embedding import Embedding
+
+        left_out: set[int] = set()
+        if exclude_embeddings:
+            tables = [layer for layer in self._flatten_layers() if isinstance(layer, Embedding)]
+            left_out = {id(variable) for table in tables for variable in table.weights}
+        variables = self.trainable_weights if only_trainable else self.weights
+        return sum(variable.size for variable in variables if id(variable) not in left_out)
+
+    # ---- gradient checkpointing ----------------------------------------------------------------
+
+    def gradient_checkpointing_enable(
+        self, gradient_checkpointing_kwargs: dict[str, Any] | None = None
+    ) -> None:
+        """Keep only the states between layers for the gradient, and compute the layers again backwards.
+
+        Memory then grows with one layer and not with all; a step takes about a third longer. Values and
+        gradients have the same bits.
+
+        Args:
+            gradient_checkpointing_kwargs: Accepted for compatibility.
+
+        Example:
+            >>> from corten.transformers import BertConfig, BertModel
+            >>> config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+            >>> model = BertModel(config)
+            >>> model.gradient_checkpointing_enable()
+            >>> model.is_gradient_checkpointing
+            True
+        """
+        from corten.rematerialization import RematScope
+
+        for block in self._blocks():
+            scope = RematScope(mode="list_of_layers", layer_names=[block.name])
+            block.__dict__.update(_remat_scope=scope, _general_only=True, _fast=False, _steady=False)
+        self._state().forget_steps()
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Undo `gradient_checkpointing_enable`."""
+        for block in self._blocks():
+            block.__dict__.pop("_remat_scope", None)
+        self._state().forget_steps()
+
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Whether layers are computed again for the gradient."""
+        return any("_remat_scope" in block.__dict__ for block in self._blocks())
+
+    def _blocks(self) -> list[Any]:
+        """The layers of which the model has several, one after the other."""
+        found: list[Any] = []
+        waiting: list[Any] = [self]
+        while waiting:
+            for attribute in (layer := waiting.pop()).__dict__["_tracked"]:
+                value = layer.__dict__.get(attribute)
+                if isinstance(value, Layer):
+                    waiting.append(value)
+                elif isinstance(value, list):
+                    found += [item for item in value if isinstance(item, Layer)]
+        return found
+
     # ---- files ---------------------------------------------------------------------------------
 
     @classmethod

@@ -396,6 +396,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             self.label_names,
             float(args.max_grad_norm or 0.0),
             args.logging_nan_inf_filter,
+            _is_causal(model),
             is_own=not overridden,
             after_batch=after_batch if handler.overrides("on_substep_end") else None,
             before_update=before_update if handler.overrides("on_pre_optimizer_step") else None,

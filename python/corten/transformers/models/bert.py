@@ -357,6 +357,9 @@ class BertForMaskedLM(LabelledCall, MaskedLM, BertPreTrainedModel):
         self.bert = BertModel(config, add_pooling_layer=False)
         self.cls = BertOnlyMLMHead(config)
 
+    def get_output_embeddings(self) -> Any:
+        return self.cls.predictions
+
     def _scores(self, hidden: Any, table: Any) -> Any:
         return self.cls(hidden, table)
 

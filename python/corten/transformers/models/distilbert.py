@@ -411,6 +411,9 @@ class DistilBertForMaskedLM(DistilBertWithHead, MaskedLM, DistilBertPreTrainedMo
         self.vocab_layer_norm = LayerNormalization(epsilon=_EPSILON)
         self.vocab_projector = DistilBertProjection(config)
 
+    def get_output_embeddings(self) -> Any:
+        return self.vocab_projector
+
     def _scores(self, hidden: Any, table: Any) -> Any:
         return self.vocab_projector(self.vocab_layer_norm(self.vocab_transform(hidden)), table)
 

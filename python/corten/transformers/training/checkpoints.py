@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,39 +115,6 @@ def restore_training(model: Any, state: dict[str, Any], arrays: dict[str, Any]) 
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def write_checkpoint_folder(path: Path, write: Callable[[Path], None]) -> None:
-    """Writes a folder; whoever looks finds nothing there, or all of it.
-
-    Args:
-        path: The folder. What is there under this name is replaced.
-        write: Writes the files into a folder.
-
-    Raises:
-        OSError: It cannot be written; what was there is unchanged.
-    """
-    from corten.saving.folders import exchange
-
-    path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.temporary_folder(path) as temporary:
-        write(temporary)
-        _sync(temporary)
-        with atomic.named(path):
-            if path.exists() and not exchange(temporary, path):
-                atomic.remove_tree(path)
-            if not path.exists():
-                os.replace(temporary, path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = atomic.open_folder(folder)
-    try:
-        atomic.sync_folder(handle)
-    finally:
-        atomic.close_quietly(handle)
 
 
 def newest_whole(output_dir: Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import os
@@ -109,6 +108,8 @@ class CSVCallback(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        from corten.callbacks.files import append_bytes
+
         if self.path is None:
             return  # Evaluation without training.
         row = {**(kwargs.get("logs") or {}), "step": state.global_step}
@@ -117,7 +118,7 @@ class CSVCallback(TrainerCallback):
         if self._take(row):
             self._write_all()
         else:
-            self._append(self._text([row]))
+            append_bytes(self.path, self._text([row]), "CSVCallback")
 
     def _take(self, row: dict[str, Any]) -> bool:
         """Keeps a row; gives whether it has columns that were not there."""
@@ -139,23 +140,6 @@ class CSVCallback(TrainerCallback):
 
         assert self.path is not None
         write_bytes(self.path, self._text(self._rows, header=True))
-
-    def _append(self, data: bytes) -> None:
-        """Adds a line to the file: all of it, or after an error nothing."""
-        assert self.path is not None
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
-        try:
-            length = os.fstat(handle).st_size
-            try:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(handle, rest) :]
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.truncate(handle, length)
-                raise
-        finally:
-            os.close(handle)
 
 
 class TensorBoardCallback(TrainerCallback):

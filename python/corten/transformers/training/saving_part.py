@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from corten.saving.files import write_bytes
+from corten.saving.folders import put_folder
 from corten.training.checkpoint.encoding import decode
 from corten.training.checkpoint.sources import Parts, random_state, set_random_state
 from corten.transformers.trainer_callback import TrainerState
@@ -93,7 +94,7 @@ class TrainerSaving(TrainerParts):
                 write_bytes(temporary / checkpoints.TRAINING_STATE, data)
             self.state.save_to_json(temporary / checkpoints.TRAINER_STATE)
 
-        checkpoints.write_checkpoint_folder(folder, write)
+        put_folder(folder, write)
         if self.args.save_total_limit is not None:
             checkpoints.remove_old(
                 folder.parent, self.args.save_total_limit, self.state.best_model_checkpoint, folder

@@ -124,12 +124,19 @@ class LabelSmoother:
         return ops.sum(each * weights) / ops.maximum(ops.sum(weights), 1.0)
 
 
-def count_of_items(inputs: Mapping[str, Any], label_names: Sequence[str]) -> Any:
-    """Gives how many labels of a batch are not -100, as a tensor; without labels the number of rows."""
+def count_of_items(inputs: Mapping[str, Any], label_names: Sequence[str], shifted: bool = False) -> Any:
+    """Gives how many labels of a batch are not -100, as a tensor; without labels the number of rows.
+
+    Args:
+        inputs: Tensors by name.
+        label_names: Names of labels; the first that is there counts.
+        shifted: Whether the first token's label is not used, as in language models.
+    """
     for name in label_names:
         labels = inputs.get(name)
         if labels is not None:
             if labels.dtype.startswith(("int", "uint")):
+                labels = labels[..., 1:] if shifted else labels
                 return ops.sum(ops.cast(ops.not_equal(labels, IGNORED), "float32"))
             return _core.full((), float(labels.shape[0]), "float32")
     first = next(iter(inputs.values()))
@@ -145,6 +152,7 @@ class TrainingStep:
         label_names: Names of the labels among the inputs.
         max_grad_norm: Largest norm of all gradients together; 0 for no limit.
         filter_losses: Leave losses that are not finite out of the mean.
+        shifted: Whether the label of a token is the next one, as for language models.
         is_own: Whether all code of the step is Corten's, so that it may be captured.
         after_batch: Called after each batch of an update but the last, or None.
         before_update: Called between gradients and update, or None.
@@ -157,6 +165,7 @@ class TrainingStep:
         label_names: Sequence[str],
         max_grad_norm: float,
         filter_losses: bool,
+        shifted: bool,
         is_own: bool,
         after_batch: Callable[[], None] | None = None,
         before_update: Callable[[], None] | None = None,
@@ -166,6 +175,7 @@ class TrainingStep:
         self._label_names = tuple(label_names)
         self._limit = max_grad_norm
         self._filter = filter_losses
+        self._shifted = shifted
         self._after_batch = after_batch
         self._before_update = before_update
         self.measures = StepMeasures()
@@ -209,7 +219,7 @@ class TrainingStep:
         shares: Sequence[Any] = [None]
         items: Any = None
         if len(batches) > 1:
-            counts = [count_of_items(inputs, self._label_names) for inputs in batches]
+            counts = [count_of_items(inputs, self._label_names, self._shifted) for inputs in batches]
             items = counts[0]
             for count in counts[1:]:
                 items = items + count
