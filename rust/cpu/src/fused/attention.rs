@@ -26,6 +26,10 @@ const QUERIES: usize = 48;
 const KEYS: usize = 256;
 /// Tasks worth having.
 const TASKS: usize = 8;
+/// Queries up to which more keys than that are read where they lie: packing would cost more than it saves.
+const FEW: usize = 8;
+/// Multiplications below which one thread is faster than two.
+const PARALLEL: usize = 64 << 10;
 
 vectorized! {
     /// Scores become `exp((score - top) scale)`; gives their sum.
@@ -52,6 +56,24 @@ vectorized! {
     fn score_gradient<T: Float>(weights: &[T], dweights: &mut [T], level: T, scale: T) {
         for (d, weight) in dweights.iter_mut().zip(weights) {
             *d = *weight * (*d - level) * scale;
+        }
+    }
+
+    /// `out[i] = q . row i`
+    fn key_scores<T: Float>(q: &[T], keys: &[T], stride: usize, out: &mut [T]) {
+        for (i, score) in out.iter_mut().enumerate() {
+            let row = &keys[i * stride..i * stride + q.len()];
+            *score = sum_of(q.len(), |c| q[c] * row[c]);
+        }
+    }
+
+    /// `out += weights[i] * row i`
+    fn add_weighed<T: Float>(weights: &[T], values: &[T], stride: usize, out: &mut [T]) {
+        for (i, weight) in weights.iter().enumerate() {
+            let row = &values[i * stride..i * stride + out.len()];
+            for (to, value) in out.iter_mut().zip(row) {
+                *to = *to + *weight * *value;
+            }
         }
     }
 
@@ -295,6 +317,78 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 }
 
+/// The rows of one head where its channels lie side by side, and how far apart they are.
+fn rows_of<'a, T: Float>(
+    (data, layout): (&'a [T], &Layout),
+    (sample, head): (usize, usize),
+) -> Option<(&'a [T], usize)> {
+    let (shape, strides) = (layout.shape(), layout.strides());
+    if shape.contains(&0) || strides.iter().any(|&stride| stride < 0) || (strides[3] != 1 && shape[3] != 1) {
+        return None;
+    }
+    let at = |axis: usize, index: usize| index * strides[axis].unsigned_abs();
+    let start = layout.offset() + at(0, sample) + at(2, head);
+    Some((&data[start..], strides[1].unsigned_abs()))
+}
+
+impl<T: Float> Problem<'_, T> {
+    /// How many keys a query sees before the first of those at the end that it does not see; all if it sees none.
+    fn seen_keys(&self, at: (usize, usize), query: usize) -> usize {
+        let Mask::Allowed(allowed, layout) = &self.mask else { return self.keys };
+        let strides = layout.strides();
+        let first = [at.0, at.1, query].iter().zip(strides).map(|(&i, &stride)| i as isize * stride).sum::<isize>();
+        let sees = |key: usize| allowed[(layout.offset() as isize + first + key as isize * strides[3]) as usize];
+        (0..self.keys).rev().find(|&key| sees(key)).map_or(self.keys, |last| last + 1)
+    }
+
+    /// A few queries of one head, each by itself; `out` has a row for each.
+    fn few(
+        &self,
+        at: (usize, usize),
+        [q, k, v]: [(&[T], usize); 3],
+        scores: &mut [T],
+        mut out: impl FnMut(usize, &[T], T),
+    ) {
+        let mut sums_of_values = Scratch::<T>::new(self.value_width);
+        for query in 0..self.queries {
+            let seen = self.seen_keys(at, query);
+            let scores = &mut scores[..seen];
+            key_scores(&q.0[query * q.1..query * q.1 + self.width], k.0, k.1, scores);
+            self.mask_row(at, query, &(0..seen), scores);
+            let mut sum = T::ZERO;
+            advance(scores, T::NEG_INFINITY, self.late_scale, &mut sum);
+            sums_of_values.fill(T::ZERO);
+            add_weighed(scores, v.0, v.1, &mut sums_of_values);
+            out(query, &sums_of_values, T::ONE / sum);
+        }
+    }
+}
+
+/// Attention of few queries, as for the next token of a text; None where the layouts do not allow it.
+fn few_queries<T: Float>(problem: &Problem<'_, T>, out: &DisjointMut<'_, T>) -> Option<()> {
+    let Problem { batch, heads, queries, keys, width, value_width, .. } = *problem;
+    let operands = |at| Some([rows_of(problem.q, at)?, rows_of(problem.k, at)?, rows_of(problem.v, at)?]);
+    operands((0, 0))?;
+    let one = |pair: usize| {
+        let at = (pair / heads, pair % heads);
+        let Some(rows) = operands(at) else { return };
+        let mut scores = Scratch::<T>::new(keys);
+        problem.few(at, rows, &mut scores, |query, values, factor| {
+            let start = ((at.0 * queries + query) * heads + at.1) * value_width;
+            // SAFETY: every query of a head has its own range.
+            let out = unsafe { out.range(start..start + value_width) };
+            out.copy_from_slice(values);
+            scale_row(out, factor);
+        });
+    };
+    if batch * heads * queries * keys * (width + value_width) >= PARALLEL {
+        parallel::for_chunks(batch * heads, &one);
+    } else {
+        (0..batch * heads).for_each(one);
+    }
+    Some(())
+}
+
 pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, masked: bool) -> Outputs {
     if !Problem::<T>::is_supported(inputs, masked) {
         return Ok(None);
@@ -303,6 +397,10 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
     let Problem { batch, heads, queries, value_width: width, .. } = problem;
     let mut result = Buffer::for_elements(T::DTYPE, batch * queries * heads * width)?;
     let out = DisjointMut::new(result.as_mut_slice::<T>());
+    if (1..=FEW).contains(&queries) && problem.keys > FEW && few_queries(&problem, &out).is_some() {
+        drop(out);
+        return Ok(Some(vec![result]));
+    }
     // A task: some queries of one head. Keys are packed per task, so as many queries as possible.
     let parts = TASKS.div_ceil((batch * heads).max(1)).min(queries.div_ceil(QUERIES)).max(1);
     let part = queries.div_ceil(parts).div_ceil(QUERIES) * QUERIES;
