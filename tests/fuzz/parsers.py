@@ -380,6 +380,20 @@ def _quiet(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
     return quiet
 
 
+def _with_memory(size: int, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """Reads with a limit: what is not bounded by the bytes of a file is bounded by what its reader allows."""
+
+    def within(path: Path) -> None:
+        before = corten.memory.limit()
+        corten.memory.set_limit(corten.memory.stats()["allocated"] + size)
+        try:
+            read(path)
+        finally:
+            corten.memory.set_limit(before)
+
+    return within
+
+
 def _in_folder(function: Callable[..., Any], **options: Any) -> Callable[[Path], Any]:
     return lambda path: _all(function(path.parent, labels=None, shuffle=False, verbose=False, **options))
 
@@ -395,12 +409,15 @@ PARSERS = {
         Parser("keras", "m.keras", _keras, read_keras),
         Parser("h5", "m.weights.h5", _h5, _read_h5),
         Parser("sharded", "m.weights.json", _sharded, _read_sharded),
-        # Text alone: how large a model it may describe, the machine says.
+        # Text alone: how large a model it may describe, the reader says.
         Parser(
             "config",
             "m.json",
             _config,
-            lambda path: corten.models.model_from_json(path.read_text("utf-8", "surrogatepass")),
+            _with_memory(
+                16 << 20,
+                lambda path: corten.models.model_from_json(path.read_text("utf-8", "surrogatepass")),
+            ),
             documented=(ValueError, TypeError, MemoryError),
         ),
         Parser("npz", "m.npz", _npz, _read_npz),

@@ -1,7 +1,8 @@
-//! The one way kernels reach threads: a resident team that claims fixed chunks from a counter.
+//! The one way kernels reach threads: a resident team that claims fixed chunks from counters.
 //!
-//! The caller works too and never waits for a worker that has not claimed a chunk, so a busy core
-//! costs little. Workers spin for a moment after a job, then sleep. How work is cut depends on its
+//! Each thread has a part of the chunks that it claims first: the same part of every job, so that what it wrote in one
+//! op is in its caches in the next. Then it claims from the parts of others. The caller works too and never waits for a
+//! worker that has not claimed a chunk, so a busy core costs little. Workers spin for a moment after a job, then sleep. How work is cut depends on its
 //! shape alone, never on the number of threads.
 
 mod interrupt;
@@ -33,16 +34,19 @@ pub const GRAIN_CHEAP: usize = 64 * 1024;
 /// Elements of dear elementwise work (an exponential) worth one chunk.
 pub const GRAIN_DEAR: usize = 16 * 1024;
 
+/// The most parts of a job; of many threads several share one.
+const MOST_PARTS: usize = 8;
+
 type Work<'a> = dyn Fn(usize) + Sync + 'a;
 
 /// What one job needs, in memory that outlives it: workers may look at any time.
 #[repr(align(128))]
 struct Shared {
-    /// Epoch (high half) and how many chunks nobody has claimed (low half).
-    ticket: Line<AtomicU64>,
+    /// For each part of the chunks: epoch (high half) and how many of them nobody has claimed (low half).
+    tickets: Box<[Line<AtomicU64>]>,
     /// Chunks that ended.
     done: Line<AtomicUsize>,
-    /// Written by the caller before the ticket; read by workers between reading and changing it. A claim
+    /// Written by the caller before the tickets; read by workers between reading and changing one. A claim
     /// succeeds only while the ticket's job is alive, so what was read belongs to it.
     work: [AtomicPtr<()>; 2],
     total: AtomicUsize,
@@ -221,12 +225,12 @@ fn team(generation: u32) -> Arc<Shared> {
         }
         // A team of the parent process stays untouched: its locks may be held by threads that are gone.
     }
-    let shared = Arc::new(Shared::new());
+    let shared = Arc::new(Shared::new(workers + 1));
     for index in 0..workers {
         let shared = Arc::clone(&shared);
         let name = format!("corten-{}", index + 1);
         // Where no more threads are to be had, fewer do the work: the caller alone suffices.
-        let _ = std::thread::Builder::new().name(name).spawn(move || shared.serve());
+        let _ = std::thread::Builder::new().name(name).spawn(move || shared.serve(index + 1));
     }
     let team = Team { generation, workers, shared: Arc::clone(&shared) };
     TEAM.store(Box::into_raw(Box::new(team)), Ordering::Relaxed);
@@ -234,9 +238,9 @@ fn team(generation: u32) -> Arc<Shared> {
 }
 
 impl Shared {
-    fn new() -> Self {
+    fn new(threads: usize) -> Self {
         Self {
-            ticket: Line(AtomicU64::new(0)),
+            tickets: (0..threads.min(MOST_PARTS)).map(|_| Line(AtomicU64::new(0))).collect(),
             done: Line(AtomicUsize::new(0)),
             work: [AtomicPtr::new(std::ptr::null_mut()), AtomicPtr::new(std::ptr::null_mut())],
             total: AtomicUsize::new(0),
@@ -257,16 +261,18 @@ impl Shared {
         self.work[1].store(table, Ordering::Relaxed);
         self.total.store(count, Ordering::Relaxed);
         self.done.0.store(0, Ordering::Relaxed);
-        let epoch = (self.ticket.0.load(Ordering::Relaxed) >> 32).wrapping_add(1);
-        self.ticket.0.store(epoch << 32 | count as u64, Ordering::Release);
-        // Orders the ticket before the look at the sleepers; the counterpart is in `doze`.
+        for (part, ticket) in self.tickets.iter().enumerate() {
+            let epoch = (ticket.0.load(Ordering::Relaxed) >> 32).wrapping_add(1);
+            ticket.0.store(epoch << 32 | self.part(part, count).len() as u64, Ordering::Release);
+        }
+        // Orders the tickets before the look at the sleepers; the counterpart is in `doze`.
         fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::Relaxed) > 0 && (wakes || self.is_due()) {
             drop(self.sleep.lock().unwrap_or_else(PoisonError::into_inner));
             self.wake.notify_all();
         }
         INSIDE.set(true);
-        self.work_off(true);
+        self.work_off(0, true);
         INSIDE.set(false);
         self.wait(count);
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -277,19 +283,28 @@ impl Shared {
         self.unheard.fetch_add(1, Ordering::Relaxed) % STREAM == STREAM - 1
     }
 
-    /// Whether a chunk is left to claim.
-    fn has_work(&self) -> bool {
-        self.ticket.0.load(Ordering::Relaxed) as u32 != 0
+    /// The chunks of a part.
+    fn part(&self, part: usize, count: usize) -> Range<usize> {
+        let parts = self.tickets.len();
+        part * count / parts..(part + 1) * count / parts
     }
 
-    /// Claims and runs chunks while there are any; gives whether there were. They are counted at the end: a shared
-    /// line less for each chunk.
-    fn work_off(&self, is_caller: bool) -> bool {
+    /// Whether a chunk is left to claim.
+    fn has_work(&self) -> bool {
+        self.tickets.iter().any(|ticket| ticket.0.load(Ordering::Relaxed) as u32 != 0)
+    }
+
+    /// Claims and runs chunks while there are any, those of the thread's own part first; gives whether there were.
+    /// They are counted at the end: a shared line less for each chunk.
+    fn work_off(&self, thread: usize, is_caller: bool) -> bool {
         let mut count = 0;
-        while self.claim() {
-            count += 1;
-            if is_caller && interrupt::gives_up() {
-                count += self.drop_rest();
+        for turn in 0..self.tickets.len() {
+            let part = (thread + turn) % self.tickets.len();
+            while self.claim(part) {
+                count += 1;
+                if is_caller && interrupt::gives_up() {
+                    count += self.drop_rest();
+                }
             }
         }
         if count > 0 {
@@ -301,14 +316,17 @@ impl Shared {
     /// Claims all chunks that are left without running them, and says why; gives how many.
     #[cold]
     fn drop_rest(&self) -> usize {
-        let left = self.ticket.0.fetch_and(!0xffff_ffff, Ordering::AcqRel) as u32;
+        let take_all = |ticket: &Line<AtomicU64>| ticket.0.fetch_and(!0xffff_ffff, Ordering::AcqRel) as u32 as usize;
+        let left = self.tickets.iter().map(take_all).sum();
         self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Box::new(Interrupted));
-        left as usize
+        left
     }
 
-    /// Claims and runs one chunk; gives whether there was one. The job it belongs to ends when the chunk is counted.
-    fn claim(&self) -> bool {
-        let mut ticket = self.ticket.0.load(Ordering::Acquire);
+    /// Claims and runs one chunk of a part; gives whether there was one. The job it belongs to ends when the chunk is
+    /// counted.
+    fn claim(&self, part: usize) -> bool {
+        let place = &self.tickets[part].0;
+        let mut ticket = place.load(Ordering::Acquire);
         loop {
             let left = ticket & 0xffff_ffff;
             if left == 0 {
@@ -316,16 +334,14 @@ impl Shared {
             }
             let total = self.total.load(Ordering::Relaxed);
             let halves = [self.work[0].load(Ordering::Relaxed), self.work[1].load(Ordering::Relaxed)];
-            if let Err(now) =
-                self.ticket.0.compare_exchange_weak(ticket, ticket - 1, Ordering::Acquire, Ordering::Acquire)
-            {
+            if let Err(now) = place.compare_exchange_weak(ticket, ticket - 1, Ordering::Acquire, Ordering::Acquire) {
                 ticket = now;
                 continue;
             }
             // SAFETY: the claim succeeded, so the job of this epoch is alive, the halves are those its
             // caller stored, and it waits for this chunk before it returns.
             let work: &Work<'_> = unsafe { &*std::mem::transmute::<[*mut (); 2], *const Work<'_>>(halves) };
-            let chunk = total - left as usize;
+            let chunk = self.part(part, total).end - left as usize;
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| work(chunk))) {
                 self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
             }
@@ -349,10 +365,10 @@ impl Shared {
     }
 
     /// The life of a worker.
-    fn serve(&self) {
+    fn serve(&self, thread: usize) {
         INSIDE.set(true);
         while !self.stop.load(Ordering::Relaxed) {
-            if self.work_off(false) {
+            if self.work_off(thread, false) {
                 continue;
             }
             let idle_since = Instant::now();

@@ -99,10 +99,31 @@ fn replaces<T: Element>(value: T, largest: T) -> bool {
     (value > largest) | ((value != value) & (largest == largest))
 }
 
+/// Channels whose largest values stay in registers.
+const NARROW: usize = 32;
+
 vectorized! {
-    fn keep_largest<T: Element>(largest: &mut [T], values: &[T]) {
-        for (largest, value) in largest.iter_mut().zip(values) {
-            *largest = if replaces(*value, *largest) { *value } else { *largest };
+    /// The largest values of the cells that begin at the taps, of which there is one at least.
+    fn keep_largest<T: Element>(x: &[T], taps: &[(usize, usize)], out: &mut [T]) {
+        let narrow = out.len() - out.len() % NARROW;
+        let (wide, rest) = out.split_at_mut(narrow);
+        for (block, out) in wide.chunks_exact_mut(NARROW).enumerate() {
+            let cell = |from: usize| &x[from + block * NARROW..][..NARROW];
+            let mut largest = [T::ZERO; NARROW];
+            largest.copy_from_slice(cell(taps[0].0));
+            for &(from, _) in &taps[1..] {
+                for (largest, value) in largest.iter_mut().zip(cell(from)) {
+                    *largest = if replaces(*value, *largest) { *value } else { *largest };
+                }
+            }
+            out.copy_from_slice(&largest);
+        }
+        rest.copy_from_slice(&x[taps[0].0 + narrow..][..rest.len()]);
+        for &(from, _) in &taps[1..] {
+            let cell = &x[from + narrow..][..rest.len()];
+            for (largest, value) in rest.iter_mut().zip(cell) {
+                *largest = if replaces(*value, *largest) { *value } else { *largest };
+            }
         }
     }
 
@@ -164,20 +185,15 @@ fn select<T: Element>(geometry: &Geometry, x: In<'_>, v: Option<In<'_>>) -> Resu
         grid.for_positions(positions, channels, &mut |position, taps| {
             // SAFETY: every position has its own range.
             let out = unsafe { out.range(position * channels..(position + 1) * channels) };
-            let Some((&(first, _), rest)) = taps.split_first() else {
+            if taps.is_empty() {
                 out.fill(if v.is_some() { T::ZERO } else { smallest() });
-                return;
-            };
-            if let Some(v) = v {
+            } else if let Some(v) = v {
                 find_largest(x, taps, &mut largest, &mut places);
                 for (channel, (to, place)) in out.iter_mut().zip(&places).enumerate() {
                     *to = v[taps[*place as usize].0 + channel];
                 }
             } else {
-                out.copy_from_slice(&x[first..first + channels]);
-                for &(from, _) in rest {
-                    keep_largest(out, &x[from..from + channels]);
-                }
+                keep_largest(x, taps, out);
             }
         });
     });

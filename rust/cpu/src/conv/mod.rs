@@ -2,6 +2,7 @@
 //! of matrices whose packing reads the image ([`patches`]); depthwise ones directly ([`depthwise`]).
 
 mod depthwise;
+mod few_channels;
 pub(crate) mod geometry;
 mod input_gradient;
 mod patches;
@@ -14,7 +15,7 @@ use corten_core::{
 };
 
 use self::{
-    geometry::Geometry,
+    geometry::{Geometry, Grid},
     patches::{PatchColumns, PatchRows},
 };
 use crate::{
@@ -186,10 +187,25 @@ fn padded_image<S: Element>(geometry: &Geometry, padded: &Geometry, x: &[S]) -> 
 }
 
 fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T], ending: Option<&Ending<'_, T>>) {
+    let grid = g.reading();
+    if !g.is_pointwise() && few_channels::is_for::<T, S>(g, &grid) {
+        few_channels::forward(g, &grid, (x, w), y, ending);
+    } else {
+        by_tiles(g, &grid, (x, w), y, ending);
+    }
+}
+
+/// A convolution as a product of patches and weights.
+fn by_tiles<T: Real, S: Widen<T>>(
+    g: &Geometry,
+    grid: &Grid,
+    (x, w): (&[S], &[S]),
+    y: &mut [T],
+    ending: Option<&Ending<'_, T>>,
+) {
     let (all_in, all_out) = (g.channels_in * g.groups, g.channels_out * g.groups);
     let depth = g.taps() * g.channels_in;
     let size = Size { rows: g.output_positions(), columns: g.channels_out, depth };
-    let grid = g.reading();
     for group in 0..g.groups {
         let weights = Matrix::new(w, group * g.channels_out, (g.channels_out, 1), (depth, all_out as isize));
         let first_column = group * g.channels_out;
@@ -200,7 +216,7 @@ fn forward<T: Real, S: Widen<T>>(g: &Geometry, x: &[S], w: &[S], y: &mut [T], en
             let rows = Matrix::new(x, first_channel, (size.rows, all_in as isize), (g.channels_in, 1));
             gemm(size, &rows, &weights, &out, true);
         } else {
-            let rows = PatchRows::new(x, &grid, all_in, first_channel, g.channels_in);
+            let rows = PatchRows::new(x, grid, all_in, first_channel, g.channels_in);
             gemm(size, &rows, &weights, &out, true);
         }
     }

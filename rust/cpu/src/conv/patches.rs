@@ -70,11 +70,11 @@ unsafe impl<T: Real, S: Widen<T>> Rows<T> for PatchRows<'_, S> {
                 let cell = ((image as isize * depth + a) * height + b) * length + c;
                 let base = self.image.as_ptr().wrapping_offset(cell * self.cell as isize + self.first_channel as isize);
                 let run = (grid.positions[2] - at[2]).min(count - row);
-                for (to, &offset) in out.chunks_exact_mut(count).zip(offsets) {
-                    let mut pointer = base.wrapping_offset(offset);
-                    for to in &mut to[row..row + run] {
-                        *to = pointer.cast();
-                        pointer = pointer.wrapping_offset(step);
+                for (segment, &offset) in offsets.iter().enumerate() {
+                    let first = base.wrapping_offset(offset);
+                    let to = &mut out[segment * count + row..][..run];
+                    for (i, to) in to.iter_mut().enumerate() {
+                        *to = first.wrapping_offset(i as isize * step).cast();
                     }
                 }
                 row += run;

@@ -3,6 +3,7 @@
 use corten_core::{Dims, Layout, Padding};
 
 use super::*;
+use crate::matmul::Function;
 
 struct Case {
     batch: usize,
@@ -193,4 +194,41 @@ fn operands_of_any_layout() {
     )
     .expect("conv");
     close::<f32>(&got, &result, 1e-6, "channels first");
+}
+
+/// Tiles are the twin of what goes position by position: every tail of rows and columns, and every way to end.
+#[test]
+fn few_channels_have_the_bits_of_tiles() {
+    let finish = |row: usize, first: usize, piece: &mut [f32]| {
+        for (column, value) in piece.iter_mut().enumerate() {
+            *value = *value * 0.3 + (row * 7 + first + column) as f32;
+        }
+    };
+    for (number, (length, columns)) in (1..=40).flat_map(|n| [(n, 5), (9, n), (n, n)]).enumerate() {
+        let (channels, stride, dilation) = (1 + number % 3, 1 + number % 2, 1 + number % 4 / 3);
+        let input = [3 + number % 3, (length - 1) * stride + 2 * dilation + 1];
+        let steps = ([1, stride], [1, dilation]);
+        let case = case(2, &input, &[2, 3], (channels, columns), &steps.0, &[(0, 0); 2], &steps.1, 1);
+        let (x, w, y) = case.shapes();
+        let numbers = |len: usize, seed: f64| -> Vec<f32> {
+            (0..len).map(|i| (((i + 1) as f64 * seed).sin() * 3.0) as f32).collect()
+        };
+        let (image, weights) = (numbers(x.iter().product(), 0.7), numbers(w.iter().product(), 1.3));
+        let bias = numbers(columns, 2.1);
+        let g = Geometry::new(&case.spec, &x, &w, &y);
+        let grid = g.reading();
+        if !few_channels::is_for::<f32, f32>(&g, &grid) {
+            assert_eq!(crate::simd::isa(), crate::simd::Isa::Scalar);
+            return;
+        }
+        let functions = [Function::None, Function::Rectify, Function::Finish(&finish)];
+        let endings = functions.map(|function| Some(Ending { bias: &bias, function }));
+        for ending in endings.iter().map(Option::as_ref).chain([None]) {
+            let (mut got, mut expected) = (vec![9.0f32; y.iter().product()], vec![0.0f32; y.iter().product()]);
+            few_channels::forward(&g, &grid, (&image, &weights), &mut got, ending);
+            by_tiles(&g, &grid, (&image, &weights), &mut expected, ending);
+            let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&got), bits(&expected), "{length} positions, {columns} columns, {channels} channels");
+        }
+    }
 }

@@ -23,6 +23,7 @@ use corten_core::{
 };
 
 use self::math::Float;
+pub(crate) use self::rows::{singles, singles_mut};
 use crate::{
     In,
     dense::Dense,

@@ -41,13 +41,13 @@ pub(super) fn for_rows<T: Element>(out: &mut [T], len: usize, grain: usize, row:
 }
 
 /// The slice as float32 if that is its type.
-pub(super) fn singles<T: Element>(x: &[T]) -> Option<&[f32]> {
+pub(crate) fn singles<T: Element>(x: &[T]) -> Option<&[f32]> {
     // SAFETY: the types are one.
     (T::DTYPE == DType::F32).then(|| unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), x.len()) })
 }
 
 /// As [`singles`], for writing.
-pub(super) fn singles_mut<T: Element>(x: &mut [T]) -> Option<&mut [f32]> {
+pub(crate) fn singles_mut<T: Element>(x: &mut [T]) -> Option<&mut [f32]> {
     // SAFETY: the types are one.
     (T::DTYPE == DType::F32).then(|| unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) })
 }
