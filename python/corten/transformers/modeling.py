@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from corten import config as settings
+from corten.layers.core import Dense
+from corten.layers.einsum_dense import EinsumDense
+from corten.layers.embedding import Embedding, ReversibleEmbedding
 from corten.layers.layer import Layer
 from corten.models.model import Model
 from corten.naming import current_path, name_scope
@@ -366,6 +369,24 @@ class PreTrainedModel(Model):
                     found += [item for item in value if isinstance(item, Layer)]
         return found
 
+    # ---- quantizing ----------------------------------------------------------------------------
+
+    def quantize(  # type: ignore[override]
+        self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Replace the matrices of all dense layers and embeddings by quantized ones, see `Model.quantize`.
+
+        Args:
+            mode: `'int8'`, `'int4'`, `'float8'`, `'gptq'` or `'awq'`; may be left out with `config`.
+            config: Options, such as `corten.quantizers.Int4QuantizationConfig(block_size=64)`.
+            filters: Which layers; None for all that can be.
+            **kwargs: As for `Model.quantize`.
+        """
+        if filters is None:
+            # The others, such as norms, are asked for nothing, and warn of nothing.
+            filters = _has_a_matrix
+        super().quantize(mode, config, filters, **kwargs)
+
     # ---- files ---------------------------------------------------------------------------------
 
     @classmethod
@@ -466,6 +487,10 @@ class PreTrainedModel(Model):
 
             given["dtype"] = dtype_policies.deserialize(given["dtype"])
         return cls(cls.config_class.from_dict(given.pop("config")), **given)
+
+
+def _has_a_matrix(layer: Layer) -> bool:
+    return type(layer) in (Dense, EinsumDense, Embedding, ReversibleEmbedding)
 
 
 def _adopt_names(model: Layer) -> None:

@@ -1,8 +1,9 @@
 """Decoding steps that the engine runs by itself: traced twice, then without Python in between.
 
-A step for one new token asks for some hundred small ops, and asking costs more than they do. So the first two steps
-are traced; where the traces agree, the ops are known. The cache has a fixed room in such a step: new keys and values
-are set where a tensor says, and a mask hides the places behind them. What is seen, and so the result, is the same.
+A step for one new token asks for some hundred small ops, and asking costs more than they do. So the first
+two steps are traced; where the traces agree, the ops are known. The cache has a fixed room in such a step:
+new keys and values are set where a tensor says, and a mask hides the places behind them. What is seen, and
+so the result, is the same.
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ class DecodeCapture:
         self._values = [variable._value for variable in variables]
         return self.refusal is None
 
-    def step(self, tokens: Any, positions: Any, mask: npt.NDArray[np.bool_] | None, cache: DynamicCache) -> Any:
+    def step(
+        self, tokens: Any, positions: Any, mask: npt.NDArray[np.bool_] | None, cache: DynamicCache
+    ) -> Any:
         """Take one new token for each row.
 
         Args:
@@ -138,7 +141,11 @@ class DecodeCapture:
         try:
             cache = _StepCache(list(states), place)
             output = model(
-                input_ids=tokens, position_ids=positions, attention_mask=seen, past_key_values=cache, return_dict=True
+                input_ids=tokens,
+                position_ids=positions,
+                attention_mask=seen,
+                past_key_values=cache,
+                return_dict=True,
             )
             found = [*cache.states, output.logits]
             trace = _core.trace_end(found, [])
