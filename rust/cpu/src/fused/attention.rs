@@ -26,10 +26,8 @@ const QUERIES: usize = 48;
 const KEYS: usize = 256;
 /// Tasks worth having.
 const TASKS: usize = 8;
-/// Queries up to which more keys than that are read where they lie: packing would cost more than it saves.
+/// Queries up to which it is looked up which keys at the end none of them sees.
 const FEW: usize = 8;
-/// Multiplications below which one thread is faster than two.
-const PARALLEL: usize = 64 << 10;
 
 vectorized! {
     /// Scores become `exp((score - top) scale)`; gives their sum.
@@ -56,24 +54,6 @@ vectorized! {
     fn score_gradient<T: Float>(weights: &[T], dweights: &mut [T], level: T, scale: T) {
         for (d, weight) in dweights.iter_mut().zip(weights) {
             *d = *weight * (*d - level) * scale;
-        }
-    }
-
-    /// `out[i] = q . row i`
-    fn key_scores<T: Float>(q: &[T], keys: &[T], stride: usize, out: &mut [T]) {
-        for (i, score) in out.iter_mut().enumerate() {
-            let row = &keys[i * stride..i * stride + q.len()];
-            *score = sum_of(q.len(), |c| q[c] * row[c]);
-        }
-    }
-
-    /// `out += weights[i] * row i`
-    fn add_weighed<T: Float>(weights: &[T], values: &[T], stride: usize, out: &mut [T]) {
-        for (i, weight) in weights.iter().enumerate() {
-            let row = &values[i * stride..i * stride + out.len()];
-            for (to, value) in out.iter_mut().zip(row) {
-                *to = *to + *weight * *value;
-            }
         }
     }
 
@@ -221,6 +201,22 @@ impl<'a, T: Float> Problem<'a, T> {
         !masked || matches!(inputs[3].dtype, DType::Bool) || inputs[3].dtype == T::DTYPE
     }
 
+    /// How many keys there are up to the last that one of some queries sees, if they are few. A query that sees none
+    /// weighs all.
+    fn seen_keys(&self, at: (usize, usize), queries: &Range<usize>) -> usize {
+        let Mask::Allowed(allowed, layout) = &self.mask else { return self.keys };
+        if queries.len() > FEW {
+            return self.keys;
+        }
+        let strides = layout.strides();
+        let seen = |query: usize| {
+            let first = [at.0, at.1, query].iter().zip(strides).map(|(&i, &stride)| i as isize * stride).sum::<isize>();
+            let sees = |key: usize| allowed[(layout.offset() as isize + first + key as isize * strides[3]) as usize];
+            (0..self.keys).rev().find(|&key| sees(key)).map_or(self.keys, |last| last + 1)
+        };
+        queries.clone().map(seen).max().unwrap_or(self.keys)
+    }
+
     /// Whether no query of the block may attend a key of the block.
     fn is_skipped(&self, queries: &Range<usize>, keys: &Range<usize>) -> bool {
         // With a mask, a row may have no allowed key at all, and then weighs every key.
@@ -278,22 +274,22 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 
     /// The keys of each block, packed: as columns over channels, or channels as columns.
-    fn pack(&self, of: (&'a [T], &Layout), at: (usize, usize), channels_are_items: bool) -> Vec<Packed<T>> {
+    fn pack(&self, of: (&'a [T], &Layout), at: (usize, usize), channels_are_items: bool, all: usize) -> Vec<Packed<T>> {
         let width = of.1.shape()[3];
         let one = |keys: Range<usize>| {
             let matrix = head(of, at, &keys, channels_are_items);
             let (columns, depth) = if channels_are_items { (width, keys.len()) } else { (keys.len(), width) };
             Packed::new(&matrix, QUERIES, columns, depth)
         };
-        blocks(0..self.keys, KEYS).map(one).collect()
+        blocks(0..all, KEYS).map(one).collect()
     }
 
     /// The softmax of a block of queries: `visit` gets each block of weights with the factor by which
     /// what came before it shrinks, row by row; `tops` and `sums` end up as the softmax's. `scores` is where blocks
-    /// are computed.
+    /// are computed, `all` is how many keys there are.
     fn walk(
         &self,
-        at: (usize, usize),
+        (at, all): ((usize, usize), usize),
         queries: &Range<usize>,
         packed: &[Packed<T>],
         scores: &mut [T],
@@ -303,7 +299,7 @@ impl<'a, T: Float> Problem<'a, T> {
         let mut factors = [T::ONE; QUERIES];
         tops.fill(T::NEG_INFINITY);
         sums.fill(T::ZERO);
-        for (index, keys) in blocks(0..self.keys, KEYS).enumerate() {
+        for (index, keys) in blocks(0..all, KEYS).enumerate() {
             if self.is_skipped(queries, &keys) {
                 continue;
             }
@@ -317,78 +313,6 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 }
 
-/// The rows of one head where its channels lie side by side, and how far apart they are.
-fn rows_of<'a, T: Float>(
-    (data, layout): (&'a [T], &Layout),
-    (sample, head): (usize, usize),
-) -> Option<(&'a [T], usize)> {
-    let (shape, strides) = (layout.shape(), layout.strides());
-    if shape.contains(&0) || strides.iter().any(|&stride| stride < 0) || (strides[3] != 1 && shape[3] != 1) {
-        return None;
-    }
-    let at = |axis: usize, index: usize| index * strides[axis].unsigned_abs();
-    let start = layout.offset() + at(0, sample) + at(2, head);
-    Some((&data[start..], strides[1].unsigned_abs()))
-}
-
-impl<T: Float> Problem<'_, T> {
-    /// How many keys a query sees before the first of those at the end that it does not see; all if it sees none.
-    fn seen_keys(&self, at: (usize, usize), query: usize) -> usize {
-        let Mask::Allowed(allowed, layout) = &self.mask else { return self.keys };
-        let strides = layout.strides();
-        let first = [at.0, at.1, query].iter().zip(strides).map(|(&i, &stride)| i as isize * stride).sum::<isize>();
-        let sees = |key: usize| allowed[(layout.offset() as isize + first + key as isize * strides[3]) as usize];
-        (0..self.keys).rev().find(|&key| sees(key)).map_or(self.keys, |last| last + 1)
-    }
-
-    /// A few queries of one head, each by itself; `out` has a row for each.
-    fn few(
-        &self,
-        at: (usize, usize),
-        [q, k, v]: [(&[T], usize); 3],
-        scores: &mut [T],
-        mut out: impl FnMut(usize, &[T], T),
-    ) {
-        let mut sums_of_values = Scratch::<T>::new(self.value_width);
-        for query in 0..self.queries {
-            let seen = self.seen_keys(at, query);
-            let scores = &mut scores[..seen];
-            key_scores(&q.0[query * q.1..query * q.1 + self.width], k.0, k.1, scores);
-            self.mask_row(at, query, &(0..seen), scores);
-            let mut sum = T::ZERO;
-            advance(scores, T::NEG_INFINITY, self.late_scale, &mut sum);
-            sums_of_values.fill(T::ZERO);
-            add_weighed(scores, v.0, v.1, &mut sums_of_values);
-            out(query, &sums_of_values, T::ONE / sum);
-        }
-    }
-}
-
-/// Attention of few queries, as for the next token of a text; None where the layouts do not allow it.
-fn few_queries<T: Float>(problem: &Problem<'_, T>, out: &DisjointMut<'_, T>) -> Option<()> {
-    let Problem { batch, heads, queries, keys, width, value_width, .. } = *problem;
-    let operands = |at| Some([rows_of(problem.q, at)?, rows_of(problem.k, at)?, rows_of(problem.v, at)?]);
-    operands((0, 0))?;
-    let one = |pair: usize| {
-        let at = (pair / heads, pair % heads);
-        let Some(rows) = operands(at) else { return };
-        let mut scores = Scratch::<T>::new(keys);
-        problem.few(at, rows, &mut scores, |query, values, factor| {
-            let start = ((at.0 * queries + query) * heads + at.1) * value_width;
-            // SAFETY: every query of a head has its own range.
-            let out = unsafe { out.range(start..start + value_width) };
-            out.copy_from_slice(values);
-            scale_row(out, factor);
-        });
-    };
-    if batch * heads * queries * keys * (width + value_width) >= PARALLEL {
-        parallel::for_chunks(batch * heads, &one);
-    } else {
-        (0..batch * heads).for_each(one);
-    }
-    Some(())
-}
-
 pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, masked: bool) -> Outputs {
     if !Problem::<T>::is_supported(inputs, masked) {
         return Ok(None);
@@ -397,10 +321,6 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
     let Problem { batch, heads, queries, value_width: width, .. } = problem;
     let mut result = Buffer::for_elements(T::DTYPE, batch * queries * heads * width)?;
     let out = DisjointMut::new(result.as_mut_slice::<T>());
-    if (1..=FEW).contains(&queries) && problem.keys > FEW && few_queries(&problem, &out).is_some() {
-        drop(out);
-        return Ok(Some(vec![result]));
-    }
     // A task: some queries of one head. Keys are packed per task, so as many queries as possible.
     let parts = TASKS.div_ceil((batch * heads).max(1)).min(queries.div_ceil(QUERIES)).max(1);
     let part = queries.div_ceil(parts).div_ceil(QUERIES) * QUERIES;
@@ -408,17 +328,19 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
     parallel::for_chunks(batch * heads * parts, &|task| {
         let (pair, part_index) = (task / parts, task % parts);
         let at = (pair / heads, pair % heads);
-        let keys = problem.pack(problem.k, at, false);
-        let values = problem.pack(problem.v, at, true);
+        let mine = part_index * part..((part_index + 1) * part).min(queries);
+        let seen = problem.seen_keys(at, &mine);
+        let keys = problem.pack(problem.k, at, false, seen);
+        let values = problem.pack(problem.v, at, true, seen);
         let mut sums_of_values = Scratch::<T>::new(QUERIES * width);
         let mut scores = Scratch::<T>::new(QUERIES * KEYS);
         let (mut tops, mut sums) = ([T::ZERO; QUERIES], [T::ZERO; QUERIES]);
-        for block in blocks(part_index * part..((part_index + 1) * part).min(queries), QUERIES) {
+        for block in blocks(mine, QUERIES) {
             let rows = block.len();
             let sums_of_values = &mut sums_of_values[..rows * width];
             sums_of_values.fill(T::ZERO);
             let softmax = (&mut tops[..rows], &mut sums[..rows]);
-            problem.walk(at, &block, &keys, &mut scores, softmax, |index, weights, factors| {
+            problem.walk((at, seen), &block, &keys, &mut scores, softmax, |index, weights, factors| {
                 let keys = weights.len() / rows;
                 for (row, factor) in sums_of_values.chunks_exact_mut(width.max(1)).zip(factors) {
                     scale_row(row, *factor);
@@ -463,9 +385,9 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
     let dy = (dy, &dy_layout);
     parallel::for_chunks(batch * heads, &|pair| {
         let at = (pair / heads, pair % heads);
-        let packed_k = problem.pack(problem.k, at, false);
-        let packed_k_t = problem.pack(problem.k, at, true);
-        let packed_v = problem.pack(problem.v, at, false);
+        let packed_k = problem.pack(problem.k, at, false, keys);
+        let packed_k_t = problem.pack(problem.k, at, true, keys);
+        let packed_v = problem.pack(problem.v, at, false, keys);
         let mut dq = Scratch::<T>::zeroed(queries * width);
         let mut dk = Scratch::<T>::zeroed(keys * width);
         let mut dv = Scratch::<T>::zeroed(keys * value_width);
@@ -476,7 +398,14 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
             let rows = block.len();
             // Where one block holds all keys, the walk leaves the weights but for their sum.
             let is_whole = keys <= KEYS;
-            problem.walk(at, &block, &packed_k, &mut scores, (&mut tops[..rows], &mut sums[..rows]), |_, _, _| {});
+            problem.walk(
+                (at, keys),
+                &block,
+                &packed_k,
+                &mut scores,
+                (&mut tops[..rows], &mut sums[..rows]),
+                |_, _, _| {},
+            );
             let level = |row: usize| {
                 let start = ((at.0 * queries + block.start + row) * heads + at.1) * value_width;
                 dot(&y[start..start + value_width], &dy.0[start..start + value_width])

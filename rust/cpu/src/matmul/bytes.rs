@@ -10,21 +10,22 @@ use crate::{parallel::DisjointMut, simd::vectorized};
 
 /// Sides below which packing tiles does not pay.
 const NARROW: usize = 4;
-/// Columns of a task of few rows, where there are many and where there are not.
-const WIDE: usize = 1024;
+/// Steps of depth of a task of few rows: it reads whole rows of memory in order.
+const STEPS: usize = 256;
+/// Items of a task where the depth lies side by side.
 const ITEMS: usize = 256;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 64 << 10;
 
 vectorized! {
-    /// `out[i] = sum over k of matrix(first + i, k) * vector[k]`, wrapping, four steps of depth at a time.
-    fn sum_columns(out: &mut [i32], matrix: &Matrix<'_, i8>, first: usize, vector: &[i8]) {
+    /// `out[i] = sum over k of matrix(i, start + k) * vector[k]`, wrapping, four steps of depth at a time.
+    fn sum_columns(out: &mut [i32], matrix: &Matrix<'_, i8>, start: usize, vector: &[i8]) {
         out.fill(0);
-        let items = first..first + out.len();
+        let items = 0..out.len();
         let (fours, rest) = vector.as_chunks::<4>();
         for (step, factors) in fours.iter().enumerate() {
             let [v0, v1, v2, v3] = factors.map(i32::from);
-            let column = |i: usize| matrix.column(step * 4 + i, &items);
+            let column = |i: usize| matrix.column(start + step * 4 + i, &items);
             let (Some(c0), Some(c1), Some(c2), Some(c3)) = (column(0), column(1), column(2), column(3)) else { return };
             for ((((sum, a), b), c), d) in out.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
                 // Four products of bytes are far from the ends of int32.
@@ -33,7 +34,7 @@ vectorized! {
             }
         }
         for (k, factor) in rest.iter().enumerate() {
-            let Some(column) = matrix.column(fours.len() * 4 + k, &items) else { return };
+            let Some(column) = matrix.column(start + fours.len() * 4 + k, &items) else { return };
             for (sum, value) in out.iter_mut().zip(column) {
                 *sum = sum.wrapping_add(i32::from(*value) * i32::from(*factor));
             }
@@ -54,28 +55,40 @@ vectorized! {
 /// by side.
 fn few(size: Size, a: &Matrix<'_, i8>, b: &Matrix<'_, i8>, out: &mut [i32], on_all_threads: bool) -> bool {
     let Size { rows, columns, depth } = size;
-    if !(b.items_adjacent() || b.depth_adjacent()) {
+    if !(b.items_adjacent() || b.depth_adjacent()) || out.is_empty() || depth == 0 {
         return false;
     }
     let left: Vec<i8> = (0..rows).flat_map(|row| (0..depth).map(move |k| a.at(row, k))).collect();
-    let width = if columns >= 2 * WIDE { WIDE } else { ITEMS };
-    let pieces = DisjointMut::new(out);
     let parallel = on_all_threads && rows * columns * depth >= PARALLEL;
-    for_each(parallel, columns.div_ceil(width), &|task| {
-        let mine = task * width..((task + 1) * width).min(columns);
-        for row in 0..rows {
-            let vector = &left[row * depth..(row + 1) * depth];
-            // SAFETY: every task has columns of its own.
-            let out = unsafe { pieces.range(row * columns + mine.start..row * columns + mine.end) };
-            if b.depth_adjacent() {
+    if b.depth_adjacent() {
+        let pieces = DisjointMut::new(out);
+        for_each(parallel, columns.div_ceil(ITEMS), &|task| {
+            let mine = task * ITEMS..((task + 1) * ITEMS).min(columns);
+            for (row, vector) in left.chunks_exact(depth.max(1)).enumerate() {
+                // SAFETY: every task has columns of its own.
+                let out = unsafe { pieces.range(row * columns + mine.start..row * columns + mine.end) };
                 for (item, to) in mine.clone().zip(out) {
                     *to = b.row(item, &(0..depth)).map_or(0, |row| dot(row, vector));
                 }
-            } else {
-                sum_columns(out, b, mine.start, vector);
             }
+        });
+        return true;
+    }
+    let tasks = depth.div_ceil(STEPS).max(1);
+    let mut sums = vec![0_i32; tasks * out.len()];
+    let (pieces, len) = (DisjointMut::new(&mut sums), out.len());
+    for_each(parallel, tasks, &|task| {
+        // SAFETY: every task has its own range.
+        let sums = unsafe { pieces.range(task * len..(task + 1) * len) };
+        let mine = task * STEPS..((task + 1) * STEPS).min(depth);
+        for (row, sums) in sums.chunks_exact_mut(columns).enumerate() {
+            sum_columns(sums, b, mine.start, &left[row * depth + mine.start..row * depth + mine.end]);
         }
     });
+    out.fill(0);
+    for sums in sums.chunks_exact(len) {
+        out.iter_mut().zip(sums).for_each(|(to, sum)| *to = to.wrapping_add(*sum));
+    }
     true
 }
 
