@@ -36,3 +36,25 @@ def test_what_is_saved_is_what_was_loaded(name, tmp_path):
     loaded = getattr(transformers, class_name).from_pretrained(tmp_path)
     for key, wanted in model(values["input"]).items():
         np.testing.assert_array_equal(loaded(values["input"])[key], wanted)
+
+
+@pytest.mark.parametrize(
+    "name", ["bert_token_classification", "roberta_masked_lm", "distilbert_question_answering"]
+)
+def test_exported_to_onnx(name, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    values = reference(name)
+    cls = getattr(transformers, values["config"]["architectures"][0])
+    model = cls(cls.config_class.from_dict(values["config"], max_position_embeddings=100))
+    model.export(tmp_path / "model.onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    given = {}
+    for entry in session.get_inputs():
+        given[entry.name] = np.asarray(
+            values["input"].get(entry.name, 0 * values["input"]["input_ids"]), "int64"
+        )
+    names = [entry.name for entry in session.get_outputs()]
+    for length in (9, 5):
+        cut = {key: value[:2, :length] for key, value in given.items()}
+        for key, found in zip(names, session.run(None, cut), strict=True):
+            np.testing.assert_allclose(found, model(cut)[key], atol=2e-5)

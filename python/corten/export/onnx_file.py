@@ -48,8 +48,10 @@ def export_onnx(model: Any, filepath: str | os.PathLike[str], input_signature: A
     graph = Graph()
     onnx = graph.onnx
     names = _input_names(specs)
+    # Language models: the second axis of every input counts the same tokens.
+    shared = "tokens" if getattr(model, "_inputs_share_sizes", False) else None
     others = pairs()
-    shapes = [probes(tuple(spec.shape), others) for spec in specs]
+    shapes = [probes(tuple(spec.shape), others if shared is None else pairs()) for spec in specs]
     variables = _distinct(model.variables)
     traced = [_traced(model, structure, specs, [pair[i] for pair in shapes], variables) for i in range(2)]
     (trace, outputs), (other, _) = traced
@@ -57,7 +59,9 @@ def export_onnx(model: Any, filepath: str | os.PathLike[str], input_signature: A
     writer.sources(names, shapes, specs, variables)
     results = writer.results()
     declared = [
-        onnx.helper.make_tensor_value_info(name, graph.element_type(_dtype(spec)), _open(name, spec.shape))
+        onnx.helper.make_tensor_value_info(
+            name, graph.element_type(_dtype(spec)), _open(name, spec.shape, shared)
+        )
         for name, spec in zip(names, specs, strict=True)
     ]
     finished = []
@@ -78,6 +82,9 @@ def export_onnx(model: Any, filepath: str | os.PathLike[str], input_signature: A
 def _inputs(model: Any, signature: Any) -> Any:
     if signature is not None:
         return signature
+    declared = getattr(model, "export_inputs", None)
+    if declared is not None:
+        return declared()
     try:
         inputs = model.inputs
     except (AttributeError, ValueError):
@@ -105,9 +112,12 @@ def _told_apart(names: list[str]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}_{number}" for number, name in enumerate(names)]
 
 
-def _open(name: str, shape: Sequence[int | None]) -> list[int | str]:
+def _open(name: str, shape: Sequence[int | None], shared: str | None) -> list[int | str]:
     """Sizes, and names of those that are open."""
-    return [("batch" if axis == 0 else f"{name}_{axis}") if s is None else s for axis, s in enumerate(shape)]
+    prefix = shared or name
+    return [
+        ("batch" if axis == 0 else f"{prefix}_{axis}") if s is None else s for axis, s in enumerate(shape)
+    ]
 
 
 def _distinct(variables: Sequence[Any]) -> list[Any]:
@@ -138,7 +148,10 @@ def _traced(
             f"export: {model.name!r} cannot be written as a fixed list of ops: {trace}. What a layer "
             "computes must not depend on values, only on shapes"
         )
-    names = getattr(model, "output_names", None) or [f"output_{number}" for number in range(len(leaves))]
+    names = getattr(model, "output_names", None)
+    if names is None and isinstance(output, dict):
+        names = ["_".join(map(str, path)) for path, _ in tree.flatten_with_path(output)]
+    names = names or [f"output_{number}" for number in range(len(leaves))]
     if len(names) != len(leaves):
         names = [f"output_{number}" for number in range(len(leaves))]
     return trace, _told_apart(list(names))

@@ -23,7 +23,7 @@ import importlib
 from typing import Any
 
 # Module to the names that it defines. A module is loaded when one of its names is first asked for.
-_MODULES: dict[str, tuple[str, ...]] = {
+_NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
     "auto": (
         "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
         "AutoModelForQuestionAnswering", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
@@ -118,7 +118,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_HOMES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = sorted(_HOMES)
 

@@ -21,6 +21,9 @@ from corten.symbolic import KerasTensor
 from corten.transformers.configuration import PretrainedConfig
 from corten.transformers.outputs import ModelOutput
 
+# What a file for other programs has as inputs.
+_EXPORTED = ("input_ids", "attention_mask", "token_type_ids")
+
 
 class _Construction(threading.local):
     """How many constructors of models run inside one another."""
@@ -113,6 +116,16 @@ class PreTrainedModel(Model):
     def symbolic_inputs(self) -> dict[str, Any]:
         """Return symbolic arguments of `call`, which the model is built with."""
         return {self.main_input_name: KerasTensor((None, None), "int32")}
+
+    #: All inputs are `(batch, tokens)`.
+    _inputs_share_sizes = True
+
+    def export_inputs(self) -> dict[str, Any]:
+        """Return what `export` takes for the inputs: ids and the masks that the model knows, int64."""
+        from corten.layers.input_spec import InputSpec
+
+        names = [name for name in _EXPORTED if name in self._call_signature.accepted]
+        return {name: InputSpec(shape=(None, None), dtype="int64", name=name) for name in names}
 
     def _create_weights(self) -> None:
         if self.built:
