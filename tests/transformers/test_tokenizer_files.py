@@ -219,6 +219,28 @@ def test_damaged_merges(content: str, message: str, tmp_path: Path) -> None:
         transformers.GPT2Tokenizer.from_pretrained(tmp_path)
 
 
+def test_a_cache_has_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's tools keep files under their checksums, and link to them."""
+    model = tmp_path / "models--org--name"
+    snapshot = model / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (model / "blobs").mkdir()
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text("abc")
+    for name, content in read(FOLDER / "gpt2").items():
+        (model / "blobs" / f"0{name}").write_text(json.dumps(content))
+        (snapshot / name).symlink_to(f"../../blobs/0{name}")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    expected = AutoTokenizer.from_pretrained(FOLDER / "gpt2")(TEXTS)
+    assert AutoTokenizer.from_pretrained("org/name")(TEXTS) == expected
+    assert AutoTokenizer.from_pretrained(snapshot)(TEXTS) == expected
+    (snapshot / "tokenizer.json").unlink()
+    (snapshot / "tokenizer.json").symlink_to(FOLDER / "gpt2" / "tokenizer.json")
+    with pytest.raises(ValueError, match=r"tokenizer\.json: is a link to .*outside of its folder"):
+        AutoTokenizer.from_pretrained("org/name")
+
+
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no folder"):
         AutoTokenizer.from_pretrained(tmp_path / "nowhere")

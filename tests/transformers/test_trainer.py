@@ -118,6 +118,22 @@ def test_a_dataset_of_rows_or_batches_is_walked_through(batched, tmp_path):
     assert made.state.global_step == 12
 
 
+def test_a_py_dataset_gives_batches(tmp_path):
+    class Batches(corten.utils.PyDataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, index):
+            rows = slice(4 * index, 4 * index + 4)
+            return {"input_ids": IDS[rows]}, LABELS[rows]
+
+    made = trainer(tmp_path, Batches())
+    made.train()
+    other = trainer(tmp_path, train_sampling_strategy="sequential")
+    other.train()
+    np.testing.assert_array_equal(weights_of(made.model), weights_of(other.model))
+
+
 def test_an_iterable_without_a_length_needs_a_number_of_steps(tmp_path):
     class Endless:
         def __iter__(self):
@@ -357,6 +373,40 @@ def test_saving_only_the_best(tmp_path):
     ]
 
 
+def test_adapters_are_in_checkpoints_too(tmp_path):
+    def adapted():
+        model = bert()
+        for layer in model._flatten_layers():
+            if type(layer).__name__ == "Dense":
+                layer.enable_lora(2)
+            elif not layer._layers:
+                layer.trainable = False
+        return model
+
+    def values(model):
+        return np.concatenate([variable.numpy().ravel() for variable in model.trainable_variables])
+
+    kept = {}
+
+    class Keep(TrainerCallback):
+        def on_evaluate(self, args, state, control, model=None, **kwargs):
+            kept[state.global_step] = values(model)
+
+    arguments = {"num_train_epochs": 3, "eval_strategy": "epoch", "save_strategy": "epoch"}
+    arguments |= {"load_best_model_at_end": True, "metric_for_best_model": "score", "report_to": "none"}
+    scores = iter((1.0, 3.0, 2.0))
+    settings = {"eval_dataset": ROWS, "compute_metrics": lambda found: {"score": next(scores)}}
+    made = trainer(tmp_path, model=adapted(), settings=settings, callbacks=[Keep()], **arguments)
+    made.train()
+    assert made.state.best_global_step == 12
+    np.testing.assert_array_equal(values(made.model), kept[12])
+    scores = iter((2.0,))
+    again = trainer(tmp_path, model=adapted(), settings=settings, callbacks=[Keep()], **arguments)
+    whole = kept[18]
+    again.train(resume_from_checkpoint=tmp_path / "checkpoint-12")
+    np.testing.assert_array_equal(kept[18], whole)
+
+
 def test_early_stopping_ends_the_training(tmp_path):
     made = trainer(
         tmp_path,
@@ -494,6 +544,15 @@ def test_logs_are_printed(tmp_path, capsys):
     assert len(lines) == 2
     assert "'learning_rate': " in lines[0]
     assert "'train_loss': " in lines[1]
+
+
+def test_a_bar_shows_the_progress(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("corten.training.progress.is_interactive", lambda: True)
+    args = TrainingArguments(
+        tmp_path, logging_steps=2, save_strategy="no", num_train_epochs=2, disable_tqdm=False
+    )
+    Trainer(bert(), args, train_dataset=ROWS).train()
+    assert "6/6" in capsys.readouterr().out
 
 
 def test_losses_that_are_not_finite_are_left_out_of_the_mean(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,6 +14,7 @@ from corten.transformers.tokenization.backend import tokenizers_package
 from corten.transformers.tokenization.chat_template import ChatTemplates
 from corten.transformers.tokenization.decoding import Decodes
 from corten.transformers.tokenization.special_tokens import EXTRA_NAMES, NAMES
+from corten.transformers.tokenization.training import train_new
 
 #: What `model_max_length` is where nobody said anything.
 NO_LIMIT = int(1e30)
@@ -259,6 +260,42 @@ class PreTrainedTokenizerFast(ChatTemplates, Decodes):
                 "that with `huggingface-cli upload`."
             )
         return files.write_tokenizer(self, Path(save_directory), filename_prefix)
+
+    def train_new_from_iterator(
+        self,
+        text_iterator: Iterable[Any],
+        vocab_size: int,
+        length: int | None = None,
+        new_special_tokens: Iterable[Any] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Trains a tokenizer of the same kind on other texts.
+
+        It cuts texts in the same way and keeps special tokens, which come first in the new vocabulary. Among
+        pieces that are alike, the order is not the same in each run: save the tokenizer that a model is
+        trained with.
+
+        Args:
+            text_iterator: Texts, or lists of texts.
+            vocab_size: Tokens that the vocabulary may have.
+            length: How many texts there are, if that is known.
+            new_special_tokens: Further special tokens.
+            **kwargs: For the trainer of the package tokenizers (`min_frequency`, `limit_alphabet`, ...).
+
+        Returns:
+            The new tokenizer.
+
+        Raises:
+            ValueError: `vocab_size` is no size, or there are no texts.
+
+        Example:
+            >>> from corten.transformers import GPT2Tokenizer
+            >>> texts = ["the rose is red", "the violet is blue"] * 20
+            >>> tokenizer = GPT2Tokenizer().train_new_from_iterator(texts, vocab_size=300)
+            >>> tokenizer.tokenize("the red rose"), tokenizer.eos_token_id
+            (['the', 'Ġred', 'Ġrose'], 0)
+        """
+        return train_new(self, text_iterator, vocab_size, length, new_special_tokens, kwargs)
 
     def saved_config(self) -> dict[str, Any]:
         """Returns what `tokenizer_config.json` holds."""

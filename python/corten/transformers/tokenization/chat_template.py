@@ -12,7 +12,7 @@ from corten.transformers.tokenization import sandbox
 from corten.transformers.tokenization.encoding import Encodes
 from corten.transformers.tokenization.tool_schemas import tool_schema
 
-_STEPS = 300_000
+_STEPS = 200_000
 _STEPS_OF_MESSAGE = 2_000
 
 
@@ -31,6 +31,7 @@ class Rendered(NamedTuple):
 class ChatTemplates(Encodes):
     """The part of a tokenizer that writes conversations as a model expects them."""
 
+    name_or_path: str
     _chat_template: str | dict[str, str] | None
 
     @property
@@ -110,8 +111,11 @@ class ChatTemplates(Encodes):
             >>> tokenizer.apply_chat_template([{"role": "user", "content": "Hi!"}], tokenize=False)
             '<user>Hi!'
         """
+        who = f"{type(self).__name__}.apply_chat_template"
+        if chat_template is None and self.name_or_path:
+            who = f"{who} ({self.name_or_path})"  # It is the template of these files.
         rendered = render(
-            type(self).__name__,
+            who,
             conversation,
             self.get_chat_template(chat_template, tools),
             {
@@ -208,7 +212,6 @@ def render(
     Raises:
         ValueError: They are none, or the template is refused or fails.
     """
-    who = f"{who}.apply_chat_template"
     if continue_final_message and values.get("add_generation_prompt"):
         raise ValueError(
             f"{who}: add_generation_prompt begins a new message, and continue_final_message goes on with one."
@@ -221,7 +224,13 @@ def render(
     is_batch, conversations = _conversations(who, conversation)
     rows = []
     for messages in conversations:
-        budget = sandbox.Budget(_STEPS + _STEPS_OF_MESSAGE * len(messages))
+        text_given = sum(len(str(message.get("content"))) for message in messages)
+        budget = sandbox.Budget(
+            _STEPS + _STEPS_OF_MESSAGE * len(messages) + text_given,
+            (1 << 24) + 8 * text_given,
+            100_000 + text_given,
+            5.0 + 0.01 * len(messages),
+        )
         budget.mark = sandbox.new_mark() if find_assistant else ""
         try:
             text = sandbox.render(template, {**values, "messages": messages}, budget)

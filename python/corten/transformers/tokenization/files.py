@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from os import PathLike, fspath
@@ -45,9 +46,13 @@ class Folder(NamedTuple):
     where: dict[str, Any]
 
     def find(self, filename: str) -> Path | None:
-        """Returns the path of a file, or None if there is none."""
+        """Returns the path of a file, or None if there is none.
+
+        Raises:
+            ValueError: It is a link that leads out of its folder.
+        """
         found = hub.find_file(self.name, filename, required=False, **self.where)
-        return None if found is None else Path(found)
+        return None if found is None else _inside(Path(found))
 
     def missing(self, who: str, names: list[str]) -> OSError:
         """Gives the error for a folder that has none of some files."""
@@ -75,6 +80,17 @@ class Folder(NamedTuple):
 
     def __str__(self) -> str:
         return fspath(self.name)
+
+
+def _inside(path: Path) -> Path:
+    """Checks that a file is no link to somewhere else; the hub's cache has links within a model's folder."""
+    if path.is_symlink():
+        folder = path.absolute().parent
+        cache = next((parent for parent in folder.parents if parent.name.startswith("models--")), folder)
+        target = path.resolve()
+        if not target.is_relative_to(cache.resolve()):
+            raise ValueError(f"{path}: is a link to {str(target)!r}, outside of its folder; refused.")
+    return path
 
 
 def split_arguments(name: str | PathLike[str], kwargs: dict[str, Any]) -> tuple[Folder, dict[str, Any]]:
@@ -169,7 +185,7 @@ def _read_templates(folder: Folder, config: Path | None) -> Any:
     beside = main or config
     if beside is not None:
         for path in sorted((beside.parent / "additional_chat_templates").glob("*.jinja")):
-            found[path.stem] = read_text(path, 1 << 20)
+            found[path.stem] = read_text(_inside(path), 1 << 20)
     return found["default"] if list(found) == ["default"] else found
 
 
@@ -285,6 +301,7 @@ def read_tokenizer_json(path: Path) -> Any:
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         raise ValueError(f"{path}: is not a tokenizer.json (it has no 'model').")
     _check_ids(path, content)
+    _check_tables(path, content)
     return guarded(f"{path}: is not a tokenizer.json", package.Tokenizer.from_buffer, data)
 
 
@@ -299,6 +316,27 @@ def _check_ids(path: Path, content: dict[str, Any]) -> None:
             raise ValueError(
                 f"{path}: an added token has the number {str(number)[:50]!r}; expected 0 to {MAX_ID - 1}."
             )
+
+
+def _check_tables(path: Path, content: dict[str, Any]) -> None:
+    """Checks tables of SentencePiece, which begin with a length: so much memory is taken at once."""
+    waiting: list[Any] = [part for name, part in content.items() if name != "model"]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict) and "precompiled_charsmap" in part:
+            table = part["precompiled_charsmap"]
+            try:
+                data = base64.b64decode(table, validate=True) if table is not None else bytes(8)
+            except (ValueError, TypeError):
+                data = b""
+            size = int.from_bytes(data[:4], "little")
+            if len(data) < 8 or size % 4 or not 0 <= size <= len(data) - 4:
+                raise ValueError(
+                    f"{path}: a precompiled_charsmap says it begins with {size} bytes, "
+                    f"and has {max(len(data) - 4, 0)}."
+                )
+        if isinstance(part, (dict, list)):
+            waiting.extend(part.values() if isinstance(part, dict) else part)
 
 
 def check_vocabulary(source: str, vocabulary: Any) -> dict[str, int]:

@@ -100,7 +100,7 @@ def lengths(
         # As in transformers: a length alone means to cut.
         warnings.warn(
             f"{who}: max_length={length} without truncation: texts are cut to it. Say truncation=True.",
-            stacklevel=4,
+            stacklevel=3,
         )
         cut = "longest_first"
     if length is None and (pad == "max_length" or cut != "do_not_truncate"):
@@ -123,7 +123,7 @@ def lengths(
             warnings.warn(
                 f"{who}: truncation without max_length, and the tokenizer knows no model_max_length: "
                 f"nothing is cut.",
-                stacklevel=4,
+                stacklevel=3,
             )
             cut = "do_not_truncate"
     if pad != "do_not_pad" and tokenizer.pad_token is None:

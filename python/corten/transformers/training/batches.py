@@ -146,6 +146,8 @@ class Batches:
         """
         rows = self._rows
         if isinstance(rows, StreamedRows):
+            if hasattr(rows.source, "set_epoch"):
+                rows.source.set_epoch(epoch)
             walk = rows.walk()
             # At once, and not with the first batch: what the source draws belongs before what comes then.
             left_out = skip if rows.is_batched else skip * self.batch_size

@@ -56,6 +56,25 @@ def load_weights(model: Any, folder: Path) -> None:
         )
 
 
+def load_rest(model: Any, folder: Path) -> None:
+    """Sets weights that the model's own files have no place for, such as those of adapters.
+
+    Raises:
+        FileNotFoundError: There are such weights, but the checkpoint was saved without them.
+    """
+    rest = _not_in_weights(model)
+    if not any(variable.trainable and _is_weight(variable) for variable in rest):
+        return
+    state, arrays = read_training(folder)
+    for variable, value in zip(rest, decode(state["rest"], arrays), strict=True):
+        if _is_weight(variable):
+            variable.assign(value)
+
+
+def _is_weight(variable: Any) -> bool:
+    return "float" in variable._dtype
+
+
 def _not_in_weights(model: Any) -> list[Any]:
     """The variables of a model that its files do not hold: random states, and what is not a weight."""
     if not is_pretrained(model):
@@ -98,6 +117,8 @@ def read_training(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             "with save_only_model=True or by another library. Its weights can be loaded with from_pretrained."
         )
     state, arrays = read_checkpoint(path)
+    if "trainer" not in state or "rest" not in state:
+        raise ValueError(f"Trainer: {str(path)!r} is the state of another kind of training")
     return state, arrays
 
 

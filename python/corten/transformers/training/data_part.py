@@ -13,6 +13,8 @@ from corten.transformers.training.batches import Batches, length_grouped_order, 
 from corten.transformers.training.rows import ColumnRows, ItemRows, Rows, StreamedRows, rows_of
 
 _LABEL_COLUMNS = ("label", "label_ids", "labels")
+# Types of models with a table of positions.
+_WITH_PLACES = frozenset({"bert", "camembert", "distilbert", "electra", "gpt2", "roberta", "xlm-roberta"})
 
 
 def call_parameters(model: Any) -> dict[str, inspect.Parameter]:
@@ -216,8 +218,11 @@ class TrainerData(TrainerParts):
         if ids is None:
             return
         longest = max((len(row) for row in ids if hasattr(row, "__len__")), default=0)
-        places = getattr(config, "max_position_embeddings", None)
-        if isinstance(places, int) and longest > places and hasattr(config, "type_vocab_size"):
+        kind, places = getattr(config, "model_type", None), getattr(config, "max_position_embeddings", None)
+        if isinstance(places, int) and kind in ("camembert", "roberta", "xlm-roberta"):
+            # Their places are counted from behind the padding token's number.
+            places -= int(getattr(config, "pad_token_id", None) or 0) + 1
+        if isinstance(places, int) and longest > places and kind in _WITH_PLACES:
             raise ValueError(
                 f"Trainer: {who} has a text of {longest} tokens; {name} has places for {places}. Tokenize "
                 "with "

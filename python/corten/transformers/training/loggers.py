@@ -68,7 +68,7 @@ class ProgressCallback(PrinterCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if self._bar is not None:
-            self._bar.close_line()
+            self._bar.update(state.global_step, finalize=True)
             self._bar = None
 
 

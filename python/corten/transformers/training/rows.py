@@ -169,14 +169,17 @@ class StreamedRows:
     """Rows, or whole batches, of what can only be walked through: a `corten.data.Dataset`, an iterable.
 
     Args:
-        source: The iterable; a pass over it starts with `iter`.
+        source: The iterable; a pass over it starts with `iter`. Or a `PyDataset`, whose items are batches.
         who: Its name in messages.
     """
 
     def __init__(self, source: Any, who: str) -> None:
+        from corten.utils.py_dataset import PyDataset
+
         self.source = source
         self._who = who
         self._first: Row | None = None
+        self._of_batches = isinstance(source, PyDataset)
 
     def first(self) -> Row:
         """Gives the first row to look at.
@@ -185,11 +188,9 @@ class StreamedRows:
             ValueError: There is none.
         """
         if self._first is None:
-            for item in self.source:
-                self._first = as_row(item, self._who)
-                break
-            else:
-                raise ValueError(f"{self._who}: has no rows")
+            self._first = next(self.walk(), None)
+        if self._first is None:
+            raise ValueError(f"{self._who}: has no rows")
         return self._first
 
     @property
@@ -197,6 +198,8 @@ class StreamedRows:
         """Whether its elements are batches: ids have two axes, or everything has a first axis alike."""
         from corten.data.dataset import Dataset
 
+        if self._of_batches:
+            return True
         row = self.first()
         for name in ("input_ids", "inputs_embeds", "pixel_values"):
             if name in row:
@@ -207,6 +210,8 @@ class StreamedRows:
     @property
     def count(self) -> int | None:
         """How many elements there are, where that is known."""
+        if self._of_batches:
+            return int(self.source.num_batches)
         cardinality = getattr(self.source, "cardinality", None)
         if callable(cardinality):
             known = int(cardinality())
@@ -223,7 +228,8 @@ class StreamedRows:
 
     def walk(self) -> Iterator[Row]:
         """Starts a pass."""
-        for item in self.source:
+        source = self.source
+        for item in map(source.__getitem__, range(source.num_batches)) if self._of_batches else source:
             yield as_row(item, self._who)
 
 
@@ -270,6 +276,7 @@ def rows_of(data: Any, who: str) -> Rows | StreamedRows:
         2
     """
     from corten.data.dataset import Dataset
+    from corten.utils.py_dataset import PyDataset
 
     found: Rows | StreamedRows
     if isinstance(data, Rows | StreamedRows):
@@ -286,7 +293,7 @@ def rows_of(data: Any, who: str) -> Rows | StreamedRows:
         found = ColumnRows({str(name): data[name].tolist() for name in data.columns}, data, who)
     elif hasattr(data, "get_columns") and hasattr(data, "columns"):
         found = ColumnRows({column.name: column.to_list() for column in data.get_columns()}, data, who)
-    elif isinstance(data, Dataset):
+    elif isinstance(data, Dataset | PyDataset):
         found = StreamedRows(data, who)
     elif hasattr(data, "__len__") and hasattr(data, "__getitem__"):
         found = ItemRows(data, who)

@@ -235,7 +235,12 @@ class TrainerSaving(TrainerParts):
                 stacklevel=4,
             )
             return
-        checkpoints.load_weights(self.model, Path(best))
+        folder = Path(best)
+        if not folder.is_dir():
+            # The folder of the training may have been moved since.
+            folder = Path(str(self.args.output_dir)) / folder.name
+        checkpoints.load_weights(self.model, folder)
+        checkpoints.load_rest(self.model, folder)
 
     # -- metrics --------------------------------------------------------------------------------------
 
