@@ -46,6 +46,27 @@ class StepPlan:
         Raises:
             ValueError: The traces differ.
         """
+    def call(
+        self,
+        /,
+        inputs: SupportsGetItem[int, ArrayLike],
+        variables: SupportsGetItem[int, ArrayLike],
+        states: list,
+    ) -> list[Tensor]:
+        """
+        Runs the step once, on whole arguments, of which there are no optimizer and no random keys.
+
+        Args:
+            inputs: The arguments, in the shapes of the traces.
+            variables: The values of the variables.
+            states: A list with the values of the states. It is emptied: what nobody else holds is changed in place.
+
+        Returns:
+            The new values of the states, then what else the step gives.
+
+        Raises:
+            ValueError: The step trains or draws, or was captured for other shapes or dtypes.
+        """
     def run(
         self,
         /,

@@ -18,6 +18,8 @@ from corten.transformers import (
     LlamaForCausalLM,
     Qwen2Config,
     StaticCache,
+    T5Config,
+    T5ForConditionalGeneration,
 )
 from corten.transformers.weight_names import named_weights
 
@@ -194,3 +196,36 @@ def test_bad_input():
         Qwen2Config(use_sliding_window=True)
     with pytest.raises(ValueError, match="activation 'snake'"):
         GPT2Model(GPT2Config(activation_function="snake", n_layer=1, n_embd=8, n_head=2, vocab_size=9))
+
+
+def test_steps_of_fit_are_captured():
+    corten.utils.set_random_seed(0)
+    config = LlamaConfig(
+        vocab_size=20, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    for model in (LlamaForCausalLM(config), tiny(resid_pdrop=0.1)):
+        ids = np.random.default_rng(0).integers(0, 20, (32, 6))
+        model.compile("adam")
+        history = model.fit({"input_ids": ids}, ids, epochs=4, batch_size=8, verbose=0)
+        assert history.history["loss"][-1] < history.history["loss"][0]
+        assert model._training_state.capture.replayed > 0
+
+
+def test_layers_computed_again_give_the_same_gradients():
+    corten.utils.set_random_seed(0)
+    small = {"vocab_size": 20, "d_model": 8, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2}
+    ids = np.random.default_rng(0).integers(1, 20, (2, 6))
+    for model in (tiny(), stored.model("qwen3"), T5ForConditionalGeneration(T5Config(**small))):
+
+        def gradients(model=model):
+            with corten.GradientTape() as tape:
+                loss = model(input_ids=ids, labels=ids).loss
+            return [gradient.numpy() for gradient in tape.gradient(loss, model.trainable_variables)]
+
+        wanted = gradients()
+        model.gradient_checkpointing_enable()
+        try:
+            for found, gradient in zip(gradients(), wanted, strict=True):
+                np.testing.assert_allclose(found, gradient, atol=1e-6)
+        finally:
+            model.gradient_checkpointing_disable()

@@ -58,3 +58,29 @@ def test_exported_to_onnx(name, tmp_path):
         cut = {key: value[:2, :length] for key, value in given.items()}
         for key, found in zip(names, session.run(None, cut), strict=True):
             np.testing.assert_allclose(found, model(cut)[key], atol=2e-5)
+
+
+def test_metrics_leave_ignored_tokens_out():
+    values = reference("bert_token_classification")
+    model = model_of("BertForTokenClassification", values)
+    labels = values["input"]["labels"]
+    model.compile("adam", metrics=["accuracy"])
+    _, accuracy = model.evaluate(values["input"], verbose=0)
+    right = np.asarray(model(values["input"]).logits).argmax(-1) == labels
+    assert 0 < (labels == -100).mean() < 1
+    assert accuracy == pytest.approx(right[labels != -100].mean())
+    model.fit(values["input"], epochs=6, batch_size=1, verbose=0)
+    assert model._training_state.capture.replayed > 5
+
+
+def test_weights_need_a_loss_that_takes_them():
+    values = reference("bert_sequence_classification")
+    model = model_of("BertForSequenceClassification", values)
+    ids, labels = {"input_ids": values["input"]["input_ids"]}, values["input"]["labels"]
+    model.compile("adam")
+    for weights in ({"sample_weight": np.ones(3)}, {"class_weight": {0: 1.0, 1: 2.0, 2: 1.0}}):
+        with pytest.raises(ValueError, match="own loss takes no sample or class weights"):
+            model.fit(ids, labels, verbose=0, **weights)
+    model.compile("adam", corten.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(ids, labels, verbose=0, sample_weight=np.array([1.0, 0.0, 2.0])).history
+    assert np.isfinite(history["loss"][0])

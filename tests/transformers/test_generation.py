@@ -12,11 +12,14 @@ from corten.transformers import (
     GenerationConfig,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
     LogitsProcessor,
     StoppingCriteria,
     TextIteratorStreamer,
     TextStreamer,
 )
+from corten.transformers.generation.decode_capture import capture_of
 
 
 def prompts(name):
@@ -265,3 +268,82 @@ def test_bad_prompts(tiny):
         tiny.generate([[2, 3], [4, 0]], attention_mask=[[1, 1], [1, 0]], max_new_tokens=1)
     with pytest.raises(ValueError, match="has no token"):
         tiny.generate([[2, 3]], attention_mask=[[0, 0]], max_new_tokens=1)
+
+
+def plain_steps(model, ids, count):
+    """Greedy search in the plainest way: the whole text, again for each token."""
+    ids = np.array(ids)
+    for _ in range(count):
+        token = model(input_ids=ids).logits.numpy()[:, -1].argmax(1)
+        ids = np.concatenate([ids, token[:, None]], 1)
+    return ids.tolist()
+
+
+def test_decoding_steps_run_without_python(tiny):
+    capture = capture_of(tiny)
+    before = capture.replayed
+    wanted = plain_steps(tiny, [[2, 3, 4], [5, 6, 7]], 20)
+    assert tiny.generate([[2, 3, 4], [5, 6, 7]], max_new_tokens=20, eos_token_id=[]).tolist() == wanted
+    assert capture.refusal is None
+    assert capture.replayed >= before + 17
+    # New weights are seen by the steps that are known.
+    weight = tiny.transformer.h[0].mlp.c_fc.kernel
+    kept = weight.numpy()
+    weight.assign(kept[::-1].copy())
+    replayed = capture.replayed
+    wanted = plain_steps(tiny, [[2, 3, 4], [5, 6, 7]], 20)
+    assert tiny.generate([[2, 3, 4], [5, 6, 7]], max_new_tokens=20, eos_token_id=[]).tolist() == wanted
+    assert capture.replayed == replayed + 19
+    weight.assign(kept)
+
+
+def test_room_for_keys_grows():
+    corten.utils.set_random_seed(0)
+    config = LlamaConfig(
+        vocab_size=30,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        initializer_range=0.5,
+    )
+    model = LlamaForCausalLM(config)
+    prompt = np.random.default_rng(0).integers(3, 30, (1, 120))
+    found = model.generate(prompt, max_new_tokens=20, eos_token_id=[])
+    assert found.tolist() == plain_steps(model, prompt, 20)
+    # What users change in a model is seen too.
+    model.model.decoder_layers[0].input_layernorm.epsilon = 5.0
+    assert model.generate(prompt, max_new_tokens=5, eos_token_id=[]).tolist() == plain_steps(model, prompt, 5)
+
+
+def test_models_of_ones_own_run_as_python(tiny):
+    class Reversed(GPT2LMHeadModel):
+        def _scores(self, hidden_states):
+            return -super()._scores(hidden_states)
+
+    model = Reversed(tiny.config)
+    found = model.generate([[2, 3]], max_new_tokens=6, eos_token_id=[])
+    assert capture_of(model).refusal is not None
+    assert found.tolist() == plain_steps(model, [[2, 3]], 6)
+
+
+def test_quantized_models_generate():
+    corten.utils.set_random_seed(0)
+    config = LlamaConfig(
+        vocab_size=40,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=True,
+    )
+    model = LlamaForCausalLM(config)
+    whole = model(input_ids=[[3, 4, 5]]).logits.numpy()
+    model.quantize("int8")
+    rounded = model(input_ids=[[3, 4, 5]]).logits.numpy()
+    assert 0 < np.abs(rounded - whole).max() < 0.05 * np.abs(whole).max()
+    capture = capture_of(model)
+    found = model.generate([[3, 4, 5]], max_new_tokens=8, eos_token_id=[])
+    assert found.tolist() == plain_steps(model, [[3, 4, 5]], 8)
+    assert capture.replayed > 0

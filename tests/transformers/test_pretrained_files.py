@@ -167,6 +167,7 @@ def test_code_that_a_file_names_is_not_run(tmp_path):
         ({"hidden_size": None}, "hidden_size"),
         ({"model_type": "gpt2"}, "gpt2.*bert"),
         ({"id2label": ["a"]}, "id2label"),
+        ({"num_labels": 10**9}, "num_labels"),
         ({"hidden_act": ["gelu"]}, "activation"),
     ],
 )

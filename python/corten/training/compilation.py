@@ -218,7 +218,7 @@ class Compilation:
         """
         state = self._state()
         if state.loss is None:
-            total = self._own_loss(y, y_pred) if self._has_own_loss else None
+            total = self._own_loss(y, y_pred, sample_weight) if self._has_own_loss else None
         else:
             total = state.loss(*self._compared(x, y, y_pred), sample_weight)
         if state.has_layer_losses is not False:
@@ -250,7 +250,7 @@ class Compilation:
     #: Whether there is a loss without one given to `compile`: `_own_loss`.
     _has_own_loss: bool = False
 
-    def _own_loss(self, y: Any, y_pred: Any) -> Any:
+    def _own_loss(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         """Gives the loss that a model brings along."""
         raise NotImplementedError
 
@@ -261,13 +261,17 @@ class Compilation:
         """Gives targets and outputs as losses and metrics see them; most models leave them as they are."""
         return y, y_pred
 
+    def _counted(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, ...]:
+        """Gives what metrics are updated with; models with labels to be ignored say so here."""
+        return y, y_pred, sample_weight
+
     def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         metrics = self._state().metrics
         if metrics is None:
             return
         before = _core.set_grad_enabled(False)
         try:
-            metrics.update_state(y, y_pred, sample_weight)
+            metrics.update_state(*self._counted(y, y_pred, sample_weight))
         finally:
             _core.set_grad_enabled(before)
 

@@ -135,15 +135,17 @@ class CompileMetrics:
         if layout.is_single:
             self._single = entries[0]
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds one batch."""
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, counted: Any = None) -> None:
+        """Adds one batch; `counted` is 0 for what no metric of a single output is to count."""
         if self._layout is None:
             self.build(y_true, y_pred)
         layout = self._layout
         if self._single is not None:
             y_true, sample_weight = only_entry(y_true), only_entry(sample_weight)
             for metric, takes_weights, _ in self._single:
-                if takes_weights and sample_weight is not None:
+                if counted is not None:
+                    metric.update_state(y_true, y_pred, counted)
+                elif takes_weights and sample_weight is not None:
                     metric.update_state(y_true, y_pred, sample_weight)
                 else:
                     metric.update_state(y_true, y_pred)

@@ -187,7 +187,7 @@ class Steps(Compilation):
             x, y, sample_weight = batch
             y_pred = self._judge(x, y, sample_weight)
             if state.metrics is not None:
-                state.metrics.update_state(*self._compared(x, y, y_pred), sample_weight)
+                state.metrics.update_state(*self._counted(*self._compared(x, y, y_pred), sample_weight))
 
         return standard_step
 

@@ -34,6 +34,10 @@ _KINDS: dict[str, tuple[str, dict[str, str]]] = {
     "qwen2": _decoder("Qwen2", "Qwen2ForCausalLM"),
     "qwen3": _decoder("Qwen3", "Qwen3ForCausalLM"),
     "roberta": _encoder("Roberta"),
+    "t5": (
+        "T5Config",
+        {"AutoModel": "T5Model", "AutoModelForSeq2SeqLM": "T5ForConditionalGeneration"},
+    ),
     "xlm-roberta": _encoder("XLMRoberta"),
 }
 

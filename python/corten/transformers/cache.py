@@ -118,6 +118,40 @@ class DynamicCache:
             more = _core.full((batch, room - layer.length, *rest), 0, value.dtype)
             setattr(layer, name, _core.concatenate([value[:, : layer.length], more], 1))
 
+    # ---- captured steps ------------------------------------------------------------------------------
+
+    def give_up(self, room: int) -> list[Any]:
+        """Hand over keys and values of all layers in turn, each with memory for so many tokens.
+
+        Until `take_back` the cache holds none, so that they can be changed in place.
+
+        Args:
+            room: The number of tokens.
+        """
+        found: list[Any] = []
+        for layer in self._layers:
+            for name in ("keys", "values"):
+                value = getattr(layer, name)
+                if value.shape[1] < room:
+                    batch, _, *rest = value.shape
+                    more = _core.full((batch, room - layer.length, *rest), 0, value.dtype)
+                    value = _core.concatenate([value[:, : layer.length], more], 1)
+                elif value.shape[1] > room:
+                    value = _core.copy(value[:, :room])
+                found.append(value)
+                setattr(layer, name, None)
+        return found
+
+    def take_back(self, states: list[Any], length: int) -> None:
+        """Hold keys and values again.
+
+        Args:
+            states: Those of all layers in turn.
+            length: How many tokens count.
+        """
+        for index, layer in enumerate(self._layers):
+            layer.keys, layer.values, layer.length = states[2 * index], states[2 * index + 1], length
+
     # ---- rows and places -----------------------------------------------------------------------------
 
     def reorder_cache(self, beam_idx: Any) -> None:

@@ -15,6 +15,7 @@ CONFIG_NAME = "config.json"
 # What a file may ask for in numbers of layers and sizes; far beyond every model there is.
 _MOST = 1 << 31
 _MOST_LAYERS = 100_000
+_MOST_LABELS = 10_000_000
 
 
 class PretrainedConfig:
@@ -115,7 +116,7 @@ class PretrainedConfig:
         if id2label is None and isinstance(label2id, Mapping) and label2id and num_labels is None:
             id2label = {number: label for label, number in label2id.items()}
         if id2label is None:
-            count = 2 if num_labels is None else self._whole("num_labels", num_labels, 1)
+            count = 2 if num_labels is None else self._whole("num_labels", num_labels, 1, _MOST_LABELS)
             self.id2label = {number: f"LABEL_{number}" for number in range(count)}
         else:
             if not isinstance(id2label, Mapping):
@@ -128,7 +129,7 @@ class PretrainedConfig:
                 ) from None
             if num_labels is not None and num_labels != len(self.id2label):
                 # As a number given in passing stands above what a file had.
-                count = self._whole("num_labels", num_labels, 1)
+                count = self._whole("num_labels", num_labels, 1, _MOST_LABELS)
                 self.id2label = {number: f"LABEL_{number}" for number in range(count)}
                 label2id = None
         if label2id is None or not isinstance(label2id, Mapping) or len(label2id) != len(self.id2label):

@@ -10,11 +10,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from corten import config as settings
+from corten import config as settings, ops
+from corten.layers.core import Dense
+from corten.layers.einsum_dense import EinsumDense
+from corten.layers.embedding import Embedding, ReversibleEmbedding
 from corten.layers.layer import Layer
 from corten.models.model import Model
 from corten.naming import current_path, name_scope
 from corten.symbolic import KerasTensor
+from corten.transformers import loss_functions
 from corten.transformers.configuration import PretrainedConfig
 from corten.transformers.outputs import ModelOutput
 
@@ -205,7 +209,12 @@ class PreTrainedModel(Model):
 
     _has_own_loss = True
 
-    def _own_loss(self, y: Any, y_pred: Any) -> Any:
+    def _own_loss(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        if sample_weight is not None:
+            raise ValueError(
+                f"{type(self).__name__}: the model's own loss takes no sample or class weights. Compile with "
+                "a loss, such as `corten.losses.SparseCategoricalCrossentropy(from_logits=True)`."
+            )
         found = y_pred.get("loss") if isinstance(y_pred, Mapping) else None
         if found is not None:
             return found
@@ -222,6 +231,16 @@ class PreTrainedModel(Model):
         if isinstance(y_pred, Mapping) and "logits" in y_pred:
             y_pred = y_pred["logits"]
         return y, y_pred
+
+    def _counted(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, ...]:
+        of_tokens = (
+            hasattr(y, "shape") and hasattr(y_pred, "shape") and len(y.shape) == len(y_pred.shape) - 1 > 1
+        )
+        if not of_tokens or sample_weight is not None or "int" not in str(y.dtype):
+            return y, y_pred, sample_weight
+        # Tokens without a label are none that a metric could be right about.
+        counted = ops.not_equal(y, loss_functions.IGNORED)
+        return ops.where(counted, y, ops.zeros_like(y)), y_pred, None, ops.cast(counted, "float32")
 
     def _check_labels(self, x: Any, y: Any, caller: str) -> None:
         labels = x.get("labels") if isinstance(x, Mapping) and y is None else y
@@ -379,6 +398,24 @@ class PreTrainedModel(Model):
                     found += [item for item in value if isinstance(item, Layer)]
         return found
 
+    # ---- quantizing ----------------------------------------------------------------------------
+
+    def quantize(  # type: ignore[override]
+        self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Replace the matrices of all dense layers and embeddings by quantized ones, see `Model.quantize`.
+
+        Args:
+            mode: `'int8'`, `'int4'`, `'float8'`, `'gptq'` or `'awq'`; may be left out with `config`.
+            config: Options, such as `corten.quantizers.Int4QuantizationConfig(block_size=64)`.
+            filters: Which layers; None for all that can be.
+            **kwargs: As for `Model.quantize`.
+        """
+        if filters is None:
+            # The others, such as norms, are asked for nothing, and warn of nothing.
+            filters = _has_a_matrix
+        super().quantize(mode, config, filters, **kwargs)
+
     # ---- files ---------------------------------------------------------------------------------
 
     @classmethod
@@ -479,6 +516,10 @@ class PreTrainedModel(Model):
 
             given["dtype"] = dtype_policies.deserialize(given["dtype"])
         return cls(cls.config_class.from_dict(given.pop("config")), **given)
+
+
+def _has_a_matrix(layer: Layer) -> bool:
+    return type(layer) in (Dense, EinsumDense, Embedding, ReversibleEmbedding)
 
 
 def _adopt_names(model: Layer) -> None:

@@ -41,6 +41,23 @@ pub type In<'a> = View<'a, Buffer>;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu;
 
+impl Cpu {
+    /// Replaces slices of a row-major buffer along an axis, where it lies.
+    ///
+    /// # Errors
+    /// An index is out of range; nothing has changed then.
+    pub fn set_slices(
+        self,
+        base: &mut Buffer,
+        kind: (DType, &Layout),
+        indices: In<'_>,
+        updates: In<'_>,
+        axis: usize,
+    ) -> Result<()> {
+        index::set_in_place(base, kind, indices, updates, axis)
+    }
+}
+
 impl Backend for Cpu {
     type Buffer = Buffer;
 

@@ -132,6 +132,37 @@ impl StepPlan {
         self.0.len()
     }
 
+    /// Runs the step once, on whole arguments, of which there are no optimizer and no random keys.
+    ///
+    /// Args:
+    ///     inputs: The arguments, in the shapes of the traces.
+    ///     variables: The values of the variables.
+    ///     states: A list with the values of the states. It is emptied: what nobody else holds is changed in place.
+    ///
+    /// Returns:
+    ///     The new values of the states, then what else the step gives.
+    ///
+    /// Raises:
+    ///     ValueError: The step trains or draws, or was captured for other shapes or dtypes.
+    fn call(
+        &self,
+        py: Python<'_>,
+        inputs: Vec<Array>,
+        variables: Vec<Array>,
+        states: &Bound<'_, PyList>,
+    ) -> PyResult<Vec<PyTensor>> {
+        let plan = &self.0;
+        let (inputs, variables) = (plain(inputs), plain(variables));
+        let given: Vec<Tensor> = plain(states.extract()?);
+        if plan.updates() || plan.draws() > 0 || !plan.fits(&inputs, &variables, &given) {
+            return Err(other_plan());
+        }
+        states.del_slice(0, states.len())?;
+        let mut table = plan.table();
+        let found = funnel::run(py, plan.cost(), || plan.run_over(&mut table, &inputs, &variables, given, &[]))?;
+        Ok(found.into_iter().map(PyTensor::from).collect())
+    }
+
     /// Runs the step on one batch after the other, for some 20 ms.
     ///
     /// Args:

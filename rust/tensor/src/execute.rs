@@ -150,6 +150,21 @@ pub(crate) fn in_place(op: &Op, target: &mut Tensor, which: usize, other: Option
     Ok(true)
 }
 
+/// Replaces slices of a tensor along an axis where it lies, if nobody else holds its memory; else changes nothing and
+/// gives false. Outside any history; the values are those of [`run`].
+pub(crate) fn set_in_place(target: &mut Tensor, indices: &Tensor, updates: &Tensor, axis: usize) -> Result<bool> {
+    let (dtype, layout) = (target.dtype(), target.layout().clone());
+    if !layout.is_contiguous() || updates.dtype() != dtype || capture::tracing() || watch::active() {
+        return Ok(false);
+    }
+    let Some(buffer) = target.exclusive().filter(|buffer| buffer.len_bytes() == layout.len() * dtype.size()) else {
+        return Ok(false);
+    };
+    let (indices, updates) = (indices.view()?, updates.view()?);
+    parallel::to_the_end(|| CPU.set_slices(buffer, (dtype, &layout), indices, updates, axis))?;
+    Ok(true)
+}
+
 /// A 0-dimensional tensor.
 pub fn scalar(value: Scalar, dtype: DType) -> Result<Tensor> {
     let buffer = CPU.fill(dtype, 1, value)?;

@@ -1,7 +1,7 @@
 //! A step as a list of ops, run again on other values: no promotion, no inference, no history, and
 //! values are dropped after their last use.
 
-use corten_core::{Error, Key, Op, Range, Result, Spec};
+use corten_core::{Error, Key, Op, Range, Result, ScatterMode, Spec};
 use smallvec::SmallVec;
 
 use crate::{
@@ -20,7 +20,7 @@ const KEPT_UP_TO: usize = 1 << 12;
 struct Instruction {
     step: Step,
     last_uses: SmallVec<[Place; 4]>,
-    /// The operand whose memory the result of an elementwise op may take.
+    /// The operand whose memory the result of an elementwise op, or of one that sets slices, may take.
     dying: Option<usize>,
     drawn: bool,
 }
@@ -89,7 +89,8 @@ impl Plan {
         }
         let cost = steps.iter().flat_map(|step| step.outputs.iter().flatten()).map(|(_, spec)| spec.len()).sum();
         let mut stays: Vec<bool> = known.iter().map(Option::is_some).collect();
-        stays[..first.sources.iter().sum()].fill(true);
+        // States are given up for their new values.
+        stays[..inputs + variables].fill(true);
         let gradients = optimizer.iter().flat_map(|step| &step.inputs);
         for &place in gradients.chain(&first.results) {
             stays[place] = true;
@@ -166,9 +167,28 @@ impl Plan {
         states: &[Tensor],
         keys: &[Key],
     ) -> Result<Vec<Tensor>> {
+        self.run_over(table, inputs, variables, states.iter().map(Tensor::detach).collect(), keys)
+    }
+
+    /// The same with states that are given up: what nobody else holds of them is changed in place.
+    ///
+    /// # Errors
+    /// An op failed; the states are lost.
+    pub fn run_over(
+        &self,
+        table: &mut Table,
+        inputs: &[Tensor],
+        variables: &[Tensor],
+        states: Vec<Tensor>,
+        keys: &[Key],
+    ) -> Result<Vec<Tensor>> {
         let table = &mut table.0;
-        for (place, source) in inputs.iter().chain(variables).chain(states).enumerate() {
+        let first_state = inputs.len() + variables.len();
+        for (place, source) in inputs.iter().chain(variables).enumerate() {
             table[place] = Some(source.detach());
+        }
+        for (place, state) in states.into_iter().enumerate() {
+            table[first_state + place] = Some(state.detach());
         }
         let _guard = autograd::no_grad();
         for instruction in &self.instructions {
@@ -261,8 +281,9 @@ fn with_last_uses(steps: Vec<Step>, stays: Vec<bool>) -> Vec<Instruction> {
                 Work::Optimizer { .. } => false,
             };
             let elementwise = matches!(step.work, Work::Op(Op::Unary(_) | Op::Binary(_)));
-            let dying = step.inputs.iter().position(|place| elementwise && last_uses.contains(place));
-            let dying = dying.filter(|_| step.inputs.first() != step.inputs.get(1));
+            let sets = matches!(step.work, Work::Op(Op::Scatter { mode: ScatterMode::Set, .. }));
+            let dying = step.inputs.iter().position(|place| (elementwise || sets) && last_uses.contains(place));
+            let dying = dying.filter(|&which| step.inputs.first() != step.inputs.get(1) && (elementwise || which == 0));
             Instruction { step, last_uses, dying, drawn }
         })
         .collect();
@@ -277,7 +298,12 @@ fn compute_in_place(Instruction { step, dying, .. }: &Instruction, table: &mut [
     };
     let place = step.inputs[which];
     let Some(mut target) = table[place].take() else { return Err(disordered()) };
-    let done = if target.shape() == &spec.shape[..] && target.dtype() == spec.dtype {
+    let done = if let Op::Scatter { axis, .. } = op {
+        match (table[step.inputs[1]].as_ref(), table[step.inputs[2]].as_ref()) {
+            (Some(indices), Some(updates)) => execute::set_in_place(&mut target, indices, updates, *axis),
+            _ => Ok(false),
+        }
+    } else if target.shape() == &spec.shape[..] && target.dtype() == spec.dtype {
         let other = step.inputs.iter().enumerate().find_map(|(i, place)| (i != which).then(|| table[*place].as_ref()));
         execute::in_place(op, &mut target, which, other.flatten())
     } else {

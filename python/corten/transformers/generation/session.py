@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corten.transformers.cache import DynamicCache, EncoderDecoderCache
+from corten.transformers.generation.decode_capture import DecodeCapture, capture_of
 from corten.transformers.generation.logits_process import Ids, Scores
 
 
@@ -44,6 +45,13 @@ class DecoderSession:
         self.cache: Any = self._new_cache(max_length) if use_cache else None
         self.arguments = arguments
         self._seen: Ids | None = None
+        self._capture = self._new_capture()
+
+    def _new_capture(self) -> DecodeCapture | None:
+        if self.cache is None or self.arguments:
+            return None
+        capture = capture_of(self.model)
+        return capture if capture.begin() else None
 
     def _new_cache(self, max_length: int) -> Any:
         return DynamicCache(max_length)
@@ -63,7 +71,23 @@ class DecoderSession:
             tokens, past = self._seen, 0
         else:
             tokens, past = new_ids, self.cache.get_seq_length()
+            if self._capture is not None and tokens.shape[1] == 1 and past > 0:
+                logits = self._captured(tokens, past)
+                if logits is not None:
+                    return as_scores(logits)
         return as_scores(self._call(tokens, past, keep).logits)
+
+    def _captured(self, tokens: Ids, past: int) -> Any:
+        """The logits of a step that the engine runs by itself; None where it does not."""
+        assert self._capture is not None
+        mask = None
+        if self.mask is None:
+            places = np.full((len(tokens), 1), past, np.int32)
+        else:
+            self._lengthen(past + 1)
+            mask = self.mask.astype(bool)
+            places = (self.mask.sum(1, keepdims=True) - 1).astype(np.int32)
+        return self._capture.step(tokens.astype(np.int32), places, mask, self.cache)
 
     def _call(self, tokens: Ids, past: int, keep: int) -> Any:
         total = past + tokens.shape[1]
@@ -127,6 +151,10 @@ class EncoderDecoderSession(DecoderSession):
     """
 
     ids_name = "decoder_input_ids"
+
+    def _new_capture(self) -> DecodeCapture | None:
+        # What is added for relative positions depends on the place.
+        return None
 
     def _new_cache(self, max_length: int) -> Any:
         return EncoderDecoderCache(DynamicCache(max_length), DynamicCache())

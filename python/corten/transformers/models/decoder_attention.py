@@ -139,7 +139,9 @@ class RotaryFrequencies:
             position_ids: Integers, `(batch, places)`.
             dtype: The dtype of what they are multiplied with.
         """
-        turned = ops.multiply(ops.expand_dims(ops.cast(position_ids, "float32"), (2, 3)), self.angles)
+        # Made of plain numbers, which a captured step holds as constants.
+        angles = ops.concatenate([ops.full((1,), angle, dtype="float32") for angle in self.angles.tolist()])
+        turned = ops.multiply(ops.expand_dims(ops.cast(position_ids, "float32"), (2, 3)), angles)
         cosine, sine = ops.cos(turned), ops.sin(turned)
         if self.factor != 1.0:
             cosine, sine = ops.multiply(cosine, self.factor), ops.multiply(sine, self.factor)

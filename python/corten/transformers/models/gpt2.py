@@ -216,7 +216,8 @@ class GPT2Block(Layer):
             training=training,
         )
         hidden_states = ops.add(hidden_states, found)
-        return ops.add(hidden_states, self.mlp(self.ln_2(hidden_states), training=training)), weights
+        hidden_states = ops.add(hidden_states, self.mlp(self.ln_2(hidden_states), training=training))
+        return (hidden_states, weights) if output_attentions else hidden_states
 
 
 class GPT2PreTrainedModel(PreTrainedModel):
@@ -301,15 +302,17 @@ class GPT2Model(GPT2PreTrainedModel):
         seen = attention_mask_of(type(self).__name__, attention_mask, tokens, past)
         states, attentions = [hidden_states], []
         for block in self.h:
-            hidden_states, weights = block(
+            hidden_states = block(
                 hidden_states,
                 mask_and_order=seen,
                 past_key_values=past_key_values,
                 output_attentions=with_weights,
                 training=training,
             )
+            if with_weights:
+                hidden_states, weights = hidden_states
+                attentions.append(weights)
             states.append(hidden_states)
-            attentions.append(weights)
         states[-1] = hidden_states = self.ln_f(hidden_states)
         output = BaseModelOutputWithPast(
             last_hidden_state=hidden_states,

@@ -352,7 +352,8 @@ class LlamaDecoderLayer(Layer):
             training=training,
         )
         hidden_states = ops.add(hidden_states, found)
-        return ops.add(hidden_states, self.mlp(self.post_attention_layernorm(hidden_states))), weights
+        hidden_states = ops.add(hidden_states, self.mlp(self.post_attention_layernorm(hidden_states)))
+        return (hidden_states, weights) if output_attentions else hidden_states
 
 
 class LlamaPreTrainedModel(PreTrainedModel):
@@ -436,7 +437,7 @@ class LlamaModel(LlamaPreTrainedModel):
         seen = attention_mask_of(type(self).__name__, attention_mask, tokens, past)
         states, attentions = [hidden_states], []
         for layer in self.decoder_layers:
-            hidden_states, weights = layer(
+            hidden_states = layer(
                 hidden_states,
                 cosine_and_sine=turns,
                 mask_and_order=seen,
@@ -444,8 +445,10 @@ class LlamaModel(LlamaPreTrainedModel):
                 output_attentions=with_weights,
                 training=training,
             )
+            if with_weights:
+                hidden_states, weights = hidden_states
+                attentions.append(weights)
             states.append(hidden_states)
-            attentions.append(weights)
         states[-1] = hidden_states = self.norm(hidden_states)
         output = BaseModelOutputWithPast(
             last_hidden_state=hidden_states,

@@ -172,7 +172,7 @@ class T5Stack(Layer):
         seen = None if encoder_mask is None else ops.expand_dims(ops.cast(encoder_mask, "bool"), (1, 2))
         states, attentions, crosses = [hidden_states], [], []
         for block in self.block:
-            hidden_states, weights, cross = block(
+            hidden_states = block(
                 hidden_states,
                 mask=mask,
                 encoder_states=encoder_states,
@@ -181,9 +181,11 @@ class T5Stack(Layer):
                 output_attentions=output_attentions,
                 training=training,
             )
+            if output_attentions:
+                hidden_states, weights, cross = hidden_states
+                attentions.append(weights)
+                crosses.append(cross)
             states.append(hidden_states)
-            attentions.append(weights)
-            crosses.append(cross)
         states[-1] = hidden_states = self.dropout(self.final_layer_norm(hidden_states), training=training)
         return hidden_states, states, attentions, crosses
 

@@ -286,4 +286,5 @@ class T5Block(Layer):
             hidden_states, cross = self.layer[1](
                 hidden_states, mask=encoder_mask, key_value_states=encoder_states, **options
             )
-        return self.layer[-1](hidden_states, training=training), weights, cross
+        hidden_states = self.layer[-1](hidden_states, training=training)
+        return (hidden_states, weights, cross) if output_attentions else hidden_states

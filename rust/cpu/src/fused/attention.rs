@@ -26,6 +26,8 @@ const QUERIES: usize = 48;
 const KEYS: usize = 256;
 /// Tasks worth having.
 const TASKS: usize = 8;
+/// Queries up to which it is looked up which keys at the end none of them sees.
+const FEW: usize = 8;
 
 vectorized! {
     /// Scores become `exp((score - top) scale)`; gives their sum.
@@ -199,6 +201,22 @@ impl<'a, T: Float> Problem<'a, T> {
         !masked || matches!(inputs[3].dtype, DType::Bool) || inputs[3].dtype == T::DTYPE
     }
 
+    /// How many keys there are up to the last that one of some queries sees, if they are few. A query that sees none
+    /// weighs all.
+    fn seen_keys(&self, at: (usize, usize), queries: &Range<usize>) -> usize {
+        let Mask::Allowed(allowed, layout) = &self.mask else { return self.keys };
+        if queries.len() > FEW {
+            return self.keys;
+        }
+        let strides = layout.strides();
+        let seen = |query: usize| {
+            let first = [at.0, at.1, query].iter().zip(strides).map(|(&i, &stride)| i as isize * stride).sum::<isize>();
+            let sees = |key: usize| allowed[(layout.offset() as isize + first + key as isize * strides[3]) as usize];
+            (0..self.keys).rev().find(|&key| sees(key)).map_or(self.keys, |last| last + 1)
+        };
+        queries.clone().map(seen).max().unwrap_or(self.keys)
+    }
+
     /// Whether no query of the block may attend a key of the block.
     fn is_skipped(&self, queries: &Range<usize>, keys: &Range<usize>) -> bool {
         // With a mask, a row may have no allowed key at all, and then weighs every key.
@@ -256,22 +274,22 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 
     /// The keys of each block, packed: as columns over channels, or channels as columns.
-    fn pack(&self, of: (&'a [T], &Layout), at: (usize, usize), channels_are_items: bool) -> Vec<Packed<T>> {
+    fn pack(&self, of: (&'a [T], &Layout), at: (usize, usize), channels_are_items: bool, all: usize) -> Vec<Packed<T>> {
         let width = of.1.shape()[3];
         let one = |keys: Range<usize>| {
             let matrix = head(of, at, &keys, channels_are_items);
             let (columns, depth) = if channels_are_items { (width, keys.len()) } else { (keys.len(), width) };
             Packed::new(&matrix, QUERIES, columns, depth)
         };
-        blocks(0..self.keys, KEYS).map(one).collect()
+        blocks(0..all, KEYS).map(one).collect()
     }
 
     /// The softmax of a block of queries: `visit` gets each block of weights with the factor by which
     /// what came before it shrinks, row by row; `tops` and `sums` end up as the softmax's. `scores` is where blocks
-    /// are computed.
+    /// are computed, `all` is how many keys there are.
     fn walk(
         &self,
-        at: (usize, usize),
+        (at, all): ((usize, usize), usize),
         queries: &Range<usize>,
         packed: &[Packed<T>],
         scores: &mut [T],
@@ -281,7 +299,7 @@ impl<'a, T: Float> Problem<'a, T> {
         let mut factors = [T::ONE; QUERIES];
         tops.fill(T::NEG_INFINITY);
         sums.fill(T::ZERO);
-        for (index, keys) in blocks(0..self.keys, KEYS).enumerate() {
+        for (index, keys) in blocks(0..all, KEYS).enumerate() {
             if self.is_skipped(queries, &keys) {
                 continue;
             }
@@ -310,17 +328,19 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
     parallel::for_chunks(batch * heads * parts, &|task| {
         let (pair, part_index) = (task / parts, task % parts);
         let at = (pair / heads, pair % heads);
-        let keys = problem.pack(problem.k, at, false);
-        let values = problem.pack(problem.v, at, true);
+        let mine = part_index * part..((part_index + 1) * part).min(queries);
+        let seen = problem.seen_keys(at, &mine);
+        let keys = problem.pack(problem.k, at, false, seen);
+        let values = problem.pack(problem.v, at, true, seen);
         let mut sums_of_values = Scratch::<T>::new(QUERIES * width);
         let mut scores = Scratch::<T>::new(QUERIES * KEYS);
         let (mut tops, mut sums) = ([T::ZERO; QUERIES], [T::ZERO; QUERIES]);
-        for block in blocks(part_index * part..((part_index + 1) * part).min(queries), QUERIES) {
+        for block in blocks(mine, QUERIES) {
             let rows = block.len();
             let sums_of_values = &mut sums_of_values[..rows * width];
             sums_of_values.fill(T::ZERO);
             let softmax = (&mut tops[..rows], &mut sums[..rows]);
-            problem.walk(at, &block, &keys, &mut scores, softmax, |index, weights, factors| {
+            problem.walk((at, seen), &block, &keys, &mut scores, softmax, |index, weights, factors| {
                 let keys = weights.len() / rows;
                 for (row, factor) in sums_of_values.chunks_exact_mut(width.max(1)).zip(factors) {
                     scale_row(row, *factor);
@@ -365,9 +385,9 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
     let dy = (dy, &dy_layout);
     parallel::for_chunks(batch * heads, &|pair| {
         let at = (pair / heads, pair % heads);
-        let packed_k = problem.pack(problem.k, at, false);
-        let packed_k_t = problem.pack(problem.k, at, true);
-        let packed_v = problem.pack(problem.v, at, false);
+        let packed_k = problem.pack(problem.k, at, false, keys);
+        let packed_k_t = problem.pack(problem.k, at, true, keys);
+        let packed_v = problem.pack(problem.v, at, false, keys);
         let mut dq = Scratch::<T>::zeroed(queries * width);
         let mut dk = Scratch::<T>::zeroed(keys * width);
         let mut dv = Scratch::<T>::zeroed(keys * value_width);
@@ -378,7 +398,14 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
             let rows = block.len();
             // Where one block holds all keys, the walk leaves the weights but for their sum.
             let is_whole = keys <= KEYS;
-            problem.walk(at, &block, &packed_k, &mut scores, (&mut tops[..rows], &mut sums[..rows]), |_, _, _| {});
+            problem.walk(
+                (at, keys),
+                &block,
+                &packed_k,
+                &mut scores,
+                (&mut tops[..rows], &mut sums[..rows]),
+                |_, _, _| {},
+            );
             let level = |row: usize| {
                 let start = ((at.0 * queries + block.start + row) * heads + at.1) * value_width;
                 dot(&y[start..start + value_width], &dy.0[start..start + value_width])

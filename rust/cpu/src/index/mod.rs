@@ -8,7 +8,7 @@ mod scatter;
 
 use corten_core::{DType, Error, Layout, Result};
 
-pub(crate) use scatter::{scatter, scatter_along};
+pub(crate) use scatter::{scatter, scatter_along, set_in_place};
 
 use crate::{
     In, copy,

@@ -51,6 +51,26 @@ pub(crate) fn scatter_along(
     run(mode, Form::Along, base, resolved.as_slice::<i64>(), updates, axis)
 }
 
+/// Sets slices of a row-major buffer where it lies.
+pub(crate) fn set_in_place(
+    out: &mut Buffer,
+    (dtype, layout): (DType, &Layout),
+    indices: In<'_>,
+    updates: In<'_>,
+    axis: usize,
+) -> Result<()> {
+    let resolved = resolve("scatter", indices, axis, layout.shape()[axis])?;
+    if updates.layout.is_empty() {
+        return Ok(());
+    }
+    let extents = Extents::of(layout, axis);
+    let rows = updates.layout.len() / extents.outer / extents.inner;
+    let job = Job { form: Form::Slices, places: resolved.as_slice::<i64>(), rows, extents };
+    let updates = Dense::new(updates)?;
+    job.set(dtype, out, &updates);
+    Ok(())
+}
+
 fn run(mode: ScatterMode, form: Form, base: In<'_>, places: &[i64], updates: In<'_>, axis: usize) -> Result<Buffer> {
     let is_half = matches!(base.dtype, DType::F16 | DType::BF16);
     if is_half && mode != ScatterMode::Set {
@@ -79,12 +99,7 @@ fn run(mode: ScatterMode, form: Form, base: In<'_>, places: &[i64], updates: In<
         (ScatterMode::Set | ScatterMode::Add | ScatterMode::Mul | ScatterMode::Max | ScatterMode::Min, _) => mode,
     };
     match mode {
-        ScatterMode::Set => match base.dtype.size() {
-            1 => job.apply::<u8, Second>(out.as_mut_slice(), updates.elements()),
-            2 => job.apply::<u16, Second>(out.as_mut_slice(), updates.elements()),
-            4 => job.apply::<u32, Second>(out.as_mut_slice(), updates.elements()),
-            _ => job.apply::<u64, Second>(out.as_mut_slice(), updates.elements()),
-        },
+        ScatterMode::Set => job.set(base.dtype, &mut out, &updates),
         ScatterMode::Add => {
             with_number!(wrapping(base.dtype), T => job.apply::<T, Sum>(out.as_mut_slice(), updates.elements()));
         }
@@ -123,6 +138,16 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// The updates replace what was there.
+    fn set(&self, dtype: DType, out: &mut Buffer, updates: &Dense<'_>) {
+        match dtype.size() {
+            1 => self.apply::<u8, Second>(out.as_mut_slice(), updates.elements()),
+            2 => self.apply::<u16, Second>(out.as_mut_slice(), updates.elements()),
+            4 => self.apply::<u32, Second>(out.as_mut_slice(), updates.elements()),
+            _ => self.apply::<u64, Second>(out.as_mut_slice(), updates.elements()),
+        }
+    }
+
     fn apply<T: Number, O: Combine<T>>(&self, out: &mut [T], updates: &[T]) {
         match self.form {
             Form::Slices => self.slices::<T, O>(out, updates),

@@ -1,15 +1,96 @@
 //! Products of 8-bit integers, summed in int32.
 
 use super::{
-    gemm::Size,
+    gemm::{Size, for_each},
     integer::{self, Wrapping},
     pack::Matrix,
     tiles::{self, Cell, Kernel},
 };
-use crate::parallel::DisjointMut;
+use crate::{parallel::DisjointMut, simd::vectorized};
 
 /// Sides below which packing tiles does not pay.
 const NARROW: usize = 4;
+/// Steps of depth of a task of few rows: it reads whole rows of memory in order.
+const STEPS: usize = 256;
+/// Items of a task where the depth lies side by side.
+const ITEMS: usize = 256;
+/// Multiplications below which one thread is faster than two.
+const PARALLEL: usize = 64 << 10;
+
+vectorized! {
+    /// `out[i] = sum over k of matrix(i, start + k) * vector[k]`, wrapping, four steps of depth at a time.
+    fn sum_columns(out: &mut [i32], matrix: &Matrix<'_, i8>, start: usize, vector: &[i8]) {
+        out.fill(0);
+        let items = 0..out.len();
+        let (fours, rest) = vector.as_chunks::<4>();
+        for (step, factors) in fours.iter().enumerate() {
+            let [v0, v1, v2, v3] = factors.map(i32::from);
+            let column = |i: usize| matrix.column(start + step * 4 + i, &items);
+            let (Some(c0), Some(c1), Some(c2), Some(c3)) = (column(0), column(1), column(2), column(3)) else { return };
+            for ((((sum, a), b), c), d) in out.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
+                // Four products of bytes are far from the ends of int32.
+                let [a, b, c, d] = [*a, *b, *c, *d].map(i32::from);
+                *sum = sum.wrapping_add((a * v0 + b * v1) + (c * v2 + d * v3));
+            }
+        }
+        for (k, factor) in rest.iter().enumerate() {
+            let Some(column) = matrix.column(start + fours.len() * 4 + k, &items) else { return };
+            for (sum, value) in out.iter_mut().zip(column) {
+                *sum = sum.wrapping_add(i32::from(*value) * i32::from(*factor));
+            }
+        }
+    }
+
+    /// The sum of products, wrapping.
+    fn dot(row: &[i8], vector: &[i8]) -> i32 {
+        let mut sum = 0_i32;
+        for (x, y) in row.iter().zip(vector) {
+            sum = sum.wrapping_add(i32::from(*x) * i32::from(*y));
+        }
+        sum
+    }
+}
+
+/// A few rows times a matrix that is read once where it lies; false if its layout has neither columns nor depth side
+/// by side.
+fn few(size: Size, a: &Matrix<'_, i8>, b: &Matrix<'_, i8>, out: &mut [i32], on_all_threads: bool) -> bool {
+    let Size { rows, columns, depth } = size;
+    if !(b.items_adjacent() || b.depth_adjacent()) || out.is_empty() || depth == 0 {
+        return false;
+    }
+    let left: Vec<i8> = (0..rows).flat_map(|row| (0..depth).map(move |k| a.at(row, k))).collect();
+    let parallel = on_all_threads && rows * columns * depth >= PARALLEL;
+    if b.depth_adjacent() {
+        let pieces = DisjointMut::new(out);
+        for_each(parallel, columns.div_ceil(ITEMS), &|task| {
+            let mine = task * ITEMS..((task + 1) * ITEMS).min(columns);
+            for (row, vector) in left.chunks_exact(depth.max(1)).enumerate() {
+                // SAFETY: every task has columns of its own.
+                let out = unsafe { pieces.range(row * columns + mine.start..row * columns + mine.end) };
+                for (item, to) in mine.clone().zip(out) {
+                    *to = b.row(item, &(0..depth)).map_or(0, |row| dot(row, vector));
+                }
+            }
+        });
+        return true;
+    }
+    let tasks = depth.div_ceil(STEPS).max(1);
+    let mut sums = vec![0_i32; tasks * out.len()];
+    let (pieces, len) = (DisjointMut::new(&mut sums), out.len());
+    for_each(parallel, tasks, &|task| {
+        // SAFETY: every task has its own range.
+        let sums = unsafe { pieces.range(task * len..(task + 1) * len) };
+        let mine = task * STEPS..((task + 1) * STEPS).min(depth);
+        for (row, sums) in sums.chunks_exact_mut(columns).enumerate() {
+            sum_columns(sums, b, mine.start, &left[row * depth + mine.start..row * depth + mine.end]);
+        }
+    });
+    out.fill(0);
+    for sums in sums.chunks_exact(len) {
+        out.iter_mut().zip(sums).for_each(|(to, sum)| *to = to.wrapping_add(*sum));
+    }
+    true
+}
 
 fn kernel() -> Kernel<i32> {
     #[cfg(target_arch = "x86_64")]
@@ -21,7 +102,9 @@ fn kernel() -> Kernel<i32> {
 
 /// `out = a b` in int32: `a` has rows as items, `b` columns. A sum beyond int32 wraps.
 pub(super) fn wide(size: Size, a: &Matrix<'_, i8>, b: &Matrix<'_, i8>, out: &mut [i32], on_all_threads: bool) {
-    into(size, a, b, out, |sum| sum, on_all_threads);
+    if size.rows >= NARROW || !few(size, a, b, out, on_all_threads) {
+        into(size, a, b, out, |sum| sum, on_all_threads);
+    }
 }
 
 /// The same, of which the lowest eight bits are kept: exact, wrapping at the width of the dtype.

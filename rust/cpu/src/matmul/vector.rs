@@ -23,6 +23,9 @@ const BLOCK: usize = 128;
 const WIDE: usize = 2048;
 /// Elements from which such a matrix is read from memory, so that it is cut between its rows alone.
 const STREAMED: usize = 4 << 20;
+/// Elements from which that holds for narrower matrices, of which there are many in a model: short pieces of memory
+/// far from one another would wait for each.
+const NARROW_STREAMED: usize = 192 << 10;
 /// Rows of memory one task reads of it.
 const ROWS: usize = 256;
 /// Multiplications below which one thread is faster than two.
@@ -146,7 +149,8 @@ pub(crate) fn multiply<T: Real, S: Widen<T>>(
         *to = vector(k).widen();
     }
     let right = &right[..];
-    if matrix.items_adjacent() && items >= WIDE && items * depth >= STREAMED {
+    let streamed = if items >= WIDE { STREAMED } else { NARROW_STREAMED };
+    if matrix.items_adjacent() && items >= BLOCK && items * depth >= streamed {
         stream(matrix, right, out, on_all_threads);
         return true;
     }
