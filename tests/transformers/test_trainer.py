@@ -168,6 +168,12 @@ def test_captured_steps_have_the_bits_of_steps_in_python(tmp_path, whole):
     np.testing.assert_array_equal(weights_of(made.model), whole)
 
 
+def test_gradient_checkpointing_gives_the_same_bits(tmp_path, whole):
+    made = trainer(tmp_path, gradient_checkpointing=True)
+    made.train()
+    np.testing.assert_array_equal(weights_of(made.model), whole)
+
+
 def test_a_loss_of_the_users_is_minimized(tmp_path):
     def loss(outputs, labels, num_items_in_batch=None):
         return 2.0 * corten.ops.mean(
@@ -274,6 +280,11 @@ def test_several_data_sets_are_evaluated_by_name(tmp_path):
     assert {"eval_first_loss", "eval_second_loss", "eval_first_accuracy"} <= set(found)
     columns = {"input_ids": IDS, "labels": LABELS}
     assert "eval_loss" in made.evaluate(columns)
+
+    class DatasetDict(dict):
+        """As Hugging Face's: a dict of data sets by name."""
+
+    assert "eval_test_loss" in made.evaluate(DatasetDict(test=Items()))
 
 
 def test_metrics_of_single_batches(tmp_path):
@@ -481,6 +492,21 @@ def test_checkpoints_that_training_cannot_go_on_from(tmp_path):
         trainer(tmp_path).train(resume_from_checkpoint=tmp_path / "checkpoint-6")
     with pytest.raises(FileNotFoundError, match="no checkpoint folder"):
         trainer(tmp_path).train(resume_from_checkpoint=tmp_path / "checkpoint-7")
+
+
+def test_a_checkpoint_of_another_training_or_model_is_refused(tmp_path):
+    from corten.training.checkpoint.files import write_checkpoint
+
+    trainer(tmp_path, save_strategy="epoch").train()
+    config = BertConfig(
+        vocab_size=30, hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    other = trainer(tmp_path, model=BertForSequenceClassification(config))
+    with pytest.raises(ValueError, match=r"has the shape \(\d+, 8\).*but \(\d+, 12\)"):
+        other.train(resume_from_checkpoint=tmp_path / "checkpoint-6")
+    write_checkpoint(tmp_path / "checkpoint-6" / "training_state.safetensors", {"epoch": 1}, {})
+    with pytest.raises(ValueError, match="is the state of another kind of training"):
+        trainer(tmp_path).train(resume_from_checkpoint=tmp_path / "checkpoint-6")
 
 
 def test_going_on_with_other_arguments_is_told(tmp_path):

@@ -117,8 +117,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             if hasattr(self, hook):
                 raise TypeError(
                     f"Trainer: {type(self).__name__} has a {hook}, which Corten's Trainer never calls: its "
-                    "steps are run "
-                    f"by the engine. Override {instead}, or use a TrainerCallback."
+                    f"steps are run by the engine. Override {instead}, or use a TrainerCallback."
                 )
         self.args = args
         set_seed(args.seed)
@@ -366,8 +365,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             if enable is None:
                 raise ValueError(
                     f"Trainer: gradient_checkpointing: {type(model).__name__} cannot do that; make its "
-                    "layers inside "
-                    "corten.RematScope"
+                    "layers inside corten.RematScope"
                 )
             enable()
         if not model.built:
@@ -544,8 +542,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             known = sorted(one for one in metrics if not one.endswith(("_runtime", "_per_second", "epoch")))
             raise KeyError(
                 f"Trainer: metric_for_best_model={name!r}: the evaluation has no {key!r}; it has {known}. "
-                "compute_metrics "
-                "must give it."
+                "compute_metrics must give it."
             )
         return float(metrics[key])
 
@@ -585,9 +582,8 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
     def push_to_hub(self, *args: Any, **kwargs: Any) -> None:
         """Raises: uploading is left to the package huggingface_hub."""
         raise NotImplementedError(
-            "Trainer.push_to_hub: Corten does not upload. Save with trainer.save_model(folder), then use the "
-            "package "
-            "huggingface_hub: upload_folder(repo_id=..., folder_path=folder)."
+            "Trainer.push_to_hub: Corten does not upload. Save with trainer.save_model(folder), then use "
+            "the package huggingface_hub: upload_folder(repo_id=..., folder_path=folder)."
         )
 
 

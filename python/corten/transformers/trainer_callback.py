@@ -380,16 +380,14 @@ class EarlyStoppingCallback(TrainerCallback):
     ) -> None:
         if args.metric_for_best_model is None or args.eval_strategy == "no":
             raise ValueError(
-                "EarlyStoppingCallback needs metric_for_best_model and an eval_strategy ('steps' or 'epoch') "
-                "in "
-                f"the TrainingArguments; they are {args.metric_for_best_model!r} and "
+                "EarlyStoppingCallback needs metric_for_best_model and an eval_strategy ('steps' or "
+                f"'epoch') in the TrainingArguments; they are {args.metric_for_best_model!r} and "
                 f"{str(args.eval_strategy)!r}"
             )
         if not args.load_best_model_at_end:
             warnings.warn(
                 "EarlyStoppingCallback: without load_best_model_at_end=True the model stays as it is when "
-                "the "
-                "training ends, and not as it was at its best.",
+                "the training ends, and not as it was at its best.",
                 stacklevel=2,
             )
 

@@ -44,8 +44,7 @@ class Seq2SeqTrainer(Trainer):
         if getattr(self.args, "predict_with_generate", False) and not hasattr(self.model, "generate"):
             raise TypeError(
                 f"Seq2SeqTrainer: predict_with_generate: {type(self.model).__name__} does not generate; use "
-                "an "
-                "encoder-decoder with a language head, such as T5ForConditionalGeneration"
+                "an encoder-decoder with a language head, such as T5ForConditionalGeneration"
             )
 
     def evaluate(

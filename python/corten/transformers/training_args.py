@@ -418,10 +418,8 @@ class TrainingArguments:
         if self.eval_strategy != self.save_strategy:
             raise ValueError(
                 f"{self._who}: load_best_model_at_end needs a checkpoint for every evaluation: eval_strategy "
-                "is "
-                f"{str(self.eval_strategy)!r} and save_strategy {str(self.save_strategy)!r}. Set both to "
-                "'steps' "
-                "or 'epoch', or save_strategy='best'."
+                f"is {str(self.eval_strategy)!r} and save_strategy {str(self.save_strategy)!r}. Set both to "
+                "'steps' or 'epoch', or save_strategy='best'."
             )
         if self.eval_strategy == "steps":
             times = float(self.save_steps) / float(self.eval_steps or 1)
@@ -429,8 +427,7 @@ class TrainingArguments:
             if not same_kind or abs(times - round(times)) > 1e-9 or round(times) < 1:
                 raise ValueError(
                     f"{self._who}: load_best_model_at_end needs save_steps to be a multiple of eval_steps; "
-                    "got "
-                    f"save_steps={self.save_steps} and eval_steps={self.eval_steps}"
+                    f"got save_steps={self.save_steps} and eval_steps={self.eval_steps}"
                 )
 
     def _check_reports(self) -> None:

@@ -85,8 +85,7 @@ class WarmupSchedule(FormulaSchedule):
             if sum(value is not None for value in given) != 1:
                 raise ValueError(
                     f"WarmupSchedule: {self.kind!r} needs one of min_lr and min_lr_rate "
-                    "(lr_scheduler_kwargs); "
-                    f"got min_lr={given[0]}, min_lr_rate={given[1]}"
+                    f"(lr_scheduler_kwargs); got min_lr={given[0]}, min_lr_rate={given[1]}"
                 )
         if self.kind == "polynomial" and settings["lr_end"] >= self.learning_rate:
             raise ValueError(

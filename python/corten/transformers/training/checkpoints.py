@@ -113,8 +113,8 @@ def read_training(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not path.is_file():
         raise FileNotFoundError(
             f"Trainer: {str(folder)!r} has no {TRAINING_STATE}, so that training cannot go on from it: it "
-            "was written "
-            "with save_only_model=True or by another library. Its weights can be loaded with from_pretrained."
+            "was written with save_only_model=True or by another library. Its weights can be loaded with "
+            "from_pretrained."
         )
     state, arrays = read_checkpoint(path)
     if "trainer" not in state or "rest" not in state:
@@ -131,8 +131,7 @@ def restore_training(model: Any, state: dict[str, Any], arrays: dict[str, Any]) 
     if len(values) != len(variables):
         raise ValueError(
             f"Trainer: the checkpoint is of another model: it has {len(values)} random states and the like, "
-            "the model "
-            f"has {len(variables)}"
+            f"the model has {len(variables)}"
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
@@ -156,8 +155,7 @@ def newest_whole(output_dir: Path) -> Path | None:
         if damaged:
             warnings.warn(
                 f"Trainer: the newest checkpoint is damaged ({damaged[0]}); training goes on from "
-                f"{folder.name!r}, "
-                "which was written before it.",
+                f"{folder.name!r}, which was written before it.",
                 stacklevel=3,
             )
         return folder

@@ -75,10 +75,8 @@ class TrainerData(TrainerParts):
                     tokenize = " Tokenize the texts first: tokenizer(texts, truncation=True)."
                 raise ValueError(
                     f"Trainer: {who} has no column that {type(self.model).__name__} takes: its columns are "
-                    f"{columns}, "
-                    f"the model takes {sorted(keep - set(self.label_names))}.{tokenize} "
-                    "(remove_unused_columns=False "
-                    "hands all of them to the data collator.)"
+                    f"{columns}, the model takes {sorted(keep - set(self.label_names))}.{tokenize} "
+                    "(remove_unused_columns=False hands all of them to the data collator.)"
                 )
         return rows
 
@@ -110,8 +108,7 @@ class TrainerData(TrainerParts):
         elif args.train_sampling_strategy == "group_by_length":
             raise ValueError(
                 "Trainer: group_by_length needs rows that can be taken in any order; train_dataset can only "
-                "be walked "
-                "through"
+                "be walked through"
             )
         return Batches(
             rows,
@@ -133,8 +130,7 @@ class TrainerData(TrainerParts):
         if column is None:
             raise ValueError(
                 f"Trainer: group_by_length needs a column {name!r} or one with lengths (length_column_name); "
-                "the columns "
-                f"are {rows.columns}"
+                f"the columns are {rows.columns}"
             )
         if mask is not None:
             return [int(np.sum(row)) for row in mask]
@@ -207,10 +203,8 @@ class TrainerData(TrainerParts):
         if len(wrong):
             raise ValueError(
                 f"Trainer: {who} has labels that {name} does not know: {wrong[:5].tolist()}; it has "
-                f"{classes} classes, "
-                f"0 to {classes - 1}. Load it with from_pretrained(..., num_labels={int(values.max()) + 1}), "
-                "or number "
-                "the labels from 0."
+                f"{classes} classes, 0 to {classes - 1}. Load it with from_pretrained(..., "
+                f"num_labels={int(values.max()) + 1}), or number the labels from 0."
             )
 
     def _check_ids(self, rows: Rows, config: Any, who: str, name: str) -> None:
@@ -225,16 +219,14 @@ class TrainerData(TrainerParts):
         if isinstance(places, int) and longest > places and kind in _WITH_PLACES:
             raise ValueError(
                 f"Trainer: {who} has a text of {longest} tokens; {name} has places for {places}. Tokenize "
-                "with "
-                f"truncation=True, max_length={places}."
+                f"with truncation=True, max_length={places}."
             )
         values, words = _flat(ids), getattr(config, "vocab_size", None)
         if values is not None and len(values) and isinstance(words, int) and int(values.max()) >= words:
             raise ValueError(
                 f"Trainer: {who} has the token {int(values.max())}; {name} has a vocabulary of {words} "
-                "tokens "
-                f"(0 to {words - 1}). Is the tokenizer that of the model? After new tokens were added, call "
-                "model.resize_token_embeddings(len(tokenizer))."
+                f"tokens (0 to {words - 1}). Is the tokenizer that of the model? After new tokens were "
+                "added, call model.resize_token_embeddings(len(tokenizer))."
             )
 
 

@@ -247,7 +247,7 @@ def _is_several(data: Any) -> bool:
     """Whether data is a dict of data sets, and not one of columns."""
     from corten.data.dataset import Dataset
 
-    if type(data) is not dict or not data:
+    if not isinstance(data, Mapping) or not data:
         return False
     return all(
         isinstance(part, Dataset | Mapping)

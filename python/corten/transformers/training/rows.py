@@ -301,8 +301,7 @@ def rows_of(data: Any, who: str) -> Rows | StreamedRows:
         if hasattr(data, "__next__"):
             raise TypeError(
                 f"{who}: a {type(data).__name__} can be walked through once; give a list of its rows, or an "
-                "object "
-                "whose __iter__ starts anew"
+                "object whose __iter__ starts anew"
             )
         found = StreamedRows(data, who)
     else:
@@ -342,9 +341,8 @@ def stack(rows: Sequence[Row], who: str = "data") -> dict[str, Any]:
             lengths = sorted({value.shape[0] if value.shape else 0 for value in values})
             raise ValueError(
                 f"{who}: rows of one batch differ in the length of {name!r} ({lengths[0]} to {lengths[-1]}). "
-                "Give the "
-                "Trainer the tokenizer (processing_class=tokenizer), which fills them up, or tokenize with "
-                "padding=True."
+                "Give the Trainer the tokenizer (processing_class=tokenizer), which fills them up, or "
+                "tokenize with padding=True."
             )
         array = np.stack(values)
         if array.dtype.kind not in "biuf":

@@ -134,9 +134,9 @@ class TrainerSaving(TrainerParts):
             if found is None:
                 raise ValueError(
                     "Trainer: resume_from_checkpoint=True: there is no checkpoint in "
-                    f"{self.args.output_dir!r}. A program "
-                    "that is started again after every interruption passes "
-                    "resume_from_checkpoint=get_last_checkpoint(output_dir), which is None the first time."
+                    f"{self.args.output_dir!r}. A program that is started again after every interruption "
+                    "passes resume_from_checkpoint=get_last_checkpoint(output_dir), which is None the first "
+                    "time."
                 )
             return found
         return Path(resume)
@@ -156,8 +156,7 @@ class TrainerSaving(TrainerParts):
         if differing:
             warnings.warn(
                 f"Trainer: the training goes on from {str(folder)!r} with other arguments: "
-                f"{'; '.join(differing)}. It "
-                "does not end as one that was not interrupted.",
+                f"{'; '.join(differing)}. It does not end as one that was not interrupted.",
                 stacklevel=4,
             )
         checkpoints.load_weights(self.model, folder)
@@ -230,8 +229,7 @@ class TrainerSaving(TrainerParts):
         if best is None:
             warnings.warn(
                 "Trainer: load_best_model_at_end: no checkpoint was written at the best evaluation; the "
-                "model stays as "
-                "it is.",
+                "model stays as it is.",
                 stacklevel=4,
             )
             return

@@ -76,8 +76,7 @@ def loss_in(outputs: Any, inputs: Mapping[str, Any], model: Any) -> Any:
         raise ValueError(
             f"Trainer: {type(model).__name__} gave no loss: its outputs are {given}, its inputs were "
             f"{sorted(inputs)}. Does the data set have labels (a column 'labels' or 'label')? A model "
-            "without a loss "
-            "of its own needs compute_loss_func, or a Trainer that overrides compute_loss."
+            "without a loss of its own needs compute_loss_func, or a Trainer that overrides compute_loss."
         )
     return loss
 
@@ -111,8 +110,7 @@ class LabelSmoother:
         if labels.ndim != logits.ndim - 1:
             raise ValueError(
                 "Trainer: label_smoothing_factor needs labels that are class numbers, one for each row of "
-                "logits; "
-                f"got labels {tuple(labels.shape)} for logits {tuple(logits.shape)}"
+                f"logits; got labels {tuple(labels.shape)} for logits {tuple(logits.shape)}"
             )
         log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         counted = ops.not_equal(labels, IGNORED)
@@ -230,8 +228,7 @@ class TrainingStep:
             if getattr(loss, "shape", None) != ():
                 raise ValueError(
                     f"Trainer: the loss must be one number; got shape {tuple(getattr(loss, 'shape', ()))}. "
-                    "Take its "
-                    "mean in compute_loss."
+                    "Take its mean in compute_loss."
                 )
             loss = ops.cast(loss, "float32")
             if share is not None:
