@@ -168,6 +168,11 @@ def test_code_that_a_file_names_is_not_run(tmp_path):
         ({"model_type": "gpt2"}, "gpt2.*bert"),
         ({"id2label": ["a"]}, "id2label"),
         ({"num_labels": 10**9}, "num_labels"),
+        ({"label2id": {"a": [1]}}, "label2id"),
+        ({"pad_token_id": []}, "pad_token_id"),
+        ({"pad_token_id": 10**30}, "pad_token_id"),
+        ({"initializer_range": []}, "initializer_range"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps"),
         ({"hidden_act": ["gelu"]}, "activation"),
     ],
 )

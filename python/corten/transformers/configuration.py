@@ -16,6 +16,9 @@ CONFIG_NAME = "config.json"
 _MOST = 1 << 31
 _MOST_LAYERS = 100_000
 _MOST_LABELS = 10_000_000
+_NUMBERS = (
+    "initializer_range", "initializer_factor", "layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps",
+)  # fmt: skip
 
 
 class PretrainedConfig:
@@ -113,6 +116,8 @@ class PretrainedConfig:
 
     def _set_labels(self, num_labels: Any, id2label: Any, label2id: Any) -> None:
         owner = type(self).__name__
+        if label2id is not None:
+            label2id = self._numbers_of_labels(label2id)
         if id2label is None and isinstance(label2id, Mapping) and label2id and num_labels is None:
             id2label = {number: label for label, number in label2id.items()}
         if id2label is None:
@@ -132,9 +137,20 @@ class PretrainedConfig:
                 count = self._whole("num_labels", num_labels, 1, _MOST_LABELS)
                 self.id2label = {number: f"LABEL_{number}" for number in range(count)}
                 label2id = None
-        if label2id is None or not isinstance(label2id, Mapping) or len(label2id) != len(self.id2label):
+        if label2id is None or len(label2id) != len(self.id2label):
             label2id = {label: number for number, label in self.id2label.items()}
-        self.label2id = {str(label): int(number) for label, number in label2id.items()}
+        self.label2id: dict[str, int] = label2id
+
+    def _numbers_of_labels(self, label2id: Any) -> dict[str, int]:
+        owner = type(self).__name__
+        if not isinstance(label2id, Mapping):
+            raise TypeError(f"{owner}: `label2id` must be a dict; got {type(label2id).__name__}.")
+        try:
+            return {str(label): int(number) for label, number in label2id.items()}
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{owner}: the values of `label2id` must be numbers; got {list(label2id.values())}."
+            ) from None
 
     @property
     def num_labels(self) -> int:
@@ -169,6 +185,11 @@ class PretrainedConfig:
         for name in self.layer_counts:
             if name in self.__dict__:
                 self._whole(name, getattr(self, name), 0, _MOST_LAYERS)
+        for name in _NUMBERS:
+            value = self.__dict__.get(name, 0)
+            real = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not (real and 0 <= value < float("inf")):
+                raise ValueError(f"{type(self).__name__}: `{name}` must be a number from 0; got {value!r}.")
         for name in self.rates:
             value = getattr(self, name, None)
             if value is not None and (
@@ -193,11 +214,10 @@ class PretrainedConfig:
     def _check_token_ids(self) -> None:
         for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
             value = getattr(self, name)
-            for number in value if isinstance(value, list) else [value]:
-                if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
-                    raise ValueError(
-                        f"{type(self).__name__}: `{name}` must be a whole number; got {value!r}."
-                    )
+            # A text may end in several ways; -1 is what some files have for none.
+            for number in value if isinstance(value, list) and name == "eos_token_id" else [value]:
+                if number is not None:
+                    self._whole(name, number, -1)
 
     # ---- attributes ----------------------------------------------------------------------------
 
