@@ -274,7 +274,7 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 
     /// The keys of each block, packed: as columns over channels, or channels as columns.
-    fn pack(&self, of: (&'a [T], &Layout), at: (usize, usize), channels_are_items: bool, all: usize) -> Vec<Packed<T>> {
+    fn pack(of: (&'a [T], &Layout), at: (usize, usize), channels_are_items: bool, all: usize) -> Vec<Packed<T>> {
         let width = of.1.shape()[3];
         let one = |keys: Range<usize>| {
             let matrix = head(of, at, &keys, channels_are_items);
@@ -330,8 +330,8 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
         let at = (pair / heads, pair % heads);
         let mine = part_index * part..((part_index + 1) * part).min(queries);
         let seen = problem.seen_keys(at, &mine);
-        let keys = problem.pack(problem.k, at, false, seen);
-        let values = problem.pack(problem.v, at, true, seen);
+        let keys = Problem::pack(problem.k, at, false, seen);
+        let values = Problem::pack(problem.v, at, true, seen);
         let mut sums_of_values = Scratch::<T>::new(QUERIES * width);
         let mut scores = Scratch::<T>::new(QUERIES * KEYS);
         let (mut tops, mut sums) = ([T::ZERO; QUERIES], [T::ZERO; QUERIES]);
@@ -385,9 +385,9 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
     let dy = (dy, &dy_layout);
     parallel::for_chunks(batch * heads, &|pair| {
         let at = (pair / heads, pair % heads);
-        let packed_k = problem.pack(problem.k, at, false, keys);
-        let packed_k_t = problem.pack(problem.k, at, true, keys);
-        let packed_v = problem.pack(problem.v, at, false, keys);
+        let packed_k = Problem::pack(problem.k, at, false, keys);
+        let packed_k_t = Problem::pack(problem.k, at, true, keys);
+        let packed_v = Problem::pack(problem.v, at, false, keys);
         let mut dq = Scratch::<T>::zeroed(queries * width);
         let mut dk = Scratch::<T>::zeroed(keys * width);
         let mut dv = Scratch::<T>::zeroed(keys * value_width);
