@@ -32,6 +32,7 @@ EXCLUDED = {
     "ConfusionMatrix": "is not public in Keras; covered in tests/metrics",
     "LossScaleOptimizer": "runs under `jit` only with JAX; covered in tests/optimizers",
     "OptimizerMap": "covered in tests/optimizers",
+    "WarmupSchedule": "is not Keras's; compared with transformers in tests/transformers",
     **dict.fromkeys(("LSTMCell", "GRUCell", "SimpleRNNCell"), _CELLS),
     **dict.fromkeys(
         [

@@ -23,7 +23,7 @@ _MAX_NUMBER = 1_000_000
 #: Numbers in a range, parts of a list that is repeated.
 _MAX_PARTS = 100_000
 #: Parts that are looked at for one step.
-_PARTS_OF_STEP = 5
+_PARTS_OF_STEP = 2
 _WIDTH = re.compile(r"\d{5,}|\*|\{[^{}]*\{")
 #: Filters and functions of Jinja that no chat template needs and that are hard to bound.
 _REMOVED = ("lipsum", "pprint", "urlize", "xmlattr")
