@@ -95,3 +95,15 @@ def test_the_space_of_names_that_went_may_lie_in_any_order(tmp_path: Path) -> No
     data[start + last : start + last + 8] = first.to_bytes(8, "little")
     with pytest.raises(ValueError, match=f"a heap of names is damaged .at byte {heap}."):
         check_names(bytes(data))
+
+
+def test_notes_of_drivers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    data = bytearray(path.read_bytes())
+    assert data[8] == 0
+    check_names(bytes(data))
+    data[48:56] = (96).to_bytes(8, "little")
+    with pytest.raises(ValueError, match="notes of a driver"):
+        check_names(bytes(data))

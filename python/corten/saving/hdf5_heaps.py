@@ -53,6 +53,9 @@ def check_names(source: Path | bytes) -> None:
             raise ValueError("it does not begin as an HDF5 file does")
         if data[sizes : sizes + 2] != b"\x08\x08" or _number(data, base, 8) != 0:
             raise ValueError("its places and lengths have other than 8 bytes, or do not count from its begin")
+        if data[8] < 2 and data[base + 24 : base + 32] != b"\xff" * 8:
+            # The library takes as much memory as the notes of a driver say they need.
+            raise ValueError("it has notes of a driver, as files in several parts have")
         place = data.find(_NAMES)
         while place >= 0:
             _check_free_space(data, place)
