@@ -15,6 +15,8 @@ from corten.transformers import (
     T5ForConditionalGeneration,
     T5Model,
 )
+from corten.transformers.generation.decode_capture import capture_of
+from corten.transformers.generation.session import EncoderDecoderSession
 from corten.transformers.weight_names import named_weights
 
 NAMES = ("t5", "t5_gated")
@@ -52,6 +54,27 @@ def test_tokens_are_those_of_transformers(name, case):
         np.testing.assert_allclose(
             found.sequences_scores.numpy(), stored.part(name, "scores")[case], rtol=1e-5
         )
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_captured_steps_give_the_same_tokens(beams, monkeypatch):
+    """Sources of several lengths and rows with padding, greedily and with beams, by plans and without."""
+    given = source("t5")
+    long = {name: np.tile(value, (1, 9)) for name, value in given.items()}
+    settings = {"max_new_tokens": 24, "eos_token_id": [], "repetition_penalty": 30.0, "num_beams": beams}
+    settings |= {"return_dict_in_generate": True, "output_logits": True}
+    model = stored.model("t5")
+    capture = capture_of(model)
+    before = capture.replayed
+    found = [model.generate(**one, **settings) for one in (given, long, given)]
+    assert capture.refusal is None
+    assert capture.replayed - before >= 3 * 22 - 4
+    monkeypatch.setattr(EncoderDecoderSession, "_new_capture", lambda self: None)
+    for one, other in zip(found, (given, long, given), strict=True):
+        wanted = model.generate(**other, **settings)
+        assert one.sequences.tolist() == wanted.sequences.tolist()
+        np.testing.assert_allclose(np.stack(one.logits), np.stack(wanted.logits), rtol=1e-4, atol=1e-4)
+    assert beams > 1 or len(set(found[0].sequences[0].tolist())) > 12
 
 
 @pytest.mark.parametrize("case", ["greedy_ends", "beams_ends"])

@@ -67,17 +67,30 @@ class T5RelativePositions(Embedding):
         """
         # The distances that there are: each row of scores is a piece of that.
         last = past + queries - 1
-        away = ops.subtract(ops.arange(last + keys, dtype="int32"), last)
+        rows = self._rows(ops.subtract(ops.arange(last + keys, dtype="int32"), last))
+        starts = ops.expand_dims(ops.arange(queries - 1, -1, -1, dtype="int32"), 1)
+        places = ops.add(starts, ops.arange(keys, dtype="int32"))
+        return ops.expand_dims(ops.transpose(ops.take(rows, places, axis=0), (2, 0, 1)), 0)
+
+    def bias_at(self, place: Any, keys: int) -> Any:
+        """Return what is added to scores of one query, `(1, heads, 1, keys)`.
+
+        Args:
+            place: Its place, an int32 tensor of the shape `(1,)`.
+            keys: Number of keys.
+        """
+        rows = self._rows(ops.subtract(ops.arange(keys, dtype="int32"), place))
+        return ops.expand_dims(ops.transpose(rows, (1, 0)), (0, 2))
+
+    def _rows(self, away: Any) -> Any:
+        """The numbers for all heads, `(distances, heads)`, of how far keys are behind a query."""
         distance = ops.maximum(ops.negative(away), 0) if self.is_decoder else ops.absolute(away)
         number = ops.minimum(distance, self.buckets // 2)
         for limit in self.limits:
             number = ops.add(number, ops.cast(ops.greater_equal(distance, limit), "int32"))
         if not self.is_decoder:
             number = ops.add(number, ops.multiply(ops.cast(ops.greater(away, 0), "int32"), self.buckets))
-        rows = self(number)
-        starts = ops.expand_dims(ops.arange(queries - 1, -1, -1, dtype="int32"), 1)
-        places = ops.add(starts, ops.arange(keys, dtype="int32"))
-        return ops.expand_dims(ops.transpose(ops.take(rows, places, axis=0), (2, 0, 1)), 0)
+        return self(number)
 
 
 class T5Attention(Layer):
