@@ -141,12 +141,12 @@ def pipeline(
     if task is None and pipeline_class is None:
         task = _task_of(model, config, where)
     chosen = _pipeline_class(task) if pipeline_class is None else _checked_class(pipeline_class)
-    name = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
-    if name is not None:
+    source = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
+    if source is not None:
         dtype = torch_dtype if dtype is None else dtype
-        model = _read_model(chosen, name, config, dtype, {**where, **(model_kwargs or {})})
+        model = _read_model(chosen, source, config, dtype, {**where, **(model_kwargs or {})})
     if chosen.needs_tokenizer:
-        tokenizer = _read_tokenizer(tokenizer, name, type(model).__name__, where)
+        tokenizer = _read_tokenizer(tokenizer, source, type(model).__name__, where)
     device = device_map if device is None else device
     return chosen(model=model, tokenizer=tokenizer, task=task or "", device=device, **settings)
 
