@@ -129,7 +129,8 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
         "RobertaTokenizerFast",
     ),
     "tokenization.sentencepiece": (
-        "LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast",
+        "LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast", "XLMRobertaTokenizer",
+        "XLMRobertaTokenizerFast",
     ),
 }  # fmt: skip
 
