@@ -64,8 +64,8 @@ class T5RelativePositions(Embedding):
             queries: Number of queries, the last of which stand where the last keys do.
             keys: Number of keys.
         """
-        # The distances that there are, from the farthest before to the farthest behind: each row of scores is a
-        # piece of that. Flipped, and not counted down, as files for other programs have no such counting.
+        # The distances that there are, from the farthest before to the farthest behind: each row of scores is
+        # a piece of that. Flipped, and not counted down, as files for other programs have no such counting.
         before = ops.negative(ops.flip(ops.arange(keys, dtype="int32")))
         behind = ops.add(ops.arange(queries, dtype="int32"), 1)
         rows = self._rows(ops.concatenate([before, behind]))
