@@ -156,3 +156,27 @@ def test_bad_input():
         T5Model(T5Config(**SMALL, feed_forward_proj="snake"))
     with pytest.raises(ValueError, match="give the encoder's tokens"):
         model.generate(max_new_tokens=3)
+
+
+@pytest.mark.parametrize("cls", [T5ForConditionalGeneration, T5EncoderModel])
+def test_exported_to_onnx(cls, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    corten.utils.set_random_seed(0)
+    config = T5Config(vocab_size=40, d_model=16, d_kv=6, d_ff=24, num_layers=2, num_heads=2)
+    model = cls(config)
+    model.export(tmp_path / "model.onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    names = [output.name for output in session.get_outputs()]
+    rng = np.random.default_rng(0)
+    # One file for texts of all lengths, those of the decoder by themselves.
+    for tokens, targets in ((5, 3), (70, 40), (3, 90)):
+        ids = rng.integers(2, 40, (2, tokens))
+        given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        given["attention_mask"][1, 2:] = 0
+        if cls is T5ForConditionalGeneration:
+            given["decoder_input_ids"] = rng.integers(2, 40, (2, targets))
+        found = dict(zip(names, session.run(None, given), strict=True))
+        output = model(**given)
+        name = "logits" if "logits" in output else "last_hidden_state"
+        assert stored.relative(found[name], output[name]) <= 1e-5

@@ -134,14 +134,14 @@ def test_a_kind_without_a_class_keeps_its_name(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(text))
     config = tmp_path / "tokenizer_config.json"
     config.write_text(
-        json.dumps({**json.loads(config.read_text()), "tokenizer_class": "XLMRobertaTokenizerFast"})
+        json.dumps({**json.loads(config.read_text()), "tokenizer_class": "CamembertTokenizerFast"})
     )
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert type(tokenizer) is transformers.PreTrainedTokenizerFast
     assert tokenizer(TEXTS) == AutoTokenizer.from_pretrained(FOLDER / "t5")(TEXTS)
     tokenizer.save_pretrained(tmp_path / "saved")
     assert json.loads((tmp_path / "saved" / "tokenizer_config.json").read_text())["tokenizer_class"] == (
-        "XLMRobertaTokenizerFast"
+        "CamembertTokenizerFast"
     )
 
 

@@ -199,7 +199,7 @@ class T5Stack(Layer):
         if not table.built:
             table.build()
         keys = past + tokens
-        bias = table.bias(tokens, past, keys) if place is None else table.bias_at(place, keys)
+        bias = table.bias(tokens, keys) if place is None else table.bias_at(place, keys)
         allowed = None
         if self.is_decoder:
             allowed, is_causal = attention_mask_of(type(self).__name__, attention_mask, tokens, past)

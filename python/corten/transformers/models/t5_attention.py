@@ -57,18 +57,19 @@ class T5RelativePositions(Embedding):
         self.buckets = buckets if is_decoder else buckets // 2
         self.limits = bucket_limits(self.buckets, config.relative_attention_max_distance)
 
-    def bias(self, queries: int, past: int, keys: int) -> Any:
+    def bias(self, queries: int, keys: int) -> Any:
         """Return what is added to scores, `(1, heads, queries, keys)`.
 
         Args:
-            queries: Number of queries.
-            past: The place of the first.
+            queries: Number of queries, the last of which stand where the last keys do.
             keys: Number of keys.
         """
-        # The distances that there are: each row of scores is a piece of that.
-        last = past + queries - 1
-        rows = self._rows(ops.subtract(ops.arange(last + keys, dtype="int32"), last))
-        starts = ops.expand_dims(ops.arange(queries - 1, -1, -1, dtype="int32"), 1)
+        # The distances that there are, from the farthest before to the farthest behind: each row of scores is
+        # a piece of that. Flipped, and not counted down, as files for other programs have no such counting.
+        before = ops.negative(ops.flip(ops.arange(keys, dtype="int32")))
+        behind = ops.add(ops.arange(queries, dtype="int32"), 1)
+        rows = self._rows(ops.concatenate([before, behind]))
+        starts = ops.expand_dims(ops.flip(ops.arange(queries, dtype="int32")), 1)
         places = ops.add(starts, ops.arange(keys, dtype="int32"))
         return ops.expand_dims(ops.transpose(ops.take(rows, places, axis=0), (2, 0, 1)), 0)
 
