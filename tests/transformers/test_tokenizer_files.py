@@ -245,8 +245,10 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no folder"):
         AutoTokenizer.from_pretrained(tmp_path / "nowhere")
     (tmp_path / "tokenizer.model").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match=r"SentencePiece's `\.model` files are not read"):
+    with pytest.raises(ValueError, match=r"tokenizer\.model: is no SentencePiece model .*: it has no pieces"):
         transformers.LlamaTokenizer.from_pretrained(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"SentencePiece's `\.model` files are read for T5"):
+        transformers.T5Tokenizer.from_pretrained(tmp_path)
     with pytest.raises(TypeError, match=r"use `AutoTokenizer\.from_pretrained"):
         AutoTokenizer()
 
