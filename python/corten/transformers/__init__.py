@@ -60,6 +60,8 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
         "StoppingCriteriaList",
     ),
     "generation.streamers": ("BaseStreamer", "TextIteratorStreamer", "TextStreamer"),
+    "lora.adapters": ("add_lora", "merge_lora", "print_trainable_parameters", "remove_lora", "unmerge_lora"),
+    "lora.files": ("load_lora", "save_lora"),
     "modeling": ("PreTrainedModel",),
     "models.bert": (
         "BertConfig", "BertModel", "BertForMaskedLM", "BertForQuestionAnswering",

@@ -149,6 +149,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
         self.is_in_train = False
         self._position = Position()
         self._now: dict[str, Any] | None = None
+        self._frozen: tuple[dict[str, str] | None] | None = None
         self._parts: dict[str, Parts] = {}
         self._began: float | None = None
         self._step: TrainingStep | None = None
@@ -375,11 +376,10 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             raise ValueError(
                 f"Trainer: {type(model).__name__} has no trainable weights: are all layers frozen?"
             )
-        run_eagerly = bool(getattr(model, "run_eagerly", False))
-        model.compile(optimizer=self.optimizer, run_eagerly=run_eagerly)
+        # Loss and metrics of an earlier `compile` stay for `fit` and `evaluate`.
+        earlier = model._state().config or {"run_eagerly": bool(getattr(model, "run_eagerly", False))}
+        model.compile(**{**earlier, "optimizer": self.optimizer})
         training = model._state()
-        # The loss is that of `compute_loss`.
-        training.loss = None
         training.owner.enter("train", getattr(model, "name", "model"))
         if not self.optimizer.built:
             self.optimizer.build(list(model.trainable_variables))
@@ -399,7 +399,7 @@ class Trainer(TrainerData, TrainerOptimization, TrainerEvaluation, TrainerSaving
             after_batch=after_batch if handler.overrides("on_substep_end") else None,
             before_update=before_update if handler.overrides("on_pre_optimizer_step") else None,
         )
-        self._position, self._now = Position(), None
+        self._position, self._now, self._frozen = Position(), None, None
         self._parts = _random_parts(self.train_dataset, self.data_collator)
         self.control = TrainerControl()
         handler.context.update(
