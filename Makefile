@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 # The bill of materials in the wheel says when it was made: the same sources, the same bill.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help audit demo docs parity test test-rust test-python test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
+.PHONY: help audit demo docs parity test test-rust test-python test-gpu test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -66,7 +66,19 @@ wheel: tools dist/.built ## Builds the wheel into dist/
 test: tools lint test-rust test-python ## Builds and runs every test
 
 test-rust: tools
-	cargo test --workspace --locked
+	cargo test --workspace --exclude corten-wgpu --locked
+
+# The software driver stands in where there is no GPU. Subgroups of 4, 8 and 16 lanes, then the limits every adapter has.
+GPU_ENVIRONMENT := CORTEN_ALLOW_SOFTWARE_GPU=1 CORTEN_TEST_GPU=required XDG_RUNTIME_DIR=$(CURDIR)/target/gpu MESA_SHADER_CACHE_DIR=$(CURDIR)/target/gpu/shaders
+test-gpu: tools ## Tests the GPU backend; without a GPU, on Mesa's software driver
+	@mkdir -p target/gpu/shaders && chmod 700 target/gpu
+	@if ! ls /usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json >/dev/null 2>&1 && [ "$$(uname)" = Linux ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get install -y -q mesa-vulkan-drivers libvulkan1; \
+		else echo "There is no Vulkan driver: install one (Debian: apt-get install mesa-vulkan-drivers libvulkan1)." >&2; exit 1; fi; fi
+	cargo clippy -p corten-wgpu --all-targets --locked -- -D warnings
+	for width in 128 256 512; do $(GPU_ENVIRONMENT) LP_NATIVE_VECTOR_WIDTH=$$width cargo test -p corten-wgpu --locked || exit 1; done
+	$(GPU_ENVIRONMENT) CORTEN_GPU_DEFAULT_LIMITS=1 cargo test -p corten-wgpu --locked
+	$(GPU_ENVIRONMENT) CORTEN_GPU_CHECKS=1 cargo test -p corten-wgpu --locked
 
 # Needs `rustup target add aarch64-unknown-linux-gnu` and Debian's qemu-user and gcc-aarch64-linux-gnu.
 test-aarch64: tools ## Runs the tests of what has NEON kernels on an emulated ARM CPU
@@ -83,7 +95,7 @@ check: lint ## Formatters, linters, type checker
 
 lint: tools $(VENV)/.tools
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --exclude corten-wgpu --all-targets --locked -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -90,7 +90,8 @@ def bad_sources() -> list[str]:
     """Crates of `Cargo.lock` from elsewhere than an allowed registry, without a checksum, or banned."""
     rules = read("deny.toml")
     registries = {REGISTRY + address for address in rules["sources"]["allow-registry"]}
-    banned = {rule["crate"] for rule in rules["bans"]["deny"]}
+    # By whom each banned crate may be used all the same.
+    banned = {rule["crate"]: set(rule.get("wrappers", ())) for rule in rules["bans"]["deny"]}
     problems = []
     for crate in read("Cargo.lock")["package"]:
         name = f"{crate['name']} {crate['version']}"
@@ -99,8 +100,11 @@ def bad_sources() -> list[str]:
             problems.append(f"{name}: is of no registry")
         if source is not None and (source not in registries or "checksum" not in crate):
             problems.append(f"{name}: comes from {source}, checksum {crate.get('checksum')}")
-        if crate["name"] in banned:
+        if crate["name"] in banned and not banned[crate["name"]]:
             problems.append(f"{name}: is banned")
+        for used in {one.split()[0] for one in crate.get("dependencies", ())} & banned.keys():
+            if crate["name"] not in banned[used]:
+                problems.append(f"{name}: uses {used}, which is banned")
     return problems
 
 

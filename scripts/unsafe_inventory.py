@@ -14,7 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "rust" / "UNSAFE.md"
 # Where ARCHITECTURE.md lets it live.
-ROOMS = ("rust/cpu/", "rust/python/src/array.rs", "rust/python/src/dlpack.rs", "rust/python/src/funnel.rs")
+ROOMS = (
+    "rust/cpu/",
+    "rust/wgpu/src/kernel.rs",
+    "rust/python/src/array.rs",
+    "rust/python/src/dlpack.rs",
+    "rust/python/src/funnel.rs",
+)
 KINDS = ("block", "fn", "impl", "type")
 WORD = re.compile(r"\bunsafe\b")
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')

@@ -2,6 +2,7 @@
 
 use corten_core::{ArgReduceOp, Backend, DType, ReduceOp, ScanOp};
 
+use crate::among;
 use crate::operand::{Operand, assert_close, layouts, read, tolerance};
 
 type Step = (ScanOp, fn(f64, f64) -> f64);
@@ -10,8 +11,9 @@ type Step = (ScanOp, fn(f64, f64) -> f64);
 ///
 /// # Panics
 /// Where the backend differs from the reference.
-pub fn order<B: Backend>(backend: &B) {
-    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32, DType::I64, DType::U8] {
+pub fn order<B: Backend>(backend: &B, dtypes: &[DType]) {
+    let ordered = [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32, DType::I64, DType::U8, DType::U32];
+    for dtype in among(dtypes, &ordered) {
         for x in layouts(backend, dtype, 0.0, 3.0, 1) {
             reductions(backend, dtype, &x);
             scans(backend, dtype, &x);

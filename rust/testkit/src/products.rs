@@ -2,23 +2,27 @@
 
 use corten_core::{Backend, DType, Distribution, Key, Layout};
 
+use crate::among;
 use crate::operand::{Operand, assert_close, numbers, read, tolerance};
 
 /// Products of every shape class and layout; random numbers by key and position.
 ///
 /// # Panics
 /// Where the backend differs from the reference.
-pub fn products<B: Backend>(backend: &B) {
-    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32, DType::I64, DType::U8] {
+pub fn products<B: Backend>(backend: &B, dtypes: &[DType]) {
+    let multiplied = [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32, DType::I64, DType::U8];
+    for dtype in among(dtypes, &multiplied) {
         for (m, k, n) in [(1, 1, 1), (1, 7, 5), (5, 7, 1), (3, 0, 4), (0, 3, 4), (4, 4, 4), (17, 33, 19), (70, 40, 65)]
         {
             product(backend, dtype, m, k, n);
         }
     }
-    wide(backend);
+    if dtypes.contains(&DType::I8) {
+        wide(backend);
+    }
     batches(backend);
     not_a_number(backend);
-    random(backend);
+    random(backend, dtypes);
 }
 
 fn reference(a: &[f64], b: &[f64], m: usize, k: usize, n: usize) -> Vec<f64> {
@@ -83,7 +87,11 @@ fn not_a_number<B: Backend>(backend: &B) {
     }
 }
 
-fn random<B: Backend>(backend: &B) {
+/// Numbers by key and position.
+///
+/// # Panics
+/// Where the backend differs from the reference.
+pub fn random<B: Backend>(backend: &B, dtypes: &[DType]) {
     let key = Key { seed: 42, stream: 7 };
     let draw = |distribution, dtype, n, key| {
         let buffer = backend.random(distribution, dtype, n, key).expect("random");
@@ -95,7 +103,7 @@ fn random<B: Backend>(backend: &B) {
     assert_ne!(bits, draw(Distribution::Bits, DType::U32, 9, Key { seed: 43, stream: 7 }), "another seed");
     assert_ne!(bits, draw(Distribution::Bits, DType::U32, 9, Key { seed: 42, stream: 8 }), "another stream");
     let n = 100_000;
-    for dtype in [DType::F32, DType::F64] {
+    for dtype in among(dtypes, &[DType::F32, DType::F64]) {
         let uniform = draw(Distribution::Uniform, dtype, n, key);
         assert!(uniform.iter().all(|v| (0.0..1.0).contains(v)), "uniform lies in [0, 1)");
         moments("uniform", &uniform, 0.5, 1.0 / 12.0);

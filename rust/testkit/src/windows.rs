@@ -2,14 +2,15 @@
 
 use corten_core::{Backend, ConvSpec, DType, Dims, Op, PoolSpec, Spec, infer};
 
+use crate::among;
 use crate::operand::{Operand, assert_close, numbers, read, tolerance};
 
 /// Convolutions and poolings of one to three axes, and their gradients.
 ///
 /// # Panics
 /// Where the backend differs from the reference.
-pub fn windows<B: Backend>(backend: &B) {
-    for dtype in [DType::F32, DType::F64] {
+pub fn windows<B: Backend>(backend: &B, dtypes: &[DType]) {
+    for dtype in among(dtypes, &[DType::F32, DType::F64]) {
         for (rank, size) in [(1, 9), (2, 7), (3, 5)] {
             for (kernel, stride, dilation, padding) in
                 [(1, 1, 1, (0, 0)), (3, 1, 1, (1, 1)), (2, 2, 1, (0, 1)), (2, 1, 2, (2, 0)), (3, 2, 1, (1, 1))]

@@ -164,7 +164,7 @@ impl Drop for Sweep {
 #[ignore = "runs guarded, started by kernels_stay_within_their_operands"]
 fn conformance() {
     assert!(guard::is_on(), "set CORTEN_GUARD_PAGES to run the sweeps");
-    corten_testkit::conformance(&crate::Cpu);
+    corten_testkit::conformance(&crate::Cpu, &corten_core::DType::ALL);
 }
 
 #[test]

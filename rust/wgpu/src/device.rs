@@ -1,0 +1,303 @@
+//! An open device: its queue, its memory, its pipelines, and what went wrong on it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use corten_core::{DType, Error, Result};
+
+use crate::{
+    adapter::{Adapter, DEFAULT_LIMITS, is_set},
+    future::block_on,
+    kernel::Pipelines,
+    memory::Pool,
+    stream::Stream,
+};
+
+/// Seconds to wait for the device before it is given up; `CORTEN_GPU_TIMEOUT` changes it.
+const TIMEOUT_SECONDS: u64 = 300;
+
+/// An open GPU: a cheap handle. What it computes is queued; only reading values waits.
+#[derive(Clone)]
+pub struct Gpu(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) adapter: &'static Adapter,
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    pub(crate) limits: wgpu::Limits,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) pool: Mutex<Pool>,
+    pub(crate) stream: Mutex<Stream>,
+    pub(crate) pipelines: Mutex<Pipelines>,
+    pub(crate) counters: Counters,
+    pub(crate) timeout: Duration,
+}
+
+/// What a device has done since it was opened, and the memory it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    pub dispatches: u64,
+    pub submits: u64,
+    /// Shaders that were compiled.
+    pub pipelines: u64,
+    pub uploads: u64,
+    pub upload_bytes: u64,
+    pub downloads: u64,
+    pub download_bytes: u64,
+    /// Bytes of tensors.
+    pub live_bytes: u64,
+    /// Bytes kept for the next tensors.
+    pub pooled_bytes: u64,
+    /// The most bytes of tensors at one time.
+    pub peak_bytes: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) dispatches: AtomicU64,
+    pub(crate) submits: AtomicU64,
+    pub(crate) pipelines: AtomicU64,
+    pub(crate) uploads: AtomicU64,
+    pub(crate) upload_bytes: AtomicU64,
+    pub(crate) downloads: AtomicU64,
+    pub(crate) download_bytes: AtomicU64,
+}
+
+pub(crate) fn count(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}
+
+/// What the driver reported outside any call that could return it.
+#[derive(Default)]
+pub(crate) struct Faults {
+    lost: AtomicBool,
+    reason: Mutex<String>,
+    first: Mutex<Option<Fault>>,
+}
+
+enum Fault {
+    Memory,
+    Other(String),
+}
+
+/// A lock whose data stays usable if a thread panicked: every change under it is complete at any point that can panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Faults {
+    fn note(&self, error: wgpu::Error) {
+        let mut first = lock(&self.first);
+        if first.is_none() {
+            *first = Some(match error {
+                wgpu::Error::OutOfMemory { .. } => Fault::Memory,
+                wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+                    Fault::Other(description)
+                }
+            });
+        }
+    }
+
+    fn lose(&self, reason: String) {
+        *lock(&self.reason) = reason;
+        self.lost.store(true, Ordering::Release);
+    }
+}
+
+impl Gpu {
+    pub(crate) fn new(adapter: &'static Adapter, handle: &wgpu::Adapter) -> Result<Self> {
+        let plain = is_set(DEFAULT_LIMITS);
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::PIPELINE_CACHE;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("corten"),
+            required_features: if plain { wgpu::Features::empty() } else { handle.features() & wanted },
+            required_limits: if plain { wgpu::Limits::default() } else { handle.limits() },
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..wgpu::DeviceDescriptor::default()
+        };
+        let (device, queue) = block_on(handle.request_device(&descriptor))
+            .map_err(|error| Error::device(format!("GPU {} ({}): {error}", adapter.index, adapter.name)))?;
+        let faults = Arc::new(Faults::default());
+        let uncaptured = Arc::clone(&faults);
+        device.on_uncaptured_error(Arc::new(move |error| uncaptured.note(error)));
+        let losing = Arc::clone(&faults);
+        device.set_device_lost_callback(move |reason, message| {
+            let message = message.trim();
+            losing.lose(if message.is_empty() { format!("{reason:?}") } else { message.to_owned() });
+        });
+        let seconds = std::env::var("CORTEN_GPU_TIMEOUT").ok().and_then(|value| value.parse().ok());
+        let limits = device.limits();
+        let stream = Stream::new(&device);
+        let pipelines = Pipelines::new(&device);
+        Ok(Self(Arc::new(Shared {
+            adapter,
+            limits,
+            faults,
+            pool: Mutex::new(Pool::default()),
+            stream: Mutex::new(stream),
+            pipelines: Mutex::new(pipelines),
+            counters: Counters::default(),
+            timeout: Duration::from_secs(seconds.unwrap_or(TIMEOUT_SECONDS).max(1)),
+            device,
+            queue,
+        })))
+    }
+
+    /// The place of its adapter among [`crate::adapters`].
+    pub fn index(&self) -> usize {
+        self.0.adapter.index
+    }
+
+    pub fn adapter(&self) -> &'static Adapter {
+        self.0.adapter
+    }
+
+    /// Whether both handles are of one device.
+    pub fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether arrays of a dtype can lie on this device.
+    pub const fn supports(&self, dtype: DType) -> bool {
+        matches!(dtype, DType::Bool | DType::U32 | DType::I32 | DType::F32)
+    }
+
+    /// Refuses dtypes that the device has not got.
+    ///
+    /// # Errors
+    /// The dtype is not [supported](Self::supports); the message says the way out.
+    pub fn check(&self, op: &str, dtype: DType) -> Result<()> {
+        if self.supports(dtype) {
+            return Ok(());
+        }
+        let instead = match dtype {
+            DType::U64 => "uint32",
+            DType::U8 | DType::U16 | DType::I8 | DType::I16 | DType::I64 => "int32",
+            DType::Bool | DType::U32 | DType::I32 | DType::BF16 | DType::F16 | DType::F32 | DType::F64 => "float32",
+        };
+        Err(Error::dtype(format!(
+            "{op}: the GPU has no {dtype}; use .astype(\"{instead}\"), or run this on device \"cpu\""
+        )))
+    }
+
+    /// Whether the driver has given the device up; every op gives an error then.
+    pub fn is_lost(&self) -> bool {
+        self.0.faults.lost.load(Ordering::Acquire)
+    }
+
+    /// Gives the device up on purpose, as a driver that resets does: for tests of what happens then.
+    pub fn destroy(&self) {
+        self.0.device.destroy();
+        self.0.faults.lose("it was destroyed".to_owned());
+    }
+
+    /// What the device has done.
+    pub fn statistics(&self) -> Statistics {
+        let counters = &self.0.counters;
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let pool = lock(&self.0.pool);
+        Statistics {
+            dispatches: get(&counters.dispatches),
+            submits: get(&counters.submits),
+            pipelines: get(&counters.pipelines),
+            uploads: get(&counters.uploads),
+            upload_bytes: get(&counters.upload_bytes),
+            downloads: get(&counters.downloads),
+            download_bytes: get(&counters.download_bytes),
+            live_bytes: pool.live,
+            pooled_bytes: pool.pooled,
+            peak_bytes: pool.peak,
+        }
+    }
+
+    /// Sends what is queued to the device, without waiting for it.
+    ///
+    /// # Errors
+    /// The device was lost, or something before went wrong on it.
+    pub fn flush(&self) -> Result<()> {
+        self.alive()?;
+        lock(&self.0.stream).flush(&self.0)?;
+        self.raise()
+    }
+
+    /// Waits until everything queued is done.
+    ///
+    /// # Errors
+    /// The device was lost, does not answer, or something went wrong on it: an index out of range for example.
+    pub fn synchronize(&self) -> Result<()> {
+        crate::stream::read(self, None, &mut |_| ())
+    }
+
+    /// Gives memory that is kept for the next tensors back to the driver.
+    pub fn empty_cache(&self) {
+        let mut stream = lock(&self.0.stream);
+        // What goes wrong here is reported by the next op.
+        if !self.is_lost() && stream.flush(&self.0).is_err() {
+            return;
+        }
+        stream.forget_groups();
+        lock(&self.0.pool).clear();
+        drop(stream);
+        if let Err(error) =
+            self.0.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(self.0.timeout) })
+        {
+            self.0.faults.lose(format!("{error}"));
+        }
+    }
+
+    /// Bounds the memory of tensors and what is kept for the next ones; `None` leaves it to the driver.
+    pub fn set_memory_limit(&self, bytes: Option<u64>) {
+        lock(&self.0.pool).limit = bytes;
+    }
+
+    /// An error if the device was lost.
+    pub(crate) fn alive(&self) -> Result<()> {
+        if !self.is_lost() {
+            return Ok(());
+        }
+        Err(Error::device(format!(
+            "GPU {} ({}) was lost: {}; its tensors are gone: make new ones after corten.config.reset_device(\"gpu:{}\"), or restart",
+            self.index(),
+            self.0.adapter.name,
+            lock(&self.0.faults.reason).trim_end_matches('.'),
+            self.index()
+        )))
+    }
+
+    /// The first error that the driver reported on its own.
+    pub(crate) fn raise(&self) -> Result<()> {
+        self.alive()?;
+        match lock(&self.0.faults.first).take() {
+            None => Ok(()),
+            Some(Fault::Memory) => Err(Error::Memory { bytes: 0, wanted: " on the GPU".to_owned() }),
+            Some(Fault::Other(description)) => {
+                Err(Error::device(format!("GPU {} ({}): {description}", self.index(), self.0.adapter.name)))
+            }
+        }
+    }
+
+    pub(crate) fn lose(&self, reason: String) -> Error {
+        self.0.faults.lose(reason);
+        self.alive().err().unwrap_or_else(|| Error::device("the GPU was lost"))
+    }
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gpu").field("index", &self.index()).field("name", &self.0.adapter.name).finish()
+    }
+}
+
+/// Layouts of bind groups by how many buffers there are and which of them are written.
+pub(crate) type Layouts = HashMap<(usize, u32), Arc<GroupLayout>>;
+
+pub(crate) struct GroupLayout {
+    pub(crate) buffers: wgpu::BindGroupLayout,
+    pub(crate) pipeline: wgpu::PipelineLayout,
+}

@@ -1,0 +1,230 @@
+//! The GPU backend: Vulkan, Metal and DirectX 12 through wgpu, with shaders made from templates.
+//!
+//! [`adapters`] lists what there is, [`open`] gives the device of one: a [`Gpu`], which implements
+//! [`Backend`]. Work is queued in one compute pass and sent when there is enough of it or a value is read;
+//! only [`Backend::download`] and [`Gpu::synchronize`] wait. So an index out of range, which the device finds, is
+//! reported there.
+//!
+//! Read [`kernel`] first, then `copy.rs` as an example; [`strided`] brings operands of any layout to kernels.
+//! float32, int32, uint32 and bool (one word an element) are there; other dtypes are refused with the way out.
+//! Reductions combine in a fixed order, so results have the same bits in every run.
+
+mod adapter;
+mod copy;
+mod device;
+mod elementwise;
+mod future;
+mod index;
+mod kernel;
+mod memory;
+mod optimizer;
+mod random;
+mod reduce;
+mod scan;
+mod sort;
+mod stream;
+mod strided;
+
+use corten_core::{
+    ArgReduceOp, Backend, BinaryOp, CompareOp, ConvSpec, DType, Distribution, Error, FusedOp, Key, Layout, LinalgOp,
+    OptimizerOp, Parameter, PoolSpec, ReduceOp, Result, Scalar, ScanOp, ScatterMode, UnaryOp, View,
+};
+
+pub use adapter::{ALLOW_SOFTWARE, Adapter, AdapterKind, DEFAULT_LIMITS, adapters, close, open};
+pub use device::{Gpu, Statistics};
+pub use memory::Buffer;
+
+/// An operand of a GPU kernel.
+pub type In<'a> = View<'a, Buffer>;
+
+/// What the GPU has no kernel for.
+fn unsupported<T>(op: &str) -> Result<T> {
+    Err(Error::unsupported(format!("{op}: the GPU has no kernel for it; run it on device \"cpu\"")))
+}
+
+impl Gpu {
+    /// Refuses operands of another device.
+    fn own(&self, operands: &[In<'_>]) -> Result<()> {
+        match operands.iter().find(|x| !x.buffer.gpu().same(self)) {
+            None => Ok(()),
+            Some(x) => {
+                x.buffer.gpu().alive()?;
+                Err(Error::device(format!(
+                    "an operand lies on another device than GPU {}: move it with .to(\"gpu:{}\")",
+                    self.index(),
+                    self.index()
+                )))
+            }
+        }
+    }
+}
+
+impl Backend for Gpu {
+    type Buffer = Buffer;
+
+    fn alloc(&self, dtype: DType, len: usize) -> Result<Buffer> {
+        self.check("empty", dtype)?;
+        memory::alloc(self, len)
+    }
+    fn upload(&self, dtype: DType, bytes: &[u8]) -> Result<Buffer> {
+        copy::upload(self, dtype, bytes)
+    }
+    fn download(&self, x: In<'_>, out: &mut [u8]) -> Result<()> {
+        self.own(&[x])?;
+        copy::download(self, x, out)
+    }
+    fn copy(&self, x: In<'_>, out: &mut Buffer, layout: &Layout) -> Result<()> {
+        self.own(&[x])?;
+        copy::copy(self, x, out, layout)
+    }
+    fn fill(&self, dtype: DType, len: usize, value: Scalar) -> Result<Buffer> {
+        copy::fill(self, dtype, len, value)
+    }
+    fn iota(&self, dtype: DType, len: usize) -> Result<Buffer> {
+        copy::iota(self, dtype, len)
+    }
+
+    fn cast(&self, x: In<'_>, dtype: DType) -> Result<Buffer> {
+        self.own(&[x])?;
+        elementwise::cast(self, x, dtype)
+    }
+    fn unary(&self, op: UnaryOp, x: In<'_>) -> Result<Buffer> {
+        self.own(&[x])?;
+        elementwise::unary(self, op, x)
+    }
+    fn binary(&self, op: BinaryOp, a: In<'_>, b: In<'_>) -> Result<Buffer> {
+        self.own(&[a, b])?;
+        elementwise::binary(self, op, a, b)
+    }
+    fn unary_in_place(&self, op: UnaryOp, x: &mut Buffer, dtype: DType) -> Result<()> {
+        elementwise::unary_in_place(self, op, x, dtype)
+    }
+    fn binary_in_place(&self, op: BinaryOp, x: &mut Buffer, other: In<'_>, other_is_left: bool) -> Result<()> {
+        self.own(&[other])?;
+        elementwise::binary_in_place(self, op, x, other, other_is_left)
+    }
+    fn compare(&self, op: CompareOp, a: In<'_>, b: In<'_>) -> Result<Buffer> {
+        self.own(&[a, b])?;
+        elementwise::compare(self, op, a, b)
+    }
+    fn select(&self, condition: In<'_>, a: In<'_>, b: In<'_>) -> Result<Buffer> {
+        self.own(&[condition, a, b])?;
+        elementwise::select(self, condition, a, b)
+    }
+
+    fn reduce(&self, op: ReduceOp, x: In<'_>, axes: &[usize]) -> Result<Buffer> {
+        self.own(&[x])?;
+        reduce::reduce(self, op, x, axes)
+    }
+    fn arg_reduce(&self, op: ArgReduceOp, x: In<'_>, axis: usize) -> Result<Buffer> {
+        self.own(&[x])?;
+        reduce::arg_reduce(self, op, x, axis)
+    }
+    fn scan(&self, op: ScanOp, x: In<'_>, axis: usize, reverse: bool) -> Result<Buffer> {
+        self.own(&[x])?;
+        scan::scan(self, op, x, axis, reverse)
+    }
+    fn sort(&self, x: In<'_>, axis: usize, descending: bool) -> Result<(Buffer, Buffer)> {
+        self.own(&[x])?;
+        sort::sort(self, x, axis, descending)
+    }
+    fn top_k(&self, x: In<'_>, k: usize) -> Result<(Buffer, Buffer)> {
+        self.own(&[x])?;
+        sort::top_k(self, x, k)
+    }
+    fn search_sorted(&self, sorted: In<'_>, values: In<'_>, right: bool) -> Result<Buffer> {
+        self.own(&[sorted, values])?;
+        sort::search_sorted(self, sorted, values, right)
+    }
+
+    fn gather(&self, x: In<'_>, indices: In<'_>, axis: usize) -> Result<Buffer> {
+        self.own(&[x, indices])?;
+        index::gather(self, x, indices, axis)
+    }
+    fn scatter(
+        &self,
+        mode: ScatterMode,
+        base: In<'_>,
+        indices: In<'_>,
+        updates: In<'_>,
+        axis: usize,
+    ) -> Result<Buffer> {
+        self.own(&[base, indices, updates])?;
+        index::scatter(self, mode, base, indices, updates, axis)
+    }
+    fn take_along(&self, x: In<'_>, indices: In<'_>, axis: usize) -> Result<Buffer> {
+        self.own(&[x, indices])?;
+        index::take_along(self, x, indices, axis)
+    }
+    fn scatter_along(
+        &self,
+        mode: ScatterMode,
+        base: In<'_>,
+        indices: In<'_>,
+        updates: In<'_>,
+        axis: usize,
+    ) -> Result<Buffer> {
+        self.own(&[base, indices, updates])?;
+        index::scatter_along(self, mode, base, indices, updates, axis)
+    }
+
+    fn matmul(&self, _a: In<'_>, _b: In<'_>) -> Result<Buffer> {
+        unsupported("matmul")
+    }
+    fn wide_matmul(&self, _a: In<'_>, _b: In<'_>) -> Result<Buffer> {
+        unsupported("the product of int8")
+    }
+    fn linalg(&self, op: LinalgOp, _inputs: &[In<'_>]) -> Result<Vec<Buffer>> {
+        unsupported(op.name())
+    }
+
+    fn conv(&self, _spec: &ConvSpec, _x: In<'_>, _w: In<'_>, _out: &[usize]) -> Result<Buffer> {
+        unsupported("conv")
+    }
+    fn conv_grad_input(&self, _spec: &ConvSpec, _dy: In<'_>, _w: In<'_>, _out: &[usize]) -> Result<Buffer> {
+        unsupported("conv_grad_input")
+    }
+    fn conv_grad_weight(&self, _spec: &ConvSpec, _x: In<'_>, _dy: In<'_>, _out: &[usize]) -> Result<Buffer> {
+        unsupported("conv_grad_weight")
+    }
+    fn max_pool(&self, _spec: &PoolSpec, _x: In<'_>, _out: &[usize]) -> Result<Buffer> {
+        unsupported("max_pool")
+    }
+    fn max_pool_grad(&self, _spec: &PoolSpec, _x: In<'_>, _dy: In<'_>) -> Result<Buffer> {
+        unsupported("max_pool_grad")
+    }
+    fn max_pool_select(&self, _spec: &PoolSpec, _x: In<'_>, _v: In<'_>, _out: &[usize]) -> Result<Buffer> {
+        unsupported("max_pool_select")
+    }
+    fn avg_pool(&self, _spec: &PoolSpec, _x: In<'_>, _out: &[usize]) -> Result<Buffer> {
+        unsupported("avg_pool")
+    }
+    fn avg_pool_grad(&self, _spec: &PoolSpec, _dy: In<'_>, _out: &[usize]) -> Result<Buffer> {
+        unsupported("avg_pool_grad")
+    }
+
+    fn random(&self, distribution: Distribution, dtype: DType, len: usize, key: Key) -> Result<Buffer> {
+        random::random(self, distribution, dtype, len, key)
+    }
+    fn random_gamma(&self, alpha: In<'_>, key: Key) -> Result<Buffer> {
+        self.own(&[alpha])?;
+        random::random_gamma(self, alpha, key)
+    }
+
+    fn fused(&self, _op: &FusedOp, _inputs: &[In<'_>]) -> Result<Option<Vec<Buffer>>> {
+        Ok(None)
+    }
+    fn fused_grad(
+        &self,
+        _op: &FusedOp,
+        _inputs: &[In<'_>],
+        _outputs: &[In<'_>],
+        _grads: &[Option<In<'_>>],
+        _needs: &[bool],
+    ) -> Result<Option<Vec<Option<Buffer>>>> {
+        Ok(None)
+    }
+    fn optimizer_step(&self, op: &OptimizerOp, dtype: DType, parameters: &mut [Parameter<'_, Buffer>]) -> Result<()> {
+        optimizer::optimizer_step(self, op, dtype, parameters)
+    }
+}

@@ -1,0 +1,333 @@
+//! Queued work: one encoder with one open compute pass, sent when there is enough of it or a value is read.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use corten_core::{Error, Result};
+use smallvec::SmallVec;
+
+use crate::{
+    device::{Gpu, GroupLayout, Shared, count, lock},
+    kernel::PARAMETER_BYTES,
+    memory::Block,
+};
+
+/// Dispatches that are sent together.
+const BATCH: usize = 64;
+/// Batches that may be on their way before the next one waits.
+const IN_FLIGHT: usize = 16;
+/// Buffers of parameters that take turns.
+const ARENAS: usize = 4;
+/// Bind groups that are kept.
+const GROUPS: usize = 2048;
+/// Bytes of the record of the first index out of range.
+pub(crate) const FLAG_BYTES: u64 = 32;
+
+type GroupKey = SmallVec<[u64; 8]>;
+
+struct Arena {
+    buffer: wgpu::Buffer,
+    group: wgpu::BindGroup,
+}
+
+/// The open compute pass, in front of the encoder it belongs to: passes end before their encoder.
+struct Open {
+    pass: wgpu::ComputePass<'static>,
+    encoder: wgpu::CommandEncoder,
+}
+
+pub(crate) struct Stream {
+    open: Option<Open>,
+    arenas: Vec<Arena>,
+    /// Parameters of the open batch.
+    parameters: Vec<u8>,
+    dispatches: usize,
+    /// The number of the open batch.
+    epoch: u64,
+    /// The pipeline that is set.
+    pipeline: u64,
+    groups: HashMap<GroupKey, wgpu::BindGroup>,
+    in_flight: VecDeque<wgpu::SubmissionIndex>,
+    /// Buffers for reading, by size.
+    staging: HashMap<u64, Vec<wgpu::Buffer>>,
+    pub(crate) flags: Arc<Block>,
+    /// What the ops that may meet an index out of range are called, and along which axis they go.
+    marks: Vec<(&'static str, usize)>,
+}
+
+/// One dispatch.
+pub(crate) struct Dispatch<'a> {
+    pub(crate) id: u64,
+    pub(crate) pipeline: &'a wgpu::ComputePipeline,
+    pub(crate) layout: &'a GroupLayout,
+    pub(crate) layout_id: u64,
+    pub(crate) parameters: &'a [u32],
+    pub(crate) blocks: &'a [&'a Block],
+    pub(crate) groups: [u32; 3],
+}
+
+/// The layout of the group that holds the parameters.
+pub(crate) fn parameter_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("parameters"),
+        entries: &[wgpu::BindGroupLayoutEntry {
+            binding: 0,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Uniform,
+                has_dynamic_offset: true,
+                min_binding_size: wgpu::BufferSize::new(PARAMETER_BYTES),
+            },
+            count: None,
+        }],
+    })
+}
+
+impl Stream {
+    pub(crate) fn new(device: &wgpu::Device) -> Self {
+        let layout = parameter_layout(device);
+        let arenas = (0..ARENAS)
+            .map(|_| {
+                let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("parameters"),
+                    size: BATCH as u64 * PARAMETER_BYTES,
+                    usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                });
+                let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some("parameters"),
+                    layout: &layout,
+                    entries: &[wgpu::BindGroupEntry {
+                        binding: 0,
+                        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                            buffer: &buffer,
+                            offset: 0,
+                            size: wgpu::BufferSize::new(PARAMETER_BYTES),
+                        }),
+                    }],
+                });
+                Arena { buffer, group }
+            })
+            .collect();
+        let flags = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("flags"),
+            size: FLAG_BYTES,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let flags = Arc::new(Block { buffer: flags, size: FLAG_BYTES, id: 0, epoch: 0.into() });
+        Self {
+            open: None,
+            arenas,
+            parameters: Vec::new(),
+            dispatches: 0,
+            epoch: 1,
+            pipeline: 0,
+            groups: HashMap::new(),
+            in_flight: VecDeque::new(),
+            staging: HashMap::new(),
+            flags,
+            marks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn forget_groups(&mut self) {
+        self.groups.clear();
+        self.staging.clear();
+    }
+
+    /// Names an op whose indices may be out of range; gives the number that its kernel reports.
+    pub(crate) fn mark(&mut self, op: &'static str, axis: usize) -> usize {
+        if let Some(known) = self.marks.iter().position(|mark| *mark == (op, axis)) {
+            return known;
+        }
+        self.marks.push((op, axis));
+        self.marks.len() - 1
+    }
+
+    pub(crate) fn dispatch(&mut self, shared: &Shared, work: &Dispatch<'_>) -> Result<()> {
+        if self.dispatches >= BATCH {
+            self.flush(shared)?;
+        }
+        let device = &shared.device;
+        let open = self.open.get_or_insert_with(|| {
+            let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime();
+            Open { pass, encoder }
+        });
+        let key: GroupKey = std::iter::once(work.layout_id).chain(work.blocks.iter().map(|block| block.id)).collect();
+        if self.groups.len() >= GROUPS && !self.groups.contains_key(&key) {
+            self.groups.clear();
+        }
+        let group = self.groups.entry(key).or_insert_with(|| {
+            let entries: SmallVec<[wgpu::BindGroupEntry<'_>; 8]> = work
+                .blocks
+                .iter()
+                .enumerate()
+                .map(|(binding, block)| wgpu::BindGroupEntry {
+                    binding: binding as u32,
+                    resource: block.buffer.as_entire_binding(),
+                })
+                .collect();
+            device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout: &work.layout.buffers,
+                entries: &entries,
+            })
+        });
+        if self.pipeline != work.id {
+            open.pass.set_pipeline(work.pipeline);
+            self.pipeline = work.id;
+        }
+        let offset = self.dispatches as u64 * PARAMETER_BYTES;
+        self.parameters.extend(work.parameters.iter().flat_map(|word| word.to_ne_bytes()));
+        self.parameters.resize(offset as usize + PARAMETER_BYTES as usize, 0);
+        let arena = &self.arenas[self.epoch as usize % ARENAS];
+        open.pass.set_bind_group(0, &arena.group, &[offset as u32]);
+        open.pass.set_bind_group(1, &*group, &[]);
+        let [x, y, z] = work.groups;
+        open.pass.dispatch_workgroups(x, y, z);
+        for block in work.blocks {
+            block.use_in(self.epoch);
+        }
+        self.dispatches += 1;
+        count(&shared.counters.dispatches, 1);
+        Ok(())
+    }
+
+    /// Whether queued work uses a block.
+    pub(crate) fn uses(&self, block: &Block) -> bool {
+        self.open.is_some() && block.used_in(self.epoch)
+    }
+
+    /// Sends what is queued.
+    pub(crate) fn flush(&mut self, shared: &Shared) -> Result<()> {
+        match self.open.take() {
+            Some(Open { pass, encoder }) => {
+                drop(pass);
+                self.submit(shared, encoder).map(drop)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn submit(&mut self, shared: &Shared, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex> {
+        if !self.parameters.is_empty() {
+            shared.queue.write_buffer(&self.arenas[self.epoch as usize % ARENAS].buffer, 0, &self.parameters);
+        }
+        let index = shared.queue.submit([encoder.finish()]);
+        self.parameters.clear();
+        self.dispatches = 0;
+        self.pipeline = 0;
+        self.epoch += 1;
+        self.in_flight.push_back(index.clone());
+        count(&shared.counters.submits, 1);
+        let waits = if self.in_flight.len() > IN_FLIGHT { self.in_flight.pop_front() } else { None };
+        match waits {
+            Some(index) => wait(shared, index)?,
+            // Lets the library free what finished work has used.
+            None => drop(shared.device.poll(wgpu::PollType::Poll)),
+        }
+        Ok(index)
+    }
+
+    /// Queues the reading of `bytes` from a block, and of the flags behind them, and sends everything.
+    fn read(
+        &mut self,
+        shared: &Shared,
+        source: Option<(&Block, u64, u64)>,
+    ) -> Result<(wgpu::Buffer, u64, wgpu::SubmissionIndex)> {
+        let mut encoder = match self.open.take() {
+            Some(Open { pass, encoder }) => {
+                drop(pass);
+                encoder
+            }
+            None => shared.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()),
+        };
+        let bytes = source.map_or(0, |(_, _, bytes)| bytes);
+        let size = (bytes + FLAG_BYTES).next_power_of_two();
+        let staging = self.staging.get_mut(&size).and_then(Vec::pop).unwrap_or_else(|| {
+            shared.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("staging"),
+                size,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        });
+        if let Some((block, offset, bytes)) = source {
+            encoder.copy_buffer_to_buffer(&block.buffer, offset, &staging, 0, bytes);
+        }
+        encoder.copy_buffer_to_buffer(&self.flags.buffer, 0, &staging, bytes, FLAG_BYTES);
+        encoder.clear_buffer(&self.flags.buffer, 0, None);
+        let index = self.submit(shared, encoder)?;
+        Ok((staging, size, index))
+    }
+}
+
+fn wait(shared: &Shared, index: wgpu::SubmissionIndex) -> Result<()> {
+    let waiting = wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(shared.timeout) };
+    match shared.device.poll(waiting) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::device(format!(
+            "GPU {} ({}) does not answer after {} seconds ({error}); CORTEN_GPU_TIMEOUT sets how long to wait",
+            shared.adapter.index,
+            shared.adapter.name,
+            shared.timeout.as_secs()
+        ))),
+    }
+}
+
+/// Waits for everything queued, and gives bytes of a block to `take`. Raises what went wrong on the device since.
+pub(crate) fn read(gpu: &Gpu, source: Option<(&Block, u64, u64)>, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+    gpu.alive()?;
+    let shared = &gpu.0;
+    let (staging, size, index) = lock(&shared.stream).read(shared, source)?;
+    let mapped = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&mapped);
+    staging.slice(..).map_async(wgpu::MapMode::Read, move |result| told.store(result.is_ok(), Ordering::Release));
+    if let Err(error) = wait(shared, index) {
+        return Err(if gpu.is_lost() { error } else { gpu.lose(error.to_string()) });
+    }
+    gpu.raise()?;
+    if !mapped.load(Ordering::Acquire) {
+        return Err(Error::device(format!("GPU {}: its memory could not be read", gpu.index())));
+    }
+    let bytes = source.map_or(0, |(_, _, bytes)| bytes) as usize;
+    let mut flags = [0u32; FLAG_BYTES as usize / 4];
+    {
+        let view = staging
+            .slice(..)
+            .get_mapped_range()
+            .map_err(|error| Error::device(format!("GPU {}: its memory could not be read: {error}", gpu.index())))?;
+        take(&view[..bytes]);
+        for (flag, word) in flags.iter_mut().zip(view[bytes..].as_chunks::<4>().0) {
+            *flag = u32::from_ne_bytes(*word);
+        }
+    }
+    staging.unmap();
+    let mut stream = lock(&shared.stream);
+    stream.staging.entry(size).or_default().push(staging);
+    let [wrong, index, extent, mark, ..] = flags;
+    if wrong == 0 {
+        return Ok(());
+    }
+    let (op, axis) = stream.marks.get(mark as usize).copied().unwrap_or(("index", 0));
+    Err(Error::index(format!("{op}: index {} is out of range for axis {axis} of size {extent}", index.cast_signed())))
+}
+
+/// Writes bytes to a block that no array uses yet.
+pub(crate) fn write(gpu: &Gpu, block: &Block, bytes: &[u8]) -> Result<()> {
+    let shared = &gpu.0;
+    let mut stream = lock(&shared.stream);
+    // Writes come before the open batch: work in it that used the block's memory before must have been sent.
+    if stream.uses(block) {
+        stream.flush(shared)?;
+    }
+    shared.queue.write_buffer(&block.buffer, 0, bytes);
+    Ok(())
+}

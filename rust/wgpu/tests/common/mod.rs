@@ -1,0 +1,86 @@
+//! The device under test, and arrays on it and on the CPU.
+
+#![allow(dead_code)]
+
+use corten_core::{Backend, DType, Element, Layout, View};
+use corten_cpu::Cpu;
+use corten_wgpu::{Gpu, adapters, open};
+
+/// What every GPU has.
+pub const DTYPES: [DType; 4] = [DType::Bool, DType::U32, DType::I32, DType::F32];
+
+/// The first adapter that may be used. Without one the test says so and passes, unless `CORTEN_TEST_GPU=required`.
+pub fn gpu() -> Option<Gpu> {
+    match open(0) {
+        Ok(gpu) => Some(gpu),
+        Err(error) if std::env::var("CORTEN_TEST_GPU").is_ok_and(|value| value == "required") => {
+            panic!("no GPU to test with: {error}")
+        }
+        Err(error) => {
+            eprintln!("SKIPPED: no GPU to test with: {error} ({} adapters)", adapters().len());
+            None
+        }
+    }
+}
+
+/// The bytes of elements.
+pub fn bytes<T: Element>(values: &[T]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| match T::DTYPE {
+            DType::F32 => (value.to_f64() as f32).to_ne_bytes().to_vec(),
+            DType::I32 => (value.to_i64() as i32).to_ne_bytes().to_vec(),
+            DType::U32 => (value.to_i64() as u32).to_ne_bytes().to_vec(),
+            _ => vec![value.to_i64() as u8],
+        })
+        .collect()
+}
+
+/// One array on both devices.
+pub struct Twin {
+    pub gpu: corten_wgpu::Buffer,
+    pub cpu: corten_cpu::Buffer,
+    pub layout: Layout,
+    pub dtype: DType,
+}
+
+impl Twin {
+    pub fn new<T: Element>(gpu: &Gpu, values: &[T], shape: &[usize]) -> Self {
+        let bytes = bytes(values);
+        Self {
+            gpu: gpu.upload(T::DTYPE, &bytes).expect("upload"),
+            cpu: Cpu.upload(T::DTYPE, &bytes).expect("upload"),
+            layout: Layout::contiguous(shape),
+            dtype: T::DTYPE,
+        }
+    }
+
+    pub fn on_gpu(&self) -> View<'_, corten_wgpu::Buffer> {
+        View { buffer: &self.gpu, layout: &self.layout, dtype: self.dtype }
+    }
+
+    pub fn on_cpu(&self) -> View<'_, corten_cpu::Buffer> {
+        View { buffer: &self.cpu, layout: &self.layout, dtype: self.dtype }
+    }
+}
+
+/// The bytes of a row-major array on any device.
+pub fn read<B: Backend>(backend: &B, buffer: &B::Buffer, len: usize, dtype: DType) -> Vec<u8> {
+    let mut out = vec![0; len * dtype.size()];
+    let layout = Layout::contiguous(&[len]);
+    backend.download(View { buffer, layout: &layout, dtype }, &mut out).expect("download");
+    out
+}
+
+pub fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|word| f32::from_ne_bytes(*word)).collect()
+}
+
+pub fn words(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks::<4>().0.iter().map(|word| u32::from_ne_bytes(*word)).collect()
+}
+
+/// Deterministic numbers between the ends.
+pub fn spread(n: usize, low: f32, high: f32) -> Vec<f32> {
+    (0..n).map(|i| low + (high - low) * (((i * 7919 + 13) % 9973) as f32 / 9973.0)).collect()
+}

@@ -1,0 +1,214 @@
+//! The device itself: memory, order of work, errors, loss.
+
+mod common;
+
+use std::sync::Mutex;
+
+use common::{Twin, bytes, floats, read, spread};
+use corten_core::{Backend, BinaryOp, DType, Error, Layout, Range, Scalar, UnaryOp, View};
+use corten_wgpu::{AdapterKind, adapters, close, open};
+
+/// Tests here count what the device does, or take it away: one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+macro_rules! alone {
+    () => {
+        ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    };
+}
+
+#[test]
+fn adapters_are_ordered_and_explained() {
+    let all = adapters();
+    for (place, adapter) in all.iter().enumerate() {
+        assert_eq!(adapter.index, place);
+        assert!(!adapter.name.is_empty() && adapter.max_buffer_bytes > 0);
+        let opened = open(place);
+        match &adapter.refusal {
+            Some(reason) => {
+                let message = opened.expect_err("refused").to_string();
+                assert!(message.contains(reason) && message.contains("CORTEN_ALLOW_SOFTWARE_GPU=1"), "{message}");
+                assert_eq!(adapter.kind, AdapterKind::Software);
+            }
+            None => assert!(opened.is_ok(), "{opened:?}"),
+        }
+    }
+    let message = open(all.len()).expect_err("no such adapter").to_string();
+    assert!(message.contains("GPU"), "{message}");
+}
+
+#[test]
+fn work_and_uploads_keep_their_order() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    let layout = Layout::contiguous(&[1000]);
+    let view = |buffer| View { buffer, layout: &layout, dtype: DType::F32 };
+    let mut sum = gpu.fill(DType::F32, 1000, Scalar::Int(0)).expect("fill");
+    // Each upload takes the memory that the step before has just left, whose reader is still queued.
+    for i in 0..200 {
+        let x = gpu.upload(DType::F32, &bytes(&[i as f32; 1000])).expect("upload");
+        sum = gpu.binary(BinaryOp::Add, view(&sum), view(&x)).expect("add");
+    }
+    assert!(floats(&read(&gpu, &sum, 1000, DType::F32)).iter().all(|&x| x == 19_900.0));
+}
+
+#[test]
+fn memory_is_used_again() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    gpu.empty_cache();
+    let x = Twin::new(&gpu, &spread(10_000, 0.0, 1.0), &[10_000]);
+    let step = || {
+        let y = gpu.unary(UnaryOp::Exp, x.on_gpu()).expect("exp");
+        gpu.unary(UnaryOp::Neg, View { buffer: &y, layout: &x.layout, dtype: DType::F32 }).expect("neg")
+    };
+    drop(step());
+    let first = gpu.statistics();
+    for _ in 0..50 {
+        drop(step());
+    }
+    let last = gpu.statistics();
+    assert_eq!((first.pooled_bytes, first.live_bytes), (last.pooled_bytes, last.live_bytes));
+    assert_eq!(first.pipelines, last.pipelines);
+    assert_eq!(last.dispatches - first.dispatches, 100);
+    assert!(last.submits - first.submits <= 2, "dispatches are sent together");
+    assert_eq!((last.uploads, last.downloads), (first.uploads, first.downloads));
+    gpu.empty_cache();
+    assert_eq!(gpu.statistics().pooled_bytes, 0);
+}
+
+#[test]
+fn memory_has_a_limit() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    gpu.empty_cache();
+    gpu.set_memory_limit(Some(gpu.statistics().live_bytes + 1_000_000));
+    let kept = gpu.alloc(DType::F32, 100_000).expect("within the limit");
+    // Pooled memory is given back before an array is refused.
+    drop(gpu.alloc(DType::F32, 150_000).expect("within the limit"));
+    drop(gpu.alloc(DType::F32, 140_000).expect("the pool is emptied for it"));
+    let error = gpu.alloc(DType::F32, 200_000).expect_err("beyond the limit");
+    gpu.set_memory_limit(None);
+    assert!(matches!(error, Error::Memory { bytes: 800_000.., .. }) && error.to_string().contains("limit"), "{error}");
+    drop(kept);
+    assert!(gpu.alloc(DType::F32, 200_000).is_ok());
+    let error = gpu.alloc(DType::F32, usize::MAX / 8).expect_err("beyond any device");
+    assert!(matches!(error, Error::Memory { .. }), "{error}");
+}
+
+#[test]
+fn dtypes_that_are_not_there_are_named() {
+    let Some(gpu) = common::gpu() else { return };
+    for (dtype, way) in [(DType::I64, "int32"), (DType::F64, "float32"), (DType::U8, "int32"), (DType::BF16, "float32")]
+    {
+        let message = gpu.upload(dtype, &[0; 16]).expect_err("not there").to_string();
+        assert!(message.contains(dtype.name()) && message.contains(way) && message.contains("cpu"), "{message}");
+    }
+}
+
+#[test]
+fn truth_values_are_bytes_outside() {
+    let Some(gpu) = common::gpu() else { return };
+    let x = Twin::new(&gpu, &[true, false, true, true, false], &[5]);
+    assert_eq!(read(&gpu, &x.gpu, 5, DType::Bool), [1, 0, 1, 1, 0]);
+    let layout = x.layout.slice(&[Range { start: 4, step: -2, len: 3 }]);
+    let mut out = [9; 3];
+    gpu.download(View { buffer: &x.gpu, layout: &layout, dtype: DType::Bool }, &mut out).expect("download");
+    assert_eq!(out, [0, 1, 1]);
+}
+
+#[test]
+fn an_index_out_of_range_is_named_once() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    let x = Twin::new(&gpu, &spread(12, 0.0, 1.0), &[4, 3]);
+    let at = Twin::new(&gpu, &[0, -5], &[2]);
+    let y = gpu.gather(x.on_gpu(), at.on_gpu(), 0).expect("queued");
+    let error = gpu.synchronize().expect_err("out of range");
+    assert_eq!(error.to_string(), "take: index -5 is out of range for axis 0 of size 4");
+    gpu.synchronize().expect("it was told");
+    assert_eq!(floats(&read(&gpu, &y, 6, DType::F32))[..3], floats(&read(&gpu, &x.gpu, 12, DType::F32))[..3]);
+}
+
+#[test]
+fn many_axes() {
+    let Some(gpu) = common::gpu() else { return };
+    // Every axis but one apart from its neighbours.
+    let shape = [2usize; 12];
+    let axes: Vec<usize> = (0..12).rev().collect();
+    let values = spread(1 << 12, 0.0, 1.0);
+    let x = Twin::new(&gpu, &values, &shape);
+    let turned = x.layout.permute(&axes);
+    let mut out = vec![0; 4 << 12];
+    gpu.download(View { buffer: &x.gpu, layout: &turned, dtype: DType::F32 }, &mut out).expect("download");
+    let reversed = |i: usize| (i as u32).reverse_bits() as usize >> 20;
+    assert!(floats(&out).iter().enumerate().all(|(i, &value)| value == values[reversed(i)]));
+    let shape = [2usize; 18];
+    let axes: Vec<usize> = (0..18).rev().collect();
+    let x = Twin::new(&gpu, &spread(1 << 18, 0.0, 1.0), &shape);
+    let turned = x.layout.permute(&axes);
+    let view = View { buffer: &x.gpu, layout: &turned, dtype: DType::F32 };
+    let error = gpu.unary(UnaryOp::Neg, view).expect_err("too many axes");
+    assert!(matches!(error, Error::Unsupported(_)), "{error}");
+}
+
+#[test]
+fn threads_share_a_device() {
+    let Some(gpu) = common::gpu() else { return };
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let gpu = gpu.clone();
+            scope.spawn(move || {
+                for i in 0..20 {
+                    let x = gpu.fill(DType::F32, 300, Scalar::Int(thread * 100 + i)).expect("fill");
+                    let layout = Layout::contiguous(&[300]);
+                    let view = View { buffer: &x, layout: &layout, dtype: DType::F32 };
+                    let y = gpu.binary(BinaryOp::Add, view, view).expect("add");
+                    let expected = (2 * (thread * 100 + i)) as f32;
+                    assert!(floats(&read(&gpu, &y, 300, DType::F32)).iter().all(|&value| value == expected));
+                }
+            });
+        }
+    });
+}
+
+/// In a process of its own: it takes the device away from everybody.
+#[test]
+fn a_lost_device_is_an_error_and_a_new_one_works() {
+    if std::env::var("CORTEN_TEST_LOSS").is_ok() {
+        return lose();
+    }
+    if common::gpu().is_none() {
+        return;
+    }
+    let status = std::process::Command::new(std::env::current_exe().expect("a test"))
+        .args(["--exact", "a_lost_device_is_an_error_and_a_new_one_works", "--nocapture"])
+        .env("CORTEN_TEST_LOSS", "1")
+        .status()
+        .expect("a process");
+    assert!(status.success());
+}
+
+fn lose() {
+    let gpu = open(0).expect("a GPU");
+    let x = Twin::new(&gpu, &spread(100, 0.0, 1.0), &[100]);
+    let y = gpu.unary(UnaryOp::Exp, x.on_gpu()).expect("queued");
+    gpu.destroy();
+    assert!(gpu.is_lost());
+    for error in [
+        gpu.unary(UnaryOp::Exp, x.on_gpu()).expect_err("lost"),
+        gpu.upload(DType::F32, &[0; 4]).expect_err("lost"),
+        gpu.download(View { buffer: &y, layout: &x.layout, dtype: DType::F32 }, &mut [0; 400]).expect_err("lost"),
+        gpu.synchronize().expect_err("lost"),
+        gpu.flush().expect_err("lost"),
+    ] {
+        assert!(matches!(error, Error::Device(_)) && error.to_string().contains("was lost"), "{error}");
+    }
+    close(0);
+    let new = open(0).expect("a new one");
+    assert!(!new.same(&gpu) && !new.is_lost());
+    let error = new.unary(UnaryOp::Exp, x.on_gpu()).expect_err("memory of the old one");
+    assert!(matches!(error, Error::Device(_)), "{error}");
+    let x = Twin::new(&new, &spread(100, 0.0, 1.0), &[100]);
+    assert!(new.unary(UnaryOp::Exp, x.on_gpu()).is_ok() && new.synchronize().is_ok());
+}
