@@ -16,6 +16,9 @@ from corten.transformers.modeling import PreTrainedModel
 from corten.transformers.pipelines.batches import collate, fillers_of, split
 from corten.transformers.pipelines.inputs import check_no_table, is_column, is_stream, items_of, plain
 
+# So many batches of a list are looked at together, so that texts of like lengths are computed together.
+_WINDOW = 32
+
 #: What a step of a pipeline is called with, for each of the three steps.
 Settings = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 
@@ -160,7 +163,8 @@ class Pipeline:
         if isinstance(inputs, tuple):
             inputs = list(inputs)
         if isinstance(inputs, list) and not self._is_single(inputs):
-            return list(self._results(map(plain, inputs), size, steps))
+            window = size * _WINDOW if size > 1 else 1
+            return list(self._results(map(plain, inputs), size, steps, window))
         if is_stream(inputs):
             return self._results(items_of(inputs, self._is_single), size, steps)
         return next(self._results([plain(inputs)], size, steps))
@@ -181,11 +185,12 @@ class Pipeline:
         """
         return self(X)
 
-    def _results(self, items: Iterable[Any], size: int, steps: Settings) -> Iterator[Any]:
+    def _results(self, items: Iterable[Any], size: int, steps: Settings, window: int = 0) -> Iterator[Any]:
+        """Give the results of items; so many rows (at least a batch) are looked at before one is computed."""
         preprocess, forward, postprocess = steps
         waiting: list[Any] = []
-        for group in _groups(self._pieces(items, preprocess), size):
-            outputs = self.forward([row for row, _, _ in group], **forward)
+        for group in _groups(self._pieces(items, preprocess), max(size, window)):
+            outputs = self._computed([row for row, _, _ in group], size, forward)
             for output, (_, is_part, is_last) in zip(outputs, group, strict=True):
                 if not is_part:
                     yield self.postprocess(output, **postprocess)
@@ -194,6 +199,19 @@ class Pipeline:
                 if is_last:
                     parts, waiting = waiting, []
                     yield self.postprocess(parts, **postprocess)
+
+    def _computed(self, rows: list[dict[str, Any]], size: int, settings: dict[str, Any]) -> Iterable[Any]:
+        """The outputs of rows, in batches of rows of like lengths, which need little padding."""
+        if len(rows) <= size:
+            return self.forward(rows, **settings)
+        order = sorted(range(len(rows)), key=lambda place: -_length(rows[place]))
+        outputs: list[Any] = [None] * len(rows)
+        for start in range(0, len(rows), size):
+            places = order[start : start + size]
+            found = self.forward([rows[place] for place in places], **settings)
+            for place, output in zip(places, found, strict=True):
+                outputs[place] = output
+        return outputs
 
     def _pieces(self, items: Iterable[Any], settings: dict[str, Any]) -> Iterator[tuple[Any, bool, bool]]:
         """Give rows of inputs, whether each is one of several of an input, and whether it is the last."""
@@ -403,6 +421,11 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
         values: All, None for those that were not.
     """
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _length(row: dict[str, Any]) -> int:
+    ids = row.get("input_ids")
+    return ids.shape[1] if isinstance(ids, np.ndarray) and ids.ndim > 1 else 0
 
 
 def _groups(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

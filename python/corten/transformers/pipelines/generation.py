@@ -23,7 +23,7 @@ class GenerationPipeline(Pipeline):
         Args:
             task: The task; None is the pipeline's.
         """
-        tasks = getattr(self.model.config, "task_specific_params", None)
+        tasks = vars(self.model.config).get("task_specific_params")
         found = tasks.get(task or self.task) if isinstance(tasks, dict) else None
         return dict(found) if isinstance(found, dict) else {}
 

@@ -108,7 +108,7 @@ class TextClassificationPipeline(Pipeline):
     ) -> Any:
         config = self.model.config
         logits = model_outputs["logits"][0]
-        function = function_to_apply or getattr(config, "function_to_apply", None) or "default"
+        function = function_to_apply or vars(config).get("function_to_apply") or "default"
         if function == "default":
             kind = config.problem_type
             if kind == "regression":

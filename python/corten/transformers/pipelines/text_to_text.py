@@ -159,7 +159,7 @@ class TranslationPipeline(Text2TextGenerationPipeline):
         task = self.task if src_lang is None else f"translation_{src_lang}_to_{tgt_lang}"
         has_prefix = "prefix" in before or "prefix" in self._defaults[0]
         if task != self.default_task and not has_prefix and not self.task_settings(task):
-            tasks = getattr(self.model.config, "task_specific_params", None) or {}
+            tasks = vars(self.model.config).get("task_specific_params") or {}
             named = [name for name in tasks if name.startswith("translation")]
             raise ValueError(
                 f"{type(self).__name__}: the model's configuration says nothing of {task!r} "
