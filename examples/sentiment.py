@@ -46,7 +46,8 @@ def main() -> None:
 
     def encoded(texts, labels):
         inputs = tokenizer(texts, truncation=True, max_length=length)["input_ids"]
-        return [{"input_ids": ids, "label": label} for ids, label in zip(inputs, labels, strict=True)]
+        rows = [{"input_ids": ids, "label": label} for ids, label in zip(inputs, labels, strict=True)]
+        return sorted(rows, key=lambda row: len(row["input_ids"]))  # evaluation pads less
 
     test = encoded(texts[:held], labels[:held])
     train = encoded(texts[held : held + rows], labels[held : held + rows])
@@ -60,9 +61,9 @@ def main() -> None:
         settings = TrainingArguments(
             scratch,
             num_train_epochs=1,
-            per_device_train_batch_size=16,
+            per_device_train_batch_size=8,
             per_device_eval_batch_size=50,
-            learning_rate=3e-4 if arguments.small else 1e-4,
+            learning_rate=2e-4,
             warmup_ratio=0.1,
             weight_decay=0.01,
             group_by_length=True,
