@@ -9,6 +9,9 @@
 //! float32, int32, uint32 and bool (one word an element) are there; other dtypes are refused with the way out.
 //! Reductions combine in a fixed order, so results have the same bits in every run.
 
+// Shaders are text, written once for each: pieces are appended as they read best.
+#![allow(clippy::format_push_string, clippy::format_collect)]
+
 mod adapter;
 mod copy;
 mod device;
