@@ -25,7 +25,7 @@ from corten.transformers.model_methods import ModelMethods
 from corten.transformers.outputs import ModelOutput
 
 # What a file for other programs has as inputs.
-_EXPORTED = ("input_ids", "attention_mask", "token_type_ids")
+_EXPORTED = ("input_ids", "attention_mask", "token_type_ids", "decoder_input_ids")
 
 
 class _Construction(threading.local):
@@ -122,8 +122,9 @@ class PreTrainedModel(ModelMethods, Model):
         """Return symbolic arguments of `call`, which the model is built with."""
         return {self.main_input_name: KerasTensor((None, None), "int32")}
 
-    #: All inputs are `(batch, tokens)`.
-    _inputs_share_sizes = True
+    def _text_of_input(self, name: str) -> str:
+        """What the second axis of an input counts: inputs of one text have as many tokens."""
+        return "decoder_tokens" if name.startswith("decoder_") else "tokens"
 
     def export_inputs(self) -> dict[str, Any]:
         """Return what `export` takes for the inputs: ids and the masks that the model knows, int64."""
