@@ -15,7 +15,7 @@ LONG = (
     "transformers/test_trainer_kill_and_resume.py",
 )
 ROOT = Path(__file__).parent
-#: The GPU that tests with a `device` run on beside the CPU, such as "gpu:0": `make test-gpu` sets it.
+#: The GPU that tests with a `device` run on beside the CPU, such as "gpu:0".
 TEST_DEVICE = os.environ.get("CORTEN_TEST_DEVICE", "")
 
 
@@ -32,7 +32,7 @@ def device(request):
 def gpu():
     """The name of the GPU to test; without one the test is skipped."""
     if not TEST_DEVICE:
-        pytest.skip("needs CORTEN_TEST_DEVICE=gpu:0 and a build with a GPU backend: `make test-gpu`")
+        pytest.skip("needs CORTEN_TEST_DEVICE=gpu:0 and a build with a GPU backend: `make wheel-gpu`")
     return TEST_DEVICE
 
 

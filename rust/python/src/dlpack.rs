@@ -18,7 +18,7 @@ use crate::{error, funnel};
 /// Main memory, in DLPack's numbering of devices.
 const CPU: i32 = 1;
 /// A GPU whose memory only its own library can address.
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 const VULKAN: i32 = 7;
 const READ_ONLY: u64 = 1;
 
@@ -112,7 +112,7 @@ fn from_code(code: u8, bits: u8, lanes: u16) -> Option<DType> {
 pub(crate) fn device_of(tensor: &Tensor) -> (i32, i32) {
     match tensor.device() {
         Device::Cpu | Device::Meta => (CPU, 0),
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Device::Gpu(index) => (VULKAN, i32::from(index)),
     }
 }

@@ -42,7 +42,7 @@ pub(crate) enum Work {
         slots: usize,
     },
     /// To the step's device.
-    #[cfg(feature = "devices")]
+    #[cfg(feature = "gpu")]
     Move,
 }
 
@@ -58,14 +58,14 @@ pub(crate) struct Step {
 }
 
 /// What a move is to those who know one device.
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 static MOVED: Op = Op::Copy;
 
 impl Step {
     fn call(&self) -> Option<Call<'_>> {
         let op = match &self.work {
             Work::Op(op) => op,
-            #[cfg(feature = "devices")]
+            #[cfg(feature = "gpu")]
             Work::Move => &MOVED,
             Work::FusedGrad { .. } | Work::Optimizer { .. } => return None,
         };
@@ -199,7 +199,7 @@ pub fn end(results: &[Tensor], drawn: &[Key]) -> Result<Trace, &'static str> {
             Work::Op(op) => key_of(op),
             Work::FusedGrad { op, .. } => fused_key_of(op),
             Work::Optimizer { .. } => None,
-            #[cfg(feature = "devices")]
+            #[cfg(feature = "gpu")]
             Work::Move => None,
         };
         if let Some(key) = key

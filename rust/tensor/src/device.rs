@@ -10,12 +10,12 @@ pub enum Device {
     /// Carries shape and dtype only: symbolic inputs, shape dry-runs.
     Meta,
     /// The GPU of this number.
-    #[cfg(feature = "devices")]
+    #[cfg(feature = "gpu")]
     Gpu(u8),
 }
 
 /// So many GPUs have names.
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 const GPU_NAMES: [&str; 16] = [
     "gpu:0", "gpu:1", "gpu:2", "gpu:3", "gpu:4", "gpu:5", "gpu:6", "gpu:7", "gpu:8", "gpu:9", "gpu:10", "gpu:11",
     "gpu:12", "gpu:13", "gpu:14", "gpu:15",
@@ -26,7 +26,7 @@ impl Device {
         match self {
             Self::Cpu => "cpu",
             Self::Meta => "meta",
-            #[cfg(feature = "devices")]
+            #[cfg(feature = "gpu")]
             Self::Gpu(index) => GPU_NAMES[index as usize],
         }
     }
@@ -65,12 +65,12 @@ impl std::fmt::Display for Device {
     }
 }
 
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 const KNOWN: &str = "cpu, meta, gpu:0 to gpu:15";
-#[cfg(not(feature = "devices"))]
+#[cfg(not(feature = "gpu"))]
 const KNOWN: &str = "cpu, meta";
 
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 fn gpu_of(name: &str, index: usize) -> Result<Device> {
     if index < GPU_NAMES.len() {
         return Ok(Device::Gpu(index as u8));
@@ -78,7 +78,7 @@ fn gpu_of(name: &str, index: usize) -> Result<Device> {
     Err(Error::argument(format!("device: there is no {name:?}; known: {KNOWN}")))
 }
 
-#[cfg(not(feature = "devices"))]
+#[cfg(not(feature = "gpu"))]
 fn gpu_of(name: &str, _: usize) -> Result<Device> {
     Err(Error::argument(format!(
         "device: there is no {name:?}: this build of Corten has the CPU only. Use 'cpu', or build Corten with its GPU \
@@ -87,9 +87,9 @@ fn gpu_of(name: &str, _: usize) -> Result<Device> {
 }
 
 /// Whether this build has GPUs.
-pub const HAS_GPUS: bool = cfg!(feature = "devices");
+pub const HAS_GPUS: bool = cfg!(feature = "gpu");
 
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 mod default {
     use std::{
         cell::Cell,
@@ -152,7 +152,7 @@ mod default {
     }
 }
 
-#[cfg(not(feature = "devices"))]
+#[cfg(not(feature = "gpu"))]
 mod default {
     use super::Device;
 

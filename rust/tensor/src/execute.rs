@@ -16,7 +16,7 @@ use crate::{
     tensor::{Data, Tensor},
     watch,
 };
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 use crate::{gpu, transfer};
 
 pub type Outputs = SmallVec<[Tensor; 2]>;
@@ -24,7 +24,7 @@ pub(crate) type Values = SmallVec<[Arc<Data>; 2]>;
 
 /// Runs one op on checked operands and records it where a gradient may be asked for.
 pub fn run(op: Op, inputs: &[&Tensor]) -> Result<Outputs> {
-    #[cfg(feature = "devices")]
+    #[cfg(feature = "gpu")]
     if let Some(moved) = transfer::together(op.name(), inputs)? {
         return run(op, &moved.iter().collect::<SmallVec<[&Tensor; 3]>>());
     }
@@ -58,7 +58,7 @@ fn device_of(inputs: &[&Tensor]) -> Device {
 
 /// Computes the results of an op whose operands were checked and are on that device.
 pub(crate) fn compute(op: &Op, inputs: &[&Tensor], results: &[Spec], device: Device) -> Result<Values> {
-    #[cfg(feature = "devices")]
+    #[cfg(feature = "gpu")]
     if transfer::goes_over_the_cpu(op, device) {
         return transfer::over_the_cpu(op, inputs, results, device);
     }
@@ -117,7 +117,7 @@ fn elementwise(op: &Op, inputs: &[&Tensor]) -> Option<Result<Data>> {
     };
     match (a.storage(), b.storage()) {
         (Storage::Cpu(_), Storage::Cpu(_)) => elementwise_on(&CPU, op, [a, b], shape),
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         (Storage::Gpu(one), Storage::Gpu(other)) if gpu::device_of(one) == gpu::device_of(other) => {
             let Device::Gpu(index) = gpu::device_of(one) else { return None };
             gpu::open(index).map_or_else(|error| Some(Err(error)), |gpu| elementwise_on(&gpu, op, [a, b], shape))

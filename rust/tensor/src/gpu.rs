@@ -1,18 +1,10 @@
-//! The backends of GPUs: `corten-wgpu`, or for tests of all that is around it a stand-in that computes on the CPU.
+//! The backend of GPUs, `corten-wgpu`, as tensors need it.
 
 use std::sync::Arc;
 
 use corten_core::{Backend, DType, Layout, Result, View};
 
-#[cfg(feature = "gpu")]
-use corten_wgpu as backend;
-#[cfg(not(feature = "gpu"))]
-use stand_in as backend;
-
-#[cfg(not(feature = "gpu"))]
-mod stand_in;
-
-pub use backend::{Adapter, Buffer, Gpu, Statistics, adapters, close};
+pub use corten_wgpu::{Adapter, Buffer, Gpu, Statistics, adapters, close};
 
 use crate::{
     device::Device,
@@ -25,7 +17,7 @@ use crate::{
 /// There is none, or it cannot be used.
 #[inline]
 pub fn open(index: u8) -> Result<Gpu> {
-    backend::open(usize::from(index))
+    corten_wgpu::open(usize::from(index))
 }
 
 /// Where a buffer is.

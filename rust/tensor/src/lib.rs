@@ -8,7 +8,7 @@ pub mod device;
 mod dispatch;
 pub mod execute;
 pub mod fused;
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod ops;
 mod optimizer;
@@ -25,5 +25,5 @@ pub use optimizer::{Slot, optimizer_step};
 pub use plan::{Plan, Table, rows};
 pub use storage::Storage;
 pub use tensor::{Data, Tensor};
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 pub use transfer::{forget_constants, ops_over_the_cpu};

@@ -4,7 +4,7 @@
 use corten_core::{Error, Key, Op, Range, Result, ScatterMode, Spec};
 use smallvec::SmallVec;
 
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 use crate::transfer;
 use crate::{
     autograd,
@@ -248,7 +248,7 @@ fn disordered() -> Error {
 
 /// The results of a step that depends on nothing, if they are small.
 fn constant(step: &Step, known: &[Option<Tensor>]) -> Option<Vec<Tensor>> {
-    #[cfg(feature = "devices")]
+    #[cfg(feature = "gpu")]
     if let Work::Move = &step.work {
         return known[step.inputs[0]].as_ref()?.to(step.device).ok().map(|value| vec![value]);
     }
@@ -283,7 +283,7 @@ fn with_last_uses(steps: Vec<Step>, stays: Vec<bool>) -> Vec<Instruction> {
                 Work::Op(op) => key_of(&mut op.clone()).is_some_and(|key| key.seed == DRAWN),
                 Work::FusedGrad { op, .. } => fused_key_of(&mut op.clone()).is_some_and(|key| key.seed == DRAWN),
                 Work::Optimizer { .. } => false,
-                #[cfg(feature = "devices")]
+                #[cfg(feature = "gpu")]
                 Work::Move => false,
             };
             let elementwise = matches!(step.work, Work::Op(Op::Unary(_) | Op::Binary(_)));
@@ -352,7 +352,7 @@ fn compute(
             execute::fused_grad(&op, inputs, outputs, &grads, needs)?.ok_or_else(disordered)?.into_iter().collect()
         }
         Work::Optimizer { .. } => return Err(disordered()),
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Work::Move => {
             let value = transfer::moved(operands[0], step.device)?;
             SmallVec::from_iter([Some(Tensor::from_data(value))])

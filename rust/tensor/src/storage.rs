@@ -6,7 +6,7 @@ use corten_core::{Backend, DType, Layout, Result, View};
 use corten_cpu::{Buffer, Cpu};
 
 use crate::device::Device;
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 use crate::gpu;
 
 /// The one CPU backend.
@@ -17,7 +17,7 @@ pub(crate) static CPU: Cpu = Cpu;
 pub enum Storage {
     Cpu(Arc<Buffer>),
     Meta,
-    #[cfg(feature = "devices")]
+    #[cfg(feature = "gpu")]
     Gpu(Arc<gpu::Buffer>),
 }
 
@@ -27,7 +27,7 @@ impl Storage {
         match self {
             Self::Cpu(_) => Device::Cpu,
             Self::Meta => Device::Meta,
-            #[cfg(feature = "devices")]
+            #[cfg(feature = "gpu")]
             Self::Gpu(buffer) => gpu::device_of(buffer),
         }
     }
@@ -97,7 +97,7 @@ macro_rules! with_backend {
                 let $backend = &$crate::storage::CPU;
                 $work
             }
-            #[cfg(feature = "devices")]
+            #[cfg(feature = "gpu")]
             $crate::Device::Gpu(index) => {
                 let $backend = &$crate::gpu::open(index)?;
                 $work

@@ -17,7 +17,7 @@ pub(crate) fn to(x: &Tensor, device: Device) -> Result<Tensor> {
             "to: a meta tensor has no values to move to {device}; its shape is {}",
             Tuple(x.shape())
         ))),
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         (Device::Gpu(_), _) | (_, Device::Gpu(_)) => across::to(x, device),
     }
 }
@@ -47,17 +47,17 @@ pub(crate) fn beside(x: &Tensor, device: Device, what: &str) -> Result<Tensor> {
 pub(crate) fn place(x: &Tensor, device: Device) -> Result<Tensor> {
     match device {
         Device::Cpu | Device::Meta => to(x, device),
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Device::Gpu(_) => across::place(x, device),
     }
 }
 
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 pub use across::{forget_constants, ops_over_the_cpu};
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 pub(crate) use across::{goes_over_the_cpu, moved, over_the_cpu, together};
 
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 mod across {
     use std::{
         collections::HashMap,

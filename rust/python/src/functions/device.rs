@@ -21,7 +21,7 @@ fn opened(name: &str) -> PyResult<Device> {
                 "device: new tensors cannot be made on 'meta', where there are no values; use `.to(\"meta\")`";
             return Err(pyo3::exceptions::PyValueError::new_err(message));
         }
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Device::Gpu(index) => {
             corten_tensor::gpu::open(index).map_err(error::to_python)?;
         }
@@ -107,8 +107,9 @@ pub(crate) const fn has_gpu_backend() -> bool {
 /// `float16`, the largest tensor (`max_buffer_bytes`), and in `refusal` why it is not used, else None. Without a GPU
 /// backend there are none.
 #[pyfunction]
+#[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "fails where there are GPUs"))]
 pub(crate) fn adapters(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
-    #[cfg(feature = "devices")]
+    #[cfg(feature = "gpu")]
     {
         py.detach(corten_tensor::gpu::adapters)
             .iter()
@@ -125,7 +126,7 @@ pub(crate) fn adapters(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
             })
             .collect()
     }
-    #[cfg(not(feature = "devices"))]
+    #[cfg(not(feature = "gpu"))]
     {
         let _ = py;
         Ok(Vec::new())
@@ -150,7 +151,7 @@ pub(crate) fn device_statistics<'py>(py: Python<'py>, name: &str) -> PyResult<Bo
             result.set_item("cached", stats.cached)?;
             result.set_item("peak", stats.peak)?;
         }
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Device::Gpu(index) => {
             let stats = corten_tensor::gpu::open(index).map_err(error::to_python)?.statistics();
             result.set_item("dispatches", stats.dispatches)?;
@@ -178,7 +179,7 @@ pub(crate) fn synchronize(py: Python<'_>, name: &str) -> PyResult<()> {
     let device = opened(name)?;
     funnel::run(py, funnel::LONG, || match device {
         Device::Cpu | Device::Meta => Ok(()),
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Device::Gpu(index) => corten_tensor::gpu::open(index)?.synchronize(),
     })
 }
@@ -192,7 +193,7 @@ pub(crate) fn synchronize(py: Python<'_>, name: &str) -> PyResult<()> {
 pub(crate) fn close_device(name: &str) -> PyResult<()> {
     match named(name)? {
         Device::Cpu | Device::Meta => {}
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Device::Gpu(index) => corten_tensor::gpu::close(usize::from(index)),
     }
     Ok(())

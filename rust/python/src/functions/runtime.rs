@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-#[cfg(feature = "devices")]
+#[cfg(feature = "gpu")]
 use crate::error;
 use crate::functions::device::target;
 
@@ -59,7 +59,7 @@ pub(crate) fn set_memory_limit(py: Python<'_>, limit: Option<usize>, device: Opt
     }
     match device.map_or(Ok(Device::Cpu), |name| target(py, name))? {
         Device::Cpu | Device::Meta => memory::set_limit(limit),
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Device::Gpu(index) => {
             let gpu = corten_tensor::gpu::open(index).map_err(error::to_python)?;
             gpu.set_memory_limit(limit.map(|limit| limit as u64));
@@ -86,7 +86,7 @@ pub(crate) fn memory_limit() -> Option<usize> {
 pub(crate) fn empty_cache(py: Python<'_>, device: Option<&str>) -> PyResult<()> {
     match device.map_or(Ok(Device::Cpu), |name| target(py, name))? {
         Device::Cpu | Device::Meta => py.detach(memory::empty_cache),
-        #[cfg(feature = "devices")]
+        #[cfg(feature = "gpu")]
         Device::Gpu(index) => {
             corten_tensor::forget_constants();
             let gpu = corten_tensor::gpu::open(index).map_err(error::to_python)?;
