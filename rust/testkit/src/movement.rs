@@ -54,12 +54,7 @@ fn gathers<B: Backend>(backend: &B, dtype: DType, index_dtype: DType) {
         let y = backend.gather(x.view(), rows.view(), 0).expect("gather");
         let expected: Vec<f64> =
             [2, 0, 2, 1].iter().flat_map(|&row: &usize| values[row * 4..row * 4 + 4].to_vec()).collect();
-        assert_close(
-            &format!("take of {dtype}, {}", x.name),
-            &read(backend, &y, &[2, 2, 4], dtype),
-            &expected,
-            0.0,
-        );
+        assert_close(&format!("take of {dtype}, {}", x.name), &read(backend, &y, &[2, 2, 4], dtype), &expected, 0.0);
         let columns = Operand::contiguous(backend, &[3.0, -4.0], &[2], index_dtype);
         let y = backend.gather(x.view(), columns.view(), 1).expect("gather");
         let expected: Vec<f64> = (0..3).flat_map(|row| [values[row * 4 + 3], values[row * 4]]).collect();

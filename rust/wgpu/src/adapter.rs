@@ -83,8 +83,7 @@ fn found() -> &'static [Found] {
         descriptor.backends = backends;
         descriptor.flags = wgpu::InstanceFlags::empty();
         let instance = wgpu::Instance::new(descriptor);
-        let mut all: Vec<Found> =
-            block_on(instance.enumerate_adapters(backends)).into_iter().map(describe).collect();
+        let mut all: Vec<Found> = block_on(instance.enumerate_adapters(backends)).into_iter().map(describe).collect();
         // Stable: among equals the driver's order stays.
         all.sort_by_key(|found| (found.adapter.refusal.is_some(), found.adapter.kind));
         for (index, found) in all.iter_mut().enumerate() {
@@ -152,7 +151,9 @@ fn opened() -> &'static Mutex<Vec<Option<Gpu>>> {
 pub fn open(index: usize) -> Result<Gpu> {
     let Some(found) = found().get(index) else {
         return Err(Error::device(match adapters() {
-            [] => "no GPU was found: install a driver with Vulkan, Metal or DirectX 12, or use device \"cpu\"".to_owned(),
+            [] => {
+                "no GPU was found: install a driver with Vulkan, Metal or DirectX 12, or use device \"cpu\"".to_owned()
+            }
             all => format!("there is no GPU {index}: this machine has {}; the first is \"gpu:0\"", all.len()),
         }));
     };

@@ -68,9 +68,7 @@ pub(crate) fn copy(gpu: &Gpu, x: In<'_>, out: &Buffer, layout: &Layout) -> Resul
         bindings: &[Bind::read("x", x.buffer, "u32"), Bind::write("result", out, "u32")],
         grid: Grid::elements(len),
     };
-    launch(gpu, &kernel, || {
-        Source::new(each_element(&n, &(walk.places(&words, "i", "at") + "result[at1] = x[at0];")))
-    })
+    launch(gpu, &kernel, || Source::new(each_element(&n, &(walk.places(&words, "i", "at") + "result[at1] = x[at0];"))))
 }
 
 pub(crate) fn to_contiguous(gpu: &Gpu, x: In<'_>) -> Result<Buffer> {

@@ -244,7 +244,9 @@ impl Gpu {
         stream.forget_groups();
         lock(&self.0.pool).clear();
         drop(stream);
-        if let Err(error) = self.0.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(self.0.timeout) }) {
+        if let Err(error) =
+            self.0.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(self.0.timeout) })
+        {
             self.0.faults.lose(format!("{error}"));
         }
     }

@@ -341,9 +341,9 @@ pub(crate) fn scatter_along(
             &n,
             &format!(
                 "let matrix = i / {inner};\nlet column = i % {inner};\nfor (var row = 0u; row < {rows}; row++) {{\n\
-                 let from = (matrix * {rows} + row) * {inner} + column;\nlet place = resolve(indices[{first_place} + from]);\n\
+                 let source = (matrix * {rows} + row) * {inner} + column;\nlet place = resolve(indices[{first_place} + source]);\n\
                  if place != 0xffffffffu {{\nlet to = (matrix * {extent} + place) * {inner} + column;\n\
-                 result[to] = meet(result[to], updates[{start} + from]);\n}}\n}}"
+                 result[to] = meet(result[to], updates[{start} + source]);\n}}\n}}"
             ),
         ))
         .with(&function)

@@ -62,7 +62,6 @@ pub(crate) struct Word {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Unsigned,
-    Signed,
     Float,
 }
 
@@ -71,7 +70,6 @@ impl fmt::Display for Word {
         let (row, column) = (self.at / 4, ["x", "y", "z", "w"][self.at % 4]);
         match self.kind {
             Kind::Unsigned => write!(f, "params[{row}u].{column}"),
-            Kind::Signed => write!(f, "bitcast<i32>(params[{row}u].{column})"),
             Kind::Float => write!(f, "bitcast<f32>(params[{row}u].{column})"),
         }
     }
@@ -107,10 +105,6 @@ impl Parameters {
     /// A stride, which `u32` arithmetic adds rightly even if it is negative.
     pub(crate) fn stride(&mut self, value: isize) -> Word {
         self.push(value as i32 as u32, Kind::Unsigned)
-    }
-
-    pub(crate) fn signed(&mut self, value: isize) -> Word {
-        self.push(value as i32 as u32, Kind::Signed)
     }
 
     pub(crate) fn float(&mut self, value: f64) -> Word {
@@ -172,18 +166,12 @@ impl Grid {
     /// At least `n` workgroups of 256 invocations; the kernel must pass over numbers of `n` and more.
     pub(crate) fn groups(n: usize) -> Self {
         let x = n.clamp(1, MOST_GROUPS);
-        Self { groups: [x as u32, n.max(1).div_ceil(x) as u32, 1], lanes: [LANES as u32, 1, 1] }
+        Self::axes([x, n.max(1).div_ceil(x), 1])
     }
 
     /// Workgroups in three axes, for kernels that read `group_id`. Each axis has at most 65,535.
     pub(crate) fn axes(groups: [usize; 3]) -> Self {
         Self { groups: groups.map(|n| n as u32), lanes: [LANES as u32, 1, 1] }
-    }
-
-    /// With other invocations per workgroup than 256; at most 256 together.
-    #[must_use]
-    pub(crate) fn lanes(self, lanes: [u32; 3]) -> Self {
-        Self { lanes, ..self }
     }
 }
 
@@ -268,8 +256,8 @@ impl Pipelines {
                     count: None,
                 })
                 .collect();
-            let buffers = device
-                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+            let buffers =
+                device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
             let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: None,
                 bind_group_layouts: &[Some(parameters), Some(&buffers)],
@@ -309,7 +297,8 @@ impl Pipelines {
             },
             cache: None,
         });
-        let errors = scopes.map(Some).into_iter().rev().filter_map(|mut scope| scope.take().and_then(|scope| block_on(scope.pop())));
+        // Scopes end in reverse order, all of them.
+        let errors = scopes.into_iter().rev().filter_map(|scope| block_on(scope.pop()));
         let wrong = errors.fold(None, |first: Option<wgpu::Error>, error| first.or(Some(error)));
         if let Some(error) = wrong {
             gpu.alive()?;
@@ -374,11 +363,8 @@ fn text(kernel: &Kernel<'_>, source: &Source) -> String {
     for (i, bind) in kernel.bindings.iter().enumerate() {
         let access = if bind.access == Access::Write { "read_write" } else { "read" };
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "@group(1) @binding({i}) var<storage, {access}> {}: array<{}>;",
-            bind.name, bind.element
-        );
+        let _ =
+            writeln!(text, "@group(1) @binding({i}) var<storage, {access}> {}: array<{}>;", bind.name, bind.element);
     }
     let [x, y, z] = kernel.grid.lanes;
     text += &called(&[&source.module, &source.body]);

@@ -74,7 +74,11 @@ impl Rule {
                     (false, false) => (1, "rmsprop", format!("{velocity}w = w - lr * g / sqrt(s0 + {eps});")),
                     (false, true) => {
                         let average = average("s1");
-                        (2, "rmsprop centered", format!("{velocity}{average}w = w - lr * g / sqrt(s0 - s1 * s1 + {eps});"))
+                        (
+                            2,
+                            "rmsprop centered",
+                            format!("{velocity}{average}w = w - lr * g / sqrt(s0 - s1 * s1 + {eps});"),
+                        )
                     }
                     (true, false) => (
                         2,
@@ -214,7 +218,15 @@ fn step(gpu: &Gpu, op: &OptimizerOp, tensors: &mut [&mut Parameter<'_, Buffer>])
         })
         .collect();
     let names: Vec<[String; 5]> = (0..tensors.len())
-        .map(|i| [format!("value{i}"), format!("gradient{i}"), format!("slot{i}_0"), format!("slot{i}_1"), format!("slot{i}_2")])
+        .map(|i| {
+            [
+                format!("value{i}"),
+                format!("gradient{i}"),
+                format!("slot{i}_0"),
+                format!("slot{i}_1"),
+                format!("slot{i}_2"),
+            ]
+        })
         .collect();
     let mut bindings: SmallVec<[Bind<'_>; 8]> = SmallVec::new();
     for ((tensor, gradient), names) in tensors.iter().zip(&gradients).zip(&names) {

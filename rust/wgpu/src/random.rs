@@ -44,8 +44,7 @@ pub(crate) fn random(gpu: &Gpu, distribution: Distribution, dtype: DType, len: u
         Distribution::Integers { low, high } => (low, high.wrapping_sub(low) as u64),
         Distribution::Bits | Distribution::Uniform | Distribution::Normal | Distribution::TruncatedNormal => (0, 0),
     };
-    let [low, width_low, width_high] =
-        [low as u64, width, width >> 32].map(|word| parameters.bits(word as u32));
+    let [low, width_low, width_high] = [low as u64, width, width >> 32].map(|word| parameters.bits(word as u32));
     let kind = element(dtype);
     let kernel = Kernel {
         name: "random",

@@ -57,9 +57,7 @@ pub(crate) fn combine(op: ReduceOp, dtype: DType) -> Combine {
     };
     match op {
         ReduceOp::Sum | ReduceOp::Mean => Combine { name: "sum", text: "a + b", neutral: 0 },
-        ReduceOp::Prod => {
-            Combine { name: "prod", text: "a * b", neutral: bits(dtype, corten_core::Scalar::Int(1)) }
-        }
+        ReduceOp::Prod => Combine { name: "prod", text: "a * b", neutral: bits(dtype, corten_core::Scalar::Int(1)) },
         ReduceOp::Max if float => Combine { name: "max", text: "k_max(a, b)", neutral: lowest },
         ReduceOp::Min if float => Combine { name: "min", text: "k_min(a, b)", neutral: highest },
         ReduceOp::Max | ReduceOp::Any => Combine { name: "max", text: "max(a, b)", neutral: lowest },
@@ -108,7 +106,10 @@ fn tree(team: usize, merge: &str) -> String {
     let mut text = "workgroupBarrier();\n".to_owned();
     let mut width = team / 2;
     while width > 0 {
-        text += &format!("if member < {width}u {{\n{merge}\n}}\nworkgroupBarrier();\n", merge = merge.replace("WIDTH", &format!("{width}u")));
+        text += &format!(
+            "if member < {width}u {{\n{merge}\n}}\nworkgroupBarrier();\n",
+            merge = merge.replace("WIDTH", &format!("{width}u"))
+        );
         width /= 2;
     }
     text
@@ -293,7 +294,9 @@ pub(crate) fn arg_reduce(gpu: &Gpu, op: ArgReduceOp, x: In<'_>, axis: usize) -> 
         let module = if team == 1 {
             String::new()
         } else {
-            format!("var<workgroup> shared_keys: array<u32, {LANES}>;\nvar<workgroup> shared_places: array<u32, {LANES}>;\n")
+            format!(
+                "var<workgroup> shared_keys: array<u32, {LANES}>;\nvar<workgroup> shared_places: array<u32, {LANES}>;\n"
+            )
         };
         Source::new(body).with(&module)
     })?;

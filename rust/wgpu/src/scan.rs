@@ -156,7 +156,8 @@ impl Lines {
                  if lane == {last}u {{\ntotals[group] = shared_totals[lane];\n}}",
                 last = LANES - 1
             );
-            Source::new(body).with(&format!("var<workgroup> shared_totals: array<{kind}, {LANES}>;\n{}", self.function()))
+            Source::new(body)
+                .with(&format!("var<workgroup> shared_totals: array<{kind}, {LANES}>;\n{}", self.function()))
         })?;
         if pieces == 1 {
             return Ok(());

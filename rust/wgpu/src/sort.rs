@@ -162,12 +162,8 @@ fn rows(gpu: &Gpu, name: &str, x: In<'_>, k: usize, descending: bool) -> Result<
     })?;
     pairs.sort(gpu)?;
     let mut parameters = Parameters::new();
-    let (n, row, padded, kept) = (
-        parameters.count(count * k),
-        parameters.count(length),
-        parameters.count(pairs.length),
-        parameters.count(k),
-    );
+    let (n, row, padded, kept) =
+        (parameters.count(count * k), parameters.count(length), parameters.count(pairs.length), parameters.count(k));
     let words = walk.push(&mut parameters);
     let kernel = Kernel {
         name,

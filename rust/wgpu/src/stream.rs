@@ -317,10 +317,7 @@ pub(crate) fn read(gpu: &Gpu, source: Option<(&Block, u64, u64)>, take: &mut dyn
         return Ok(());
     }
     let (op, axis) = stream.marks.get(mark as usize).copied().unwrap_or(("index", 0));
-    Err(Error::index(format!(
-        "{op}: index {} is out of range for axis {axis} of size {extent}",
-        index.cast_signed()
-    )))
+    Err(Error::index(format!("{op}: index {} is out of range for axis {axis} of size {extent}", index.cast_signed())))
 }
 
 /// Writes bytes to a block that no array uses yet.

@@ -93,18 +93,20 @@ impl Walk {
                 fits
             })
         };
-        let forms = kept
-            .iter()
-            .map(|own| {
-                if linear(own) {
-                    Form::Linear
-                } else if own.iter().all(|&stride| stride == 0) {
-                    Form::Same
-                } else {
-                    Form::Strided
-                }
-            })
-            .collect();
+        let form = |own: &SmallVec<[isize; 6]>| {
+            if linear(own) {
+                Form::Linear
+            } else if own.iter().all(|&stride| stride == 0) {
+                Form::Same
+            } else {
+                Form::Strided
+            }
+        };
+        let mut forms: SmallVec<[Form; 3]> = kept.iter().map(form).collect();
+        if forms.contains(&Form::Strided) {
+            // One of them needs coordinates: taking all by strides keeps the shaders few.
+            forms.iter_mut().for_each(|form| *form = Form::Strided);
+        }
         Ok(Self { shape: merged, strides: kept, offsets: SmallVec::from_slice(offsets), forms })
     }
 
@@ -192,10 +194,10 @@ mod tests {
         assert_eq!((walk.shape.as_slice(), walk.key().as_str()), (&[24][..], "ll"));
         let turned = Layout::contiguous(&[4, 3, 2]).permute(&[2, 1, 0]);
         let walk = Walk::new("test", &[&x, &turned]).expect("few axes");
-        assert_eq!(walk.key(), "3ls");
+        assert_eq!(walk.key(), "3ss");
         let row = Layout::contiguous(&[4]).expand(&[2, 3, 4]);
         let walk = Walk::new("test", &[&x, &row]).expect("few axes");
-        assert_eq!((walk.shape.as_slice(), walk.key().as_str()), (&[6, 4][..], "2ls"));
+        assert_eq!((walk.shape.as_slice(), walk.key().as_str()), (&[6, 4][..], "2ss"));
         let one = Layout::contiguous(&[]).expand(&[2, 3, 4]);
         assert_eq!(Walk::new("test", &[&one]).expect("few axes").key(), "o");
     }

@@ -11,8 +11,7 @@ use corten_core::{
 use corten_cpu::Cpu;
 use corten_wgpu::Gpu;
 
-const ENDS: [f32; 12] =
-    [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 1e30, -1e30];
+const ENDS: [f32; 12] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 1e30, -1e30];
 
 fn close(what: &str, found: &[f32], expected: &[f32], inputs: &[f32], relative: f32, absolute: f32) {
     for (i, (&a, &b)) in found.iter().zip(expected).enumerate() {
@@ -107,8 +106,7 @@ fn binary_functions() {
         pairs.extend([(1e10, 3.0), (-1e10, 7.0), (5e-3, 30.0), (1.0001, 8e4), (0.999, -4e4), (7.0, 0.1), (1e38, 1e-3)]);
         let (a, b): (Vec<f32>, Vec<f32>) = pairs.iter().copied().unzip();
         let (x, y) = (Twin::new(&gpu, &a, &[a.len()]), Twin::new(&gpu, &b, &[a.len()]));
-        let (found, expected) =
-            (gpu.binary(op, x.on_gpu(), y.on_gpu()), Cpu.binary(op, x.on_cpu(), y.on_cpu()));
+        let (found, expected) = (gpu.binary(op, x.on_gpu(), y.on_gpu()), Cpu.binary(op, x.on_cpu(), y.on_cpu()));
         match (found, expected) {
             (Ok(found), Ok(expected)) => {
                 let (found, expected) =
@@ -137,7 +135,8 @@ fn integer_functions() {
         for &op in BinaryOp::ALL {
             match (gpu.binary(op, x.on_gpu(), y.on_gpu()), Cpu.binary(op, x.on_cpu(), y.on_cpu())) {
                 (Ok(found), Ok(expected)) => {
-                    let (found, expected) = (words(&read(&gpu, &found, n, x.dtype)), words(&read(&Cpu, &expected, n, x.dtype)));
+                    let (found, expected) =
+                        (words(&read(&gpu, &found, n, x.dtype)), words(&read(&Cpu, &expected, n, x.dtype)));
                     for i in 0..n {
                         assert_eq!(found[i], expected[i], "{op:?} of {} and {} as {}", a[i], b[i], x.dtype);
                     }
@@ -146,7 +145,9 @@ fn integer_functions() {
                 (found, expected) => panic!("{op:?} of {}: {found:?}, the CPU gives {expected:?}", x.dtype),
             }
         }
-        for op in [UnaryOp::Neg, UnaryOp::Abs, UnaryOp::Sign, UnaryOp::Square, UnaryOp::Not, UnaryOp::Relu, UnaryOp::Floor] {
+        for op in
+            [UnaryOp::Neg, UnaryOp::Abs, UnaryOp::Sign, UnaryOp::Square, UnaryOp::Not, UnaryOp::Relu, UnaryOp::Floor]
+        {
             let (found, expected) = (gpu.unary(op, x.on_gpu()).expect("gpu"), Cpu.unary(op, x.on_cpu()).expect("cpu"));
             assert_eq!(read(&gpu, &found, n, x.dtype), read(&Cpu, &expected, n, x.dtype), "{op:?} of {}", x.dtype);
         }
@@ -174,23 +175,39 @@ fn reductions() {
                 let expected = Cpu.reduce(op, x.on_cpu(), &axes).expect("cpu");
                 let (found, expected) =
                     (read(&gpu, &found, results, DType::F32), read(&Cpu, &expected, results, DType::F32));
-                close(&format!("{} of {shape:?} over {axes:?}", op.name()), &floats(&found), &floats(&expected), &[], 3e-6, 1e-6);
+                close(
+                    &format!("{} of {shape:?} over {axes:?}", op.name()),
+                    &floats(&found),
+                    &floats(&expected),
+                    &[],
+                    3e-6,
+                    1e-6,
+                );
             }
         }
         for axis in 0..shape.len() {
             for op in [ArgReduceOp::Max, ArgReduceOp::Min] {
-                let (found, expected) =
-                    (gpu.arg_reduce(op, x.on_gpu(), axis).expect("gpu"), Cpu.arg_reduce(op, x.on_cpu(), axis).expect("cpu"));
+                let (found, expected) = (
+                    gpu.arg_reduce(op, x.on_gpu(), axis).expect("gpu"),
+                    Cpu.arg_reduce(op, x.on_cpu(), axis).expect("cpu"),
+                );
                 let n = len / shape[axis];
-                assert_eq!(read(&gpu, &found, n, DType::I32), read(&Cpu, &expected, n, DType::I32), "{op:?} {shape:?} {axis}");
+                assert_eq!(
+                    read(&gpu, &found, n, DType::I32),
+                    read(&Cpu, &expected, n, DType::I32),
+                    "{op:?} {shape:?} {axis}"
+                );
             }
         }
     }
     let nothing = Twin::new::<f32>(&gpu, &[], &[0, 3]);
     for op in [ReduceOp::Sum, ReduceOp::Prod, ReduceOp::Max, ReduceOp::Mean] {
+        let (found, expected) = (
+            gpu.reduce(op, nothing.on_gpu(), &[0]).expect("gpu"),
+            Cpu.reduce(op, nothing.on_cpu(), &[0]).expect("cpu"),
+        );
         let (found, expected) =
-            (gpu.reduce(op, nothing.on_gpu(), &[0]).expect("gpu"), Cpu.reduce(op, nothing.on_cpu(), &[0]).expect("cpu"));
-        let (found, expected) = (floats(&read(&gpu, &found, 3, DType::F32)), floats(&read(&Cpu, &expected, 3, DType::F32)));
+            (floats(&read(&gpu, &found, 3, DType::F32)), floats(&read(&Cpu, &expected, 3, DType::F32)));
         close("a reduction of nothing", &found, &expected, &[], 0.0, 0.0);
     }
 }
@@ -198,7 +215,9 @@ fn reductions() {
 #[test]
 fn scans() {
     let Some(gpu) = common::gpu() else { return };
-    for (shape, axis) in [(vec![3000], 0), (vec![3, 2500], 1), (vec![2, 1500, 5], 1), (vec![1_100_000], 0), (vec![4, 100], 1)] {
+    for (shape, axis) in
+        [(vec![3000], 0), (vec![3, 2500], 1), (vec![2, 1500, 5], 1), (vec![1_100_000], 0), (vec![4, 100], 1)]
+    {
         let len: usize = shape.iter().product();
         let whole: Vec<i32> = (0..len).map(|i| (i * 7919 % 1013) as i32 - 500).collect();
         let x = Twin::new(&gpu, &whole, &shape);
@@ -295,7 +314,8 @@ fn random_numbers_have_the_cpus_bits() {
     let alpha = Twin::new(&gpu, &spread(3000, 0.1, 9.0), &[3000]);
     let (found, expected) =
         (gpu.random_gamma(alpha.on_gpu(), key).expect("gpu"), Cpu.random_gamma(alpha.on_cpu(), key).expect("cpu"));
-    let (found, expected) = (floats(&read(&gpu, &found, 3000, DType::F32)), floats(&read(&Cpu, &expected, 3000, DType::F32)));
+    let (found, expected) =
+        (floats(&read(&gpu, &found, 3000, DType::F32)), floats(&read(&Cpu, &expected, 3000, DType::F32)));
     let apart = found.iter().zip(&expected).filter(|(a, b)| (*a - *b).abs() > 1e-4 * b.abs() + 1e-6).count();
     // A draw at the very edge of acceptance may be taken on one side alone.
     assert!(apart <= 2, "{apart} of 3000 gamma samples differ");
@@ -303,7 +323,8 @@ fn random_numbers_have_the_cpus_bits() {
 
 fn steps<B: Backend>(backend: &B, op: impl Fn(u64) -> OptimizerOp, slots: usize) -> Vec<Vec<f32>> {
     let lens = [5, 1500, 1, 64];
-    let make = |len: usize, low, high| backend.upload(DType::F32, &common::bytes(&spread(len, low, high))).expect("upload");
+    let make =
+        |len: usize, low, high| backend.upload(DType::F32, &common::bytes(&spread(len, low, high))).expect("upload");
     let mut values: Vec<B::Buffer> = lens.iter().map(|&len| make(len, -1.0, 1.0)).collect();
     let mut state: Vec<Vec<B::Buffer>> =
         lens.iter().map(|&len| (0..slots).map(|_| make(len, 0.0, 0.2)).collect()).collect();
@@ -324,7 +345,10 @@ fn steps<B: Backend>(backend: &B, op: impl Fn(u64) -> OptimizerOp, slots: usize)
             .collect();
         backend.optimizer_step(&op(step), DType::F32, &mut parameters).expect("a step");
     }
-    let all = values.iter().chain(state.iter().flatten()).zip(lens.into_iter().chain(lens.into_iter().flat_map(|len| vec![len; slots])));
+    let all = values
+        .iter()
+        .chain(state.iter().flatten())
+        .zip(lens.into_iter().chain(lens.into_iter().flat_map(|len| vec![len; slots])));
     all.map(|(buffer, len)| floats(&read(backend, buffer, len, DType::F32))).collect()
 }
 

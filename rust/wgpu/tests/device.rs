@@ -99,7 +99,8 @@ fn memory_has_a_limit() {
 #[test]
 fn dtypes_that_are_not_there_are_named() {
     let Some(gpu) = common::gpu() else { return };
-    for (dtype, way) in [(DType::I64, "int32"), (DType::F64, "float32"), (DType::U8, "int32"), (DType::BF16, "float32")] {
+    for (dtype, way) in [(DType::I64, "int32"), (DType::F64, "float32"), (DType::U8, "int32"), (DType::BF16, "float32")]
+    {
         let message = gpu.upload(dtype, &[0; 16]).expect_err("not there").to_string();
         assert!(message.contains(dtype.name()) && message.contains(way) && message.contains("cpu"), "{message}");
     }
