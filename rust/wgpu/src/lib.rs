@@ -15,6 +15,7 @@ mod copy;
 mod device;
 mod elementwise;
 mod ending;
+mod fused;
 mod future;
 mod index;
 mod kernel;
@@ -226,18 +227,23 @@ impl Backend for Gpu {
         random::random_gamma(self, alpha, key)
     }
 
-    fn fused(&self, _op: &FusedOp, _inputs: &[In<'_>]) -> Result<Option<Vec<Buffer>>> {
-        Ok(None)
+    fn fused(&self, op: &FusedOp, inputs: &[In<'_>]) -> Result<Option<Vec<Buffer>>> {
+        self.own(inputs)?;
+        fused::fused(self, op, inputs)
     }
     fn fused_grad(
         &self,
-        _op: &FusedOp,
-        _inputs: &[In<'_>],
-        _outputs: &[In<'_>],
-        _grads: &[Option<In<'_>>],
-        _needs: &[bool],
+        op: &FusedOp,
+        inputs: &[In<'_>],
+        outputs: &[In<'_>],
+        grads: &[Option<In<'_>>],
+        needs: &[bool],
     ) -> Result<Option<Vec<Option<Buffer>>>> {
-        Ok(None)
+        for operands in [inputs, outputs] {
+            self.own(operands)?;
+        }
+        grads.iter().flatten().try_for_each(|grad| self.own(&[*grad]))?;
+        fused::fused_grad(self, op, inputs, outputs, grads, needs)
     }
     fn optimizer_step(&self, op: &OptimizerOp, dtype: DType, parameters: &mut [Parameter<'_, Buffer>]) -> Result<()> {
         optimizer::optimizer_step(self, op, dtype, parameters)

@@ -59,7 +59,7 @@ fn need_float(op: &str, dtype: DType) -> Result<()> {
 }
 
 /// What is kept of each window.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Kept<'a> {
     Largest,
     /// Another array's element at the place of the largest.

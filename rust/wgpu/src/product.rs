@@ -346,7 +346,7 @@ impl Product<'_> {
             ),
             parameters: &parameters,
             bindings: &self.bindings([self.a.fours, self.b.fours], out, ended),
-            grid: Grid::groups(groups).lanes([tile.lanes() as u32, 1, 1]),
+            grid: Grid::groups(groups).lanes(tile.lanes()),
         };
         launch(gpu, &kernel, || self.tile_source(tile, &words, ended))
     }
@@ -377,7 +377,7 @@ impl Product<'_> {
         let step = tile.depth;
         let _ = write!(
             body,
-            "var from = start;\nwhile from < end {{\n{}{}workgroupBarrier();\nlet next = from + {step}u;\n\
+            "var here = start;\nwhile here < end {{\n{}{}workgroupBarrier();\nlet next = here + {step}u;\n\
              if next < end {{\n{}{}}}\nfor (var k = 0u; k < {step}u; k++) {{\n",
             a.store(),
             b.store(),
@@ -396,7 +396,7 @@ impl Product<'_> {
                 let _ = writeln!(body, "sum{r}_{c} += of_a{}.{component} * of_b{c};", r / 4);
             }
         }
-        body += "}\nworkgroupBarrier();\nfrom = next;\n}\n";
+        body += "}\nworkgroupBarrier();\nhere = next;\n}\n";
         for r in 0..tile.lane_rows {
             for c in 0..of_columns {
                 let _ = writeln!(

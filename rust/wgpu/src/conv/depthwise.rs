@@ -47,11 +47,11 @@ pub(super) fn forward(gpu: &Gpu, geometry: &Geometry, x: &Dense<'_>, w: &Dense<'
     launch(gpu, &kernel, || {
         let (inner, outer) = (&words.channels_in, &words.channels_out);
         let visit = words
-            .each_cell(&format!("sum += x[{of_x} + cell * {inner} + from] * w[{of_w} + tap * {outer} + channel];"));
+            .each_cell(&format!("sum += x[{of_x} + cell * {inner} + source] * w[{of_w} + tap * {outer} + channel];"));
         Source::new(each_element(
             &n,
             &format!(
-                "let channel = i % {outer};\nlet from = channel / {each};\nlet position = i / {outer};\n{}var sum = 0.0;\n\
+                "let channel = i % {outer};\nlet source = channel / {each};\nlet position = i / {outer};\n{}var sum = 0.0;\n\
                  {visit}result[i] = sum;",
                 split("position", &words.output, "o")
             ),

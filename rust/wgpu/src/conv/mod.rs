@@ -61,8 +61,9 @@ pub(crate) fn conv_with_ending(
                 w_dense.offset(),
             ),
         ];
-        let view = |dense: &'_ Dense<'_>, layout| In { buffer: dense.buffer(), layout, dtype: DType::F32 };
-        return matmul_with_ending(gpu, view(&x_dense, &layouts[0]), view(&w_dense, &layouts[1]), ending);
+        let [a, b] = [(&x_dense, &layouts[0]), (&w_dense, &layouts[1])]
+            .map(|(dense, layout)| In { buffer: dense.buffer(), layout, dtype: DType::F32 });
+        return matmul_with_ending(gpu, a, b, ending);
     }
     let mut parameters = Parameters::new();
     let a = Reading::new(&mut parameters, &Axes::of_outputs(&geometry), &geometry.input, inner, geometry.channels_in);

@@ -93,9 +93,9 @@ impl Reading {
             positions: axes.positions.map(|n| parameters.count(n)),
             // Nothing is divided by zero, even where there are no taps.
             taps: axes.taps.map(|n| parameters.count(n.max(1))),
-            step: axes.step.map(|n| parameters.signed(n)),
-            origin: axes.origin.map(|n| parameters.signed(n)),
-            distance: axes.distance.map(|n| parameters.signed(n)),
+            step: axes.step.map(|n| parameters.stride(n)),
+            origin: axes.origin.map(|n| parameters.stride(n)),
+            distance: axes.distance.map(|n| parameters.stride(n)),
             extent: extent.map(|n| parameters.count(n)),
             channels: parameters.count(channels.max(1)),
             all: parameters.count(all),
@@ -106,14 +106,14 @@ impl Reading {
     fn text(&self, name: &str, offset: &Word) -> String {
         let Self { positions, taps, step, origin, distance, extent, channels, all } = self;
         format!(
-            "fn {name}_position(batch: u32, i: u32) -> vec4<i32> {{\nlet p2 = i32(i % {p2});\n\
-             let p1 = i32(i / {p2} % {p1});\nlet rest = i / {p2} / {p1};\nlet p0 = i32(rest % {p0});\n\
+            "fn {name}_position(batch: u32, i: u32) -> vec4<u32> {{\nlet p2 = i % {p2};\n\
+             let p1 = i / {p2} % {p1};\nlet rest = i / {p2} / {p1};\nlet p0 = rest % {p0};\n\
              let image = rest / {p0} * {e0} * {e1} * {e2} * {all};\n\
-             return vec4<i32>(i32(image + batch * {channels}), p0 * {s0} + {o0}, p1 * {s1} + {o1}, p2 * {s2} + {o2});\n}}\n\
-             fn {name}_tap(batch: u32, j: u32) -> vec4<i32> {{\nlet channel = j % {channels};\nlet tap = j / {channels};\n\
-             let t2 = i32(tap % {t2});\nlet t1 = i32(tap / {t2} % {t1});\nlet t0 = i32(tap / {t2} / {t1});\n\
-             return vec4<i32>(i32(channel + batch * {channels}), t0 * {d0}, t1 * {d1}, t2 * {d2});\n}}\n\
-             fn {name}_place(line: vec4<i32>, depth: vec4<i32>) -> u32 {{\nlet at = vec4<u32>(line + depth);\n\
+             return vec4<u32>(image + batch * {channels}, p0 * {s0} + {o0}, p1 * {s1} + {o1}, p2 * {s2} + {o2});\n}}\n\
+             fn {name}_tap(batch: u32, j: u32) -> vec4<u32> {{\nlet channel = j % {channels};\nlet tap = j / {channels};\n\
+             let t2 = tap % {t2};\nlet t1 = tap / {t2} % {t1};\nlet t0 = tap / {t2} / {t1};\n\
+             return vec4<u32>(channel + batch * {channels}, t0 * {d0}, t1 * {d1}, t2 * {d2});\n}}\n\
+             fn {name}_place(line: vec4<u32>, depth: vec4<u32>) -> u32 {{\nlet at = line + depth;\n\
              if at.y >= {e0} || at.z >= {e1} || at.w >= {e2} {{\nreturn 0xffffffffu;\n}}\n\
              return {offset} + at.x + ((at.y * {e1} + at.z) * {e2} + at.w) * {all};\n}}\n",
             p0 = positions[0],
@@ -142,12 +142,12 @@ impl Reading {
             buffer,
             along_lines: false,
             fours: false,
-            state: "vec4<i32>",
+            state: "vec4<u32>",
             key: "positions".to_owned(),
             text: Box::new(move |name| {
                 format!(
-                    "{}fn {name}_line(batch: u32, line: u32) -> vec4<i32> {{\nreturn {name}_position(batch, line);\n}}\n\
-                     fn {name}_depth(k: u32) -> vec4<i32> {{\nreturn {name}_tap(0u, k);\n}}\n",
+                    "{}fn {name}_line(batch: u32, line: u32) -> vec4<u32> {{\nreturn {name}_position(batch, line);\n}}\n\
+                     fn {name}_depth(k: u32) -> vec4<u32> {{\nreturn {name}_tap(0u, k);\n}}\n",
                     self.text(name, &offset)
                 )
             }),
@@ -160,12 +160,12 @@ impl Reading {
             buffer,
             along_lines: true,
             fours,
-            state: "vec4<i32>",
+            state: "vec4<u32>",
             key: format!("taps{fours}"),
             text: Box::new(move |name| {
                 format!(
-                    "{}fn {name}_line(batch: u32, line: u32) -> vec4<i32> {{\nreturn {name}_tap(batch, line);\n}}\n\
-                     fn {name}_depth(k: u32) -> vec4<i32> {{\nreturn {name}_position(0u, k);\n}}\n",
+                    "{}fn {name}_line(batch: u32, line: u32) -> vec4<u32> {{\nreturn {name}_tap(batch, line);\n}}\n\
+                     fn {name}_depth(k: u32) -> vec4<u32> {{\nreturn {name}_position(0u, k);\n}}\n",
                     self.text(name, &offset)
                 )
             }),
