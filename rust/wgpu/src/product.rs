@@ -121,11 +121,7 @@ fn parts(groups: usize, depth: usize, step: usize) -> (usize, usize) {
 fn reader(name: &str, side: &Side<'_>, kind: &str) -> String {
     let state = side.state;
     let mut text = (side.text)(name);
-    let read = if side.fours {
-        format!("{name}[place / 4u]")
-    } else {
-        format!("{name}[place]")
-    };
+    let read = if side.fours { format!("{name}[place / 4u]") } else { format!("{name}[place]") };
     let (function, result) = if side.fours { ("four", format!("vec4<{kind}>")) } else { ("at", kind.to_owned()) };
     let _ = writeln!(
         text,
@@ -436,8 +432,7 @@ impl Product<'_> {
         len: usize,
         (part, splits): (usize, usize),
     ) -> Result<()> {
-        let (matrix, vector, lines) =
-            if self.columns == 1 { ("a", "b", self.rows) } else { ("b", "a", self.columns) };
+        let (matrix, vector, lines) = if self.columns == 1 { ("a", "b", self.rows) } else { ("b", "a", self.columns) };
         let (height, team) = self.team();
         let blocks = lines.div_ceil(height);
         let groups = blocks * self.batches * splits;
@@ -488,7 +483,8 @@ impl Product<'_> {
                 "if member == 0u && line < {lines} {{\nfinish(shared_totals[lane], split * {len} + place(batch, {at}));\n}}"
             );
             let plain = |name: &str, side: &Side<'_>| {
-                let one_by_one = Side { fours: false, key: String::new(), text: Box::new(|name| (side.text)(name)), ..*side };
+                let one_by_one =
+                    Side { fours: false, key: String::new(), text: Box::new(|name| (side.text)(name)), ..*side };
                 reader(name, &one_by_one, kind)
             };
             let module = format!(

@@ -3,9 +3,7 @@
 mod common;
 
 use common::{floats, read, spread};
-use corten_core::{
-    Activation, Backend, ConvSpec, DType, Dims, Epilogue, FusedOp, Key, Layout, Op, Spec, View, infer,
-};
+use corten_core::{Activation, Backend, ConvSpec, DType, Dims, Epilogue, FusedOp, Key, Layout, Op, Spec, View, infer};
 use corten_cpu::Cpu;
 use corten_wgpu::Gpu;
 
@@ -52,11 +50,8 @@ fn run<B: Backend>(backend: &B, op: &FusedOp, inputs: &[Input], graded: &[bool],
     let specs: Vec<Spec> = inputs.iter().map(|input| Spec::new(input.layout.shape(), input.dtype)).collect();
     let specs = infer(&Op::Fused(op.clone()), &specs).expect("valid operands");
     let layouts: Vec<Layout> = specs.iter().map(|spec| Layout::contiguous(&spec.shape)).collect();
-    let results: Vec<View<'_, B::Buffer>> = outputs
-        .iter()
-        .zip(&layouts)
-        .map(|(buffer, layout)| View { buffer, layout, dtype: DType::F32 })
-        .collect();
+    let results: Vec<View<'_, B::Buffer>> =
+        outputs.iter().zip(&layouts).map(|(buffer, layout)| View { buffer, layout, dtype: DType::F32 }).collect();
     let upstream: Vec<B::Buffer> = layouts
         .iter()
         .enumerate()
@@ -196,12 +191,8 @@ fn products_with_endings() {
                 dilation: Dims::from_slice(&[1, 1]),
                 groups,
             };
-            let inputs = [
-                numbers(&[2, 9, 8, 4], 1),
-                numbers(&[3, 2, inner, 8], 2),
-                numbers(&[8], 3),
-                numbers(&[2, 5, 8, 8], 4),
-            ];
+            let inputs =
+                [numbers(&[2, 9, 8, 4], 1), numbers(&[3, 2, inner, 8], 2), numbers(&[8], 3), numbers(&[2, 5, 8, 8], 4)];
             check(&gpu, &FusedOp::ConvBias { spec, epilogue }, &inputs);
         }
     }
@@ -242,7 +233,8 @@ fn attention() {
                     numbers(&[b, s, n, value_width], 3),
                 ];
                 if mask == Some(DType::Bool) {
-                    let bytes: Vec<u8> = (0..b * t * s).map(|i| u8::from(i * 5 % 3 > 0)).collect();
+                    // The first key is allowed, so that every query has one.
+                    let bytes: Vec<u8> = (0..b * t * s).map(|i| u8::from(i % s == 0 || i * 5 % 3 > 0)).collect();
                     let layout = Layout::contiguous(&[b, 1, t, s]);
                     inputs.push(Input { bytes, layout, dtype: DType::Bool });
                 } else if mask.is_some() {
@@ -292,8 +284,13 @@ fn recurrent_layers() {
         ];
         check_graded(&gpu, &FusedOp::Lstm, &inputs, &[true, false, false]);
         check_graded(&gpu, &FusedOp::Lstm, &inputs, &[true, true, false]);
-        let inputs =
-            [x(), numbers(&[features, 3 * units], 2), turned(&[units, 3 * units], 3), numbers(&[2, 3 * units], 4), state(5)];
+        let inputs = [
+            x(),
+            numbers(&[features, 3 * units], 2),
+            turned(&[units, 3 * units], 3),
+            numbers(&[2, 3 * units], 4),
+            state(5),
+        ];
         check_graded(&gpu, &FusedOp::Gru, &inputs, &[true, false, false]);
     }
 }

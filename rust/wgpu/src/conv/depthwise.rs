@@ -120,17 +120,9 @@ pub(super) fn weight_gradient(gpu: &Gpu, geometry: &Geometry, x: &Dense<'_>, dy:
     let groups = blocks * taps * parts;
     let out = alloc(gpu, parts * len)?;
     let mut parameters = Parameters::new();
-    let [groups_word, blocks, taps, part, positions, of_x, of_dy, each] = [
-        groups,
-        blocks,
-        taps,
-        part,
-        positions,
-        x.offset(),
-        dy.offset(),
-        geometry.channels_out / geometry.groups,
-    ]
-    .map(|n| parameters.count(n));
+    let [groups_word, blocks, taps, part, positions, of_x, of_dy, each] =
+        [groups, blocks, taps, part, positions, x.offset(), dy.offset(), geometry.channels_out / geometry.groups]
+            .map(|n| parameters.count(n));
     let words = geometry.push(&mut parameters);
     let kernel = Kernel {
         name: "conv_grad_weight",
@@ -146,10 +138,7 @@ pub(super) fn weight_gradient(gpu: &Gpu, geometry: &Geometry, x: &Dense<'_>, dy:
     launch(gpu, &kernel, || {
         let (inner, outer) = (&words.channels_in, &words.channels_out);
         let axis = |a: usize| {
-            format!(
-                "let p{a} = o{a} * {} + t{a} * {} - {};\n",
-                words.strides[a], words.dilation[a], words.before[a]
-            )
+            format!("let p{a} = o{a} * {} + t{a} * {} - {};\n", words.strides[a], words.dilation[a], words.before[a])
         };
         let mut body = format!(
             "let work = min(group, {groups_word} - 1u);\nlet channel = work % {blocks} * {CHANNELS}u + lane % {CHANNELS}u;\n\

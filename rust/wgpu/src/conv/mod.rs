@@ -61,8 +61,11 @@ pub(crate) fn conv_with_ending(
                 w_dense.offset(),
             ),
         ];
-        let [a, b] = [(&x_dense, &layouts[0]), (&w_dense, &layouts[1])]
-            .map(|(dense, layout)| In { buffer: dense.buffer(), layout, dtype: DType::F32 });
+        let [a, b] = [(&x_dense, &layouts[0]), (&w_dense, &layouts[1])].map(|(dense, layout)| In {
+            buffer: dense.buffer(),
+            layout,
+            dtype: DType::F32,
+        });
         return matmul_with_ending(gpu, a, b, ending);
     }
     let mut parameters = Parameters::new();

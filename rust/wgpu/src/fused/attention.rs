@@ -73,8 +73,17 @@ impl<'a> Problem<'a> {
         let fits = mask.as_ref().is_none_or(|(mask, _)| matches!(mask.dtype, DType::Bool | DType::F32));
         let empty = [batch, queries, heads, keys, width, value_width].contains(&0);
         let wide = width.max(value_width) > WIDEST;
-        (fits && !empty && !wide)
-            .then_some(Self { batch, heads, queries, keys, width, value_width, scale, causal, mask })
+        (fits && !empty && !wide).then_some(Self {
+            batch,
+            heads,
+            queries,
+            keys,
+            width,
+            value_width,
+            scale,
+            causal,
+            mask,
+        })
     }
 
     /// Rows of a workgroup.
@@ -120,16 +129,9 @@ impl<'a> Frame<'a> {
         let blocks = rows.div_ceil(height);
         let groups = problem.batch * problem.heads * blocks;
         let mut parameters = Parameters::new();
-        let [heads, groups_word, blocks, queries, keys, width, value_width] = [
-            problem.heads,
-            groups,
-            blocks,
-            problem.queries,
-            problem.keys,
-            problem.width,
-            problem.value_width,
-        ]
-        .map(|n| parameters.count(n));
+        let [heads, groups_word, blocks, queries, keys, width, value_width] =
+            [problem.heads, groups, blocks, problem.queries, problem.keys, problem.width, problem.value_width]
+                .map(|n| parameters.count(n));
         let scale = parameters.float(problem.scale);
         let mask = problem.mask.as_ref().map(|(_, layout)| Strided::push(&mut parameters, layout));
         let words = Words { heads, groups: groups_word, blocks, queries, keys, width, value_width, scale, mask };
@@ -321,10 +323,7 @@ impl<'a> Frame<'a> {
             );
             for (i, component) in ["x", "y", "z", "w"].into_iter().enumerate() {
                 let place = other.row("o", &format!("d + {i}u"));
-                let _ = writeln!(
-                    text,
-                    "if d + {i}u < {width_word} {{\nvalues.{component} = {of_other}[{place}];\n}}"
-                );
+                let _ = writeln!(text, "if d + {i}u < {width_word} {{\nvalues.{component} = {of_other}[{place}];\n}}");
             }
             let _ = writeln!(
                 text,
@@ -342,7 +341,14 @@ impl<'a> Frame<'a> {
     }
 
     /// Writes sums, each times a factor of its row, as an array `(batch, rows, heads, width)`.
-    fn write(&self, name: &str, result: &str, width: usize, width_word: &Word, factor: impl Fn(usize) -> String) -> String {
+    fn write(
+        &self,
+        name: &str,
+        result: &str,
+        width: usize,
+        width_word: &Word,
+        factor: impl Fn(usize) -> String,
+    ) -> String {
         let (rows, _) = self.extents();
         let mut text = String::new();
         for r in 0..4 {
@@ -386,12 +392,7 @@ impl<'a> Frame<'a> {
         let lowest = "-3.4028234e38";
         let mut text = Self::join(
             "new_top",
-            |r| {
-                format!(
-                    "k_max(select({lowest}, s{r}.x, {}), select({lowest}, s{r}.y, {}))",
-                    there[0], there[1]
-                )
-            },
+            |r| format!("k_max(select({lowest}, s{r}.x, {}), select({lowest}, s{r}.y, {}))", there[0], there[1]),
             "top",
             "new_top = vec4<f32>(k_max(new_top.x, other.x), k_max(new_top.y, other.y), k_max(new_top.z, other.z), \
              k_max(new_top.w, other.w));\n",
@@ -543,11 +544,12 @@ impl<'a> Backward<'a> {
             for (j, component) in ["x", "y"].into_iter().enumerate() {
                 let row = format!("first + ty * 4u + {r}u");
                 let other = format!("start + tx * 2u + {j}u");
-                let query = if frame.by_keys { format!("min({other}, {others} - 1u)") } else { format!("min({row}, {rows} - 1u)") };
-                let at = format!(
-                    "((batch * {} + {query}) * {} + head)",
-                    frame.words.queries, frame.words.heads
-                );
+                let query = if frame.by_keys {
+                    format!("min({other}, {others} - 1u)")
+                } else {
+                    format!("min({row}, {rows} - 1u)")
+                };
+                let at = format!("((batch * {} + {query}) * {} + head)", frame.words.queries, frame.words.heads);
                 all += &text(&format!("s{r}.{component}"), &at, &frame.is_there(j));
             }
         }

@@ -4,8 +4,8 @@ use corten_core::{DType, Layout, ReduceOp, Result};
 
 use crate::{
     In,
-    device::Gpu,
     copy::fill_bits,
+    device::Gpu,
     kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, launch},
     memory::{Buffer, alloc},
     reduce::reduce,
@@ -101,9 +101,11 @@ impl Columns {
             return Ok(results);
         }
         let layout = Layout::contiguous(&[parts, columns]);
-        collect(results.iter().map(|buffer| {
-            reduce(gpu, ReduceOp::Sum, In { buffer, layout: &layout, dtype: DType::F32 }, &[0])
-        }))
+        collect(
+            results
+                .iter()
+                .map(|buffer| reduce(gpu, ReduceOp::Sum, In { buffer, layout: &layout, dtype: DType::F32 }, &[0])),
+        )
     }
 }
 

@@ -77,9 +77,13 @@ pub(super) fn conv_forward(gpu: &Gpu, inputs: &[In<'_>], spec: &ConvSpec, epilog
 pub(super) fn bias(gpu: &Gpu, inputs: &[In<'_>], activation: Activation) -> Outputs {
     let (x, vector) = (Dense::new(gpu, inputs[0])?, Dense::new(gpu, inputs[1])?);
     let result = alloc(gpu, x.len())?;
-    Ending::new(vector.len().max(1))
-        .biased((vector.buffer(), vector.offset()), activation)
-        .apply(gpu, x.buffer(), x.offset(), &result, x.len())?;
+    Ending::new(vector.len().max(1)).biased((vector.buffer(), vector.offset()), activation).apply(
+        gpu,
+        x.buffer(),
+        x.offset(),
+        &result,
+        x.len(),
+    )?;
     Ok(Some(vec![result]))
 }
 
@@ -87,15 +91,15 @@ pub(super) fn bias(gpu: &Gpu, inputs: &[In<'_>], activation: Activation) -> Outp
 const fn slope(activation: Activation, of_result: bool) -> &'static str {
     match activation {
         Activation::Linear => "of_dy",
-        Activation::Relu if of_result => "select(0.0, of_dy, k_lt(0.0, of_read))",
-        Activation::Relu => "select(0.0, of_dy, k_lt(0.0, of_read + of_bias))",
-        Activation::Sigmoid if of_result => "of_dy * of_read * (1.0 - of_read)",
-        Activation::Sigmoid => "of_dy * k_sigmoid_slope(of_read + of_bias)",
-        Activation::Tanh if of_result => "of_dy * (1.0 - of_read * of_read)",
-        Activation::Tanh => "of_dy * k_tanh_slope(of_read + of_bias)",
-        Activation::Gelu => "of_dy * k_gelu_slope(of_read + of_bias)",
-        Activation::GeluTanh => "of_dy * k_gelu_tanh_slope(of_read + of_bias)",
-        Activation::Silu => "of_dy * k_silu_slope(of_read + of_bias)",
+        Activation::Relu if of_result => "select(0.0, of_dy, k_lt(0.0, of_known))",
+        Activation::Relu => "select(0.0, of_dy, k_lt(0.0, of_known + of_bias))",
+        Activation::Sigmoid if of_result => "of_dy * of_known * (1.0 - of_known)",
+        Activation::Sigmoid => "of_dy * k_sigmoid_slope(of_known + of_bias)",
+        Activation::Tanh if of_result => "of_dy * (1.0 - of_known * of_known)",
+        Activation::Tanh => "of_dy * k_tanh_slope(of_known + of_bias)",
+        Activation::Gelu => "of_dy * k_gelu_slope(of_known + of_bias)",
+        Activation::GeluTanh => "of_dy * k_gelu_tanh_slope(of_known + of_bias)",
+        Activation::Silu => "of_dy * k_silu_slope(of_known + of_bias)",
     }
 }
 
@@ -103,7 +107,7 @@ const fn slope(activation: Activation, of_result: bool) -> &'static str {
 fn through(gpu: &Gpu, activation: Activation, read: In<'_>, bias: Option<In<'_>>, dy: In<'_>) -> Result<Buffer> {
     let (read, dy) = (Dense::new(gpu, read)?, Dense::new(gpu, dy)?);
     let bias = bias.map(|bias| Dense::new(gpu, bias)).transpose()?;
-    let mut operands = vec![Operand { name: "read", dense: &read }, Operand { name: "dy", dense: &dy }];
+    let mut operands = vec![Operand { name: "known", dense: &read }, Operand { name: "dy", dense: &dy }];
     operands.extend(bias.as_ref().map(|dense| Operand { name: "bias", dense }));
     map(gpu, "activation gradient", &operands, &[], dy.len(), slope(activation, bias.is_none()))
 }

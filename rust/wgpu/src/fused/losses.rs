@@ -46,8 +46,7 @@ pub(super) fn cross_entropy_gradient(gpu: &Gpu, of: &Gradient<'_>) -> Gradients 
     let make = |needed: bool| needed.then(|| alloc(gpu, rows.count * rows.len)).transpose();
     let (dx, dp) = (make(of.needs[0])?, make(of.needs[1])?);
     let mut parameters = Parameters::new();
-    let (of_x, of_p, of_g) =
-        (parameters.count(x.offset()), parameters.count(p.offset()), parameters.count(g.offset()));
+    let (of_x, of_p, of_g) = (parameters.count(x.offset()), parameters.count(p.offset()), parameters.count(g.offset()));
     let mut bindings = vec![
         Bind::read("x", x.buffer(), "f32"),
         Bind::read("p", p.buffer(), "f32"),
@@ -97,8 +96,7 @@ pub(super) fn sparse_cross_entropy(gpu: &Gpu, x: In<'_>, y: In<'_>) -> Outputs {
     };
     let (x, y) = (Dense::new(gpu, x)?, Dense::new(gpu, y)?);
     let mut parameters = Parameters::new();
-    let (of_x, of_y, mark) =
-        (parameters.count(x.offset()), parameters.count(y.offset()), parameters.count(mark));
+    let (of_x, of_y, mark) = (parameters.count(x.offset()), parameters.count(y.offset()), parameters.count(mark));
     let bindings = [
         Bind::read("x", x.buffer(), "f32"),
         Bind::read("labels", y.buffer(), "i32"),
@@ -129,8 +127,7 @@ pub(super) fn sparse_cross_entropy_gradient(gpu: &Gpu, of: &Gradient<'_>) -> Gra
     let out = alloc(gpu, rows.count * rows.len)?;
     let (x, y, g) = (Dense::new(gpu, of.inputs[0])?, Dense::new(gpu, of.inputs[1])?, Dense::new(gpu, g)?);
     let mut parameters = Parameters::new();
-    let (of_x, of_y, of_g) =
-        (parameters.count(x.offset()), parameters.count(y.offset()), parameters.count(g.offset()));
+    let (of_x, of_y, of_g) = (parameters.count(x.offset()), parameters.count(y.offset()), parameters.count(g.offset()));
     let bindings = [
         Bind::read("x", x.buffer(), "f32"),
         Bind::read("labels", y.buffer(), "i32"),
@@ -167,11 +164,8 @@ pub(super) fn binary_cross_entropy_gradient(gpu: &Gpu, of: &Gradient<'_>) -> Gra
     let made = |needed: bool, operands: &[Operand<'_>], value: &str| -> Result<Option<Buffer>, Error> {
         needed.then(|| map(gpu, "binary_cross_entropy", operands, &[], len, value)).transpose()
     };
-    let dx = made(
-        of.needs[0],
-        &[operand("x", &x), operand("t", &t), operand("g", &g)],
-        "(k_sigmoid(of_x) - of_t) * of_g",
-    )?;
+    let dx =
+        made(of.needs[0], &[operand("x", &x), operand("t", &t), operand("g", &g)], "(k_sigmoid(of_x) - of_t) * of_g")?;
     let dt = made(of.needs[1], &[operand("x", &x), operand("g", &g)], "k_neg(of_x * of_g)")?;
     Ok(Some(vec![dx, dt]))
 }

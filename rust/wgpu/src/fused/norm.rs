@@ -192,8 +192,7 @@ impl Norm {
             Bind::read("dy", dy.buffer(), "f32"),
             Bind::read("moments", moments, "f32"),
         ];
-        let columns =
-            Columns { rows: self.images * self.rows, columns: self.groups * self.width, factor: 1.0 };
+        let columns = Columns { rows: self.images * self.rows, columns: self.groups * self.width, factor: 1.0 };
         columns.sum(gpu, "normalize", "normalize vectors", parameters, &bindings, || {
             format!(
                 "let at = r * {all} + c;\nlet team = (r / {rows} * {groups} + c / {width}) * 2u;\nlet value1 = dy[{of_dy} + at];\n\
@@ -291,17 +290,17 @@ pub(super) fn batch_gradient(gpu: &Gpu, of: &Gradient<'_>, epsilon: f64, scale: 
         Bind::read("mean", mean.buffer(), "f32"),
         Bind::read("inverse", &inverse, "f32"),
     ];
-    let [products, sums] = sizes.columns(1.0).sum(gpu, "batch_norm", "batch gradient", parameters, &operands, || {
-        format!(
-            "let at = r * {width} + c;\nlet value1 = dy[{of_dy} + at];\n\
+    let [products, sums] =
+        sizes.columns(1.0).sum(gpu, "batch_norm", "batch gradient", parameters, &operands, || {
+            format!(
+                "let at = r * {width} + c;\nlet value1 = dy[{of_dy} + at];\n\
              let value0 = value1 * ((x[{of_x} + at] - mean[{of_mean} + c]) * inverse[c]);"
-        )
-    })?;
+            )
+        })?;
     let dx = if of.needs[0] {
         // As `dy a + (x - mean) b + c`, with a, b and c of each channel.
-        let dense = |grad: Option<In<'_>>| -> Result<Option<Buffer>> {
-            grad.map(|grad| to_contiguous(gpu, grad)).transpose()
-        };
+        let dense =
+            |grad: Option<In<'_>>| -> Result<Option<Buffer>> { grad.map(|grad| to_contiguous(gpu, grad)).transpose() };
         let (dmean, dvariance) = (dense(of.grads[1])?, dense(of.grads[2])?);
         let dmean = dmean.as_ref().map(|buffer| sizes.vector(gpu, buffer)).transpose()?;
         let dvariance = dvariance.as_ref().map(|buffer| sizes.vector(gpu, buffer)).transpose()?;
@@ -309,9 +308,12 @@ pub(super) fn batch_gradient(gpu: &Gpu, of: &Gradient<'_>, epsilon: f64, scale: 
             (sizes.vector(gpu, &inverse)?, sizes.vector(gpu, &products)?, sizes.vector(gpu, &sums)?);
         let count = [("count", 1.0 / sizes.rows as f64)];
         let a = match &vectors.scale {
-            Some(scale) => {
-                sizes.map(gpu, &[operand("inverse", &inverse), operand("scale", scale)], &[], "of_inverse * of_scale")?
-            }
+            Some(scale) => sizes.map(
+                gpu,
+                &[operand("inverse", &inverse), operand("scale", scale)],
+                &[],
+                "of_inverse * of_scale",
+            )?,
             None => sizes.map(gpu, &[operand("inverse", &inverse)], &[], "of_inverse")?,
         };
         let a = sizes.vector(gpu, &a)?;

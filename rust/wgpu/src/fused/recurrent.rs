@@ -283,8 +283,7 @@ pub(super) fn gru(gpu: &Gpu, inputs: &[In<'_>]) -> Outputs {
         let layout = sizes.step(step.saturating_sub(1), units);
         let state = if step == 0 { inputs[4] } else { view(&hs, &layout) };
         // The second row of the bias is the state's.
-        let of_state = Ending::new(wide)
-            .biased((bias.buffer(), bias.offset() + wide), Activation::Linear);
+        let of_state = Ending::new(wide).biased((bias.buffer(), bias.offset() + wide), Activation::Linear);
         let term = matmul_with_ending(gpu, state, inputs[2], Some(of_state))?;
         let mut arrays = vec![
             Cell::read("term", &term, 0, wide),

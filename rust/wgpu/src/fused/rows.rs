@@ -65,10 +65,12 @@ pub(super) fn each(statements: &str) -> String {
 
 fn functions(team: usize) -> String {
     let mut text = format!("var<workgroup> shared_row: array<f32, {LANES}>;\n");
-    for (name, join) in
-        [("team_sum", "shared_row[lane] + shared_row[lane + W]"), ("team_max", "k_max(shared_row[lane], shared_row[lane + W])")]
-    {
-        text += &format!("fn {name}(lane: u32, value: f32) -> f32 {{\nshared_row[lane] = value;\nworkgroupBarrier();\n");
+    for (name, join) in [
+        ("team_sum", "shared_row[lane] + shared_row[lane + W]"),
+        ("team_max", "k_max(shared_row[lane], shared_row[lane + W])"),
+    ] {
+        text +=
+            &format!("fn {name}(lane: u32, value: f32) -> f32 {{\nshared_row[lane] = value;\nworkgroupBarrier();\n");
         let mut width = team / 2;
         while width > 0 {
             text += &format!(
@@ -77,7 +79,8 @@ fn functions(team: usize) -> String {
             );
             width /= 2;
         }
-        text += &format!("let joined = shared_row[lane / {team}u * {team}u];\nworkgroupBarrier();\nreturn joined;\n}}\n");
+        text +=
+            &format!("let joined = shared_row[lane / {team}u * {team}u];\nworkgroupBarrier();\nreturn joined;\n}}\n");
     }
     text
 }
