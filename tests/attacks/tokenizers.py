@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,4 +251,78 @@ def _further_template_link(folder: Path) -> Path:
     path = write_folder(folder)
     (folder / "additional_chat_templates").mkdir()
     (folder / "additional_chat_templates" / "a.jinja").symlink_to("/etc/hostname")
+    return path
+
+
+# ---- SentencePiece's files ---------------------------------------------------------------------------------
+
+
+def varint(number: int) -> bytes:
+    """A number as protobuf writes it."""
+    found = b""
+    while number > 127:
+        found += bytes([number & 127 | 128])
+        number >>= 7
+    return found + bytes([number])
+
+
+def field(number: int, content: bytes | int) -> bytes:
+    """A field of a message: a number, or bytes with their length."""
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def piece(text: bytes, score: float = -1.0, kind: int = 1) -> bytes:
+    """A piece of a vocabulary."""
+    return field(1, field(1, text) + varint(2 << 3 | 5) + struct.pack("<f", score) + field(3, kind))
+
+
+GOOD_PIECES = piece(b"<pad>", 0, 3) + piece(b"</s>", 0, 3) + piece(b"<unk>", 0, 2) + piece(b"a")
+_BPE = field(2, field(3, 2))
+
+#: `.model` files by what is wrong with them.
+MODELS: dict[str, bytes] = {
+    "a length beyond its end": GOOD_PIECES + varint(1 << 3 | 2) + varint(2**40) + b"a",
+    "a length of 2**64": GOOD_PIECES + varint(3 << 3 | 2) + b"\xff" * 9 + b"\x01",
+    "a number without an end": b"\xff" * 10_000,
+    "a field without a number": GOOD_PIECES + b"\x02\x01a",
+    "groups within groups": b"\x0b" * 100_000,
+    "messages within messages": field(1, field(1, field(1, b"a")) * 10_000) + varint(1 << 3 | 3),
+    "pieces without a text": field(1, b"") * 100_000,
+    "a piece of a megabyte": GOOD_PIECES + piece(b"a" * (1 << 20)),
+    "a piece that is no text": GOOD_PIECES + piece(b"\xff\xfe"),
+    "a score that is no number": GOOD_PIECES + piece(b"b", float("nan")),
+    "a score without an end": GOOD_PIECES + piece(b"b", float("inf")),
+    "a piece of another kind": GOOD_PIECES + piece(b"b", -1, 2**63),
+    "a piece twice": GOOD_PIECES + piece(b"a"),
+    "no piece for what is unknown": piece(b"a") + piece(b"b"),
+    "another kind of model": GOOD_PIECES + field(2, field(3, 3)),
+    "pairs where there are to be scores": GOOD_PIECES + _BPE,
+    "a table that says it is longer": GOOD_PIECES + field(3, field(2, struct.pack("<I", 2**31) + bytes(64))),
+    "a table that is a number": GOOD_PIECES + field(3, field(2, 5)),
+    "a table that makes long texts": GOOD_PIECES + field(3, field(2, bytes(4) + b"a" * (1 << 22))),
+    "nothing": b"",
+}
+
+
+def _of_model(content: bytes) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / "config.json").write_text('{"model_type": "t5"}')
+        path = folder / "spiece.model"
+        path.write_bytes(content)
+        return path
+
+    return make
+
+
+for _name, _content in MODELS.items():
+    attack(f"a SentencePiece model: {_name}", "tokenizer")(_of_model(_content))
+
+
+@attack("a SentencePiece model that is a link", "tokenizer")
+def _model_link(folder: Path) -> Path:
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    path = folder / "tokenizer.model"
+    path.symlink_to("/etc/passwd")
     return path

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
-from tests.attacks import models
+from tests.attacks import models, tokenizers
 from tests.fuzz.mutators import json_bytes, spoil, spoil_json
 
 import corten
@@ -457,6 +457,28 @@ def _with_memory(size: int, read: Callable[[Path], Any]) -> Callable[[Path], Any
     return within
 
 
+@functools.cache
+def _sentencepiece_models() -> list[bytes]:
+    folder = Path(__file__).parent.parent / "transformers" / "sentencepiece"
+    return [tokenizers.GOOD_PIECES, *(path.read_bytes() for path in sorted(folder.glob("*.model")))]
+
+
+def _sentencepiece(random: Random) -> bytes:
+    return spoil(random.choice(_sentencepiece_models()), _sentencepiece_models(), random)
+
+
+def _read_sentencepiece(path: Path) -> None:
+    from corten.transformers.tokenization import sentencepiece, sentencepiece_model
+    from corten.transformers.tokenization.backend import guarded
+
+    model = sentencepiece_model.read_model(path)
+    if model.model_type == sentencepiece_model.BPE:
+        backend = guarded("fuzz", sentencepiece.LlamaTokenizer._of_model, model, model.adds_prefix)
+    else:
+        backend = guarded("fuzz", sentencepiece._of_unigram, model, model.pieces)
+    guarded("fuzz", backend.encode, " A\ufb01ne  caf\u00e9 \u2460 \U0001f642 a")
+
+
 def _in_folder(function: Callable[..., Any], **options: Any) -> Callable[[Path], Any]:
     return lambda path: _all(function(path.parent, labels=None, shuffle=False, verbose=False, **options))
 
@@ -485,6 +507,7 @@ PARSERS = {
         ),
         Parser("tokenizer", "tokenizer.json", _tokenizer_json, _read_tokenizer),
         Parser("tokenizer config", "tokenizer_config.json", _tokenizer_config, _read_tokenizer),
+        Parser("sentencepiece", "spiece.model", _sentencepiece, _read_sentencepiece),
         Parser("npz", "m.npz", _npz, _read_npz),
         Parser(
             "pickled", "batch", _pickled, lambda path: SafeUnpickler(path.open("rb"), "batch", "bytes").load()

@@ -24,6 +24,7 @@ _INPUTS = {
     "safetensors": 1200, "corten": 60, "keras": 80, "h5": 60, "sharded": 150, "config": 80, "npz": 250,
     "pickled": 1500, "idx": 1500, "csv": 1200, "image": 200, "text": 600, "sound": 400, "vocabulary": 1200,
     "archive": 500, "cache": 700, "trials": 1000, "tokenizer": 700, "tokenizer config": 300,
+    "sentencepiece": 500,
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from corten.transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     Qwen2Config,
+    Qwen3ForCausalLM,
     StaticCache,
     T5Config,
     T5ForConditionalGeneration,
@@ -229,3 +230,21 @@ def test_layers_computed_again_give_the_same_gradients():
                 np.testing.assert_allclose(found, gradient, atol=1e-6)
         finally:
             model.gradient_checkpointing_disable()
+
+
+@pytest.mark.parametrize("name", ["gpt2", "qwen3"])
+def test_exported_to_onnx(name, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    config = json.loads(str(stored.values(name)["config"]))
+    for limit in ("n_positions", "max_position_embeddings"):
+        config[limit] = 128
+    cls = {"gpt2": GPT2LMHeadModel, "qwen3": Qwen3ForCausalLM}[name]
+    model = cls(cls.config_class(**config))
+    model.export(tmp_path / "model.onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for tokens in (4, 90):
+        ids = np.random.default_rng(0).integers(4, 41, (2, tokens))
+        given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        found = session.run(["logits"], given)[0]
+        assert stored.relative(found, model(**given).logits) <= 1e-5

@@ -15,6 +15,8 @@ from corten.transformers import (
     T5ForConditionalGeneration,
     T5Model,
 )
+from corten.transformers.generation.decode_capture import capture_of
+from corten.transformers.generation.session import EncoderDecoderSession
 from corten.transformers.weight_names import named_weights
 
 NAMES = ("t5", "t5_gated")
@@ -52,6 +54,27 @@ def test_tokens_are_those_of_transformers(name, case):
         np.testing.assert_allclose(
             found.sequences_scores.numpy(), stored.part(name, "scores")[case], rtol=1e-5
         )
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_captured_steps_give_the_same_tokens(beams, monkeypatch):
+    """Sources of several lengths and rows with padding, greedily and with beams, by plans and without."""
+    given = source("t5")
+    long = {name: np.tile(value, (1, 9)) for name, value in given.items()}
+    settings = {"max_new_tokens": 24, "eos_token_id": [], "repetition_penalty": 30.0, "num_beams": beams}
+    settings |= {"return_dict_in_generate": True, "output_logits": True}
+    model = stored.model("t5")
+    capture = capture_of(model)
+    before = capture.replayed
+    found = [model.generate(**one, **settings) for one in (given, long, given)]
+    assert capture.refusal is None
+    assert capture.replayed - before >= 3 * 22 - 4
+    monkeypatch.setattr(EncoderDecoderSession, "_new_capture", lambda self: None)
+    for one, other in zip(found, (given, long, given), strict=True):
+        wanted = model.generate(**other, **settings)
+        assert one.sequences.tolist() == wanted.sequences.tolist()
+        np.testing.assert_allclose(np.stack(one.logits), np.stack(wanted.logits), rtol=1e-4, atol=1e-4)
+    assert beams > 1 or len(set(found[0].sequences[0].tolist())) > 12
 
 
 @pytest.mark.parametrize("case", ["greedy_ends", "beams_ends"])
@@ -133,3 +156,27 @@ def test_bad_input():
         T5Model(T5Config(**SMALL, feed_forward_proj="snake"))
     with pytest.raises(ValueError, match="give the encoder's tokens"):
         model.generate(max_new_tokens=3)
+
+
+@pytest.mark.parametrize("cls", [T5ForConditionalGeneration, T5EncoderModel])
+def test_exported_to_onnx(cls, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    corten.utils.set_random_seed(0)
+    config = T5Config(vocab_size=40, d_model=16, d_kv=6, d_ff=24, num_layers=2, num_heads=2)
+    model = cls(config)
+    model.export(tmp_path / "model.onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    names = [output.name for output in session.get_outputs()]
+    rng = np.random.default_rng(0)
+    # One file for texts of all lengths, those of the decoder by themselves.
+    for tokens, targets in ((5, 3), (70, 40), (3, 90)):
+        ids = rng.integers(2, 40, (2, tokens))
+        given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        given["attention_mask"][1, 2:] = 0
+        if cls is T5ForConditionalGeneration:
+            given["decoder_input_ids"] = rng.integers(2, 40, (2, targets))
+        found = dict(zip(names, session.run(None, given), strict=True))
+        output = model(**given)
+        name = "logits" if "logits" in output else "last_hidden_state"
+        assert stored.relative(found[name], output[name]) <= 1e-5

@@ -134,14 +134,14 @@ def test_a_kind_without_a_class_keeps_its_name(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(text))
     config = tmp_path / "tokenizer_config.json"
     config.write_text(
-        json.dumps({**json.loads(config.read_text()), "tokenizer_class": "XLMRobertaTokenizerFast"})
+        json.dumps({**json.loads(config.read_text()), "tokenizer_class": "CamembertTokenizerFast"})
     )
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert type(tokenizer) is transformers.PreTrainedTokenizerFast
     assert tokenizer(TEXTS) == AutoTokenizer.from_pretrained(FOLDER / "t5")(TEXTS)
     tokenizer.save_pretrained(tmp_path / "saved")
     assert json.loads((tmp_path / "saved" / "tokenizer_config.json").read_text())["tokenizer_class"] == (
-        "XLMRobertaTokenizerFast"
+        "CamembertTokenizerFast"
     )
 
 
@@ -245,8 +245,10 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no folder"):
         AutoTokenizer.from_pretrained(tmp_path / "nowhere")
     (tmp_path / "tokenizer.model").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match=r"SentencePiece's `\.model` files are not read"):
+    with pytest.raises(ValueError, match=r"tokenizer\.model: is no SentencePiece model .*: it has no pieces"):
         transformers.LlamaTokenizer.from_pretrained(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"SentencePiece's `\.model` files are read for T5"):
+        transformers.T5Tokenizer.from_pretrained(tmp_path)
     with pytest.raises(TypeError, match=r"use `AutoTokenizer\.from_pretrained"):
         AutoTokenizer()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,10 +49,16 @@ def export_onnx(model: Any, filepath: str | os.PathLike[str], input_signature: A
     graph = Graph()
     onnx = graph.onnx
     names = _input_names(specs)
-    # Language models: the second axis of every input counts the same tokens.
-    shared = "tokens" if getattr(model, "_inputs_share_sizes", False) else None
+    # Language models: the second axis of inputs counts tokens, the same of those of one text.
+    texts = getattr(model, "_text_of_input", None)
+    shared = [None if texts is None else texts(name) for name in names]
     others = pairs()
-    shapes = [probes(tuple(spec.shape), others if shared is None else pairs()) for spec in specs]
+    # Each text has a pair of sizes of its own.
+    begins = {text: next(others) for text in dict.fromkeys(shared) if text is not None}
+    shapes = [
+        probes(tuple(spec.shape), others if text is None else itertools.chain([begins[text]], others))
+        for spec, text in zip(specs, shared, strict=True)
+    ]
     variables = _distinct(model.variables)
     traced = [_traced(model, structure, specs, [pair[i] for pair in shapes], variables) for i in range(2)]
     (trace, outputs), (other, _) = traced
@@ -60,9 +67,9 @@ def export_onnx(model: Any, filepath: str | os.PathLike[str], input_signature: A
     results = writer.results()
     declared = [
         onnx.helper.make_tensor_value_info(
-            name, graph.element_type(_dtype(spec)), _open(name, spec.shape, shared)
+            name, graph.element_type(_dtype(spec)), _open(name, spec.shape, text)
         )
-        for name, spec in zip(names, specs, strict=True)
+        for name, spec, text in zip(names, specs, shared, strict=True)
     ]
     finished = []
     given: dict[str, str] = {}

@@ -90,7 +90,11 @@ class Dense(WeightOptions, QuantizedProduct, Layer):
         if self._special:
             if self._is_quantized:
                 return self.quantized_call(inputs, training=training)
-            return linear(inputs, self._adapted_weight(), self.bias, self.activation)
+            if self.lora_enabled:
+                # Beside the product, not added to the kernel: the kernel's gradient is never needed.
+                outputs = linear(inputs, self._kernel, self.bias, None)
+                outputs = self._plus_lora(outputs, inputs, training)
+                return outputs if self.activation is None else self.activation(outputs)
         return linear(inputs, self._kernel, self.bias, self.activation)
 
     def _product(self, inputs: Any, kernel: Any) -> Any:
@@ -99,9 +103,10 @@ class Dense(WeightOptions, QuantizedProduct, Layer):
     def _finish(self, outputs: Any) -> Any:
         return bias_and_activation(outputs, self.bias, self.activation)
 
-    def _lora_term(self: Any, inputs: Any) -> Any:
-        thin = ops.matmul(inputs, self.lora_kernel_a)
-        return ops.multiply(ops.matmul(thin, self.lora_kernel_b), self._lora_strength)
+    def _lora_term(self: Any, inputs: Any, training: bool | None = None) -> Any:
+        a, b = self._lora_matrices(inputs.dtype)
+        thin = ops.matmul(self._lora_inputs(inputs, training), a)
+        return ops.matmul(ops.multiply(thin, self._lora_strength), b)
 
     def _matrix_shape(self) -> tuple[int, int]:
         return self._adapted_shape

@@ -1,4 +1,4 @@
-"""Language models with Hugging Face's names: models, tokenizers, training and generation.
+"""Language models with Hugging Face's names: models, tokenizers, training, generation and pipelines.
 
 Weights are read from folders as Hugging Face writes them (`config.json`, `model.safetensors`), and written so
 that `transformers` reads them. Models are ordinary Corten models. Each name is loaded when first used.
@@ -60,6 +60,8 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
         "StoppingCriteriaList",
     ),
     "generation.streamers": ("BaseStreamer", "TextIteratorStreamer", "TextStreamer"),
+    "lora.adapters": ("add_lora", "merge_lora", "print_trainable_parameters", "remove_lora", "unmerge_lora"),
+    "lora.files": ("load_lora", "save_lora"),
     "modeling": ("PreTrainedModel",),
     "models.bert": (
         "BertConfig", "BertModel", "BertForMaskedLM", "BertForQuestionAnswering",
@@ -88,6 +90,19 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
         "QuestionAnsweringModelOutput", "Seq2SeqLMOutput", "Seq2SeqModelOutput", "SequenceClassifierOutput",
         "TokenClassifierOutput",
     ),
+    "pipelines.base": ("Pipeline",),
+    "pipelines.factory": ("pipeline",),
+    "pipelines.feature_extraction": ("FeatureExtractionPipeline",),
+    "pipelines.fill_mask": ("FillMaskPipeline",),
+    "pipelines.inputs": ("KeyDataset", "KeyPairDataset"),
+    "pipelines.question_answering": ("QuestionAnsweringPipeline",),
+    "pipelines.text_classification": ("TextClassificationPipeline",),
+    "pipelines.text_generation": ("TextGenerationPipeline",),
+    "pipelines.text_to_text": (
+        "SummarizationPipeline", "Text2TextGenerationPipeline", "TranslationPipeline",
+    ),
+    "pipelines.token_classification": ("TokenClassificationPipeline",),
+    "pipelines.zero_shot": ("ZeroShotClassificationPipeline",),
     "trainer": ("Trainer",),
     "trainer_seq2seq": ("Seq2SeqTrainer",),
     "trainer_callback": (
@@ -114,7 +129,8 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
         "RobertaTokenizerFast",
     ),
     "tokenization.sentencepiece": (
-        "LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast",
+        "LlamaTokenizer", "LlamaTokenizerFast", "T5Tokenizer", "T5TokenizerFast", "XLMRobertaTokenizer",
+        "XLMRobertaTokenizerFast",
     ),
 }  # fmt: skip
 

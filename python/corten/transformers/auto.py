@@ -67,6 +67,20 @@ def config_class_of(model_type: Any, source: str) -> Any:
     return _class(_KINDS[model_type][0])
 
 
+def class_names(auto: str) -> list[str]:
+    """Return the names of the classes that a class which chooses may choose.
+
+    Args:
+        auto: Its name, such as `'AutoModelForMaskedLM'`.
+
+    Example:
+        >>> from corten.transformers.auto import class_names
+        >>> class_names("AutoModelForSeq2SeqLM")
+        ['T5ForConditionalGeneration']
+    """
+    return [models[auto] for _, models in _KINDS.values() if auto in models]
+
+
 class AutoConfig:
     """Reads a configuration of whatever kind.
 

@@ -129,6 +129,11 @@ def _in_folder(folder: Path, filename: str, required: bool) -> Path | None:
     if not required:
         return None
     there = sorted(entry.name for entry in folder.glob("*"))[:10]
+    if "adapter_config.json" in there and not filename.startswith("adapter_"):
+        raise FileNotFoundError(
+            f"{folder} has adapters but no {filename!r}: load the model that they were trained beside (named "
+            "in `adapter_config.json`), then `corten.transformers.load_lora(model, folder)`."
+        )
     raise FileNotFoundError(
         f"{folder} has no file {filename!r}; it has {', '.join(there) or 'no files'}. Is it a folder that "
         "`save_pretrained` wrote?"

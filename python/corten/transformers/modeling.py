@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from corten import config as settings, ops
+from corten._state import state
 from corten.layers.core import Dense
 from corten.layers.einsum_dense import EinsumDense
 from corten.layers.embedding import Embedding, ReversibleEmbedding
@@ -20,10 +21,11 @@ from corten.naming import current_path, name_scope
 from corten.symbolic import KerasTensor
 from corten.transformers import loss_functions
 from corten.transformers.configuration import PretrainedConfig
+from corten.transformers.model_methods import ModelMethods
 from corten.transformers.outputs import ModelOutput
 
 # What a file for other programs has as inputs.
-_EXPORTED = ("input_ids", "attention_mask", "token_type_ids")
+_EXPORTED = ("input_ids", "attention_mask", "token_type_ids", "decoder_input_ids")
 
 
 class _Construction(threading.local):
@@ -59,7 +61,7 @@ def _constructing(init: Callable[..., None]) -> Callable[..., None]:
     return construct
 
 
-class PreTrainedModel(Model):
+class PreTrainedModel(ModelMethods, Model):
     """Base of the models of `corten.transformers`.
 
     A subclass names its `config_class`, makes its layers in `__init__` and computes in `call`. All weights
@@ -96,6 +98,8 @@ class PreTrainedModel(Model):
     ignored_names: ClassVar[tuple[str, ...]] = ("position_ids", "token_type_ids")
     #: What `from_pretrained` found, by kind.
     loading_info: dict[str, Any] | None = None
+    #: The folder or name that `from_pretrained` got; empty for a new model.
+    name_or_path: str = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -118,8 +122,9 @@ class PreTrainedModel(Model):
         """Return symbolic arguments of `call`, which the model is built with."""
         return {self.main_input_name: KerasTensor((None, None), "int32")}
 
-    #: All inputs are `(batch, tokens)`.
-    _inputs_share_sizes = True
+    def _text_of_input(self, name: str) -> str:
+        """What the second axis of an input counts: inputs of one text have as many tokens."""
+        return "decoder_tokens" if name.startswith("decoder_") else "tokens"
 
     def export_inputs(self) -> dict[str, Any]:
         """Return what `export` takes for the inputs: ids and the masks that the model knows, int64."""
@@ -148,7 +153,10 @@ class PreTrainedModel(Model):
     # ---- calling -------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(**self._named_arguments(args, kwargs))
+        given = self._named_arguments(args, kwargs)
+        if self._mode is not None and state.training is None and "training" not in given:
+            given["training"] = self._mode
+        return super().__call__(**given)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return super().compute_output_spec(**self._named_arguments(args, kwargs))
@@ -330,74 +338,6 @@ class PreTrainedModel(Model):
         resize_vocabulary(self, size)
         return self.get_input_embeddings()
 
-    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
-        """Return the number of weights' elements.
-
-        Args:
-            only_trainable: Whether to leave out what is frozen.
-            exclude_embeddings: Whether to leave out the tables of words, places and text types.
-        """
-        from corten.layers.embedding import Embedding
-
-        left_out: set[int] = set()
-        if exclude_embeddings:
-            tables = [layer for layer in self._flatten_layers() if isinstance(layer, Embedding)]
-            left_out = {id(variable) for table in tables for variable in table.weights}
-        variables = self.trainable_weights if only_trainable else self.weights
-        return sum(variable.size for variable in variables if id(variable) not in left_out)
-
-    # ---- gradient checkpointing ----------------------------------------------------------------
-
-    def gradient_checkpointing_enable(
-        self, gradient_checkpointing_kwargs: dict[str, Any] | None = None
-    ) -> None:
-        """Keep only the states between layers for the gradient, and compute the layers again backwards.
-
-        Memory then grows with one layer and not with all; a step takes about a third longer. Values and
-        gradients have the same bits.
-
-        Args:
-            gradient_checkpointing_kwargs: Accepted for compatibility.
-
-        Example:
-            >>> from corten.transformers import BertConfig, BertModel
-            >>> config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
-            >>> model = BertModel(config)
-            >>> model.gradient_checkpointing_enable()
-            >>> model.is_gradient_checkpointing
-            True
-        """
-        from corten.rematerialization import RematScope
-
-        for block in self._blocks():
-            scope = RematScope(mode="list_of_layers", layer_names=[block.name])
-            block.__dict__.update(_remat_scope=scope, _general_only=True, _fast=False, _steady=False)
-        self._state().forget_steps()
-
-    def gradient_checkpointing_disable(self) -> None:
-        """Undo `gradient_checkpointing_enable`."""
-        for block in self._blocks():
-            block.__dict__.pop("_remat_scope", None)
-        self._state().forget_steps()
-
-    @property
-    def is_gradient_checkpointing(self) -> bool:
-        """Whether layers are computed again for the gradient."""
-        return any("_remat_scope" in block.__dict__ for block in self._blocks())
-
-    def _blocks(self) -> list[Any]:
-        """The layers of which the model has several, one after the other."""
-        found: list[Any] = []
-        waiting: list[Any] = [self]
-        while waiting:
-            for attribute in (layer := waiting.pop()).__dict__["_tracked"]:
-                value = layer.__dict__.get(attribute)
-                if isinstance(value, Layer):
-                    waiting.append(value)
-                elif isinstance(value, list):
-                    found += [item for item in value if isinstance(item, Layer)]
-        return found
-
     # ---- quantizing ----------------------------------------------------------------------------
 
     def quantize(  # type: ignore[override]
@@ -499,13 +439,16 @@ class PreTrainedModel(Model):
 
     def get_config(self) -> dict[str, Any]:
         from corten import dtype_policies
+        from corten.transformers.lora.adapters import config_of
 
         policy = self.__dict__.get("_dtype_policy") or dtype_policies.get(None)
+        adapters = config_of(self)
         return {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": dtype_policies.serialize(policy),
             "config": self.config.to_dict(),
+            **({} if adapters is None else {"adapters": adapters}),
         }
 
     @classmethod
@@ -515,7 +458,13 @@ class PreTrainedModel(Model):
             from corten import dtype_policies
 
             given["dtype"] = dtype_policies.deserialize(given["dtype"])
-        return cls(cls.config_class.from_dict(given.pop("config")), **given)
+        adapters = given.pop("adapters", None)
+        model = cls(cls.config_class.from_dict(given.pop("config")), **given)
+        if adapters is not None:
+            from corten.transformers.lora.adapters import restore
+
+            restore(model, adapters)
+        return model
 
 
 def _has_a_matrix(layer: Layer) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from corten.transformers.configuration import PretrainedConfig, read_config
 from corten.transformers.hub import find_file, split_hub_arguments
 from corten.transformers.weight_names import NamedWeight, named_weights
+from corten.variable import Variable
 
 WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
@@ -64,6 +65,7 @@ def load_model(
     with objects_from_file(f"{source}: {type(config).__name__}", arrays) as late:
         model = cls(config, **options)
         model.loading_info = assign_weights(model, arrays, source, ignore_mismatched_sizes)
+        model.name_or_path = os.fspath(name_or_path)
     make_late_values(late)
     _report(model, source)
     return (model, model.loading_info) if output_loading_info else model
@@ -96,7 +98,7 @@ def read_weights(
     """
     path = find_file(name_or_path, WEIGHTS_NAME, required=False, **where)
     if path is not None:
-        return _parse(path), str(path)
+        return parse_weights(path), str(path)
     index = find_file(name_or_path, INDEX_NAME, required=False, **where)
     if index is not None:
         return _read_shards(name_or_path, index, where), str(index)
@@ -111,8 +113,8 @@ def read_weights(
     raise FileNotFoundError(f"{os.fspath(name_or_path)!r} has no file {WEIGHTS_NAME!r}.")
 
 
-def _parse(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays of a file, which stay in it until they are read."""
+def parse_weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the arrays of a file, which stay in it until they are read."""
     from corten.saving import safetensors
 
     with open(path, "rb") as file:
@@ -134,7 +136,7 @@ def _read_shards(name_or_path: Any, index: Path, where: dict[str, Any]) -> dict[
             raise ValueError(
                 f"{index}: names the file {name!r}; weights must be .safetensors files beside it."
             )
-        shard = _parse(find_file(name_or_path, name, **where))
+        shard = parse_weights(find_file(name_or_path, name, **where))
         wanted = [weight for weight, place in places.items() if place == name]
         missing = [weight for weight in wanted if weight not in shard]
         if missing:
@@ -247,6 +249,9 @@ def save_model(
     kwargs: dict[str, Any],
 ) -> None:
     """What `PreTrainedModel.save_pretrained` does; its arguments."""
+    from corten.transformers.lora.adapters import adapters_of
+    from corten.transformers.lora.files import save_lora
+
     owner = type(model).__name__
     if not safe_serialization:
         raise ValueError(
@@ -257,6 +262,29 @@ def save_model(
             raise ValueError(
                 f"{owner}.save_pretrained: `{name}` is not done; upload the folder with your own tool."
             )
+    if adapters_of(model) is not None:
+        # As in the package peft. The sum of weights and adapters is that of `remove_lora(merge_lora(model))`.
+        save_lora(model, save_directory)
+        return
+    write_folder(model, save_directory, max_shard_size, adapters_apart=False)
+
+
+def write_folder(
+    model: Any, save_directory: Any, max_shard_size: int | str = "50GB", *, adapters_apart: bool
+) -> None:
+    """Write the files of a whole model.
+
+    Args:
+        model: The model.
+        save_directory: The folder, which is made if need be.
+        max_shard_size: The size that no file of weights is to exceed.
+        adapters_apart: Whether matrices of `layer.enable_lora` are written as they are, beside the weights,
+            as checkpoints need them; otherwise weights are written with the product in them.
+
+    Raises:
+        ValueError: The model is quantized.
+    """
+    owner = type(model).__name__
     for layer in model._flatten_layers():
         if getattr(layer, "_is_quantized", False):
             raise ValueError(
@@ -268,7 +296,7 @@ def save_model(
         raise NotADirectoryError(f"{owner}.save_pretrained: {folder} is a file; pass a folder.")
     most = _bytes(max_shard_size)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {weight.name: _stored(weight) for weight in named_weights(model)}
+    tensors = _tensors(model, adapters_apart)
     config = type(model.config).from_dict(model.config.to_dict())
     config.architectures = [owner]
     config.dtype = model.variable_dtype
@@ -276,9 +304,37 @@ def save_model(
     config.save_pretrained(folder)
 
 
-def _stored(weight: NamedWeight) -> Any:
+def _tensors(model: Any, adapters_apart: bool) -> dict[str, Any]:
+    """The weights by their names in files."""
+    weights = named_weights(model)
+    adapted = [] if adapters_apart else [layer for layer in model._flatten_layers() if _has_product(layer)]
+    sums = {id(layer.__dict__[f"_{layer._adapted}"]): layer for layer in adapted}
+    thin = {id(variable) for layer in adapted for variable in layer._unsaved_variables()}
+    found: dict[str, Any] = {}
+    for weight in weights:
+        if id(weight.variable) in thin:
+            continue
+        layer = sums.get(id(weight.variable))
+        found[weight.name] = stored(weight, None if layer is None else layer._adapted_weight())
+    return found
+
+
+def _has_product(layer: Any) -> bool:
+    return bool(getattr(layer, "lora_enabled", False))
+
+
+def stored(weight: NamedWeight, value: Any = None) -> Any:
+    """Return a weight as files have it.
+
+    Args:
+        weight: The weight.
+        value: A tensor in place of its own value.
+    """
     from corten.saving.safetensors import Bfloat16
 
+    if value is not None:
+        kept = weight.variable
+        weight = weight._replace(variable=Variable(value.detach(), dtype=kept._dtype, trainable=False))
     value = weight.to_file()
     return Bfloat16.from_float32(value) if weight.variable._dtype == "bfloat16" else value
 

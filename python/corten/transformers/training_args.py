@@ -171,10 +171,18 @@ class TrainingArguments:
     def __init__(self, output_dir: str | os.PathLike[str] | None = None, **arguments: Any) -> None:
         arguments["output_dir"] = output_dir
         self._take(arguments)
+        self.check()
+        self._check_reports()
+
+    def check(self) -> None:
+        """Refuses values that make no training, as after one was set anew.
+
+        Raises:
+            ValueError: There is one.
+        """
         self._check_numbers()
         self._check_strategies()
         self._check_best()
-        self._check_reports()
 
     # -- taking the arguments -------------------------------------------------------------------------
 

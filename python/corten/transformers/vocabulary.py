@@ -45,6 +45,11 @@ def resize_vocabulary(model: Any, size: int) -> None:
             raise ValueError(
                 f"{owner}.resize_token_embeddings: layer {layer.name!r} is quantized; resize before."
             )
+        if getattr(layer, "_lora_apart", False):
+            raise ValueError(
+                f"{owner}.resize_token_embeddings: layer {layer.name!r} has an adapter of the old size; "
+                "resize before `add_lora`."
+            )
     for layer in dict.fromkeys(layers):
         _resize(layer, before, size)
     model.config.vocab_size = size

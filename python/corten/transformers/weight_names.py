@@ -121,7 +121,10 @@ def _walk(layer: Layer, prefix: str, seen: set[int]) -> Iterator[NamedWeight]:
     names = next((names for cls, names in _NAMES if isinstance(layer, cls)), {})
     names = {**names, **getattr(layer, "weight_names", {})}
     matrix = isinstance(layer, Dense) and getattr(layer, "stores_transposed", True)
+    apart = getattr(layer, "_lora_apart", False)
     for attribute in list(layer.__dict__["_tracked"]):
+        if apart and attribute.startswith("lora_"):
+            continue  # Adapters have files of their own.
         value = layer.__dict__.get(attribute)
         if isinstance(value, Variable) and id(value) not in seen and not value._is_state:
             seen.add(id(value))

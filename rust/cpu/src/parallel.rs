@@ -1,11 +1,13 @@
 //! The one way kernels reach threads: a resident team that claims fixed chunks from counters.
 //!
 //! Each thread has a part of the chunks that it claims first: the same part of every job, so that what it wrote in one
-//! op is in its caches in the next. Then it claims from the parts of others. The caller works too and never waits for a
-//! worker that has not claimed a chunk, so a busy core costs little. Workers spin for a moment after a job, then sleep. How work is cut depends on its
-//! shape alone, never on the number of threads.
+//! op is in its caches in the next. Then it claims from the parts of others. The caller works too, never waits for a
+//! worker that has not claimed a chunk, and lends its core to one that lost its own ([`seat`]), so a busy core costs
+//! little. Workers spin for a moment after a job, then sleep. How work is cut depends on its shape alone, never on the
+//! number of threads.
 
 mod interrupt;
+mod seat;
 
 use std::{
     any::Any,
@@ -20,11 +22,18 @@ use std::{
 };
 
 pub use self::interrupt::{Interrupted, interruptible, set_interrupt, to_the_end};
+use self::seat::Seat;
 use crate::fork;
 
 /// How long an idle worker spins before it sleeps: longer than the pauses between the ops of a training step, since
 /// waking costs some 70 us.
 const SPIN: Duration = Duration::from_micros(200);
+/// How long the caller spins for chunks that others still run before it looks whether they are at it.
+const PATIENCE: Duration = Duration::from_micros(100);
+/// Between two looks at the clock of a worker.
+const LOOK: Duration = Duration::from_micros(20);
+/// How long the caller spins at most; then it sleeps, for so long at a time.
+const REST: Duration = Duration::from_millis(1);
 /// Small jobs among which one wakes the team.
 const STREAM: u32 = 32;
 /// The most chunks [`chunks`] cuts, so that bookkeeping stays small next to the work.
@@ -56,6 +65,12 @@ struct Shared {
     unheard: AtomicU32,
     sleep: Mutex<()>,
     wake: Condvar,
+    /// One for each thread; the caller has the first.
+    seats: Box<[Line<Seat>]>,
+    /// Whether the caller sleeps until the last chunk ended.
+    is_awaited: AtomicBool,
+    end: Mutex<()>,
+    ended: Condvar,
     stop: AtomicBool,
 }
 
@@ -249,6 +264,10 @@ impl Shared {
             unheard: AtomicU32::new(0),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
+            seats: (0..threads).map(|_| Line(Seat::new())).collect(),
+            is_awaited: AtomicBool::new(false),
+            end: Mutex::new(()),
+            ended: Condvar::new(),
             stop: AtomicBool::new(false),
         }
     }
@@ -272,6 +291,7 @@ impl Shared {
             self.wake.notify_all();
         }
         INSIDE.set(true);
+        self.seats[0].0.take();
         self.work_off(0, true);
         INSIDE.set(false);
         self.wait(count);
@@ -298,6 +318,8 @@ impl Shared {
     /// They are counted at the end: a shared line less for each chunk.
     fn work_off(&self, thread: usize, is_caller: bool) -> bool {
         let mut count = 0;
+        let seat = &self.seats[thread].0;
+        seat.begin_work();
         for turn in 0..self.tickets.len() {
             let part = (thread + turn) % self.tickets.len();
             while self.claim(part) {
@@ -308,8 +330,14 @@ impl Shared {
             }
         }
         if count > 0 {
-            self.done.0.fetch_add(count, Ordering::Release);
+            // Either this thread sees that it is awaited, or the caller sees the new count.
+            self.done.0.fetch_add(count, Ordering::SeqCst);
+            if !is_caller && self.is_awaited.load(Ordering::SeqCst) {
+                drop(self.end.lock().unwrap_or_else(PoisonError::into_inner));
+                self.ended.notify_one();
+            }
         }
+        seat.end_work(!is_caller);
         count > 0
     }
 
@@ -351,22 +379,49 @@ impl Shared {
 
     /// Waits until `count` chunks ended; those still running were claimed by workers.
     fn wait(&self, count: usize) {
-        let mut rounds = 0u32;
-        while self.done.0.load(Ordering::Acquire) < count {
-            rounds += 1;
-            if rounds < 2000 {
+        let is_over = || self.done.0.load(Ordering::Acquire) >= count;
+        if is_over() {
+            return;
+        }
+        let begun = Instant::now();
+        let spin = |time: Duration| {
+            let until = begun.elapsed() + time;
+            while !is_over() && begun.elapsed() < until {
                 std::hint::spin_loop();
-            } else if rounds < 4000 {
-                std::thread::yield_now();
+            }
+        };
+        spin(PATIENCE);
+        while !is_over() {
+            self.seats[1..].iter().for_each(|seat| seat.0.look());
+            spin(LOOK);
+            if is_over() {
+                break;
+            }
+            let lent = self.seats[1..].iter().filter(|seat| seat.0.lend_core()).count() > 0;
+            if lent || begun.elapsed() > REST {
+                self.await_end(count);
+                self.seats[1..].iter().for_each(|seat| seat.0.end_loan(true));
             } else {
-                std::thread::sleep(Duration::from_micros(50));
+                spin(PATIENCE);
             }
         }
+    }
+
+    /// Sleeps until `count` chunks ended, or for a while.
+    #[cold]
+    fn await_end(&self, count: usize) {
+        let guard = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_awaited.store(true, Ordering::SeqCst);
+        if self.done.0.load(Ordering::SeqCst) < count {
+            drop(self.ended.wait_timeout(guard, REST).unwrap_or_else(PoisonError::into_inner));
+        }
+        self.is_awaited.store(false, Ordering::SeqCst);
     }
 
     /// The life of a worker.
     fn serve(&self, thread: usize) {
         INSIDE.set(true);
+        self.seats[thread].0.take();
         while !self.stop.load(Ordering::Relaxed) {
             if self.work_off(thread, false) {
                 continue;
@@ -376,10 +431,25 @@ impl Shared {
                 // One pause between looks: with more, hearing of a job takes several times as long.
                 std::hint::spin_loop();
                 if idle_since.elapsed() > SPIN {
+                    self.help_caller();
                     self.doze();
                     break;
                 }
             }
+        }
+    }
+
+    /// Lends the caller this worker's core if it was pushed off its own within a chunk.
+    #[cold]
+    fn help_caller(&self) {
+        let caller = &self.seats[0].0;
+        caller.look();
+        let begun = Instant::now();
+        while begun.elapsed() < LOOK {
+            std::hint::spin_loop();
+        }
+        if !self.has_work() {
+            caller.lend_core();
         }
     }
 

@@ -19,9 +19,9 @@ pub(crate) fn upload(gpu: &Gpu, dtype: DType, bytes: &[u8]) -> Result<Buffer> {
     }
     if dtype == DType::Bool {
         let words: Vec<u8> = bytes.iter().flat_map(|&byte| u32::from(byte != 0).to_ne_bytes()).collect();
-        stream::write(gpu, buffer.block(), &words)?;
+        stream::write(gpu, buffer.ready()?, &words)?;
     } else {
-        stream::write(gpu, buffer.block(), bytes)?;
+        stream::write(gpu, buffer.ready()?, bytes)?;
     }
     count(&gpu.0.counters.uploads, 1);
     count(&gpu.0.counters.upload_bytes, buffer.len_bytes() as u64);
@@ -35,7 +35,7 @@ pub(crate) fn download(gpu: &Gpu, x: In<'_>, out: &mut [u8]) -> Result<()> {
     }
     let dense = Dense::new(gpu, x)?;
     let bytes = x.layout.len() as u64 * ELEMENT;
-    let source = (&**dense.buffer().block(), dense.offset() as u64 * ELEMENT, bytes);
+    let source = (&**dense.buffer().ready()?, dense.offset() as u64 * ELEMENT, bytes);
     stream::read(gpu, Some(source), &mut |found| {
         if x.dtype == DType::Bool {
             for (to, word) in out.iter_mut().zip(found.as_chunks::<4>().0) {

@@ -36,7 +36,11 @@ pub(crate) struct Shared {
     pub(crate) stream: Mutex<Stream>,
     pub(crate) pipelines: Mutex<Pipelines>,
     pub(crate) counters: Counters,
+    /// Held while expressions are computed.
+    pub(crate) computing: Mutex<()>,
     pub(crate) timeout: Duration,
+    /// The process that opened the device: a forked one cannot use it.
+    process: u32,
 }
 
 /// What a device has done since it was opened, and the memory it holds.
@@ -143,7 +147,9 @@ impl Gpu {
             stream: Mutex::new(stream),
             pipelines: Mutex::new(pipelines),
             counters: Counters::default(),
+            computing: Mutex::new(()),
             timeout: Duration::from_secs(seconds.unwrap_or(TIMEOUT_SECONDS).max(1)),
+            process: std::process::id(),
             device,
             queue,
         })))
@@ -259,7 +265,14 @@ impl Gpu {
     /// An error if the device was lost.
     pub(crate) fn alive(&self) -> Result<()> {
         if !self.is_lost() {
-            return Ok(());
+            if self.0.process == std::process::id() {
+                return Ok(());
+            }
+            return Err(Error::device(format!(
+                "GPU {} was opened before this process was forked, and cannot be used in it: start processes with \
+                 multiprocessing.get_context(\"spawn\"), or use the GPU in the child alone",
+                self.index()
+            )));
         }
         Err(Error::device(format!(
             "GPU {} ({}) was lost: {}; its tensors are gone: make new ones after corten.config.reset_device(\"gpu:{}\"), or restart",

@@ -201,7 +201,7 @@ fn slices(
         return to_contiguous(gpu, base);
     }
     let Extents { axis: extent, inner, .. } = Extents::of(base.layout, axis);
-    let pairs = sorted_places(gpu, Resolver::new(gpu, name, axis), indices, extent)?;
+    let pairs = sorted_places(gpu, &Resolver::new(gpu, name, axis), indices, extent)?;
     let out = alloc(gpu, len)?;
     let dense = Dense::new(gpu, updates)?;
     let walk = Walk::new(name, &[base.layout])?;
@@ -249,7 +249,7 @@ fn slices(
 }
 
 /// The resolved indices, sorted, and which update each belongs to; those out of range come last.
-fn sorted_places(gpu: &Gpu, resolver: Resolver, indices: In<'_>, extent: usize) -> Result<Pairs> {
+fn sorted_places(gpu: &Gpu, resolver: &Resolver, indices: In<'_>, extent: usize) -> Result<Pairs> {
     let rows = indices.layout.len();
     let pairs = Pairs::new(gpu, 1, rows)?;
     let walk = Walk::new("scatter", &[indices.layout])?;

@@ -121,9 +121,15 @@ impl Parameters {
 #[derive(Clone, Copy)]
 pub(crate) struct Bind<'a> {
     name: &'a str,
-    block: &'a Block,
+    memory: Memory<'a>,
     element: &'static str,
     access: Access,
+}
+
+#[derive(Clone, Copy)]
+enum Memory<'a> {
+    Array(&'a Buffer),
+    Block(&'a Block),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,17 +141,31 @@ enum Access {
 impl<'a> Bind<'a> {
     /// `element` is `f32`, `i32`, `u32` or a vector of them.
     pub(crate) fn read(name: &'a str, buffer: &'a Buffer, element: &'static str) -> Self {
-        Self { name, block: buffer.block(), element, access: Access::Read }
+        Self { name, memory: Memory::Array(buffer), element, access: Access::Read }
     }
 
     /// Read and written. A buffer that is bound so may not be bound a second time.
     pub(crate) fn write(name: &'a str, buffer: &'a Buffer, element: &'static str) -> Self {
-        Self { name, block: buffer.block(), element, access: Access::Write }
+        Self { name, memory: Memory::Array(buffer), element, access: Access::Write }
+    }
+
+    /// Its memory: what is still to be computed is, and before a write what is still to be read from it.
+    fn block(&self) -> Result<&'a Block> {
+        match self.memory {
+            Memory::Block(block) => Ok(block),
+            Memory::Array(buffer) => {
+                let block = buffer.ready()?;
+                if self.access == Access::Write {
+                    buffer.cell().compute_readers()?;
+                }
+                Ok(block)
+            }
+        }
     }
 
     /// The record of the first index out of range.
     pub(crate) fn flags(block: &'a Block) -> Self {
-        Self { name: "flags", block, element: "atomic<u32>", access: Access::Write }
+        Self { name: "flags", memory: Memory::Block(block), element: "atomic<u32>", access: Access::Write }
     }
 }
 
@@ -232,7 +252,7 @@ pub(crate) struct Pipelines {
 
 pub(crate) struct Pipeline {
     id: u64,
-    pipeline: wgpu::ComputePipeline,
+    compiled: wgpu::ComputePipeline,
     layout: Arc<GroupLayout>,
     layout_id: u64,
 }
@@ -292,7 +312,7 @@ impl Pipelines {
         // SAFETY: kernels keep every index inside the buffers they are given (see the head of this file), their loops
         // end, and they do not divide by zero.
         let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        let compiled = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.name),
             layout: Some(&layout.pipeline),
             module: &module,
@@ -311,7 +331,7 @@ impl Pipelines {
             return Err(Error::device(format!("{}: the GPU's shader was refused: {error}\n{text}", kernel.name)));
         }
         count(&gpu.0.counters.pipelines, 1);
-        Ok(Pipeline { id: self.compiled.len() as u64 + 1, pipeline, layout, layout_id })
+        Ok(Pipeline { id: self.compiled.len() as u64 + 1, compiled, layout, layout_id })
     }
 }
 
@@ -399,24 +419,23 @@ pub(crate) fn launch(gpu: &Gpu, kernel: &Kernel<'_>, source: impl FnOnce() -> So
             kernel.name
         )));
     }
+    let blocks = kernel.bindings.iter().map(Bind::block).collect::<Result<SmallVec<[&Block; 8]>>>()?;
     let key = full_key(kernel);
     let pipeline = {
         let mut pipelines = lock(&gpu.0.pipelines);
-        match pipelines.compiled.get(&key) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let made = Arc::new(pipelines.compile(gpu, kernel, &source())?);
-                pipelines.compiled.insert(key, Arc::clone(&made));
-                made
-            }
+        if let Some(known) = pipelines.compiled.get(&key) {
+            Arc::clone(known)
+        } else {
+            let made = Arc::new(pipelines.compile(gpu, kernel, &source())?);
+            pipelines.compiled.insert(key, Arc::clone(&made));
+            made
         }
     };
-    let blocks: SmallVec<[&Block; 8]> = kernel.bindings.iter().map(|bind| bind.block).collect();
     lock(&gpu.0.stream).dispatch(
         &gpu.0,
         &Dispatch {
             id: pipeline.id,
-            pipeline: &pipeline.pipeline,
+            pipeline: &pipeline.compiled,
             layout: &pipeline.layout,
             layout_id: pipeline.layout_id,
             parameters: &kernel.parameters.words,

@@ -3,11 +3,14 @@
 //! [`adapters`] lists what there is, [`open`] gives the device of one: a [`Gpu`], which implements
 //! [`Backend`]. Work is queued in one compute pass and sent when there is enough of it or a value is read;
 //! only [`Backend::download`] and [`Gpu::synchronize`] wait. So an index out of range, which the device finds, is
-//! reported there.
+//! reported there. Elementwise ops wait until their result is read, so that a chain of them is one dispatch.
 //!
 //! Read [`kernel`] first, then `copy.rs` as an example; [`strided`] brings operands of any layout to kernels.
 //! float32, int32, uint32 and bool (one word an element) are there; other dtypes are refused with the way out.
 //! Reductions combine in a fixed order, so results have the same bits in every run.
+
+// Shaders are text, written once for each: pieces are appended as they read best.
+#![allow(clippy::format_push_string, clippy::format_collect)]
 
 mod adapter;
 mod conv;

@@ -5,8 +5,8 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -14,6 +14,7 @@ use corten_core::{Error, Result};
 
 use crate::{
     device::{Gpu, lock},
+    elementwise::lazy::{self, Pending},
     future::block_on,
 };
 
@@ -33,6 +34,8 @@ pub(crate) struct Block {
     pub(crate) id: u64,
     /// The batch of queued work that uses it last.
     pub(crate) epoch: AtomicU64,
+    /// Cells that hold it; the last one gives it back.
+    pub(crate) owners: AtomicUsize,
 }
 
 /// Blocks nobody uses, by size.
@@ -76,42 +79,124 @@ impl Pool {
 }
 
 /// Elements on a device; going, it leaves its memory to the device's pool.
+///
+/// The result of an elementwise op has no memory until something reads it: see `elementwise/lazy.rs`.
 pub struct Buffer {
-    gpu: Gpu,
-    block: Arc<Block>,
+    cell: Arc<Cell>,
+}
+
+/// What a buffer holds, shared with the expressions that read it.
+pub(crate) struct Cell {
+    pub(crate) gpu: Gpu,
     len: usize,
+    block: OnceLock<Arc<Block>>,
+    /// How to compute the elements, until they are.
+    pub(crate) pending: Mutex<Option<Pending>>,
+    /// Cells that are computed from this one and were not when they were made.
+    readers: Mutex<Vec<Weak<Self>>>,
 }
 
 impl Buffer {
     /// The device whose memory it is.
     pub fn gpu(&self) -> &Gpu {
-        &self.gpu
+        &self.cell.gpu
     }
 
     /// Bytes on the device, where bool takes four bytes an element.
     pub fn len_bytes(&self) -> usize {
-        self.len * ELEMENT as usize
+        self.cell.len * ELEMENT as usize
     }
 
     /// The number of elements.
     pub fn elements(&self) -> usize {
+        self.cell.len
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell> {
+        &self.cell
+    }
+
+    /// The buffer of a cell.
+    pub(crate) fn of(cell: &Arc<Cell>) -> Self {
+        Self { cell: Arc::clone(cell) }
+    }
+
+    /// Its memory; the elements are computed first if they were not.
+    pub(crate) fn ready(&self) -> Result<&Arc<Block>> {
+        self.cell.ready()
+    }
+
+    /// A buffer that is computed when it is read.
+    pub(crate) fn pending(gpu: &Gpu, len: usize, how: Pending) -> Self {
+        let cell = Arc::new(Cell::new(gpu, len));
+        for operand in &how.operands {
+            operand.cell.add_reader(&cell);
+        }
+        *lock(&cell.pending) = Some(how);
+        Self { cell }
+    }
+}
+
+impl Cell {
+    fn new(gpu: &Gpu, len: usize) -> Self {
+        Self { gpu: gpu.clone(), len, block: OnceLock::new(), pending: Mutex::new(None), readers: Mutex::default() }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    pub(crate) fn block(&self) -> &Arc<Block> {
-        &self.block
+    pub(crate) fn is_ready(&self) -> bool {
+        self.block.get().is_some()
+    }
+
+    pub(crate) fn ready(self: &Arc<Self>) -> Result<&Arc<Block>> {
+        if !self.is_ready() {
+            lazy::compute(self)?;
+        }
+        self.block.get().ok_or_else(|| Error::device("an array of the GPU has no memory"))
+    }
+
+    /// Takes the memory of a buffer that nothing else uses.
+    pub(crate) fn settle(&self, buffer: &Buffer) {
+        if let Some(block) = buffer.cell.block.get() {
+            let block = Arc::clone(block);
+            block.owners.fetch_add(1, Ordering::Relaxed);
+            if self.block.set(Arc::clone(&block)).is_err() {
+                block.owners.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        drop(lock(&self.pending).take());
+    }
+
+    fn add_reader(&self, reader: &Arc<Self>) {
+        let mut readers = lock(&self.readers);
+        if readers.len() >= 16 {
+            readers.retain(|reader| reader.upgrade().is_some_and(|reader| !reader.is_ready()));
+        }
+        readers.push(Arc::downgrade(reader));
+    }
+
+    /// Computes what is still to be computed from the elements: they are about to change.
+    pub(crate) fn compute_readers(&self) -> Result<()> {
+        let readers = std::mem::take(&mut *lock(&self.readers));
+        readers.iter().filter_map(Weak::upgrade).try_for_each(|reader| reader.ready().map(drop))
     }
 }
 
 impl std::fmt::Debug for Buffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Buffer").field("gpu", &self.gpu.index()).field("elements", &self.len).finish()
+        f.debug_struct("Buffer").field("gpu", &self.gpu().index()).field("elements", &self.cell.len).finish()
     }
 }
 
-impl Drop for Buffer {
+impl Drop for Cell {
     fn drop(&mut self) {
-        lock(&self.gpu.0.pool).put(Arc::clone(&self.block));
+        if let Some(block) = self.block.take()
+            && block.owners.fetch_sub(1, Ordering::AcqRel) == 1
+        {
+            lock(&self.gpu.0.pool).put(block);
+        }
     }
 }
 
@@ -145,7 +230,11 @@ pub(crate) fn alloc(gpu: &Gpu, len: usize) -> Result<Buffer> {
         Some(block) => block,
         None => retry(gpu, size)?,
     };
-    Ok(Buffer { gpu: gpu.clone(), block, len })
+    block.owners.store(1, Ordering::Relaxed);
+    let cell = Cell::new(gpu, len);
+    // A new cell has no memory yet.
+    drop(cell.block.set(block));
+    Ok(Buffer { cell: Arc::new(cell) })
 }
 
 /// After giving back all that is pooled.
@@ -184,7 +273,7 @@ fn create(gpu: &Gpu, size: u64, id: u64) -> Result<Option<Arc<Block>>> {
         return Ok(None);
     }
     lock(&gpu.0.pool).hold(size);
-    Ok(Some(Arc::new(Block { buffer, size, id, epoch: AtomicU64::new(0) })))
+    Ok(Some(Arc::new(Block { buffer, size, id, epoch: AtomicU64::new(0), owners: AtomicUsize::new(0) })))
 }
 
 impl Block {

@@ -4,8 +4,9 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
+    time::Instant,
 };
 
 use corten_core::{Error, Result};
@@ -27,6 +28,11 @@ const ARENAS: usize = 4;
 const GROUPS: usize = 2048;
 /// Bytes of the record of the first index out of range.
 pub(crate) const FLAG_BYTES: u64 = 32;
+
+/// What the library says of memory that is to be read.
+const WAITING: u8 = 0;
+const MAPPED: u8 = 1;
+const FAILED: u8 = 2;
 
 type GroupKey = SmallVec<[u64; 8]>;
 
@@ -120,7 +126,7 @@ impl Stream {
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let flags = Arc::new(Block { buffer: flags, size: FLAG_BYTES, id: 0, epoch: 0.into() });
+        let flags = Arc::new(Block { buffer: flags, size: FLAG_BYTES, id: 0, epoch: 0.into(), owners: 0.into() });
         Self {
             open: None,
             arenas,
@@ -287,14 +293,22 @@ pub(crate) fn read(gpu: &Gpu, source: Option<(&Block, u64, u64)>, take: &mut dyn
     gpu.alive()?;
     let shared = &gpu.0;
     let (staging, size, index) = lock(&shared.stream).read(shared, source)?;
-    let mapped = Arc::new(AtomicBool::new(false));
+    let mapped = Arc::new(AtomicU8::new(WAITING));
     let told = Arc::clone(&mapped);
-    staging.slice(..).map_async(wgpu::MapMode::Read, move |result| told.store(result.is_ok(), Ordering::Release));
+    staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+        told.store(if result.is_ok() { MAPPED } else { FAILED }, Ordering::Release);
+    });
     if let Err(error) = wait(shared, index) {
         return Err(if gpu.is_lost() { error } else { gpu.lose(error.to_string()) });
     }
+    // Another thread that waits may be the one that tells, a little later.
+    let start = Instant::now();
+    while mapped.load(Ordering::Acquire) == WAITING && start.elapsed() < shared.timeout && !gpu.is_lost() {
+        drop(shared.device.poll(wgpu::PollType::Poll));
+        std::thread::yield_now();
+    }
     gpu.raise()?;
-    if !mapped.load(Ordering::Acquire) {
+    if mapped.load(Ordering::Acquire) != MAPPED {
         return Err(Error::device(format!("GPU {}: its memory could not be read", gpu.index())));
     }
     let bytes = source.map_or(0, |(_, _, bytes)| bytes) as usize;

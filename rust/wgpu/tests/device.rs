@@ -4,8 +4,8 @@ mod common;
 
 use std::sync::Mutex;
 
-use common::{Twin, bytes, floats, read, spread};
-use corten_core::{Backend, BinaryOp, DType, Error, Layout, Range, Scalar, UnaryOp, View};
+use common::{Twin, bytes, floats, read, spread, view};
+use corten_core::{Backend, BinaryOp, CompareOp, DType, Error, Layout, Range, ReduceOp, Scalar, UnaryOp, View};
 use corten_wgpu::{AdapterKind, adapters, close, open};
 
 /// Tests here count what the device does, or take it away: one at a time.
@@ -42,12 +42,11 @@ fn work_and_uploads_keep_their_order() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = alone!();
     let layout = Layout::contiguous(&[1000]);
-    let view = |buffer| View { buffer, layout: &layout, dtype: DType::F32 };
     let mut sum = gpu.fill(DType::F32, 1000, Scalar::Int(0)).expect("fill");
     // Each upload takes the memory that the step before has just left, whose reader is still queued.
     for i in 0..200 {
         let x = gpu.upload(DType::F32, &bytes(&[i as f32; 1000])).expect("upload");
-        sum = gpu.binary(BinaryOp::Add, view(&sum), view(&x)).expect("add");
+        sum = gpu.binary(BinaryOp::Add, view(&sum, &layout), view(&x, &layout)).expect("add");
     }
     assert!(floats(&read(&gpu, &sum, 1000, DType::F32)).iter().all(|&x| x == 19_900.0));
 }
@@ -60,7 +59,8 @@ fn memory_is_used_again() {
     let x = Twin::new(&gpu, &spread(10_000, 0.0, 1.0), &[10_000]);
     let step = || {
         let y = gpu.unary(UnaryOp::Exp, x.on_gpu()).expect("exp");
-        gpu.unary(UnaryOp::Neg, View { buffer: &y, layout: &x.layout, dtype: DType::F32 }).expect("neg")
+        let y = gpu.unary(UnaryOp::Neg, View { buffer: &y, layout: &x.layout, dtype: DType::F32 }).expect("neg");
+        gpu.reduce(ReduceOp::Max, View { buffer: &y, layout: &x.layout, dtype: DType::F32 }, &[0]).expect("max")
     };
     drop(step());
     let first = gpu.statistics();
@@ -70,11 +70,83 @@ fn memory_is_used_again() {
     let last = gpu.statistics();
     assert_eq!((first.pooled_bytes, first.live_bytes), (last.pooled_bytes, last.live_bytes));
     assert_eq!(first.pipelines, last.pipelines);
-    assert_eq!(last.dispatches - first.dispatches, 100);
-    assert!(last.submits - first.submits <= 2, "dispatches are sent together");
+    assert_eq!(last.dispatches - first.dispatches, 100, "the two functions are one dispatch");
+    assert!(last.submits - first.submits <= 3, "dispatches are sent together");
     assert_eq!((last.uploads, last.downloads), (first.uploads, first.downloads));
     gpu.empty_cache();
     assert_eq!(gpu.statistics().pooled_bytes, 0);
+}
+
+#[test]
+fn a_chain_is_one_dispatch() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    let values = spread(600, -2.0, 2.0);
+    let x = Twin::new(&gpu, &values, &[20, 30]);
+    let row = Twin::new(&gpu, &spread(30, 1.0, 2.0), &[30]);
+    let wide = row.layout.expand(&[20, 30]);
+    let row_view = View { buffer: &row.gpu, layout: &wide, dtype: DType::F32 };
+    let expected: Vec<f32> =
+        values.iter().enumerate().map(|(i, &x)| (x * spread(30, 1.0, 2.0)[i % 30] + x).max(0.0)).collect();
+    let before = gpu.statistics().dispatches;
+    let scaled = gpu.binary(BinaryOp::Mul, view(&x.gpu, &x.layout), row_view).expect("mul");
+    let sum = gpu.binary(BinaryOp::Add, view(&scaled, &x.layout), view(&x.gpu, &x.layout)).expect("add");
+    let zero = gpu.fill(DType::F32, 1, Scalar::Int(0)).expect("fill");
+    let zeros = Layout::contiguous(&[]).expand(&[20, 30]);
+    let zeros = View { buffer: &zero, layout: &zeros, dtype: DType::F32 };
+    let positive = gpu.compare(CompareOp::Gt, view(&sum, &x.layout), zeros).expect("compare");
+    let positive = View { buffer: &positive, layout: &x.layout, dtype: DType::Bool };
+    let result = gpu.select(positive, view(&sum, &x.layout), zeros).expect("select");
+    assert_eq!(gpu.statistics().dispatches - before, 1, "nothing but the zero was computed");
+    let found = floats(&read(&gpu, &result, 600, DType::F32));
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-6), "{found:?}");
+    assert_eq!(gpu.statistics().dispatches - before, 2);
+    // The sum is still held, so the same dispatch has stored it.
+    let found = floats(&read(&gpu, &sum, 600, DType::F32));
+    assert!(found.iter().zip(&values).enumerate().all(|(i, (a, x))| {
+        let expected = x * spread(30, 1.0, 2.0)[i % 30] + x;
+        (a - expected).abs() <= 1e-6
+    }));
+    assert_eq!(gpu.statistics().dispatches - before, 2);
+}
+
+#[test]
+fn long_chains_and_unread_results() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    let x = Twin::new(&gpu, &[1.0f32; 100], &[100]);
+    let before = gpu.statistics().dispatches;
+    let mut sum = gpu.binary(BinaryOp::Add, view(&x.gpu, &x.layout), view(&x.gpu, &x.layout)).expect("add");
+    for _ in 0..998 {
+        sum = gpu.binary(BinaryOp::Add, view(&sum, &x.layout), view(&x.gpu, &x.layout)).expect("add");
+        drop(gpu.unary(UnaryOp::Exp, view(&sum, &x.layout)).expect("never read"));
+    }
+    assert!(floats(&read(&gpu, &sum, 100, DType::F32)).iter().all(|&x| x == 1000.0));
+    let dispatches = gpu.statistics().dispatches - before;
+    assert!((60..140).contains(&dispatches), "{dispatches}");
+}
+
+#[test]
+fn what_changes_in_place_is_read_before() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    let values = spread(50, 0.0, 1.0);
+    let mut x = Twin::new(&gpu, &values, &[50]);
+    let layout = x.layout.clone();
+    let doubled = gpu.binary(BinaryOp::Add, view(&x.gpu, &layout), view(&x.gpu, &layout)).expect("add");
+    let negative = gpu.unary(UnaryOp::Neg, view(&doubled, &layout)).expect("neg");
+    drop(doubled);
+    gpu.unary_in_place(UnaryOp::Square, &mut x.gpu, DType::F32).expect("square");
+    let one = gpu.fill(DType::F32, 50, Scalar::Int(1)).expect("fill");
+    let after = gpu.binary(BinaryOp::Add, view(&x.gpu, &layout), view(&one, &layout)).expect("add");
+    gpu.copy(view(&one, &layout), &mut x.gpu, &layout).expect("copy");
+    let check = |buffer, expected: fn(f32) -> f32| {
+        let found = floats(&read(&gpu, buffer, 50, DType::F32));
+        assert!(found.iter().zip(&values).all(|(a, &x)| (a - expected(x)).abs() <= 1e-6), "{found:?}");
+    };
+    check(&negative, |x| -2.0 * x);
+    check(&after, |x| x * x + 1.0);
+    check(&x.gpu, |_| 1.0);
 }
 
 #[test]
@@ -82,7 +154,7 @@ fn memory_has_a_limit() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = alone!();
     gpu.empty_cache();
-    gpu.set_memory_limit(Some(gpu.statistics().live_bytes + 1_000_000));
+    gpu.set_memory_limit(Some(gpu.statistics().live_bytes + 1_100_000));
     let kept = gpu.alloc(DType::F32, 100_000).expect("within the limit");
     // Pooled memory is given back before an array is refused.
     drop(gpu.alloc(DType::F32, 150_000).expect("within the limit"));
@@ -99,6 +171,7 @@ fn memory_has_a_limit() {
 #[test]
 fn dtypes_that_are_not_there_are_named() {
     let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
     for (dtype, way) in [(DType::I64, "int32"), (DType::F64, "float32"), (DType::U8, "int32"), (DType::BF16, "float32")]
     {
         let message = gpu.upload(dtype, &[0; 16]).expect_err("not there").to_string();
@@ -109,6 +182,7 @@ fn dtypes_that_are_not_there_are_named() {
 #[test]
 fn truth_values_are_bytes_outside() {
     let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
     let x = Twin::new(&gpu, &[true, false, true, true, false], &[5]);
     assert_eq!(read(&gpu, &x.gpu, 5, DType::Bool), [1, 0, 1, 1, 0]);
     let layout = x.layout.slice(&[Range { start: 4, step: -2, len: 3 }]);
@@ -133,6 +207,7 @@ fn an_index_out_of_range_is_named_once() {
 #[test]
 fn many_axes() {
     let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
     // Every axis but one apart from its neighbours.
     let shape = [2usize; 12];
     let axes: Vec<usize> = (0..12).rev().collect();
@@ -155,6 +230,7 @@ fn many_axes() {
 #[test]
 fn threads_share_a_device() {
     let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let gpu = gpu.clone();

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
-from corten import initializers, naming, ops
+from corten import initializers, naming, ops, random
 
 
 class LowRank:
@@ -18,9 +19,17 @@ class LowRank:
     lora_enabled = False
     lora_rank: int | None = None
     lora_alpha: float | None = None
+    #: The share of the inputs' cells that the product does not see in training.
+    lora_dropout = 0.0
     # The large weight, and whether `call` has to look at anything but it.
     _adapted = "kernel"
     _special = False
+    # Whether the strength falls with the root of the rank only (Kalajdzievski, arXiv 2312.03732).
+    _lora_by_root = False
+    # Whether files hold the thin matrices beside the weight, in place of the sum.
+    _lora_apart = False
+    # The weight's variables as they were before the product was added to them, by name.
+    _lora_originals: dict[str, Any] | None = None
 
     def _set_lora(self: Any, rank: int | None, alpha: float | None) -> None:
         """Note the arguments of `__init__`."""
@@ -74,7 +83,14 @@ class LowRank:
             raise ValueError(f"enable_lora: `rank` must be a positive integer; got {rank!r}.")
         self._add_lora(rank, lora_alpha, a_initializer, b_initializer)
 
-    def _add_lora(self: Any, rank: int, alpha: float | None, a_initializer: Any, b_initializer: Any) -> None:
+    def _add_lora(
+        self: Any,
+        rank: int,
+        alpha: float | None,
+        a_initializer: Any,
+        b_initializer: Any,
+        dtype: str | None = None,
+    ) -> None:
         shape = self._adapted_shape
         with self._more_weights():
             for letter, sizes, start in (
@@ -86,6 +102,7 @@ class LowRank:
                     name=name,
                     shape=sizes,
                     initializer=initializers.get(start),
+                    dtype=dtype,
                     regularizer=getattr(self, f"{self._adapted}_regularizer"),
                 )
                 setattr(self, name, weight)
@@ -97,9 +114,73 @@ class LowRank:
             self.lora_alpha = rank if alpha is None else alpha
             self._special = True
 
+    def _add_lora_apart(
+        self: Any,
+        rank: int,
+        alpha: float,
+        dropout: float,
+        by_root: bool,
+        a_initializer: Any,
+        b_initializer: Any,
+        seed: int | None,
+    ) -> None:
+        """As `enable_lora`, with dropout of what the product sees; files hold the matrices themselves."""
+        # Small updates would be lost in 16 bits.
+        dtype = "float32" if self.variable_dtype in ("bfloat16", "float16") else None
+        self._add_lora(rank, alpha, a_initializer, b_initializer, dtype)
+        self._lora_apart = True
+        self._lora_by_root = by_root
+        self.lora_dropout = dropout
+        if dropout:
+            with self._more_weights():
+                self.lora_seed_generator = random.SeedGenerator(seed)
+
+    def _remove_lora(self: Any) -> None:
+        """Take the thin matrices away; the weight stays as it is."""
+        with self._more_weights():
+            for letter in "ab":
+                delattr(self, f"lora_{self._adapted}_{letter}")
+            if "lora_seed_generator" in self.__dict__:
+                del self.lora_seed_generator
+            for name in ("lora_dropout", "_lora_by_root", "_lora_apart", "_lora_originals"):
+                self.__dict__.pop(name, None)
+            self.lora_enabled, self.lora_rank, self.lora_alpha = False, None, None
+            self._special = bool(self._is_quantized)
+
+    def _merge_lora(self: Any) -> None:
+        """Add the product to the weight, and compute with the weight alone from now on."""
+        values = self._merged()
+        variables = dict(self._saved_variables())
+        with self._more_weights():
+            self.__dict__["_lora_originals"] = {name: variables[name]._value for name in values}
+            for name, value in values.items():
+                variables[name].assign(value)
+            self.lora_enabled = False
+
+    def _unmerge_lora(self: Any) -> None:
+        """Undo `_merge_lora`, to the bit."""
+        variables = dict(self._saved_variables())
+        with self._more_weights():
+            for name, value in self._lora_originals.items():
+                variables[name].assign(value)
+            self.__dict__["_lora_originals"] = None
+            self.lora_enabled = True
+
     @property
     def _lora_strength(self: Any) -> float:
-        return float(self.lora_alpha / self.lora_rank)
+        return float(self.lora_alpha / (math.sqrt(self.lora_rank) if self._lora_by_root else self.lora_rank))
+
+    def _lora_matrices(self: Any, dtype: str) -> tuple[Any, Any]:
+        """The thin matrices in the dtype of what they are multiplied with."""
+        pair = (getattr(self, f"lora_{self._adapted}_{letter}") for letter in "ab")
+        a, b = (ops.convert_to_tensor(matrix) for matrix in pair)
+        return (a, b) if a.dtype == dtype else (ops.cast(a, dtype), ops.cast(b, dtype))
+
+    def _lora_inputs(self: Any, inputs: Any, training: bool | None) -> Any:
+        """What the product sees of the inputs."""
+        if not (training and self.lora_dropout):
+            return inputs
+        return random.dropout(inputs, self.lora_dropout, seed=self.lora_seed_generator)
 
     def _lora_update(self: Any) -> Any:
         """What is added to the weight."""
@@ -121,7 +202,7 @@ class LowRank:
 
     def _clear_lora(self: Any) -> None:
         """After loading a weight that has the product in it: add nothing."""
-        if self.lora_enabled:
+        if self.lora_enabled and not self._lora_apart:
             b = getattr(self, f"lora_{self._adapted}_b")
             b.assign(ops.zeros_like(b))
 
@@ -156,6 +237,8 @@ class LowRank:
 
     def _unsaved_variables(self: Any) -> list[Any]:
         """The layer's variables that files do not get."""
+        if self._lora_apart:
+            return []
         names = (f"lora_{self._adapted}_a", f"lora_{self._adapted}_b")
         return [getattr(self, name) for name in names] if self.lora_enabled else []
 
@@ -171,8 +254,15 @@ class LowRank:
         """Values to save in place of variables, by name: the weight with the product in it."""
         return {self._adapted: self._adapted_weight()} if self.lora_enabled else {}
 
+    def _files_differ(self: Any) -> dict[str, Any]:
+        """Values that files get in place of those of variables, by name."""
+        if self._lora_apart:
+            return self._lora_originals or {}
+        return self._merged()
+
     def _frozen_variables(self: Any) -> list[Any]:
-        weight = self.__dict__.get(f"_{self._adapted}") if self.lora_enabled else None
+        adapted = self.lora_enabled or self._lora_originals is not None
+        weight = self.__dict__.get(f"_{self._adapted}") if adapted else None
         return [] if weight is None else [weight]
 
     def _stored_variables(self: Any) -> list[Any]:
@@ -181,13 +271,13 @@ class LowRank:
         return [variable for _, variable in self._saved_variables()]
 
     def save_own_variables(self: Any, store: dict[str, Any]) -> None:
-        """Put the variables into `store`, by position; the low-rank product is part of the weight."""
+        """Put the variables into `store`, by position; the product of `enable_lora` is part of the weight."""
         if not self._special:
             super().save_own_variables(store)  # type: ignore[misc]
             return
-        merged = self._merged()
+        instead = self._files_differ()
         for index, (name, variable) in enumerate(self._saved_variables()):
-            store[str(index)] = merged.get(name, variable)
+            store[str(index)] = instead.get(name, variable)
 
     def load_own_variables(self: Any, store: dict[str, Any]) -> None:
         """Assign the variables from what `save_own_variables` stored."""

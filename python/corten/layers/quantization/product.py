@@ -42,11 +42,11 @@ class QuantizedProduct(CalibratedProduct):
     def _float_kernel(self: Any) -> Any:
         return ops.stop_gradient(self._kernel._value)
 
-    def _lora_term(self, inputs: Any) -> Any:
+    def _lora_term(self, inputs: Any, training: bool | None = None) -> Any:
         return self._product(inputs, self._lora_update())
 
-    def _plus_lora(self: Any, outputs: Any, inputs: Any) -> Any:
-        return ops.add(outputs, self._lora_term(inputs)) if self.lora_enabled else outputs
+    def _plus_lora(self: Any, outputs: Any, inputs: Any, training: bool | None) -> Any:
+        return ops.add(outputs, self._lora_term(inputs, training)) if self.lora_enabled else outputs
 
     # ---- int8 ---------------------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class QuantizedProduct(CalibratedProduct):
     def _int8_call(self: Any, inputs: Any, training: bool | None = None) -> Any:
         scale = ops.convert_to_tensor(self.kernel_scale)
         outputs = self._integer_product(inputs, self._kernel, scale)
-        return self._finish(self._plus_lora(outputs, inputs))
+        return self._finish(self._plus_lora(outputs, inputs, training))
 
     def _integer_product(self: Any, inputs: Any, integers: Any, scale: Any) -> Any:
         """`inputs @ integers / scale`, as a product of integers where inputs are quantized too."""
@@ -175,7 +175,7 @@ class QuantizedProduct(CalibratedProduct):
             integers = self._kernel_of(self._int4_integers())
             scale = self._beside_output(self._kernel_of(ops.expand_dims(self.kernel_scale, 0)))
             outputs = self._integer_product(inputs, integers, scale)
-        return self._finish(self._plus_lora(outputs, inputs))
+        return self._finish(self._plus_lora(outputs, inputs, training))
 
     # ---- float8 -------------------------------------------------------------------------------------
 

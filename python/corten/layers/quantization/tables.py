@@ -130,8 +130,9 @@ class QuantizedTable(Quantizable):
             raise self._id_error(ids) from None
 
     def _lora_rows(self: Any, ids: Any) -> Any:
-        thin = ops.take(self.lora_embeddings_a, from_the_start(ids), axis=0)
-        return ops.multiply(ops.matmul(thin, self.lora_embeddings_b), self._lora_strength)
+        a, b = (ops.convert_to_tensor(part) for part in (self.lora_embeddings_a, self.lora_embeddings_b))
+        thin = ops.take(a, from_the_start(ids), axis=0)
+        return ops.matmul(ops.multiply(thin, self._lora_strength), b)
 
     def _plus_lora_rows(self: Any, rows: Any, ids: Any) -> Any:
         if not self.lora_enabled:

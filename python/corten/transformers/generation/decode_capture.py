@@ -17,12 +17,16 @@ import numpy.typing as npt
 from corten import _core
 from corten._state import Checks, state
 from corten.training.fingerprint import Fingerprint, Foreign
-from corten.transformers.cache import DynamicCache
+from corten.transformers.cache import DynamicCache, EncoderDecoderCache
 
 # The room begins with so many tokens and grows to twice its size; for each there is a plan.
 _ROOM = 128
 # So many traces that never agree, and steps of that kind run as Python code for good.
 _TRIES = 4
+# What an encoder gave is filled up to a multiple of so many tokens: few plans do for texts of all lengths.
+_SOURCE = 64
+# Plans for more kinds of steps than these are not kept.
+_KINDS = 64
 
 
 class _Kind:
@@ -58,6 +62,29 @@ class _StepCache:
         return self.states[2 * layer_idx], self.states[2 * layer_idx + 1]
 
 
+class _CrossStepCache:
+    """The caches of an encoder-decoder as a traced step sees them.
+
+    Args:
+        own: The decoder's.
+        cross: Keys and values of the encoder's tokens for each layer in turn.
+        place: Where the new token is, an int32 tensor of the shape `(1,)`.
+    """
+
+    def __init__(self, own: _StepCache, cross: list[Any], place: Any) -> None:
+        self.self_attention_cache = own
+        self.place = place
+        self._cross = cross
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Return how many tokens of the decoder there are before the new one, as the mask counts."""
+        return self.self_attention_cache.get_seq_length(layer_idx)
+
+    def cross(self, layer_idx: int) -> tuple[Any, Any]:
+        """Return keys and values of the encoder's tokens."""
+        return self._cross[2 * layer_idx], self._cross[2 * layer_idx + 1]
+
+
 class DecodeCapture:
     """The captured decoding steps of one model.
 
@@ -73,7 +100,7 @@ class DecodeCapture:
         self._model = weakref.ref(model)
         self.refusal: str | None = None
         self.replayed = 0
-        self._kinds: dict[tuple[int, int], _Kind] = {}
+        self._kinds: dict[tuple[int, ...], _Kind] = {}
         self._fingerprint: Fingerprint | None = None
         self._variables: list[Any] = []
         self._values: list[Any] = []
@@ -114,14 +141,20 @@ class DecodeCapture:
         Returns:
             The logits, or None where such steps are not captured; then nothing has changed.
         """
-        rows, length = len(tokens), cache.get_seq_length()
-        room = max(_ROOM, 1 << length.bit_length())
-        kind = self._kinds.setdefault((rows, room), _Kind())
+        length = cache.get_seq_length()
+        room = _room(length)
+        seen = _seen(len(tokens), room, length, mask)
+        inputs = [tokens, positions, seen, np.array([length], np.int32)]
+        return self._run((len(tokens), room), [_core.tensor(value) for value in inputs], cache, room)
+
+    def _run(self, key: tuple[int, ...], inputs: list[Any], cache: DynamicCache, room: int) -> Any:
+        """Run a step of a kind, by its plan or as Python code that is traced."""
+        while len(self._kinds) > _KINDS:
+            self._kinds.pop(next(iter(self._kinds)))
+        kind = self._kinds.setdefault(key, _Kind())
         if kind.tries > _TRIES and kind.plan is None:
             return None
-        seen = np.zeros((rows, room), bool)
-        seen[:, : length + 1] = True if mask is None else mask
-        inputs = [_core.tensor(value) for value in (tokens, positions, seen, np.array([length], np.int32))]
+        length = cache.get_seq_length()
         states = cache.give_up(room)
         if kind.plan is not None:
             found = kind.plan.call(inputs, self._values, states)
@@ -133,21 +166,10 @@ class DecodeCapture:
 
     def _trace(self, kind: _Kind, inputs: list[Any], states: list[Any]) -> list[Any]:
         """Run a step as Python code and note the ops; the second trace that agrees makes the plan."""
-        model = self._model()
-        assert model is not None
         kind.tries += 1
-        tokens, positions, seen, place = inputs
         _core.trace_begin(inputs, self._values, states)
         try:
-            cache = _StepCache(list(states), place)
-            output = model(
-                input_ids=tokens,
-                position_ids=positions,
-                attention_mask=seen,
-                past_key_values=cache,
-                return_dict=True,
-            )
-            found = [*cache.states, output.logits]
+            found = self._compute(inputs, list(states))
             trace = _core.trace_end(found, [])
         finally:
             _core.trace_abort()
@@ -163,6 +185,111 @@ class DecodeCapture:
                 self.refusal = str(reason)
         return found
 
+    def _compute(self, inputs: list[Any], states: list[Any]) -> list[Any]:
+        """Compute a step: the new states of the cache, and the logits last."""
+        model = self._model()
+        assert model is not None
+        tokens, positions, seen, place = inputs
+        cache = _StepCache(states, place)
+        output = model(
+            input_ids=tokens,
+            position_ids=positions,
+            attention_mask=seen,
+            past_key_values=cache,
+            return_dict=True,
+        )
+        return [*cache.states, output.logits]
+
+
+class CrossDecodeCapture(DecodeCapture):
+    """The captured decoding steps of an encoder-decoder.
+
+    Args:
+        model: An encoder-decoder with a cache.
+    """
+
+    #: What the encoder gave; a step reads the keys and values that were made of it.
+    _encoded: Any = None
+
+    def cross_step(
+        self, tokens: Any, encoder_mask: npt.NDArray[np.bool_], encoded: Any, cache: EncoderDecoderCache
+    ) -> Any:
+        """Take one new token for each row.
+
+        Args:
+            tokens: int32 `(rows, 1)`.
+            encoder_mask: Which of the encoder's tokens are none that fill up, `(rows, source)`.
+            encoded: What the encoder gave.
+            cache: The caches, the encoder's as `fill_up` leaves them; the decoder's takes the token in.
+
+        Returns:
+            As for `step`.
+        """
+        own = cache.self_attention_cache
+        length = own.get_seq_length()
+        room = _room(length)
+        seen = _seen(len(tokens), room, length, None)
+        inputs = [tokens, seen, np.array([length], np.int32), encoder_mask]
+        cross = [
+            states for layer in cache.cross_attention_cache._layers for states in (layer.keys, layer.values)
+        ]
+        self._encoded = encoded
+        try:
+            key = len(tokens), room, encoder_mask.shape[1]
+            return self._run(key, [*(_core.tensor(value) for value in inputs), *cross], own, room)
+        finally:
+            self._encoded = None
+
+    def _compute(self, inputs: list[Any], states: list[Any]) -> list[Any]:
+        model = self._model()
+        assert model is not None
+        tokens, seen, place, encoder_mask, *cross = inputs
+        own = _StepCache(states, place)
+        output = model(
+            encoder_outputs=self._encoded,
+            attention_mask=encoder_mask,
+            decoder_input_ids=tokens,
+            decoder_attention_mask=seen,
+            past_key_values=_CrossStepCache(own, cross, place),
+            return_dict=True,
+        )
+        return [*own.states, output.logits]
+
+
+def fill_up(cache: EncoderDecoderCache, mask: npt.NDArray[np.int64] | None) -> npt.NDArray[np.bool_]:
+    """Fill keys and values of the encoder's tokens up to a length that many texts have in common.
+
+    Args:
+        cache: The caches; those of the encoder are filled.
+        mask: Which of its tokens count, `(rows, source)`; None: all.
+
+    Returns:
+        Which count of those that there are now.
+    """
+    layers = cache.cross_attention_cache._layers
+    rows, length = layers[0].keys.shape[:2]
+    size = -(-length // _SOURCE) * _SOURCE
+    for layer in layers:
+        for name in ("keys", "values"):
+            value = getattr(layer, name)
+            more = _core.full((rows, size - length, *value.shape[2:]), 0, value.dtype)
+            setattr(layer, name, _core.concatenate([value, more], 1) if size > length else value)
+        layer.length = size
+    counts = np.zeros((rows, size), bool)
+    counts[:, :length] = True if mask is None else mask
+    return counts
+
+
+def _room(length: int) -> int:
+    return max(_ROOM, 1 << length.bit_length())
+
+
+def _seen(rows: int, room: int, length: int, mask: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+    """Which places of the room count: those before the new token, and its own."""
+    seen = np.zeros((rows, room), bool)
+    seen[:, : length + 1] = True if mask is None else mask
+    return seen
+
 
 _captures: weakref.WeakKeyDictionary[Any, DecodeCapture] = weakref.WeakKeyDictionary()
 
@@ -171,5 +298,6 @@ def capture_of(model: Any) -> DecodeCapture:
     """Return the captured steps of a model, which last as long as it does."""
     found = _captures.get(model)
     if found is None:
-        found = _captures[model] = DecodeCapture(model)
+        kind = CrossDecodeCapture if model.config.is_encoder_decoder else DecodeCapture
+        found = _captures[model] = kind(model)
     return found

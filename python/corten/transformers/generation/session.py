@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from corten.transformers.cache import DynamicCache, EncoderDecoderCache
-from corten.transformers.generation.decode_capture import DecodeCapture, capture_of
+from corten.transformers.generation.decode_capture import (
+    CrossDecodeCapture,
+    DecodeCapture,
+    capture_of,
+    fill_up,
+)
 from corten.transformers.generation.logits_process import Ids, Scores
 
 
@@ -152,9 +157,24 @@ class EncoderDecoderSession(DecoderSession):
 
     ids_name = "decoder_input_ids"
 
+    #: Whether what the encoder gave has been filled up for captured steps.
+    _is_filled = False
+
     def _new_capture(self) -> DecodeCapture | None:
-        # What is added for relative positions depends on the place.
-        return None
+        if self.cache is None or set(self.arguments) != {"encoder_outputs"}:
+            return None
+        capture = capture_of(self.model)
+        return capture if capture.begin() else None
+
+    def _captured(self, tokens: Ids, past: int) -> Any:
+        assert isinstance(self._capture, CrossDecodeCapture)
+        if not self._is_filled:
+            self.mask = fill_up(self.cache, self.mask).astype(np.int64)
+            self._is_filled = True
+        assert self.mask is not None
+        return self._capture.cross_step(
+            tokens.astype(np.int32), self.mask.astype(bool), self.arguments["encoder_outputs"], self.cache
+        )
 
     def _new_cache(self, max_length: int) -> Any:
         return EncoderDecoderCache(DynamicCache(max_length), DynamicCache())

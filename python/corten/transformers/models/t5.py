@@ -168,7 +168,9 @@ class T5Stack(Layer):
         tokens = hidden_states.shape[1]
         past = 0 if past_key_values is None else past_key_values.get_seq_length()
         hidden_states = self.dropout(hidden_states, training=training)
-        mask = self._scores_to_add(attention_mask, tokens, past)
+        # A captured step tells its place by a tensor, as the engine replays it at all places.
+        place = getattr(past_key_values, "place", None)
+        mask = self._scores_to_add(attention_mask, tokens, past, place)
         seen = None if encoder_mask is None else ops.expand_dims(ops.cast(encoder_mask, "bool"), (1, 2))
         states, attentions, crosses = [hidden_states], [], []
         for block in self.block:
@@ -189,14 +191,15 @@ class T5Stack(Layer):
         states[-1] = hidden_states = self.dropout(self.final_layer_norm(hidden_states), training=training)
         return hidden_states, states, attentions, crosses
 
-    def _scores_to_add(self, attention_mask: Any, tokens: int, past: int) -> Any:
+    def _scores_to_add(self, attention_mask: Any, tokens: int, past: int, place: Any = None) -> Any:
         """The numbers for relative positions, and for what is not seen one that leaves no weight."""
         if not self.block:
             return None
         table = self.block[0].layer[0].attention.positions
         if not table.built:
             table.build()
-        bias = table.bias(tokens, past, past + tokens)
+        keys = past + tokens
+        bias = table.bias(tokens, keys) if place is None else table.bias_at(place, keys)
         allowed = None
         if self.is_decoder:
             allowed, is_causal = attention_mask_of(type(self).__name__, attention_mask, tokens, past)

@@ -57,27 +57,41 @@ class T5RelativePositions(Embedding):
         self.buckets = buckets if is_decoder else buckets // 2
         self.limits = bucket_limits(self.buckets, config.relative_attention_max_distance)
 
-    def bias(self, queries: int, past: int, keys: int) -> Any:
+    def bias(self, queries: int, keys: int) -> Any:
         """Return what is added to scores, `(1, heads, queries, keys)`.
 
         Args:
-            queries: Number of queries.
-            past: The place of the first.
+            queries: Number of queries, the last of which stand where the last keys do.
             keys: Number of keys.
         """
-        # The distances that there are: each row of scores is a piece of that.
-        last = past + queries - 1
-        away = ops.subtract(ops.arange(last + keys, dtype="int32"), last)
+        # The distances that there are, from the farthest before to the farthest behind: each row of scores is
+        # a piece of that. Flipped, and not counted down, as files for other programs have no such counting.
+        before = ops.negative(ops.flip(ops.arange(keys, dtype="int32")))
+        behind = ops.add(ops.arange(queries, dtype="int32"), 1)
+        rows = self._rows(ops.concatenate([before, behind]))
+        starts = ops.expand_dims(ops.flip(ops.arange(queries, dtype="int32")), 1)
+        places = ops.add(starts, ops.arange(keys, dtype="int32"))
+        return ops.expand_dims(ops.transpose(ops.take(rows, places, axis=0), (2, 0, 1)), 0)
+
+    def bias_at(self, place: Any, keys: int) -> Any:
+        """Return what is added to scores of one query, `(1, heads, 1, keys)`.
+
+        Args:
+            place: Its place, an int32 tensor of the shape `(1,)`.
+            keys: Number of keys.
+        """
+        rows = self._rows(ops.subtract(ops.arange(keys, dtype="int32"), place))
+        return ops.expand_dims(ops.transpose(rows, (1, 0)), (0, 2))
+
+    def _rows(self, away: Any) -> Any:
+        """The numbers for all heads, `(distances, heads)`, of how far keys are behind a query."""
         distance = ops.maximum(ops.negative(away), 0) if self.is_decoder else ops.absolute(away)
         number = ops.minimum(distance, self.buckets // 2)
         for limit in self.limits:
             number = ops.add(number, ops.cast(ops.greater_equal(distance, limit), "int32"))
         if not self.is_decoder:
             number = ops.add(number, ops.multiply(ops.cast(ops.greater(away, 0), "int32"), self.buckets))
-        rows = self(number)
-        starts = ops.expand_dims(ops.arange(queries - 1, -1, -1, dtype="int32"), 1)
-        places = ops.add(starts, ops.arange(keys, dtype="int32"))
-        return ops.expand_dims(ops.transpose(ops.take(rows, places, axis=0), (2, 0, 1)), 0)
+        return self(number)
 
 
 class T5Attention(Layer):

@@ -13,14 +13,14 @@ from corten.transformers.tokenization.base import PreTrainedTokenizerFast
 _CLASSES = {
     "BertTokenizer": "bert", "DistilBertTokenizer": "bert", "GPT2Tokenizer": "byte_level",
     "RobertaTokenizer": "byte_level", "Qwen2Tokenizer": "byte_level", "LlamaTokenizer": "sentencepiece",
-    "T5Tokenizer": "sentencepiece",
+    "T5Tokenizer": "sentencepiece", "XLMRobertaTokenizer": "sentencepiece",
 }  # fmt: skip
 # `model_type` of a config.json to the class's name.
 _MODELS = {
     "bert": "BertTokenizer", "distilbert": "DistilBertTokenizer", "roberta": "RobertaTokenizer",
     "gpt2": "GPT2Tokenizer", "llama": "LlamaTokenizer", "mistral": "LlamaTokenizer", "qwen2": 
     "Qwen2Tokenizer",
-    "qwen3": "Qwen2Tokenizer", "t5": "T5Tokenizer",
+    "qwen3": "Qwen2Tokenizer", "t5": "T5Tokenizer", "xlm-roberta": "XLMRobertaTokenizer",
 }  # fmt: skip
 
 

@@ -20,6 +20,8 @@ CONFIG = "tokenizer_config.json"
 MAX_BYTES = 256 << 20
 #: A token's number is below this: a model's embeddings have a row for each.
 MAX_ID = 1 << 24
+#: What a table of characters puts in the place of one has at most so many bytes; Unicode's longest has 33.
+MAX_REPLACEMENT = 1 << 10
 
 # What `tokenizer_config.json` says of how or where it was made; nothing depends on it.
 _LEFT_OUT = frozenset(
@@ -61,11 +63,12 @@ class Folder(NamedTuple):
         if folder.is_dir():
             there = ", ".join(sorted(entry.name for entry in folder.iterdir())[:10]) or "nothing"
             hint = ""
-            if any(folder.glob("*.model")):
+            if any(folder.glob("*.model")) or any(folder.glob("*.spm")):
                 hint = (
-                    " SentencePiece's `.model` files are not read: save the tokenizer once with "
-                    "transformers, which writes "
-                    "tokenizer.json."
+                    " SentencePiece's `.model` files are read for T5 (spiece.model), XLM-RoBERTa "
+                    "(sentencepiece.bpe.model) and Llama (tokenizer.model), if tokenizer_config.json or "
+                    "config.json says that it is one of these; for others save the tokenizer once with "
+                    "transformers, which writes tokenizer.json."
                 )
             return FileNotFoundError(
                 f"{who}: the folder {str(folder)!r} has no {listed}; it has {there}.{hint}"
@@ -329,14 +332,22 @@ def _check_tables(path: Path, content: dict[str, Any]) -> None:
                 data = base64.b64decode(table, validate=True) if table is not None else bytes(8)
             except (ValueError, TypeError):
                 data = b""
-            size = int.from_bytes(data[:4], "little")
-            if len(data) < 8 or size % 4 or not 0 <= size <= len(data) - 4:
-                raise ValueError(
-                    f"{path}: a precompiled_charsmap says it begins with {size} bytes, "
-                    f"and has {max(len(data) - 4, 0)}."
-                )
+            check_charsmap(f"{path}: a precompiled_charsmap", data)
         if isinstance(part, (dict, list)):
             waiting.extend(part.values() if isinstance(part, dict) else part)
+
+
+def check_charsmap(what: str, data: bytes) -> None:
+    """Checks the table by which SentencePiece normalises characters.
+
+    Raises:
+        ValueError: It is shorter than it says, or makes a long text of one character.
+    """
+    size = int.from_bytes(data[:4], "little")
+    if len(data) < 8 or size % 4 or not 0 <= size <= len(data) - 4:
+        raise ValueError(f"{what} says it begins with {size} bytes, and has {max(len(data) - 4, 0)}.")
+    if max(map(len, data[4 + size :].split(b"\0"))) > MAX_REPLACEMENT:
+        raise ValueError(f"{what} puts more than {MAX_REPLACEMENT} bytes in the place of a character.")
 
 
 def check_vocabulary(source: str, vocabulary: Any) -> dict[str, int]:

@@ -20,6 +20,7 @@ class TrainerParts:
     train_dataset: Any
     eval_dataset: Any
     label_names: list[str]
+    label_smoother: Any
     compute_metrics: Callable[..., Any] | None
     preprocess_logits_for_metrics: Callable[..., Any] | None
     optimizer: Any

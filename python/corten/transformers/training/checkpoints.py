@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from corten.saving import atomic
 from corten.training.checkpoint.encoding import decode, encode
 from corten.training.checkpoint.files import DamagedError, dump_checkpoint, read_checkpoint
 from corten.training.checkpoint.state import ModelState
+from corten.transformers.lora.adapters import adapters_of
+from corten.transformers.lora.files import assign_adapters
+from corten.transformers.modeling import PreTrainedModel
+from corten.transformers.pretrained_files import assign_weights, read_weights, write_folder
 from corten.transformers.trainer_utils import checkpoints_in
+from corten.transformers.weight_names import named_weights
 
 #: What training needs to go on, besides the weights of the model.
 TRAINING_STATE = "training_state.safetensors"
@@ -26,9 +34,17 @@ def is_pretrained(model: Any) -> bool:
     return hasattr(model, "save_pretrained")
 
 
-def save_weights(model: Any, folder: Path) -> None:
-    """Writes a model: as Hugging Face does if it is one of theirs, else its weights alone."""
-    if is_pretrained(model):
+def save_weights(model: Any, folder: Path, apart: bool = False) -> None:
+    """Writes a model: as Hugging Face does if it is one of theirs, else its weights alone.
+
+    Args:
+        model: The model.
+        folder: The folder.
+        apart: Whether matrices of `layer.enable_lora` are to lie beside the weights, for training to go on.
+    """
+    if apart and isinstance(model, PreTrainedModel) and adapters_of(model) is None:
+        write_folder(model, folder, adapters_apart=True)
+    elif is_pretrained(model):
         model.save_pretrained(folder)
     else:
         model.save_weights(folder / PLAIN_WEIGHTS)
@@ -46,8 +62,9 @@ def load_weights(model: Any, folder: Path) -> None:
     if not is_pretrained(model):
         model.load_weights(folder / PLAIN_WEIGHTS)
         return
-    from corten.transformers.pretrained_files import assign_weights, read_weights
-
+    if adapters_of(model) is not None:
+        assign_adapters(model, folder)
+        return
     arrays, source = read_weights(folder, {"local_files_only": True})
     found = assign_weights(model, arrays, source)
     if found["missing_keys"]:
@@ -57,7 +74,7 @@ def load_weights(model: Any, folder: Path) -> None:
 
 
 def load_rest(model: Any, folder: Path) -> None:
-    """Sets weights that the model's own files have no place for, such as those of adapters.
+    """Sets weights that the model's own files have no place for, such as those of `layer.enable_lora`.
 
     Raises:
         FileNotFoundError: There are such weights, but the checkpoint was saved without them.
@@ -65,6 +82,8 @@ def load_rest(model: Any, folder: Path) -> None:
     rest = _not_in_weights(model)
     if not any(variable.trainable and _is_weight(variable) for variable in rest):
         return
+    if not is_pretrained(model) and not (folder / TRAINING_STATE).is_file():
+        return  # The file of the weights has the sum of weights and products.
     state, arrays = read_training(folder)
     for variable, value in zip(rest, decode(state["rest"], arrays), strict=True):
         if _is_weight(variable):
@@ -77,13 +96,50 @@ def _is_weight(variable: Any) -> bool:
 
 def _not_in_weights(model: Any) -> list[Any]:
     """The variables of a model that its files do not hold: random states, and what is not a weight."""
-    if not is_pretrained(model):
-        held = {id(variable) for variable in model.weights}
-    else:
-        from corten.transformers.weight_names import named_weights
-
+    adapters = adapters_of(model)
+    if adapters is not None:
+        held = {id(variable) for variable in (*adapters.variables(), *adapters.saved_variables())}
+        held |= {id(variable) for variable in model.non_trainable_weights}
+    elif is_pretrained(model):
         held = {id(weight.variable) for weight in named_weights(model)}
+    else:
+        # Of `layer.enable_lora` the file has the sum, from which the parts cannot be told.
+        summed = [layer for layer in model._flatten_layers() if getattr(layer, "lora_enabled", False)]
+        parts = {id(one) for layer in summed for one in layer._own_variables(seeds=False)}
+        held = {id(variable) for variable in model.weights} - parts
     return [variable for variable in model.variables if id(variable) not in held]
+
+
+def digests_of_frozen(model: Any) -> dict[str, str] | None:
+    """Gives short hashes of the weights that adapters are trained beside, by name.
+
+    A checkpoint of adapters does not hold those weights; None for a model without adapters.
+    """
+    if adapters_of(model) is None:
+        return None
+    return {
+        weight.name: hashlib.blake2b(np.ascontiguousarray(weight.to_file()).data, digest_size=8).hexdigest()
+        for weight in named_weights(model)
+        if not weight.variable.trainable
+    }
+
+
+def check_frozen(model: Any, digests: dict[str, str] | None) -> None:
+    """Refuses to go on beside other weights than those of a checkpoint.
+
+    Raises:
+        ValueError: Weights that are not in the checkpoint differ.
+    """
+    if digests is None:
+        return
+    now = digests_of_frozen(model) or {}
+    differing = [name for name, digest in digests.items() if now.get(name) != digest]
+    if differing:
+        raise ValueError(
+            f"Trainer: the checkpoint holds adapters that were trained beside other weights: {differing[0]!r}"
+            f"{f' and {len(differing) - 1} more' if len(differing) > 1 else ''} differ. Load the same model; "
+            "weights that begin at random belong into modules_to_save."
+        )
 
 
 def dump_training(model: Any, running: dict[str, Any]) -> bytes:

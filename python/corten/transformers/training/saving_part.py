@@ -51,6 +51,7 @@ class TrainerSaving(TrainerParts):
     _position: Position
     _now: dict[str, Any] | None
     _parts: dict[str, Parts]
+    _frozen: tuple[dict[str, str] | None] | None
 
     # -- models ---------------------------------------------------------------------------------------
 
@@ -64,7 +65,7 @@ class TrainerSaving(TrainerParts):
         """
         folder = Path(self.args.output_dir if output_dir is None else output_dir)  # type: ignore[arg-type]
         folder.mkdir(parents=True, exist_ok=True)
-        checkpoints.save_weights(self.model, folder)
+        checkpoints.save_weights(self.model, folder, apart=_internal_call)
         if hasattr(self.processing_class, "save_pretrained"):
             self.processing_class.save_pretrained(folder)
         write_bytes(folder / checkpoints.TRAINING_ARGUMENTS, (self.args.to_json_string() + "\n").encode())
@@ -115,8 +116,15 @@ class TrainerSaving(TrainerParts):
                 self.control.should_training_stop and self.state.global_step < self.state.max_steps
             ),
             **self._moment(),
+            "frozen": self._frozen_digests(),
             "plateau": None if plateau is None else plateau(),
         }
+
+    def _frozen_digests(self) -> dict[str, str] | None:
+        """Hashes of what checkpoints do not hold; it does not change while it is trained."""
+        if self._frozen is None:
+            self._frozen = (checkpoints.digests_of_frozen(self.model),)
+        return self._frozen[0]
 
     def _moment(self) -> dict[str, Any]:
         return {"random": random_state(), "parts": {name: part.get() for name, part in self._parts.items()}}
@@ -159,6 +167,7 @@ class TrainerSaving(TrainerParts):
                 f"{'; '.join(differing)}. It does not end as one that was not interrupted.",
                 stacklevel=4,
             )
+        checkpoints.check_frozen(self.model, running["frozen"])
         checkpoints.load_weights(self.model, folder)
         checkpoints.restore_training(self.model, stored, arrays)
         before, self.state = self.state, TrainerState.from_dict(running["trainer"])

@@ -178,7 +178,9 @@ class TrainingStep:
         self._before_update = before_update
         self.measures = StepMeasures()
         self._state = model._state()
-        self._state.metrics = self.measures
+        self._compiled = self._state.loss, self._state.metrics
+        # The loss is what `loss_of` gives.
+        self._state.loss, self._state.metrics = None, self.measures
         self._state.variables = list(model.trainable_variables)
         self._state.step_state = StepState(model)
         self.capture: StepCapture | None = None
@@ -299,7 +301,7 @@ class TrainingStep:
     def close(self) -> None:
         """Gives the model back as it was."""
         self._state.variables = self._state.step_state = None
-        self._state.metrics = None
+        self._state.loss, self._state.metrics = self._compiled
         self._state.forget_steps()
 
 

@@ -32,6 +32,8 @@ const ALIASED: usize = 2048;
 const CACHED: usize = 512 << 10;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 256 << 10;
+/// The same for one row, which waits for memory.
+const PARALLEL_ROW: usize = 128 << 10;
 /// Multiplications up to which it is not worth waking a thread.
 const WAKING: usize = 1 << 20;
 /// Tasks worth having, so that a slow thread does not hold up the others.
@@ -183,7 +185,7 @@ pub(crate) fn gemm<T: Real>(
     }
     let kernel = T::kernel();
     let work = size.rows.saturating_mul(size.columns).saturating_mul(size.depth);
-    let on_all_threads = on_all_threads && work >= PARALLEL;
+    let on_all_threads = on_all_threads && is_parallel(size.rows, work);
     let left = Left::new(a, size);
     let tasks = size.rows.div_ceil(ROWS) * size.columns.div_ceil(kernel.columns());
     if size.depth >= DEEP && work >= PARALLEL && tasks < TASKS {
@@ -390,9 +392,14 @@ impl<'a, T: Real> Ready<'a, T> {
                 depth,
                 right: Right::Packed(self.data, 0..self.depth),
             };
-            block.multiply(&a, out, on_all_threads && rows * self.columns * self.depth >= PARALLEL);
+            block.multiply(&a, out, on_all_threads && is_parallel(rows, rows * self.columns * self.depth));
         }
     }
+}
+
+/// Whether so many multiplications are faster on all threads.
+const fn is_parallel(rows: usize, work: usize) -> bool {
+    work >= if rows == 1 { PARALLEL_ROW } else { PARALLEL }
 }
 
 /// Whether the right operand is read where it lies.

@@ -144,3 +144,53 @@ fn a_forked_child_builds_its_own_team() {
         check_once_each(8);
     });
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_worker_that_stands_still_gets_the_core_of_the_caller_and_goes_home() {
+    /// The processors a thread may run on.
+    fn allowed() -> Vec<usize> {
+        // SAFETY: all zeros is a set of no processors.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the size is that of the set, which is ours to write.
+        assert_eq!(unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) }, 0);
+        // SAFETY: every index is below the size of the set.
+        (0..libc::CPU_SETSIZE as usize).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect()
+    }
+    let seat = Seat::new();
+    let (ask, asked) = std::sync::mpsc::channel::<bool>();
+    let (answer, answers) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let seat = &seat;
+        scope.spawn(move || {
+            seat.take();
+            seat.begin_work();
+            answer.send(allowed()).unwrap();
+            for ends in asked {
+                if ends {
+                    seat.end_work(true);
+                }
+                answer.send(allowed()).unwrap();
+            }
+        });
+        let home = answers.recv().unwrap();
+        let look_twice = || {
+            seat.look();
+            std::thread::sleep(LOOK);
+            seat.lend_core()
+        };
+        // It waits for a message, so it soon stands still.
+        let gets_the_core = || (0..10_000).any(|_| look_twice());
+        assert!(gets_the_core());
+        ask.send(false).unwrap();
+        assert_eq!(answers.recv().unwrap().len(), 1);
+        seat.end_loan(true);
+        ask.send(false).unwrap();
+        assert_eq!(answers.recv().unwrap(), home);
+        assert!(gets_the_core());
+        ask.send(true).unwrap();
+        assert_eq!(answers.recv().unwrap(), home);
+        assert!(!look_twice(), "it does not work any more");
+        drop(ask);
+    });
+}

@@ -64,6 +64,11 @@ impl Twin {
     }
 }
 
+/// float32 elements under a layout.
+pub fn view<'a>(buffer: &'a corten_wgpu::Buffer, layout: &'a Layout) -> View<'a, corten_wgpu::Buffer> {
+    View { buffer, layout, dtype: DType::F32 }
+}
+
 /// The bytes of a row-major array on any device.
 pub fn read<B: Backend>(backend: &B, buffer: &B::Buffer, len: usize, dtype: DType) -> Vec<u8> {
     let mut out = vec![0; len * dtype.size()];

@@ -1,0 +1,1 @@
+"""LoRA adapters of language models, in files as the package peft has them."""
