@@ -50,11 +50,11 @@ impl Axes {
             first_tap: [0; 3],
             tap_step: [1; 3],
         };
-        for axis in 0..3 {
+        for (axis, &first) in first.iter().enumerate() {
             let (stride, dilation, taps) = (geometry.strides[axis], geometry.dilation[axis], geometry.kernel[axis]);
-            let shift = first[axis] + geometry.before[axis];
+            let shift = first + geometry.before[axis];
             let offset = |tap: usize| shift as isize - (tap * dilation) as isize;
-            axes.positions[axis] = (geometry.input[axis] - first[axis]).div_ceil(stride);
+            axes.positions[axis] = (geometry.input[axis] - first).div_ceil(stride);
             let tap_step = stride / common_divisor(stride, dilation);
             let found = (0..taps.min(tap_step)).find(|&tap| offset(tap).rem_euclid(stride as isize) == 0);
             let Some(first_tap) = found else { continue };

@@ -521,41 +521,6 @@ impl<'a> Backward<'a> {
             .map(|layout| frame.operand(layout))
     }
 
-    /// Scores `s` become weights.
-    fn weights(&self, frame: &Frame<'_>) -> String {
-        self.of_scores(frame, |score, at, there| {
-            format!("{score} = select(0.0, k_exp({score} - state[{at} * 3u]) * state[{at} * 3u + 1u], {there});\n")
-        })
-    }
-
-    /// `d` becomes the gradient of the unscaled scores: `weights (d - level) scale`.
-    fn slopes(&self, frame: &Frame<'_>) -> String {
-        self.of_scores(frame, |score, at, _| {
-            let slope = score.replace('s', "d");
-            format!("{slope} = {score} * ({slope} - state[{at} * 3u + 2u]) * {};\n", frame.words.scale)
-        })
-    }
-
-    /// Text for each score of the lane, with the number of its query and whether it is there.
-    fn of_scores(&self, frame: &Frame<'_>, text: impl Fn(&str, &str, &str) -> String) -> String {
-        let (rows, others) = frame.extents();
-        let mut all = String::new();
-        for r in 0..4 {
-            for (j, component) in ["x", "y"].into_iter().enumerate() {
-                let row = format!("first + ty * 4u + {r}u");
-                let other = format!("start + tx * 2u + {j}u");
-                let query = if frame.by_keys {
-                    format!("min({other}, {others} - 1u)")
-                } else {
-                    format!("min({row}, {rows} - 1u)")
-                };
-                let at = format!("((batch * {} + {query}) * {} + head)", frame.words.queries, frame.words.heads);
-                all += &text(&format!("s{r}.{component}"), &at, &frame.is_there(j));
-            }
-        }
-        all
-    }
-
     fn query_gradient(&self, gpu: &Gpu) -> Result<Buffer> {
         let problem = self.problem;
         let out = alloc(gpu, self.inputs[0].layout.len())?;
@@ -567,9 +532,9 @@ impl<'a> Backward<'a> {
             let (width, value_width) = (&frame.words.width, &frame.words.value_width);
             let block = frame.products("s", ("q", &q), ("k", &k), width)
                 + &frame.masked()
-                + &self.weights(&frame)
+                + &weights(&frame)
                 + &frame.products("d", ("dy", &dy), ("v", &v), value_width)
-                + &self.slopes(&frame)
+                + &slopes(&frame)
                 + &frame.put("d")
                 + &frame.add("dq", ("k", &k), problem.width, width);
             Frame::sums("dq", problem.width)
@@ -590,11 +555,11 @@ impl<'a> Backward<'a> {
             let (width, value_width) = (&frame.words.width, &frame.words.value_width);
             let block = frame.products("s", ("k", &k), ("q", &q), width)
                 + &frame.masked()
-                + &self.weights(&frame)
+                + &weights(&frame)
                 + &frame.put("s")
                 + &frame.add("sum_v", ("dy", &dy), problem.value_width, value_width)
                 + &frame.products("d", ("v", &v), ("dy", &dy), value_width)
-                + &self.slopes(&frame)
+                + &slopes(&frame)
                 + &frame.put("d")
                 + &frame.add("sum_k", ("q", &q), problem.width, width);
             Frame::sums("sum_k", problem.width)
@@ -605,6 +570,38 @@ impl<'a> Backward<'a> {
         })?;
         Ok([dk, dv])
     }
+}
+
+/// Scores `s` become weights.
+fn weights(frame: &Frame<'_>) -> String {
+    of_scores(frame, |score, at, there| {
+        format!("{score} = select(0.0, k_exp({score} - state[{at} * 3u]) * state[{at} * 3u + 1u], {there});\n")
+    })
+}
+
+/// `d` becomes the gradient of the unscaled scores: `weights (d - level) scale`.
+fn slopes(frame: &Frame<'_>) -> String {
+    of_scores(frame, |score, at, _| {
+        let slope = score.replace('s', "d");
+        format!("{slope} = {score} * ({slope} - state[{at} * 3u + 2u]) * {};\n", frame.words.scale)
+    })
+}
+
+/// Text for each score of the lane, with the number of its query and whether it is there.
+fn of_scores(frame: &Frame<'_>, text: impl Fn(&str, &str, &str) -> String) -> String {
+    let (rows, others) = frame.extents();
+    let mut all = String::new();
+    for r in 0..4 {
+        for (j, component) in ["x", "y"].into_iter().enumerate() {
+            let row = format!("first + ty * 4u + {r}u");
+            let other = format!("start + tx * 2u + {j}u");
+            let query =
+                if frame.by_keys { format!("min({other}, {others} - 1u)") } else { format!("min({row}, {rows} - 1u)") };
+            let at = format!("((batch * {} + {query}) * {} + head)", frame.words.queries, frame.words.heads);
+            all += &text(&format!("s{r}.{component}"), &at, &frame.is_there(j));
+        }
+    }
+    all
 }
 
 /// With weights p and `d = dy v^T`: `dv = p^T dy`, `ds = p (d - dy . y) scale`, `dq = ds k`, `dk = ds^T q`.

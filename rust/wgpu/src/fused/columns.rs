@@ -25,7 +25,7 @@ const PARTS: usize = 64;
 #[derive(Clone, Copy)]
 pub(super) struct Columns {
     pub(super) rows: usize,
-    pub(super) columns: usize,
+    pub(super) width: usize,
     /// What the sums are multiplied by.
     pub(super) factor: f64,
 }
@@ -42,7 +42,7 @@ impl Columns {
         statements: impl FnOnce() -> String,
     ) -> Result<[Buffer; N]> {
         const RESULTS: [&str; 2] = ["result0", "result1"];
-        let Self { rows, columns, factor } = self;
+        let Self { rows, width: columns, factor } = self;
         if rows == 0 || columns == 0 {
             return collect((0..N).map(|_| fill_bits(gpu, columns, 0)));
         }

@@ -118,7 +118,7 @@ pub(super) fn column_sums(gpu: &Gpu, x: In<'_>, width: usize) -> Result<Buffer> 
     let x = Dense::new(gpu, x)?;
     let mut parameters = Parameters::new();
     let (offset, width_word) = (parameters.count(x.offset()), parameters.count(width));
-    let columns = Columns { rows, columns: width, factor: 1.0 };
+    let columns = Columns { rows, width, factor: 1.0 };
     let operands = [Bind::read("x", x.buffer(), "f32")];
     let [sums] = columns.sum(gpu, "bias gradient", "bias gradient", parameters, &operands, || {
         format!("let value0 = x[{offset} + r * {width_word} + c];")

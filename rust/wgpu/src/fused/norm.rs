@@ -192,7 +192,7 @@ impl Norm {
             Bind::read("dy", dy.buffer(), "f32"),
             Bind::read("moments", moments, "f32"),
         ];
-        let columns = Columns { rows: self.images * self.rows, columns: self.groups * self.width, factor: 1.0 };
+        let columns = Columns { rows: self.images * self.rows, width: self.groups * self.width, factor: 1.0 };
         columns.sum(gpu, "normalize", "normalize vectors", parameters, &bindings, || {
             format!(
                 "let at = r * {all} + c;\nlet team = (r / {rows} * {groups} + c / {width}) * 2u;\nlet value1 = dy[{of_dy} + at];\n\
@@ -229,7 +229,7 @@ impl Batch {
     }
 
     fn columns(&self, factor: f64) -> Columns {
-        Columns { rows: self.rows, columns: self.channels, factor }
+        Columns { rows: self.rows, width: self.channels, factor }
     }
 }
 
