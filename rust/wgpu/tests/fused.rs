@@ -222,36 +222,35 @@ fn dropout_draws_the_same_mask() {
 #[test]
 fn attention() {
     let Some(gpu) = common::gpu() else { return };
-    // (queries, keys, width, width of values)
-    for (t, s, width, value_width) in [(1, 40, 8, 8), (5, 3, 4, 70), (70, 90, 20, 12), (33, 33, 16, 16)] {
-        for causal in [false, true] {
-            for mask in [None, Some(DType::Bool), Some(DType::F32)] {
-                let (b, n) = (2, 3);
-                let mut inputs = vec![
-                    numbers(&[b, t, n, width], 1),
-                    turned(&[b, s, n, width], 2),
-                    numbers(&[b, s, n, value_width], 3),
-                ];
-                if mask == Some(DType::Bool) {
-                    // The first key is allowed, so that every query has one.
-                    let bytes: Vec<u8> = (0..b * t * s).map(|i| u8::from(i % s == 0 || i * 5 % 3 > 0)).collect();
-                    let layout = Layout::contiguous(&[b, 1, t, s]);
-                    inputs.push(Input { bytes, layout, dtype: DType::Bool });
-                } else if mask.is_some() {
-                    inputs.push(numbers(&[1, n, 1, s], 4));
-                }
-                let op = FusedOp::Attention { scale: 0.3, causal, mask: mask.is_some() };
-                let needs: Vec<bool> = (0..inputs.len()).map(|i| i < 3).collect();
-                let (found, expected) =
-                    (run(&gpu, &op, &inputs, &[true], &needs), run(&Cpu, &op, &inputs, &[true], &needs));
-                let what = format!("{op:?} {t}x{s}, {width} and {value_width} channels");
-                close(&what, &found.outputs[0], &expected.outputs[0], 1e-5);
-                for i in 0..3 {
-                    let both = [&found.gradients[i], &expected.gradients[i]];
-                    let [found, expected] = both.map(|gradient| gradient.as_ref().expect("a gradient"));
-                    close(&format!("{what}, gradient {i}"), found, expected, 2e-5);
-                }
-            }
+    // (queries, keys, width, width of values, causal, mask)
+    let cases = [
+        (1, 40, 8, 8, false, None),
+        (5, 3, 4, 70, true, Some(DType::Bool)),
+        (70, 90, 20, 12, false, Some(DType::F32)),
+        (70, 90, 20, 12, true, None),
+        (90, 70, 8, 16, true, Some(DType::Bool)),
+    ];
+    for (t, s, width, value_width, causal, mask) in cases {
+        let (b, n) = (2, 3);
+        let mut inputs =
+            vec![numbers(&[b, t, n, width], 1), turned(&[b, s, n, width], 2), numbers(&[b, s, n, value_width], 3)];
+        if mask == Some(DType::Bool) {
+            // The first key is allowed, so that every query has one.
+            let bytes: Vec<u8> = (0..b * t * s).map(|i| u8::from(i % s == 0 || i * 5 % 3 > 0)).collect();
+            let layout = Layout::contiguous(&[b, 1, t, s]);
+            inputs.push(Input { bytes, layout, dtype: DType::Bool });
+        } else if mask.is_some() {
+            inputs.push(numbers(&[1, n, 1, s], 4));
+        }
+        let op = FusedOp::Attention { scale: 0.3, causal, mask: mask.is_some() };
+        let needs: Vec<bool> = (0..inputs.len()).map(|i| i < 3).collect();
+        let (found, expected) = (run(&gpu, &op, &inputs, &[true], &needs), run(&Cpu, &op, &inputs, &[true], &needs));
+        let what = format!("{op:?} {t}x{s}, {width} and {value_width} channels");
+        close(&what, &found.outputs[0], &expected.outputs[0], 1e-5);
+        for i in 0..3 {
+            let both = [&found.gradients[i], &expected.gradients[i]];
+            let [found, expected] = both.map(|gradient| gradient.as_ref().expect("a gradient"));
+            close(&format!("{what}, gradient {i}"), found, expected, 2e-5);
         }
     }
 }

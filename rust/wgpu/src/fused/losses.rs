@@ -20,6 +20,9 @@ use crate::{
 /// `sum(p (log sum exp(x) - x))`
 pub(super) fn cross_entropy(gpu: &Gpu, x: In<'_>, p: In<'_>) -> Outputs {
     let rows = last_axis(x);
+    if rows.len == 0 {
+        return Ok(None);
+    }
     let out = alloc(gpu, rows.count)?;
     let (x, p) = (Dense::new(gpu, x)?, Dense::new(gpu, p)?);
     let mut parameters = Parameters::new();
@@ -88,6 +91,9 @@ fn need_labels(dtype: DType) -> Result<(), Error> {
 pub(super) fn sparse_cross_entropy(gpu: &Gpu, x: In<'_>, y: In<'_>) -> Outputs {
     need_labels(y.dtype)?;
     let rows = last_axis(x);
+    if rows.len == 0 {
+        return Ok(None);
+    }
     let out = alloc(gpu, rows.count)?;
     let (flags, mark) = {
         let mut stream = lock(&gpu.0.stream);

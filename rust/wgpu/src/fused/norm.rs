@@ -114,6 +114,9 @@ impl Norm {
     }
 
     pub(super) fn forward(self, gpu: &Gpu, inputs: &[In<'_>], scale: bool, offset: bool) -> Outputs {
+        if self.len() == 0 {
+            return Ok(None);
+        }
         let out = alloc(gpu, self.len())?;
         let (x, vectors) = (Dense::new(gpu, inputs[0])?, Vectors::new(gpu, inputs, scale, offset)?);
         let mut parameters = Parameters::new();
@@ -141,6 +144,9 @@ impl Norm {
     /// With `n` the standardized x and `g = dy scale`: `(g - mean(g) - n mean(g n)) / deviation`.
     pub(super) fn gradient(self, gpu: &Gpu, of: &Gradient<'_>, scale: bool, offset: bool) -> Gradients {
         let Some(dy) = of.grads[0] else { return Ok(None) };
+        if self.len() == 0 {
+            return Ok(None);
+        }
         let dx = alloc(gpu, self.len())?;
         let teams = self.teams();
         let moments = alloc(gpu, 2 * teams.count)?;
@@ -239,6 +245,9 @@ const fn operand<'a>(name: &'static str, dense: &'a Dense<'a>) -> Operand<'a> {
 
 pub(super) fn batch(gpu: &Gpu, inputs: &[In<'_>], epsilon: f64, scale: bool, offset: bool) -> Outputs {
     let of = Batch::new(inputs[0]);
+    if of.rows == 0 {
+        return Ok(None);
+    }
     let (x, vectors) = (Dense::new(gpu, inputs[0])?, Vectors::new(gpu, inputs, scale, offset)?);
     let columns = of.columns(1.0 / of.rows as f64);
     let start = |parameters: &mut Parameters| (parameters.count(x.offset()), parameters.count(of.channels));
@@ -277,6 +286,9 @@ pub(super) fn batch(gpu: &Gpu, inputs: &[In<'_>], epsilon: f64, scale: bool, off
 pub(super) fn batch_gradient(gpu: &Gpu, of: &Gradient<'_>, epsilon: f64, scale: bool, offset: bool) -> Gradients {
     let Some(dy) = of.grads[0] else { return Ok(None) };
     let sizes = Batch::new(of.inputs[0]);
+    if sizes.rows == 0 {
+        return Ok(None);
+    }
     let (x, dy) = (Dense::new(gpu, of.inputs[0])?, Dense::new(gpu, dy)?);
     let vectors = Vectors::new(gpu, of.inputs, scale, offset)?;
     let (mean, variance) = (Dense::new(gpu, of.outputs[1])?, Dense::new(gpu, of.outputs[2])?);
