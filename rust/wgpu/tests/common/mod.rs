@@ -1,6 +1,6 @@
 //! The device under test, and arrays on it and on the CPU.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use corten_core::{Backend, DType, Element, Layout, View};
 use corten_cpu::Cpu;
