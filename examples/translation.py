@@ -92,7 +92,7 @@ def main() -> None:
     )
     parser.add_argument("--language", default="de", help="code of the language to translate to")
     arguments = parser.parse_args()
-    characters, width, epochs = (20, 64, 4) if arguments.small else (40, 128, 25)
+    characters, width, epochs = (20, 64, 4) if arguments.small else (40, 128, 15)
 
     corten.utils.set_random_seed(0)
     pairs = [

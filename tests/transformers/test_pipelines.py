@@ -154,6 +154,17 @@ def test_columns_of_tables_arrays_and_data_sets():
     assert pipe([]) == []
 
 
+def test_streams_of_words():
+    pipe = make("ner", "places", is_split_into_words=True)
+    texts = [text.split() for text in TEXTS]
+    wanted = pipe(texts)
+    assert len(wanted) == 3
+    assert list(pipe((words for words in texts), batch_size=2)) == wanted
+    assert pipe(texts[0]) == wanted[:1]
+    with pytest.raises(TypeError, match="a text is a list of words"):
+        pipe([1.5])
+
+
 def test_columns_of_pandas():
     pandas = pytest.importorskip("pandas")
     pipe = make("text-classification", "classes")

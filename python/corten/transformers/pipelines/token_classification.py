@@ -114,8 +114,11 @@ class TokenClassificationPipeline(Pipeline):
             kwargs["is_split_into_words"] = is_split_into_words
         elif not self._defaults[0].get("is_split_into_words"):
             return super().__call__(inputs, **kwargs)
-        if is_split_into_words is False or not isinstance(inputs, (list, tuple)):
+        if is_split_into_words is False:
             return super().__call__(inputs, **kwargs)
+        if not isinstance(inputs, (list, tuple)):
+            # Each list of a stream is one text, and no batch of texts.
+            return super().__call__((tuple(words) for words in inputs), **kwargs)
         if all(isinstance(one, str) for one in inputs):
             # The words of one text, which count as one of several.
             return super().__call__([list(inputs)], **kwargs)
@@ -127,6 +130,7 @@ class TokenClassificationPipeline(Pipeline):
         who = type(self).__name__
         starts = None
         if is_split_into_words:
+            inputs = list(inputs) if isinstance(inputs, tuple) else inputs
             if not isinstance(inputs, list) or not inputs:
                 raise TypeError(f"{who}: with is_split_into_words a text is a list of words; got {inputs!r}.")
             for word in inputs:
