@@ -93,6 +93,10 @@ impl<'a> Dense<'a> {
         self.copied.as_ref().unwrap_or(self.x.buffer)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.x.layout.len()
+    }
+
     /// The place of the first element.
     pub(crate) fn offset(&self) -> usize {
         if self.copied.is_some() || self.x.layout.is_empty() { 0 } else { self.x.layout.offset() }

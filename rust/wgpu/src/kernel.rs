@@ -193,6 +193,12 @@ impl Grid {
     pub(crate) fn axes(groups: [usize; 3]) -> Self {
         Self { groups: groups.map(|n| n as u32), lanes: [LANES as u32, 1, 1] }
     }
+
+    /// With fewer invocations per workgroup than 256.
+    #[must_use]
+    pub(crate) fn lanes(self, lanes: usize) -> Self {
+        Self { lanes: [lanes as u32, 1, 1], ..self }
+    }
 }
 
 /// One dispatch of a kernel.
@@ -340,6 +346,7 @@ fn library() -> &'static HashMap<&'static str, &'static str> {
             include_str!("functions/special.wgsl"),
             include_str!("functions/arithmetic.wgsl"),
             include_str!("functions/random.wgsl"),
+            include_str!("functions/slopes.wgsl"),
         ];
         let mut all = HashMap::new();
         for part in files.into_iter().flat_map(|file| file.split("\nfn ").skip(1)) {
@@ -461,7 +468,9 @@ mod tests {
     #[test]
     fn only_what_is_called_is_added() {
         let text = called(&["let y = k_sigmoid(x);"]);
-        assert!(text.contains("fn k_sigmoid(") && text.contains("fn k_exp_times(") && text.contains("fn k_zero("));
+        assert!(
+            text.contains("fn k_sigmoid(") && text.contains("fn k_exp_times(") && text.contains("fn k_power_of_two(")
+        );
         assert!(!text.contains("fn k_lgamma("));
     }
 

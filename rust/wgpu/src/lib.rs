@@ -13,20 +13,27 @@
 #![allow(clippy::format_push_string, clippy::format_collect)]
 
 mod adapter;
+mod conv;
 mod copy;
 mod device;
 mod elementwise;
+mod ending;
+mod fused;
 mod future;
 mod index;
 mod kernel;
+mod matmul;
 mod memory;
 mod optimizer;
+mod pool;
+mod product;
 mod random;
 mod reduce;
 mod scan;
 mod sort;
 mod stream;
 mod strided;
+mod windows;
 
 use corten_core::{
     ArgReduceOp, Backend, BinaryOp, CompareOp, ConvSpec, DType, Distribution, Error, FusedOp, Key, Layout, LinalgOp,
@@ -171,8 +178,9 @@ impl Backend for Gpu {
         index::scatter_along(self, mode, base, indices, updates, axis)
     }
 
-    fn matmul(&self, _a: In<'_>, _b: In<'_>) -> Result<Buffer> {
-        unsupported("matmul")
+    fn matmul(&self, a: In<'_>, b: In<'_>) -> Result<Buffer> {
+        self.own(&[a, b])?;
+        matmul::matmul(self, a, b)
     }
     fn wide_matmul(&self, _a: In<'_>, _b: In<'_>) -> Result<Buffer> {
         unsupported("the product of int8")
@@ -181,29 +189,37 @@ impl Backend for Gpu {
         unsupported(op.name())
     }
 
-    fn conv(&self, _spec: &ConvSpec, _x: In<'_>, _w: In<'_>, _out: &[usize]) -> Result<Buffer> {
-        unsupported("conv")
+    fn conv(&self, spec: &ConvSpec, x: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
+        self.own(&[x, w])?;
+        conv::conv(self, spec, x, w, out)
     }
-    fn conv_grad_input(&self, _spec: &ConvSpec, _dy: In<'_>, _w: In<'_>, _out: &[usize]) -> Result<Buffer> {
-        unsupported("conv_grad_input")
+    fn conv_grad_input(&self, spec: &ConvSpec, dy: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
+        self.own(&[dy, w])?;
+        conv::conv_grad_input(self, spec, dy, w, out)
     }
-    fn conv_grad_weight(&self, _spec: &ConvSpec, _x: In<'_>, _dy: In<'_>, _out: &[usize]) -> Result<Buffer> {
-        unsupported("conv_grad_weight")
+    fn conv_grad_weight(&self, spec: &ConvSpec, x: In<'_>, dy: In<'_>, out: &[usize]) -> Result<Buffer> {
+        self.own(&[x, dy])?;
+        conv::conv_grad_weight(self, spec, x, dy, out)
     }
-    fn max_pool(&self, _spec: &PoolSpec, _x: In<'_>, _out: &[usize]) -> Result<Buffer> {
-        unsupported("max_pool")
+    fn max_pool(&self, spec: &PoolSpec, x: In<'_>, out: &[usize]) -> Result<Buffer> {
+        self.own(&[x])?;
+        pool::max_pool(self, spec, x, out)
     }
-    fn max_pool_grad(&self, _spec: &PoolSpec, _x: In<'_>, _dy: In<'_>) -> Result<Buffer> {
-        unsupported("max_pool_grad")
+    fn max_pool_grad(&self, spec: &PoolSpec, x: In<'_>, dy: In<'_>) -> Result<Buffer> {
+        self.own(&[x, dy])?;
+        pool::max_pool_grad(self, spec, x, dy)
     }
-    fn max_pool_select(&self, _spec: &PoolSpec, _x: In<'_>, _v: In<'_>, _out: &[usize]) -> Result<Buffer> {
-        unsupported("max_pool_select")
+    fn max_pool_select(&self, spec: &PoolSpec, x: In<'_>, v: In<'_>, out: &[usize]) -> Result<Buffer> {
+        self.own(&[x, v])?;
+        pool::max_pool_select(self, spec, x, v, out)
     }
-    fn avg_pool(&self, _spec: &PoolSpec, _x: In<'_>, _out: &[usize]) -> Result<Buffer> {
-        unsupported("avg_pool")
+    fn avg_pool(&self, spec: &PoolSpec, x: In<'_>, out: &[usize]) -> Result<Buffer> {
+        self.own(&[x])?;
+        pool::avg_pool(self, spec, x, out)
     }
-    fn avg_pool_grad(&self, _spec: &PoolSpec, _dy: In<'_>, _out: &[usize]) -> Result<Buffer> {
-        unsupported("avg_pool_grad")
+    fn avg_pool_grad(&self, spec: &PoolSpec, dy: In<'_>, out: &[usize]) -> Result<Buffer> {
+        self.own(&[dy])?;
+        pool::avg_pool_grad(self, spec, dy, out)
     }
 
     fn random(&self, distribution: Distribution, dtype: DType, len: usize, key: Key) -> Result<Buffer> {
@@ -214,18 +230,23 @@ impl Backend for Gpu {
         random::random_gamma(self, alpha, key)
     }
 
-    fn fused(&self, _op: &FusedOp, _inputs: &[In<'_>]) -> Result<Option<Vec<Buffer>>> {
-        Ok(None)
+    fn fused(&self, op: &FusedOp, inputs: &[In<'_>]) -> Result<Option<Vec<Buffer>>> {
+        self.own(inputs)?;
+        fused::fused(self, op, inputs)
     }
     fn fused_grad(
         &self,
-        _op: &FusedOp,
-        _inputs: &[In<'_>],
-        _outputs: &[In<'_>],
-        _grads: &[Option<In<'_>>],
-        _needs: &[bool],
+        op: &FusedOp,
+        inputs: &[In<'_>],
+        outputs: &[In<'_>],
+        grads: &[Option<In<'_>>],
+        needs: &[bool],
     ) -> Result<Option<Vec<Option<Buffer>>>> {
-        Ok(None)
+        for operands in [inputs, outputs] {
+            self.own(operands)?;
+        }
+        grads.iter().flatten().try_for_each(|grad| self.own(&[*grad]))?;
+        fused::fused_grad(self, op, inputs, outputs, grads, needs)
     }
     fn optimizer_step(&self, op: &OptimizerOp, dtype: DType, parameters: &mut [Parameter<'_, Buffer>]) -> Result<()> {
         optimizer::optimizer_step(self, op, dtype, parameters)

@@ -25,3 +25,15 @@ fn random() {
     let Some(gpu) = common::gpu() else { return };
     corten_testkit::random(&gpu, &common::DTYPES);
 }
+
+#[test]
+fn products() {
+    let Some(gpu) = common::gpu() else { return };
+    corten_testkit::products(&gpu, &common::DTYPES);
+}
+
+#[test]
+fn windows() {
+    let Some(gpu) = common::gpu() else { return };
+    corten_testkit::windows(&gpu, &common::DTYPES);
+}

@@ -1,0 +1,499 @@
+//! The template of all products: `result[row, column] = sum of a[row, k] b[k, column]`, batched.
+//!
+//! An operand is a [`Side`]: lines (rows of `a`, columns of `b`) by depth. It says where an element lies, so matrices
+//! of any strides and the windows of convolutions go through the same kernels. A workgroup makes one tile of the result:
+//! tiles of both operands go to its memory, and each lane keeps 4 by 4 or 8 by 8 sums in registers. Where there are few
+//! tiles, the depth is cut into parts whose sums are added afterwards, in order. Products with a vector have a kernel of
+//! their own.
+
+use std::fmt::Write as _;
+
+use corten_core::{DType, Layout, ReduceOp, Result};
+
+use crate::{
+    In,
+    copy::fill_bits,
+    device::Gpu,
+    ending::Ending,
+    kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, launch},
+    memory::{Buffer, alloc},
+    reduce::reduce,
+};
+
+/// Workgroups that fill a device.
+const BUSY: usize = 256;
+/// The least depth of a part.
+const PART: usize = 256;
+/// The most parts that the depth is cut into.
+const PARTS: usize = 64;
+
+/// An operand of a product.
+pub(crate) struct Side<'a> {
+    pub(crate) buffer: &'a Buffer,
+    /// Whether lines lie side by side, rather than the elements of one line.
+    pub(crate) along_lines: bool,
+    /// Whether four lines can be read at once, as a vector: they lie side by side, and so that no vector is cut.
+    pub(crate) fours: bool,
+    /// The type of what the functions below pass on.
+    pub(crate) state: &'static str,
+    /// Equal keys have equal text.
+    pub(crate) key: String,
+    /// Functions of a name: `NAME_line(batch, line)` and `NAME_depth(k)` give states, `NAME_place(line, depth)` the
+    /// place of an element, 0xffffffff if it is zero.
+    pub(crate) text: Box<dyn Fn(&str) -> String + 'a>,
+}
+
+/// Where the elements of the result lie.
+pub(crate) struct Place<'a> {
+    pub(crate) key: &'static str,
+    /// Statements of `fn place(batch: u32, row: u32, column: u32) -> u32`.
+    pub(crate) text: Box<dyn Fn() -> String + 'a>,
+}
+
+impl Place<'_> {
+    /// By strides.
+    pub(crate) fn linear(parameters: &mut Parameters, batch: usize, row: usize) -> Self {
+        let (batch, row) = (parameters.count(batch), parameters.count(row));
+        Self { key: "linear", text: Box::new(move || format!("return batch * {batch} + row * {row} + column;")) }
+    }
+}
+
+/// A batched product.
+pub(crate) struct Product<'a> {
+    pub(crate) name: &'static str,
+    /// `f32`, `i32` or `u32`.
+    pub(crate) kind: &'static str,
+    pub(crate) batches: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) depth: usize,
+    pub(crate) a: Side<'a>,
+    pub(crate) b: Side<'a>,
+    pub(crate) place: Place<'a>,
+    pub(crate) ending: Option<Ending<'a>>,
+}
+
+/// Rows and columns of a tile, those of a lane, and the depth that is in the workgroup's memory at a time.
+#[derive(Clone, Copy)]
+struct Tile {
+    rows: usize,
+    columns: usize,
+    lane_rows: usize,
+    lane_columns: usize,
+    depth: usize,
+}
+
+const LARGE: Tile = Tile { rows: 128, columns: 128, lane_rows: 8, lane_columns: 8, depth: 8 };
+const MEDIUM: Tile = Tile { rows: 64, columns: 64, lane_rows: 4, lane_columns: 4, depth: 16 };
+const SMALL: Tile = Tile { rows: 32, columns: 32, lane_rows: 4, lane_columns: 4, depth: 16 };
+const WIDE: Tile = Tile { rows: 16, columns: 64, lane_rows: 4, lane_columns: 4, depth: 16 };
+const TALL: Tile = Tile { rows: 64, columns: 16, lane_rows: 4, lane_columns: 4, depth: 16 };
+
+impl Tile {
+    fn of(batches: usize, rows: usize, columns: usize) -> Self {
+        let enough = |tile: Self| batches * tile.groups(rows, columns) >= BUSY / 2;
+        match (rows, columns) {
+            (..=16, 17..) => WIDE,
+            (17.., ..=16) => TALL,
+            (96.., 96..) if enough(LARGE) => LARGE,
+            (33.., 33..) if enough(MEDIUM) || rows.min(columns) > 128 => MEDIUM,
+            _ => SMALL,
+        }
+    }
+
+    fn groups(self, rows: usize, columns: usize) -> usize {
+        rows.div_ceil(self.rows) * columns.div_ceil(self.columns)
+    }
+
+    fn lanes(self) -> usize {
+        self.rows / self.lane_rows * (self.columns / self.lane_columns)
+    }
+}
+
+/// The depth of a part and the number of parts.
+fn parts(groups: usize, depth: usize, step: usize) -> (usize, usize) {
+    let wanted = (BUSY / groups.max(1)).min(depth / PART).clamp(1, PARTS);
+    let part = depth.div_ceil(wanted).next_multiple_of(step).max(step);
+    (part, depth.div_ceil(part).max(1))
+}
+
+/// `NAME_at(line, depth)`: the element, as `kind`.
+fn reader(name: &str, side: &Side<'_>, kind: &str) -> String {
+    let state = side.state;
+    let mut text = (side.text)(name);
+    let read = if side.fours { format!("{name}[place / 4u]") } else { format!("{name}[place]") };
+    let (function, result) = if side.fours { ("four", format!("vec4<{kind}>")) } else { ("at", kind.to_owned()) };
+    let _ = writeln!(
+        text,
+        "fn {name}_{function}(line: {state}, depth: {state}) -> {result} {{\nlet place = {name}_place(line, depth);\n\
+         if place == 0xffffffffu {{\nreturn {result}();\n}}\nreturn {read};\n}}"
+    );
+    text
+}
+
+/// The part of the tile kernel that brings one operand's tile to the workgroup's memory.
+struct Loader<'a> {
+    name: &'a str,
+    side: &'a Side<'a>,
+    /// Lines of a tile.
+    width: usize,
+    /// Vectors of four lines that each lane brings.
+    pieces: usize,
+}
+
+impl<'a> Loader<'a> {
+    fn new(name: &'a str, side: &'a Side<'a>, width: usize, tile: Tile) -> Self {
+        Self { name, side, width, pieces: width / 4 * tile.depth / tile.lanes() }
+    }
+
+    /// Vectors from one depth to the next; one more than there are, so that lanes meet different banks.
+    fn pitch(&self) -> usize {
+        self.width / 4 + 1
+    }
+
+    /// Which lines and depths are the lane's own.
+    fn begin(&self, kind: &str, tile: Tile, first: &str, lines: &Word) -> String {
+        let (name, fours) = (self.name, self.width / 4);
+        let mut text = String::new();
+        for p in 0..self.pieces {
+            let (depth, four) = if self.side.along_lines {
+                (format!("slot / {fours}u"), format!("slot % {fours}u"))
+            } else {
+                (format!("slot % {}u", tile.depth), format!("slot / {}u", tile.depth))
+            };
+            let _ = writeln!(
+                text,
+                "var {name}_k{p} = 0u;\nvar {name}_to{p} = 0u;\nvar {name}_first{p} = 0u;\n{{\nlet slot = lane + {}u;\n\
+                 {name}_k{p} = {depth};\nlet four = {four};\n{name}_to{p} = {name}_k{p} * {}u + four;\n\
+                 {name}_first{p} = {first} + four * 4u;\n}}",
+                p * tile.lanes(),
+                self.pitch(),
+            );
+            // Lines beyond the end repeat the last one; what they give is not kept.
+            if self.side.fours {
+                let _ = writeln!(text, "let {name}_l{p} = {name}_line(batch, min({name}_first{p}, {lines} - 4u));");
+            } else {
+                for j in 0..4 {
+                    let _ = writeln!(
+                        text,
+                        "let {name}_l{p}_{j} = {name}_line(batch, min({name}_first{p} + {j}u, {lines} - 1u));"
+                    );
+                }
+            }
+            let _ = writeln!(text, "var {name}_f{p} = vec4<{kind}>();");
+        }
+        text
+    }
+
+    /// Reads the lane's own elements from depth `from` on.
+    fn fetch(&self, kind: &str, from: &str) -> String {
+        let name = self.name;
+        let mut text = String::new();
+        for p in 0..self.pieces {
+            let value = if self.side.fours {
+                format!("{name}_four({name}_l{p}, depth)")
+            } else {
+                let one = |j: usize| format!("{name}_at({name}_l{p}_{j}, depth)");
+                format!("vec4<{kind}>({}, {}, {}, {})", one(0), one(1), one(2), one(3))
+            };
+            let _ = writeln!(
+                text,
+                "{name}_f{p} = vec4<{kind}>();\nif {from} + {name}_k{p} < end {{\nlet depth = {name}_depth({from} + \
+                 {name}_k{p});\n{name}_f{p} = {value};\n}}"
+            );
+        }
+        text
+    }
+
+    fn store(&self) -> String {
+        let name = self.name;
+        (0..self.pieces).fold(String::new(), |text, p| text + &format!("tile_{name}[{name}_to{p}] = {name}_f{p};\n"))
+    }
+}
+
+impl Product<'_> {
+    /// A result of `len` elements, all of them this product's.
+    pub(crate) fn run(self, gpu: &Gpu, parameters: Parameters, dtype: DType, len: usize) -> Result<Buffer> {
+        let out = alloc(gpu, len)?;
+        if len == 0 {
+            return Ok(out);
+        }
+        if self.depth == 0 && self.ending.is_none() {
+            return fill_bits(gpu, len, 0);
+        }
+        let splits = self.splits();
+        if splits.1 == 1 {
+            self.dispatch(gpu, parameters, &out, 0, splits)?;
+            return Ok(out);
+        }
+        let sums = alloc(gpu, splits.1 * len)?;
+        self.dispatch(gpu, parameters, &sums, len, splits)?;
+        let layout = Layout::contiguous(&[splits.1, len]);
+        let sums = reduce(gpu, ReduceOp::Sum, In { buffer: &sums, layout: &layout, dtype }, &[0])?;
+        match &self.ending {
+            None => Ok(sums),
+            Some(ending) => {
+                ending.apply(gpu, &sums, 0, &out, len)?;
+                Ok(out)
+            }
+        }
+    }
+
+    /// Without parts, into elements of a result that has others too.
+    pub(crate) fn run_whole(self, gpu: &Gpu, parameters: Parameters, out: &Buffer) -> Result<()> {
+        if self.batches * self.rows * self.columns == 0 {
+            return Ok(());
+        }
+        let whole = (self.depth.next_multiple_of(LANES).max(LANES), 1);
+        self.dispatch(gpu, parameters, out, 0, whole)
+    }
+
+    fn is_vector(&self) -> bool {
+        self.rows == 1 || self.columns == 1
+    }
+
+    fn splits(&self) -> (usize, usize) {
+        let (groups, step) = if self.is_vector() {
+            (self.batches * (self.rows * self.columns).div_ceil(self.team().0), LANES)
+        } else {
+            let tile = Tile::of(self.batches, self.rows, self.columns);
+            (self.batches * tile.groups(self.rows, self.columns), tile.depth)
+        };
+        parts(groups, self.depth, step)
+    }
+
+    /// Lines of a workgroup and lanes of a line, for products with a vector.
+    fn team(&self) -> (usize, usize) {
+        let matrix = if self.columns == 1 { &self.a } else { &self.b };
+        if matrix.along_lines { (64, 4) } else { (8, 32) }
+    }
+
+    fn dispatch(
+        &self,
+        gpu: &Gpu,
+        parameters: Parameters,
+        out: &Buffer,
+        len: usize,
+        splits: (usize, usize),
+    ) -> Result<()> {
+        if self.is_vector() {
+            self.with_vector(gpu, parameters, out, len, splits)
+        } else {
+            self.by_tiles(gpu, parameters, out, len, splits)
+        }
+    }
+
+    /// What is bound; the ending only where the depth is not in parts.
+    fn bindings<'b>(&'b self, fours: [bool; 2], out: &'b Buffer, ended: bool) -> Vec<Bind<'b>> {
+        let element = |fours: bool| match (fours, self.kind) {
+            (false, kind) => kind,
+            (true, "f32") => "vec4<f32>",
+            (true, "i32") => "vec4<i32>",
+            (true, _) => "vec4<u32>",
+        };
+        let mut bindings = vec![
+            Bind::read("a", self.a.buffer, element(fours[0])),
+            Bind::read("b", self.b.buffer, element(fours[1])),
+            Bind::write("result", out, self.kind),
+        ];
+        if let Some(ending) = self.ending.as_ref().filter(|_| ended) {
+            bindings.extend(ending.bindings());
+        }
+        bindings
+    }
+
+    fn ending_key(&self, ended: bool) -> String {
+        self.ending.as_ref().filter(|_| ended).map_or_else(String::new, Ending::key)
+    }
+
+    /// `place` and `finish`, which all kernels end with.
+    fn functions(&self, ended: bool) -> String {
+        let finish = match self.ending.as_ref().filter(|_| ended) {
+            Some(ending) => ending.text(),
+            None => format!("fn finish(value: {}, at: u32) {{\nresult[at] = value;\n}}\n", self.kind),
+        };
+        format!("fn place(batch: u32, row: u32, column: u32) -> u32 {{\n{}\n}}\n{finish}", (self.place.text)())
+    }
+
+    fn by_tiles(
+        &self,
+        gpu: &Gpu,
+        mut parameters: Parameters,
+        out: &Buffer,
+        len: usize,
+        (part, splits): (usize, usize),
+    ) -> Result<()> {
+        let tile = Tile::of(self.batches, self.rows, self.columns);
+        let (tile_rows, tile_columns) = (self.rows.div_ceil(tile.rows), self.columns.div_ceil(tile.columns));
+        let groups = tile_rows * tile_columns * self.batches * splits;
+        let sizes = [groups, tile_rows, tile_columns, self.batches, part, self.depth, self.rows, self.columns, len];
+        let words = sizes.map(|size| parameters.count(size));
+        let (kind, ended) = (self.kind, splits == 1);
+        let kernel = Kernel {
+            name: self.name,
+            key: &format!(
+                "product {kind} {}x{} {} {} {} {}",
+                tile.rows,
+                tile.columns,
+                self.a.key,
+                self.b.key,
+                self.place.key,
+                self.ending_key(ended)
+            ),
+            parameters: &parameters,
+            bindings: &self.bindings([self.a.fours, self.b.fours], out, ended),
+            grid: Grid::groups(groups).lanes(tile.lanes()),
+        };
+        launch(gpu, &kernel, || self.tile_source(tile, &words, ended))
+    }
+
+    fn tile_source(&self, tile: Tile, words: &[Word; 9], ended: bool) -> Source {
+        let [groups, tile_rows, tile_columns, batches, part, depth, rows, columns, len] = words;
+        let kind = self.kind;
+        let (a, b) = (Loader::new("a", &self.a, tile.rows, tile), Loader::new("b", &self.b, tile.columns, tile));
+        let across = tile.columns / tile.lane_columns;
+        let (of_rows, of_columns) = (tile.lane_rows / 4, tile.lane_columns / 4);
+        let mut body = format!(
+            "let work = min(group, {groups} - 1u);\nlet first_column = work % {tile_columns} * {columns_of}u;\n\
+             let first_row = work / {tile_columns} % {tile_rows} * {rows_of}u;\n\
+             let layer = work / {tile_columns} / {tile_rows};\nlet batch = layer % {batches};\n\
+             let split = layer / {batches};\nlet start = split * {part};\nlet end = min(start + {part}, {depth});\n\
+             let ty = lane / {across}u;\nlet tx = lane % {across}u;\n",
+            columns_of = tile.columns,
+            rows_of = tile.rows,
+        );
+        body += &a.begin(kind, tile, "first_row", rows);
+        body += &b.begin(kind, tile, "first_column", columns);
+        for r in 0..tile.lane_rows {
+            for c in 0..of_columns {
+                let _ = writeln!(body, "var sum{r}_{c} = vec4<{kind}>();");
+            }
+        }
+        body += &format!("{}{}", a.fetch(kind, "start"), b.fetch(kind, "start"));
+        let step = tile.depth;
+        let _ = write!(
+            body,
+            "var here = start;\nwhile here < end {{\n{}{}workgroupBarrier();\nlet next = here + {step}u;\n\
+             if next < end {{\n{}{}}}\nfor (var k = 0u; k < {step}u; k++) {{\n",
+            a.store(),
+            b.store(),
+            a.fetch(kind, "next"),
+            b.fetch(kind, "next"),
+        );
+        for i in 0..of_rows {
+            let _ = writeln!(body, "let of_a{i} = tile_a[k * {}u + ty * {of_rows}u + {i}u];", a.pitch());
+        }
+        for c in 0..of_columns {
+            let _ = writeln!(body, "let of_b{c} = tile_b[k * {}u + tx + {}u];", b.pitch(), c * across);
+        }
+        for r in 0..tile.lane_rows {
+            let component = ["x", "y", "z", "w"][r % 4];
+            for c in 0..of_columns {
+                let _ = writeln!(body, "sum{r}_{c} += of_a{}.{component} * of_b{c};", r / 4);
+            }
+        }
+        body += "}\nworkgroupBarrier();\nhere = next;\n}\n";
+        for r in 0..tile.lane_rows {
+            for c in 0..of_columns {
+                let _ = writeln!(
+                    body,
+                    "put(batch, split, first_row + ty * {}u + {r}u, first_column + (tx + {}u) * 4u, sum{r}_{c});",
+                    tile.lane_rows,
+                    c * across
+                );
+            }
+        }
+        let mut module = format!(
+            "var<workgroup> tile_a: array<vec4<{kind}>, {}>;\nvar<workgroup> tile_b: array<vec4<{kind}>, {}>;\n",
+            a.pitch() * tile.depth,
+            b.pitch() * tile.depth
+        );
+        module += &reader("a", &self.a, kind);
+        module += &reader("b", &self.b, kind);
+        module += &self.functions(ended);
+        module += &format!(
+            "fn put(batch: u32, split: u32, row: u32, column: u32, values: vec4<{kind}>) {{\nif row < {rows} {{\n"
+        );
+        for (c, component) in ["x", "y", "z", "w"].into_iter().enumerate() {
+            let _ = writeln!(
+                module,
+                "if column + {c}u < {columns} {{\nfinish(values.{component}, split * {len} + place(batch, row, column + {c}u));\n}}"
+            );
+        }
+        module += "}\n}\n";
+        Source::new(body).with(&module)
+    }
+
+    fn with_vector(
+        &self,
+        gpu: &Gpu,
+        mut parameters: Parameters,
+        out: &Buffer,
+        len: usize,
+        (part, splits): (usize, usize),
+    ) -> Result<()> {
+        let (matrix, vector, lines) = if self.columns == 1 { ("a", "b", self.rows) } else { ("b", "a", self.columns) };
+        let (height, team) = self.team();
+        let blocks = lines.div_ceil(height);
+        let groups = blocks * self.batches * splits;
+        let words = [groups, blocks, self.batches, part, self.depth, lines, len].map(|size| parameters.count(size));
+        let (kind, ended) = (self.kind, splits == 1);
+        let kernel = Kernel {
+            name: self.name,
+            key: &format!(
+                "vector product {kind} {matrix} {height} {} {} {} {}",
+                self.a.key,
+                self.b.key,
+                self.place.key,
+                self.ending_key(ended)
+            ),
+            parameters: &parameters,
+            bindings: &self.bindings([false, false], out, ended),
+            grid: Grid::groups(groups),
+        };
+        launch(gpu, &kernel, || {
+            let [groups, blocks, batches, part, depth, lines, len] = &words;
+            let along_lines = height > team;
+            let (line, member, apart) = if along_lines {
+                (format!("lane % {height}u"), format!("lane / {height}u"), height)
+            } else {
+                (format!("lane / {team}u"), format!("lane % {team}u"), 1)
+            };
+            let mut body = format!(
+                "let work = min(group, {groups} - 1u);\nlet layer = work / {blocks};\nlet batch = layer % {batches};\n\
+                 let split = layer / {batches};\nlet start = split * {part};\nlet end = min(start + {part}, {depth});\n\
+                 let line = work % {blocks} * {height}u + {line};\nlet member = {member};\n\
+                 let of_matrix = {matrix}_line(batch, min(line, {lines} - 1u));\nlet of_vector = {vector}_line(batch, 0u);\n\
+                 var total = {kind}(0);\nfor (var k = start + member; k < end; k += {team}u) {{\n\
+                 total += {matrix}_at(of_matrix, {matrix}_depth(k)) * {vector}_at(of_vector, {vector}_depth(k));\n}}\n\
+                 shared_totals[lane] = total;\nworkgroupBarrier();\n"
+            );
+            let mut width = team / 2;
+            while width > 0 {
+                let _ = writeln!(
+                    body,
+                    "if member < {width}u {{\nshared_totals[lane] += shared_totals[lane + {}u];\n}}\nworkgroupBarrier();",
+                    width * apart
+                );
+                width /= 2;
+            }
+            let at = if matrix == "a" { "line, 0u" } else { "0u, line" };
+            let _ = writeln!(
+                body,
+                "if member == 0u && line < {lines} {{\nfinish(shared_totals[lane], split * {len} + place(batch, {at}));\n}}"
+            );
+            let plain = |name: &str, side: &Side<'_>| {
+                let one_by_one =
+                    Side { fours: false, key: String::new(), text: Box::new(|name| (side.text)(name)), ..*side };
+                reader(name, &one_by_one, kind)
+            };
+            let module = format!(
+                "var<workgroup> shared_totals: array<{kind}, {LANES}>;\n{}{}{}",
+                plain("a", &self.a),
+                plain("b", &self.b),
+                self.functions(ended)
+            );
+            Source::new(body).with(&module)
+        })
+    }
+}
