@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 # The bill of materials in the wheel says when it was made: the same sources, the same bill.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help audit demo docs parity test test-rust test-python test-gpu test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel clean
+.PHONY: help audit demo docs parity test test-rust test-python test-gpu test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel wheel-gpu clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -62,6 +62,10 @@ parity: $(VENV)/.installed ## Writes docs/keras-parity.md: which of Keras's name
 
 wheel: tools dist/.built ## Builds the wheel into dist/
 	@ls -l dist/*.whl
+
+wheel-gpu: tools | $(VENV)/.demo-tools ## Builds the wheel with the GPU backend into dist/gpu/
+	$(BIN)/maturin build --release --locked --features gpu --interpreter $(BIN)/python --out dist/gpu
+	@ls -l dist/gpu/*.whl
 
 test: tools lint test-rust test-python ## Builds and runs every test
 

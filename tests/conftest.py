@@ -1,5 +1,6 @@
 """What holds for all tests: the ones that take longest come first, so that others run beside them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,25 @@ LONG = (
     "transformers/test_trainer_kill_and_resume.py",
 )
 ROOT = Path(__file__).parent
+#: The GPU that tests with a `device` run on beside the CPU, such as "gpu:0".
+TEST_DEVICE = os.environ.get("CORTEN_TEST_DEVICE", "")
+
+
+@pytest.fixture(params=["cpu", *([TEST_DEVICE] if TEST_DEVICE else [])])
+def device(request):
+    """The device that a test makes its tensors on: the CPU, and the one of CORTEN_TEST_DEVICE."""
+    import corten
+
+    with corten.device(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def gpu():
+    """The name of the GPU to test; without one the test is skipped."""
+    if not TEST_DEVICE:
+        pytest.skip("needs CORTEN_TEST_DEVICE=gpu:0 and a build with a GPU backend: `make wheel-gpu`")
+    return TEST_DEVICE
 
 
 def _place(item: pytest.Item) -> int:

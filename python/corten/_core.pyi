@@ -292,7 +292,7 @@ class Tensor:
     @property
     def device(self, /) -> str:
         """
-        `"cpu"`, or `"meta"` for a tensor of shape and dtype only.
+        Where the values are: `"cpu"`, `"gpu:0"`, or `"meta"` for a tensor of shape and dtype only.
         """
     def dot(self, /, other: ArrayLike) -> Tensor:
         """
@@ -444,11 +444,12 @@ class Tensor:
         """
     def to(self, /, device: str) -> Tensor:
         """
-        The tensor on another device: `"meta"` keeps shape and dtype only.
+        The tensor on another device, such as `"cpu"` or `"gpu:0"`: itself if it is there. Gradients flow back through
+        the move. `"meta"` keeps shape and dtype only.
         """
     def to_device(self, device: str, /, *, stream: Any | None = None) -> Tensor:
         """
-        The tensor on a device of the array API: `"cpu"` is the only one.
+        The tensor on a device, as the array API calls it.
         """
     def tolist(self, /) -> Any:
         """
@@ -475,6 +476,13 @@ class Tensor:
 def _rebuild(values: bytes | None, shape: Any, dtype: str, requires_grad: bool) -> Tensor:
     """
     Restores a pickled tensor. Not for use by hand.
+    """
+
+def adapters() -> list[dict]:
+    """
+    The GPUs of this machine as the backend sees them: for each its `name`, `backend`, `kind`, `driver`, whether it has
+    `float16`, the largest tensor (`max_buffer_bytes`), and in `refusal` why it is not used, else None. Without a GPU
+    backend there are none.
     """
 
 def arange(start: Any, stop: Any | None = None, step: Any | None = None, dtype: str | None = None) -> Tensor:
@@ -631,7 +639,7 @@ def broadcast_to(x: ArrayLike, shape: Any) -> Tensor:
 
 def cast(x: ArrayLike, dtype: str) -> Tensor:
     """
-    The values as another dtype.
+    The values as another dtype; a GPU gives int32 for int64.
 
     Args:
         x: The operand.
@@ -650,6 +658,15 @@ def cholesky(a: ArrayLike) -> Tensor:
 
     Returns:
         A tensor of the shape of `a`.
+    """
+
+def close_device(name: str) -> None:
+    """
+    Forgets a GPU, for instance one that was lost: it is opened anew when it is needed, and tensors that were on it stay
+    lost. Nothing happens to the CPU.
+
+    Args:
+        name: The device.
     """
 
 def compare(name: str, a: ArrayLike, b: ArrayLike) -> Tensor:
@@ -788,6 +805,11 @@ def cross_entropy(logits: ArrayLike, probs: ArrayLike) -> Tensor:
         One loss for each row.
     """
 
+def current_device() -> str:
+    """
+    Where new tensors of this thread are made.
+    """
+
 def custom_node(outputs: Any, inputs: Any, backward: Any) -> list[Tensor]:
     """
     Gives tensors a history of one step whose gradient is a Python function.
@@ -802,6 +824,11 @@ def custom_node(outputs: Any, inputs: Any, backward: Any) -> list[Tensor]:
         The outputs, with that history.
     """
 
+def default_device() -> str:
+    """
+    Where new tensors are made that no scope says it of.
+    """
+
 def det(a: ArrayLike) -> Tensor:
     """
     Determinants.
@@ -811,6 +838,18 @@ def det(a: ArrayLike) -> Tensor:
 
     Returns:
         A tensor of the batch shape.
+    """
+
+def device_statistics(name: str) -> dict:
+    """
+    What a GPU did since it was opened: `dispatches`, `submits`, `uploads` and `downloads` with their bytes, `pipelines`
+    compiled, memory `allocated` and `cached`, and `ops_over_the_cpu`, the ops that all GPUs left to the CPU.
+
+    Args:
+        name: The GPU.
+
+    Returns:
+        The counts.
     """
 
 def dropout(
@@ -852,9 +891,12 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         A tensor.
     """
 
-def empty_cache() -> None:
+def empty_cache(device: str | None = None) -> None:
     """
     Gives memory that waits for reuse back to the system.
+
+    Args:
+        device: Of which device; the CPU if None.
     """
 
 def expand_dims(x: ArrayLike, axis: Any) -> Tensor:
@@ -895,7 +937,7 @@ def from_dlpack(x: Any) -> Tensor:
         A tensor.
     """
 
-def full(shape: Any, value: Any, dtype: str | None = None) -> Tensor:
+def full(shape: Any, value: Any, dtype: str | None = None, device: str | None = None) -> Tensor:
     """
     A tensor of one value.
 
@@ -903,6 +945,7 @@ def full(shape: Any, value: Any, dtype: str | None = None) -> Tensor:
         shape: Length of each axis.
         value: The value of every element.
         dtype: Name of the element type; bool, int32 or float32 after the value if None.
+        device: `"cpu"` or `"gpu:0"`; where new tensors are made if None.
 
     Returns:
         A tensor.
@@ -977,6 +1020,11 @@ def gru(
     Returns:
         Hidden states of every step, the gates and candidate after activation, and the candidate's
         recurrent term.
+    """
+
+def has_gpu_backend() -> bool:
+    """
+    Whether this build has a GPU backend.
     """
 
 def inv(a: ArrayLike) -> Tensor:
@@ -1167,6 +1215,17 @@ def num_threads() -> int:
         The number, the calling thread included.
     """
 
+def open_device(name: str) -> str:
+    """
+    The name of a device as tensors have it, after a look whether it is there.
+
+    Args:
+        name: Such as `"gpu"`, `"GPU:0"` or `"cpu"`.
+
+    Returns:
+        Such as `"gpu:0"`.
+    """
+
 def optimizer_step(
     name: str,
     hyper: dict,
@@ -1240,6 +1299,7 @@ def random(
     stream: SupportsIndex = 0,
     low: Any | None = None,
     high: Any | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """
     Random numbers that depend on (seed, stream) and position alone.
@@ -1253,6 +1313,7 @@ def random(
         stream: Second half of the key.
         low: Lower end; 0 if None.
         high: Upper end; 1 for `"uniform"` if None.
+        device: `"cpu"` or `"gpu:0"`; where new tensors are made if None. The bits are the same everywhere.
 
     Returns:
         A tensor.
@@ -1389,6 +1450,25 @@ def searchsorted(sorted: ArrayLike, values: ArrayLike, right: bool = False) -> T
         An int32 tensor of the shape of `values`.
     """
 
+def set_default_device(name: str) -> None:
+    """
+    Sets where new tensors are made that no scope says it of, in all threads.
+
+    Args:
+        name: The device.
+    """
+
+def set_device_scope(name: str | None) -> str | None:
+    """
+    Sets where new tensors of this thread are made.
+
+    Args:
+        name: The device; None for the one of all threads.
+
+    Returns:
+        What was set before.
+    """
+
 def set_grad_enabled(enabled: bool) -> bool:
     """
     Switches recording for gradients on this thread.
@@ -1400,12 +1480,13 @@ def set_grad_enabled(enabled: bool) -> bool:
         Whether it recorded before.
     """
 
-def set_memory_limit(limit: SupportsIndex | None) -> None:
+def set_memory_limit(limit: SupportsIndex | None, device: str | None = None) -> None:
     """
     Sets the most bytes that tensors may take.
 
     Args:
         limit: At least 1; None for no limit.
+        device: Of which device; the CPU if None.
     """
 
 def set_num_threads(threads: SupportsIndex) -> None:
@@ -1577,6 +1658,14 @@ def svd(a: ArrayLike, full: bool = False) -> tuple:
         u, the singular values in descending order, and v transposed.
     """
 
+def synchronize(name: str) -> None:
+    """
+    Waits until a device did all it was asked for, and raises what went wrong on it.
+
+    Args:
+        name: The device.
+    """
+
 def take_along(x: ArrayLike, indices: ArrayLike, axis: SupportsIndex = ...) -> Tensor:
     """
     One element for each index along an axis; other axes broadcast.
@@ -1600,7 +1689,8 @@ def tensor(
         data: A number, a nested list, a NumPy array, or another tensor. Python floats become float32,
             integers int32 (int64 where they need it); arrays keep their dtype.
         dtype: Name of the element type; that of the data if None.
-        device: `"cpu"`, or `"meta"` for shape and dtype only.
+        device: `"cpu"`, `"gpu:0"`, or `"meta"` for shape and dtype only; where new tensors are made if None, or where
+            `data` is if that is a tensor. Integers that a GPU lacks become int32 where they fit.
         requires_grad: Whether gradients with respect to the tensor can be asked for.
 
     Returns:

@@ -85,6 +85,8 @@ class Seen:
 
     masks = False
     losses = False
+    #: Whether a GPU was named; the engine sets it.
+    devices = False
 
 
 class Checks:

@@ -169,11 +169,11 @@ _depth = _Depth()
 
 
 def _zeros_like(tensor: Tensor) -> Tensor:
-    return _core.full(tensor.shape, 0, tensor.dtype)
+    return _core.full(tensor.shape, 0, tensor.dtype, tensor.device)
 
 
 def _ones_like(tensor: Tensor) -> Tensor:
-    return _core.full(tensor.shape, 1, tensor.dtype)
+    return _core.full(tensor.shape, 1, tensor.dtype, tensor.device)
 
 
 def _as_tensor(value: Any) -> Tensor:
@@ -415,7 +415,10 @@ def jacobian(fn: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Call
 def rows_of_jacobian(output: Tensor, sources: list[Tensor], create_graph: bool) -> list[Tensor]:
     """Return, per source, the derivatives of every element of `output`, stacked in front."""
     size = output.size
-    identity = _core.reshape(_core.tensor(_eye(size), dtype=output.dtype), (size, *output.shape))
+    identity = _core.reshape(
+        _core.tensor(_eye(size), output.dtype, None if output.device == "meta" else output.device),
+        (size, *output.shape),
+    )
     columns: list[list[Tensor]] = [[] for _ in sources]
     for index in range(size):
         gradients = _core.gradients([output], sources, [identity[index]], create_graph)
@@ -425,7 +428,7 @@ def rows_of_jacobian(output: Tensor, sources: list[Tensor], create_graph: bool) 
     for column, source in zip(columns, sources, strict=True):
         shape = (*output.shape, *source.shape)
         if not column:
-            result.append(_core.full(shape, 0, output.dtype))
+            result.append(_core.full(shape, 0, output.dtype, output.device))
             continue
         result.append(_core.reshape(_core.stack(column, 0), shape))
     return result

@@ -6,7 +6,33 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from corten.devices import (
+        device_statistics as device_statistics,
+        get_default_device as get_default_device,
+        list_logical_devices as list_logical_devices,
+        list_physical_devices as list_physical_devices,
+        reset_device as reset_device,
+        set_default_device as set_default_device,
+        synchronize as synchronize,
+    )
     from corten.dtype_policies import DTypePolicy
+
+# Loaded when first asked for.
+_OF_DEVICES = frozenset(
+    {
+        "device_statistics", "get_default_device", "list_logical_devices", "list_physical_devices",
+        "reset_device", "set_default_device", "synchronize",
+    }
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_DEVICES:
+        from corten import devices
+
+        return getattr(devices, name)
+    raise AttributeError(f"module 'corten.config' has no attribute {name!r}")
+
 
 FLOAT_DTYPES = ("float16", "bfloat16", "float32", "float64")
 INTEGER_DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

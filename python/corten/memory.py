@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from corten import _core
 
+# What GPUs were given; the engine answers for the CPU.
+_limits: dict[str, int | None] = {}
 
-def stats() -> dict[str, int]:
-    """Return how many bytes are in use and how many are kept for reuse.
+
+def stats(device: str | None = None) -> dict[str, int]:
+    """Return how many bytes are in use, are kept for reuse, and were in use at most.
+
+    Args:
+        device: Of which device, such as `'gpu:0'`; None is the CPU.
 
     Example:
         >>> import corten
         >>> all(count >= 0 for count in corten.memory.stats().values())
         True
+        >>> sorted(corten.memory.stats("cpu"))
+        ['allocated', 'cached', 'peak']
     """
-    return dict(_core.memory_stats())
+    found = dict(_core.device_statistics("cpu" if device is None else device))
+    return {name: found[name] for name in ("allocated", "cached", "peak")}
 
 
-def set_limit(limit: int | None) -> None:
+def set_limit(limit: int | None, device: str | None = None) -> None:
     """Set how many bytes tensors may take together; an op that would need more raises `MemoryError`.
 
-    Before it is called, the environment variable `CORTEN_MEMORY_LIMIT` says it. Memory of NumPy and of Python
-    is not counted.
+    Before it is called, the environment variable `CORTEN_MEMORY_LIMIT` says it for the CPU. Memory of NumPy
+    and of Python is not counted. On a GPU memory that is kept for reuse counts; it is given back before an op
+    fails.
 
     Args:
         limit: Bytes, at least 1; None for no limit.
+        device: Of which device, such as `'gpu:0'`; None is the CPU.
 
     Example:
         >>> import corten
@@ -32,11 +43,16 @@ def set_limit(limit: int | None) -> None:
         8589934592
         >>> corten.memory.set_limit(None)
     """
-    _core.set_memory_limit(limit)
+    _core.set_memory_limit(limit, device)
+    if device is not None:
+        _limits[_core.open_device(device)] = limit
 
 
-def limit() -> int | None:
+def limit(device: str | None = None) -> int | None:
     """Return the bytes that tensors may take together; None where there is no limit.
+
+    Args:
+        device: Of which device, such as `'gpu:0'`; None is the CPU.
 
     Example:
         >>> import corten
@@ -44,14 +60,18 @@ def limit() -> int | None:
         >>> corten.memory.limit() is None
         True
     """
-    return _core.memory_limit()
+    name = "cpu" if device is None else _core.open_device(device)
+    return _core.memory_limit() if name == "cpu" else _limits.get(name)
 
 
-def empty_cache() -> None:
+def empty_cache(device: str | None = None) -> None:
     """Give kept memory back to the system.
+
+    Args:
+        device: Of which device, such as `'gpu:0'`; None is the CPU.
 
     Example:
         >>> import corten
         >>> corten.memory.empty_cache()
     """
-    _core.empty_cache()
+    _core.empty_cache(device)

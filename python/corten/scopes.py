@@ -4,41 +4,63 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from typing import Any
+
+from corten import _core
 
 
-@contextlib.contextmanager
-def device(device_name: str) -> Iterator[None]:
-    """Context that says where tensors are made and ops run: on the CPU, which is the only device.
+class _Scopes(threading.local):
+    """What the open `device` scopes of a thread put back, outermost first."""
 
-    So it changes nothing; it is there for programs that name their device.
+    def __init__(self) -> None:
+        self.before: list[str | None] = []
+
+
+_scopes = _Scopes()
+
+
+class device(str, contextlib.ContextDecorator):
+    """The name of a device, and the context in which new tensors are made on it.
+
+    Operations compute where their operands are; what they make from nothing (`ops.zeros`, `ops.arange`,
+    random numbers, variables, tensors of NumPy arrays and lists) is made on the device of the innermost scope
+    of its thread, else on `corten.config.get_default_device()`. It is a string, so that it can be given
+    wherever a device is asked for: `tensor.to(device("gpu"))`.
 
     Args:
-        device_name: `'cpu'` or `'cpu:0'`.
+        device_name: `'cpu'`, `'gpu'` or `'gpu:0'` for the first GPU, `'gpu:1'` for the next. TensorFlow's
+            `'/GPU:0'` and `'/device:GPU:0'` are understood.
 
     Raises:
-        ValueError: It is another device, or no device at all.
+        ValueError: There is no device of that name in this build of Corten.
+        RuntimeError: The GPU cannot be used; the message says why.
 
     Example:
         >>> import corten
         >>> with corten.device("cpu:0"):
         ...     x = corten.ops.ones((2,))
-        >>> with corten.device("gpu:0"):
-        ...     pass
-        Traceback (most recent call last):
-        ...
-        ValueError: device: there is no 'gpu:0'; Corten runs on the CPU: use 'cpu' or leave `device` out.
+        >>> x.device
+        'cpu'
+        >>> corten.device("/CPU:0")
+        'cpu'
     """
-    if not isinstance(device_name, str):
-        raise ValueError(
-            f"device: expected the name of a device, such as 'cpu:0'; got {device_name!r} "
-            f"({type(device_name).__name__})."
-        )
-    if device_name.lower() not in ("cpu", "cpu:0"):
-        raise ValueError(
-            f"device: there is no {device_name!r}; Corten runs on the CPU: use 'cpu' or leave `device` out."
-        )
-    yield
+
+    __slots__ = ()
+
+    def __new__(cls, device_name: str) -> device:
+        if not isinstance(device_name, str):
+            raise ValueError(
+                f"device: expected the name of a device, such as 'cpu:0'; got {device_name!r} "
+                f"({type(device_name).__name__})."
+            )
+        return str.__new__(cls, _core.open_device(device_name))
+
+    def __enter__(self) -> device:
+        _scopes.before.append(_core.set_device_scope(str(self)))
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        _core.set_device_scope(_scopes.before.pop())
 
 
 class _Symbolic(threading.local):

@@ -402,7 +402,7 @@ _meta_scalars: dict[str, _core.Tensor] = {}
 def _meta_scalar(dtype: str) -> _core.Tensor:
     scalar = _meta_scalars.get(dtype)
     if scalar is None:
-        scalar = _meta_scalars[dtype] = _core.full((), 0, dtype).to("meta")
+        scalar = _meta_scalars[dtype] = _core.full((), 0, dtype, "cpu").to("meta")
     return scalar
 
 

@@ -255,7 +255,7 @@ class GradientTape:
         self, outputs: list[Tensor], sources: list[Any], weights: list[Tensor] | None
     ) -> list[Any]:
         if weights is None:
-            weights = [_core.full(output.shape, 1, output.dtype) for output in outputs]
+            weights = [_core.full(output.shape, 1, output.dtype, output.device) for output in outputs]
         for output, weight in zip(outputs, weights, strict=True):
             if output.shape != weight.shape:
                 raise ValueError(
@@ -304,7 +304,7 @@ def _tensor(value: Any) -> Tensor:
 
 def _zeros(source: Any) -> Tensor:
     tensor = _tensor(source)
-    return _core.full(tensor.shape, 0, tensor.dtype)
+    return _core.full(tensor.shape, 0, tensor.dtype, tensor.device)
 
 
 def _one_hot(size: int, index: int, output: Tensor, flat: bool = False) -> Tensor:
@@ -312,7 +312,7 @@ def _one_hot(size: int, index: int, output: Tensor, flat: bool = False) -> Tenso
 
     values = np.zeros(size, dtype=np.float32)
     values[index] = 1
-    tensor = _core.tensor(values, dtype=output.dtype)
+    tensor = _core.tensor(values, output.dtype, None if output.device == "meta" else output.device)
     return tensor if flat else _core.reshape(tensor, output.shape)
 
 

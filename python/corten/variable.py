@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from corten import _core
-from corten._state import Structure, state
+from corten._state import Seen, Structure, state
 from corten.config import is_float_dtype, standardize_dtype
 from corten.naming import auto_name, join_path
 
@@ -47,6 +47,8 @@ class Variable:
     overwrite_with_gradient: bool = False
     #: Kept between calls, but no weight: the states of a stateful layer.
     _is_state = False
+    #: Whether it stays on the CPU, where every step reads it: counts and learning rates.
+    _stays = False
 
     def __init__(
         self,
@@ -206,8 +208,6 @@ class Variable:
         if value is not None:
             if not callable(value):
                 raise ValueError(f"Variable: `regularizer` must be callable or None; got {value!r}.")
-            from corten._state import Seen
-
             Seen.losses = True
         self._regularizer = value
 
@@ -238,6 +238,8 @@ class Variable:
         if (state.probing or value.device == "meta") and self._value.device != "meta":
             # Shape inference runs layers for their shapes only; their state must not move.
             return self
+        if Seen.devices and self._value.device != "meta":
+            value = value.to(self._value.device)
         if value.dtype != self._dtype:
             value = _core.cast(value, self._dtype)
         # Sharing memory is safe: the engine copies before it changes what somebody else holds.
@@ -254,6 +256,34 @@ class Variable:
         if self._trainable and self._float:
             tensor.requires_grad = True
         self._value = tensor
+
+    def to(self, device: str) -> Variable:
+        """Move the value to another device; integers that a GPU lacks become int32 there.
+
+        What every step of training reads stays on the CPU: step counts, learning rates, random states.
+
+        Args:
+            device: A name as for `corten.device`.
+
+        Returns:
+            This variable.
+
+        Example:
+            >>> import corten
+            >>> corten.Variable([1.0, 2.0]).to("cpu").device
+            'cpu'
+        """
+        value = self._value
+        if self._stays or value.device == "meta":
+            return self
+        if value.dtype in _NARROWED and device.lower() != "cpu":
+            moved = _core.tensor(value.numpy(), device=device)
+            self._dtype = moved.dtype
+        else:
+            moved = value.detach().to(device)
+        if moved.device != value.device:
+            self._set(moved)
+        return self
 
     def assign_add(self, value: Any) -> Variable:
         """Add to the value."""
@@ -450,7 +480,9 @@ def _first_value(initializer: Any, shape: Any, dtype: Any, name: str) -> Tensor:
     if not isinstance(value, _Tensor):
         value = _core.tensor(_unwrap(value), dtype=None if dtype is None else standardize_dtype(dtype))
     elif dtype is not None and value.dtype != standardize_dtype(dtype):
-        value = _core.cast(value, standardize_dtype(dtype))
+        narrowed = value.device[:3] == "gpu" and standardize_dtype(dtype) in _NARROWED
+        if not (narrowed and value.dtype == "int32"):
+            value = _core.cast(value, standardize_dtype(dtype))
     if shape is not None and tuple(shape) != value.shape:
         raise ValueError(f"Variable {name!r}: expected a value of shape {tuple(shape)}; got {value.shape}.")
     return value.detach()
@@ -475,6 +507,7 @@ def _take_room(shape: tuple[int, ...], dtype: str, name: str) -> None:
     state.variable_room = None if room is None else room - size
 
 
+_NARROWED = frozenset({"int8", "int16", "int64", "uint8", "uint16", "uint64"})
 _ITEM_SIZES = {
     "float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int8": 1,
     "uint8": 1, "bool": 1,
@@ -483,7 +516,7 @@ _ITEM_SIZES = {
 
 def _meta(shape: tuple[int, ...], dtype: str) -> Tensor:
     # A broadcast scalar: no storage is allocated on the way.
-    return _core.broadcast_to(_core.full((), 0, dtype).to("meta"), shape)
+    return _core.broadcast_to(_core.full((), 0, dtype, "cpu").to("meta"), shape)
 
 
 def _checked_shape(shape: Any, name: str) -> tuple[int, ...]:

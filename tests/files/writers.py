@@ -232,6 +232,22 @@ def read_trainer_checkpoint(folder: Path) -> Any:
     return state["decisive"]["seed"], fingerprint(loaded.get_weights())
 
 
+def adapted(version: int) -> Any:
+    from corten.transformers import BertConfig, BertModel, add_lora
+
+    config = BertConfig(
+        vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=4
+    )
+    corten.utils.set_random_seed(version)
+    return add_lora(BertModel(config), r=2)
+
+
+def write_adapters(folder: Path, version: int) -> None:
+    from corten.transformers import save_lora
+
+    save_lora(adapted(version), folder)
+
+
 def write_trainer_log(folder: Path, version: int) -> None:
     from corten.transformers import CSVCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -406,12 +422,21 @@ WRITERS = [
         (
             "transformers/configuration.py:save_pretrained",
             "transformers/pretrained_files.py:_write_weights",
+            "transformers/pretrained_files.py:save_model",
             "transformers/trainer_callback.py:save_to_json",
             "transformers/training/checkpoints.py:remove_old",
+            "transformers/training/checkpoints.py:save_weights",
             "transformers/training/saving_part.py:_save_checkpoint",
             "transformers/training/saving_part.py:save_model",
             "transformers/training/saving_part.py:write",
         ),
+    ),
+    Writer(
+        "adapters",
+        write_adapters,
+        None,
+        ("transformers/lora/files.py:save_lora",),
+        is_several=True,
     ),
     Writer(
         "trainer_log",

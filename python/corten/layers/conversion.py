@@ -29,7 +29,9 @@ def convert_input(value: Any, dtype: str | None) -> Any:
     if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
         if getattr(getattr(value, "dtype", None), "kind", "f") in "OUSV":
             return value  # Text goes to preprocessing layers as it is.
-        tensor = _core.tensor(value)
+        own = getattr(getattr(value, "dtype", None), "name", None)
+        # Cast before it goes to a device that may lack its dtype.
+        tensor = _core.tensor(value, dtype if own in FLOATS else None)
         if dtype is not None and tensor.dtype != dtype and tensor.dtype in FLOATS:
             tensor = _core.cast(tensor, dtype)
         return tensor

@@ -20,6 +20,7 @@ from corten.layers.input_spec import InputSpec, assert_input_compatibility, take
 from corten.layers.masks import Masks
 from corten.layers.naming_and_dtypes import Named, forgot_super
 from corten.layers.persistence import Persistence
+from corten.layers.placement import Placement, elsewhere
 from corten.layers.quantization.base import Quantizing
 from corten.layers.shape_inference import SymbolicCalls, is_default
 from corten.layers.tracking import Tracking
@@ -33,7 +34,9 @@ __all__ = ["InputSpec", "Layer", "convert_input"]
 _Tensor = _core.Tensor
 
 
-class Layer(SymbolicCalls, CallContext, Masks, Named, Quantizing, Persistence, Tracking, Operation):
+class Layer(
+    SymbolicCalls, CallContext, Masks, Named, Quantizing, Persistence, Placement, Tracking, Operation
+):
     """A function of tensors with weights of its own.
 
     Subclasses set hyper-parameters in `__init__`, create weights with `add_weight` in `build`
@@ -286,6 +289,9 @@ class Layer(SymbolicCalls, CallContext, Masks, Named, Quantizing, Persistence, T
         return rematerialized(self.__dict__.get("_remat_scope"), self, layer_call, args, kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if Seen.devices and state.entry is None and (scope := elsewhere(self, args)) is not None:
+            with scope:
+                return self(*args, **kwargs)
         if len(args) == 1 and not kwargs:
             x = args[0]
             # The common case: a built layer without sub-layers, one tensor of the right dtype.

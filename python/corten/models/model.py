@@ -123,6 +123,16 @@ class Model(Trainer, Layer):
 
     # ---- building ------------------------------------------------------------------------------
 
+    def _placed_variables(self) -> list[Any]:
+        state, optimizer = self._training_state, self.optimizer
+        metrics = [] if state is None or state.metrics is None else state.metrics.variables
+        return [*super()._placed_variables(), *metrics, *([] if optimizer is None else optimizer.variables)]
+
+    def _was_moved(self) -> None:
+        state = self._training_state
+        if state is not None and state.capture is not None:
+            state.capture.moved()
+
     def build(self, input_shape: Any = None) -> None:
         """Create all weights from the shape of the input.
 

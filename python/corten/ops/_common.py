@@ -44,10 +44,10 @@ def _converted(x: Any, dtype: str | None) -> Tensor:
             values = np.asarray(x)
             if values.dtype.kind == "i" and values.size and "int" in dtype:
                 _check_range(values, dtype)
-            return _core.tensor(values)
+            return _core.tensor(values, dtype)
     elif dtype is not None and type(x) in (int, float, bool):
         return _core.full((), x, dtype)
-    return _core.tensor(x)
+    return _core.tensor(x, dtype)
 
 
 def _check_range(values: Any, dtype: str) -> None:
@@ -67,9 +67,9 @@ def filled_beside(x: Tensor, shape: Sequence[int], value: Any, dtype: str | None
         value: A number.
         dtype: The dtype; None is that of `x`.
     """
-    if x.device == "cpu":
-        return _core.full(tuple(shape), value, dtype or x.dtype)
-    return _core.broadcast_to(_core.full((), value, dtype or x.dtype).to(x.device), tuple(shape))
+    if x.device != "meta":
+        return _core.full(tuple(shape), value, dtype or x.dtype, x.device)
+    return _core.broadcast_to(_core.full((), value, dtype or x.dtype, "cpu").to("meta"), tuple(shape))
 
 
 def as_float(x: TensorLike) -> Tensor:

@@ -179,7 +179,7 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: Any = None) -> Tenso
     x = as_tensor(x)
     name = x.dtype if dtype is None else dtype_name(dtype)
     filled = _core.broadcast_to(as_tensor(fill_value, name), x.shape)
-    return _core.copy(filled) if x.device == "cpu" else filled.to(x.device)
+    return filled.to("meta") if x.device == "meta" else _core.copy(filled)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:

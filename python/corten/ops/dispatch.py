@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any, TypeVar
 
+from corten import _core
+from corten._state import Seen
 from corten.symbolic import KerasTensor, any_symbolic, symbolic_call
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -26,10 +28,14 @@ def _wrapper_code(parameters: str, forward: str, checked: tuple[str, ...]) -> Co
     """Compiles the wrapper of one parameter list; many ops share each list."""
     # The wrapper's globals start with an underscore: no parameter hides them.
     test = " or ".join(f"type({name}) in _look_closer" for name in checked)
+    arguments = f"({', '.join(checked)},)"
+    # In a build without GPUs nothing is asked.
+    beside = f"    if _seen.devices:\n        return _beside(_function, {arguments}, {forward})\n"
     source = (
         f"def wrapper({parameters}):\n"
-        f"    if ({test}) and _any_symbolic(({', '.join(checked)},), None):\n"
+        f"    if ({test}) and _any_symbolic({arguments}, None):\n"
         f"        return _record({forward})\n"
+        f"{beside if _core.has_gpu_backend() else ''}"
         f"    return _function({forward})\n"
     )
     return compile(source, "<corten op>", "exec")
@@ -64,6 +70,59 @@ def _parameter_lists(function: Function) -> tuple[str, str, tuple[str, ...]]:
     return ", ".join(declared), ", ".join(forward), tuple(tensors)
 
 
+def beside(_function: Callable[..., Any], _arguments: tuple[Any, ...], /, *args: Any, **kwargs: Any) -> Any:
+    """Calls a function where its operands are: what it makes from nothing belongs there.
+
+    Args:
+        _function: The function.
+        _arguments: Those of its arguments that may be tensors.
+        *args: Its arguments.
+        **kwargs: Its arguments by name.
+
+    Example:
+        >>> import corten
+        >>> beside(corten.ops.add, (1, 2), 1, 2).item()
+        3
+    """
+    place = place_of(_arguments)
+    if place is None or place == _core.current_device():
+        return _function(*args, **kwargs)
+    before = _core.set_device_scope(place)
+    try:
+        return _function(*args, **kwargs)
+    finally:
+        _core.set_device_scope(before)
+
+
+def place_of(arguments: Any) -> str | None:
+    """Gives the device of the first operand that is more than a number, else of the first; None without one.
+
+    Example:
+        >>> import corten
+        >>> place_of((1.0, corten.ops.ones(2)))
+        'cpu'
+    """
+    found = None
+    for one in arguments:
+        if isinstance(one, _core.Tensor):
+            place = one.device
+            shape: Any = one.shape
+        elif isinstance(one, (list, tuple)):
+            inner = place_of(one)
+            if inner is None:
+                continue
+            place, shape = inner, (1,)
+        elif hasattr(one, "__corten_tensor__"):
+            place, shape = one.device, one.shape
+        else:
+            continue
+        if place != "meta":
+            if shape:
+                return place
+            found = found or place
+    return found
+
+
 def op(function: Function) -> Function:
     """Makes `function` a public op: symbolic arguments are recorded, all others computed.
 
@@ -81,6 +140,8 @@ def op(function: Function) -> Function:
         "_look_closer": _LOOK_CLOSER,
         "_any_symbolic": any_symbolic,
         "_function": function,
+        "_seen": Seen,
+        "_beside": beside,
     }
     exec(_wrapper_code(declared, forward, checked), scope)
     wrapper = scope["wrapper"]

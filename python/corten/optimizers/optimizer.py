@@ -118,7 +118,10 @@ class Optimizer(OptimizerState):
         self._excluded_variables: set[int] = set()
         self._excluded_names: list[str] = []
         self._decayed: list[bool] | None = None
-        self._iterations = self.add_variable((), initializer="zeros", dtype="int32", name="iteration")
+        # On the CPU, where every step reads it.
+        zero = _core.full((), 0, "int32", "cpu")
+        self._iterations = self.add_variable((), lambda *_, **__: zero, dtype="int32", name="iteration")
+        self._iterations._stays = True
         if isinstance(learning_rate, Mapping):
             from corten.optimizers.schedules import deserialize
 
@@ -222,7 +225,7 @@ class Optimizer(OptimizerState):
             # The attribute behind the property: this runs for every variable of every step.
             if variable._constraint is not None:
                 variable.assign(variable._constraint(variable._value))
-        self._iterations._set(_core.full((), step + 1, "int32"))
+        self._iterations._set(_core.full((), step + 1, "int32", "cpu"))
 
     def _known_variables(self, grads: Sequence[Any], variables: Sequence[Any] | None) -> Sequence[Any]:
         if variables is None:

@@ -32,7 +32,10 @@ class OptimizerState:
 
     def _learning_rate_variable(self, value: Any) -> Variable:
         with at_path(self.name):
-            variable = Variable(float(value), dtype=config.floatx(), trainable=False, name="learning_rate")
+            # On the CPU, where every step reads it.
+            first = _core.tensor(float(value), config.floatx(), "cpu")
+            variable = Variable(first, trainable=False, name="learning_rate")
+            variable._stays = True
         # Second in `variables`, right after the step count, whenever it is made.
         self._variables.insert(1, variable)
         return variable

@@ -29,7 +29,8 @@ def _draw(kind: str, shape: tuple[int, ...], dtype: str, key: tuple[int, int], *
         from corten.symbolic import meta_tensor
 
         return meta_tensor(shape, dtype)
-    return _core.random(kind, shape, dtype, key[0], key[1], *bounds)
+    low, high = bounds or (None, None)
+    return _core.random(kind, shape, dtype, key[0], key[1], low, high)
 
 
 def _float_dtype(name: str, dtype: Any) -> str:

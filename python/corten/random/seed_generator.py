@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from corten import _core
 from corten._state import state as call_state
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def make_default_seed() -> int:
     return (mixed ^ mixed >> 31) & _WORD
 
 
+def _state(seed: int, count: int) -> Any:
+    """What a generator keeps, always on the CPU, where every draw reads it."""
+    return _core.tensor(np.array([seed, count & _WORD], np.uint32), device="cpu")
+
+
 class SeedGenerator:
     """A sequence of keys, kept in a variable so that it is saved with a model.
 
@@ -120,12 +126,13 @@ class SeedGenerator:
         self.seed = make_default_seed() if seed is None else int(seed)
         self._initial_seed = seed
         self.state: Variable = Variable(
-            np.array([_folded(self.seed), 0], np.uint32),
+            _state(_folded(self.seed), 0),
             dtype="uint32",
             trainable=False,
             autocast=False,
             name=f"{self.name}_state",
         )
+        self.state._stays = True
 
     def next(self, ordered: bool = True) -> tuple[int, int]:
         """Gives a new key and counts it.
@@ -145,7 +152,7 @@ class SeedGenerator:
             # Shapes are being inferred: nothing is drawn, so nothing is counted.
             return 0, 0
         seed, count = self.state.numpy().tolist()
-        self.state.assign(np.array([seed, (count + 1) & _WORD], np.uint32))
+        self.state.assign(_state(seed, count + 1))
         key = seed, _GENERATOR_STREAMS + count
         if call_state.draws is not None:
             call_state.draws.append((self, *key))
@@ -229,6 +236,6 @@ def skip_draws(generators: list[Any], steps: int) -> None:
     for generator in generators:
         if isinstance(generator, SeedGenerator):
             seed, count = generator.state.numpy().tolist()
-            generator.state.assign(np.array([seed, (count + steps) & _WORD], np.uint32))
+            generator.state.assign(_state(seed, count + steps))
         else:
             generator.count += steps

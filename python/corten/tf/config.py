@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import corten
-
-
-@dataclass(frozen=True)
-class PhysicalDevice:
-    """A device of this machine.
-
-    Attributes:
-        name: Its name.
-        device_type: 'CPU' or 'GPU'.
-    """
-
-    name: str
-    device_type: str
+from corten import devices
+from corten.devices import PhysicalDevice
 
 
 def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
@@ -28,8 +16,14 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
         >>> list_physical_devices("CPU")[0].device_type
         'CPU'
     """
-    devices = [PhysicalDevice("/physical_device:CPU:0", "CPU")]
-    return [device for device in devices if device_type in (None, device.device_type)]
+    return [
+        PhysicalDevice(
+            f"/physical_device:{device.device_type}:{device.name.partition(':')[2] or 0}",
+            device.device_type,
+            device.description,
+        )
+        for device in devices.list_physical_devices(device_type)
+    ]
 
 
 list_logical_devices = list_physical_devices

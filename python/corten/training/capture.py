@@ -83,7 +83,7 @@ class StepCapture:
         self._decays: list[bool] = []
         self._states: list[Any] = []
         self._trackers: list[Any] = []
-        self._total_dtypes: list[str] | None = None
+        self._total_dtypes: list[tuple[str, str]] | None = None
 
     # -- what a step reads and writes -----------------------------------------------------------------
 
@@ -96,6 +96,13 @@ class StepCapture:
         self._watchful = watchful
         self._ready = None
         self._changes = 0
+
+    def moved(self) -> None:
+        """Forgets the steps: the model was moved to another device."""
+        self._kinds.clear()
+        self._fingerprint = None
+        self._ready = None
+        self._total_dtypes = None
 
     def _look(self) -> bool:
         """Looks at the model before training goes on; gives whether its steps may be captured."""
@@ -234,17 +241,17 @@ class StepCapture:
             self._ready = self._look()
         return self._ready
 
-    def _dtypes_of_totals(self) -> list[str] | None:
+    def _dtypes_of_totals(self) -> list[tuple[str, str]] | None:
         totals = [tracker._total for tracker in self._model._state().trackers]
         summed = all(isinstance(total, Tensor) for total in totals)
-        return [total.dtype for total in totals] if summed else None
+        return [(total.dtype, total.device) for total in totals] if summed else None
 
     def _values(self) -> list[Any]:
         values = [variable._value for variable in self._states]
-        for tracker, dtype in zip(self._trackers, self._total_dtypes or (), strict=True):
+        for tracker, (dtype, device) in zip(self._trackers, self._total_dtypes or (), strict=True):
             if not isinstance(tracker._total, Tensor):
                 # At the start of an epoch it is a plain 0.
-                tracker._total = _core.full((), tracker._total, dtype)
+                tracker._total = _core.full((), tracker._total, dtype, device)
             values.append(tracker._total)
         return values
 
@@ -326,7 +333,7 @@ class StepCapture:
         """Counts the steps that were done, and keeps the values they gave."""
         optimizer = self._model.optimizer
         self.replayed += done
-        optimizer._iterations._set(_core.full((), iteration + done, "int32"))
+        optimizer._iterations._set(_core.full((), iteration + done, "int32", "cpu"))
         if captured.draws:
             skip_draws(captured.draws, done)
         values = iter(results)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from corten import _core
-from corten._state import Checks
+from corten._state import Checks, Seen
 from corten.callbacks.callback_list import CallbackList
+from corten.layers.placement import elsewhere
 from corten.training.adapters import ArrayAdapter, DataAdapter, EpochIterator, choose_adapter
 from corten.training.adapters.conversion import to_tensor
 from corten.training.adapters.epochs import check_steps
@@ -155,6 +156,9 @@ class Evaluation(Steps):
             >>> model.predict(np.zeros((5, 3))).shape
             (5, 2)
         """
+        if Seen.devices and (scope := elsewhere(self)) is not None:
+            with scope:
+                return self.predict(x, batch_size, verbose, steps, callbacks)
         if (
             type(x) is np.ndarray
             and callbacks is None

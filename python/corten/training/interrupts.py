@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from corten._state import state as call_state
+from corten._state import Seen, state as call_state
+from corten.layers.placement import elsewhere
 from corten.random.seed_generator import global_generator
 
 
@@ -108,6 +109,9 @@ def alone(method: _Method) -> _Method:
 
     @functools.wraps(method)
     def by_one_thread(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if Seen.devices and (scope := elsewhere(self)) is not None:
+            with scope:
+                return by_one_thread(self, *args, **kwargs)
         state = self._training_state
         if state is None or not state.owner.enter(method.__name__, getattr(self, "name", "model")):
             return method(self, *args, **kwargs)

@@ -7,7 +7,8 @@ import warnings
 from typing import Any
 
 from corten import _core, tree
-from corten._state import state as call_state
+from corten._state import Seen, state as call_state
+from corten.layers.placement import elsewhere
 from corten.training.adapters import standardize, unpack
 from corten.training.adapters.conversion import flatten, to_tensors
 from corten.training.adapters.weights import check_class_weight
@@ -247,6 +248,9 @@ class Steps(Compilation):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Gives the outputs of one batch as NumPy arrays."""
+        if Seen.devices and (scope := elsewhere(self)) is not None:
+            with scope:
+                return self.predict_on_batch(x)
         before = _core.set_grad_enabled(False)
         try:
             outputs = self.predict_step(as_user_sees((to_tensors(x, "x"), None, None)))

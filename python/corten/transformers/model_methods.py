@@ -9,7 +9,7 @@ from typing import Any
 from corten import _core, dtype_policies
 from corten._state import Structure
 from corten.layers.layer import Layer
-from corten.scopes import device as device_scope
+from corten.layers.placement import Placement
 
 _DEVICE = re.compile(r"(cpu|cuda|gpu|mps|xpu|npu|tpu|hpu)(:\d+)?")
 
@@ -99,8 +99,7 @@ class ModelMethods:
             elif value is not None and not isinstance(value, bool):
                 dtype = value
         if device is not None:
-            with device_scope(str(device)):
-                pass
+            Placement.to(self, str(device))
         if dtype is not None:
             _set_dtype(self, dtype)
         return self

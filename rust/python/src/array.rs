@@ -4,7 +4,7 @@
 use corten_tensor::core::half::bf16;
 use corten_tensor::core::{DType, Layout, Strides};
 use corten_tensor::cpu::Buffer;
-use corten_tensor::{Tensor, ops};
+use corten_tensor::{Tensor, device, ops};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -189,6 +189,11 @@ pub(crate) fn from_sequence(object: &Bound<'_, PyAny>) -> PyResult<(Tensor, bool
         }
     })?;
     from_buffer(&array).map(|tensor| (tensor, true))
+}
+
+/// New values on the device where new tensors are made.
+pub(crate) fn placed(tensor: &Tensor) -> PyResult<Tensor> {
+    tensor.placed(device::current()).map_err(error::to_python)
 }
 
 /// The tensor of a list or number for which nobody asked for a dtype.

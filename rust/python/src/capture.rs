@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use corten_tensor::core::{Key, Result};
 use corten_tensor::cpu::parallel;
-use corten_tensor::{Plan, Table, Tensor, capture, ops, rows};
+use corten_tensor::{Device, Plan, Table, Tensor, capture, ops, rows};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -225,7 +225,9 @@ impl StepPlan {
             let mut exclusive: Vec<&mut Tensor> = guards.iter_mut().map(|guard| &mut guard.inner).collect();
             funnel::run(py, cost, || plan.update(table, &mut exclusive, rate, rate * weight_decay, step + done as u64))
         };
-        let batches = Batches { sources: &sources, order: order.as_ref(), start, size, count };
+        let device = variables.first().map(|variable| variable.try_borrow().map(|variable| variable.inner.device()));
+        let device = device.transpose()?.unwrap_or_default();
+        let batches = Batches { sources: &sources, order: order.as_ref(), start, size, count, device };
         batches.visit(|batch| {
             let values = variables
                 .iter()
@@ -290,6 +292,8 @@ struct Batches<'a> {
     start: usize,
     size: usize,
     count: usize,
+    /// Where the step computes.
+    device: Device,
 }
 
 impl Batches<'_> {
@@ -299,8 +303,8 @@ impl Batches<'_> {
         self.sources
             .iter()
             .map(|source| match &chosen {
-                Some(chosen) => ops::gather(source, chosen, 0),
-                None => Ok(rows(source, start, self.size)),
+                Some(chosen) => ops::gather(source, chosen, 0)?.placed(self.device),
+                None => rows(source, start, self.size).placed(self.device),
             })
             .collect()
     }

@@ -21,9 +21,17 @@ pub(crate) struct Operand(pub(crate) Arg);
 /// Anything that becomes a tensor; numbers become bool, int32 or float32.
 pub(crate) struct Array(pub(crate) Tensor);
 
-/// The same before that: Python numbers still have all their digits (float64, int64), which the
-/// flag says, so that a cast to a wide dtype loses nothing.
-pub(crate) struct Data(pub(crate) (Tensor, bool));
+/// The same before that, on the CPU.
+pub(crate) struct Data(pub(crate) Values);
+
+/// What data is before it is a tensor of the user's.
+pub(crate) struct Values {
+    pub(crate) tensor: Tensor,
+    /// Python numbers still have all their digits (float64, int64), so that a cast to a wide dtype loses nothing.
+    pub(crate) are_numbers: bool,
+    /// Whether no tensor was given: the result goes where new tensors are made.
+    pub(crate) are_new: bool,
+}
 
 macro_rules! extract_with {
     ($name:ident, $convert:expr, $hint:expr) => {
@@ -59,19 +67,25 @@ pub(crate) fn tensor(object: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     }
 }
 
-fn data(object: &Bound<'_, PyAny>) -> PyResult<(Tensor, bool)> {
+fn data(object: &Bound<'_, PyAny>) -> PyResult<Values> {
     if let Some(value) = number(object)? {
         let dtype = match value {
             Scalar::Bool(_) => DType::Bool,
             Scalar::Int(_) => DType::I64,
             Scalar::Float(_) => DType::F64,
         };
-        return execute::full(&[], value, dtype).map(|tensor| (tensor, true)).map_err(error::to_python);
+        let tensor = execute::scalar(value, dtype).map_err(error::to_python)?;
+        return Ok(Values { tensor, are_numbers: true, are_new: true });
     }
     if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
-        return array::from_sequence(object);
+        let (tensor, are_numbers) = array::from_sequence(object)?;
+        return Ok(Values { tensor, are_numbers, are_new: are_numbers });
     }
-    tensor(object).map(|tensor| (tensor, false))
+    if let Ok(tensor) = object.cast::<PyTensor>() {
+        return Ok(Values { tensor: tensor.try_borrow()?.inner.clone(), are_numbers: false, are_new: false });
+    }
+    let (tensor, are_new) = read(object)?.ok_or_else(|| no_array(object))?;
+    Ok(Values { tensor, are_numbers: false, are_new })
 }
 
 #[cold]
@@ -112,12 +126,25 @@ pub(crate) fn operand_or_none(object: &Bound<'_, PyAny>) -> PyResult<Option<Arg>
 }
 
 fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
+    match read(object)? {
+        Some((tensor, true)) => array::placed(&tensor).map(Some),
+        found => Ok(found.map(|(tensor, _)| tensor)),
+    }
+}
+
+/// The tensor of what is none, and whether its values are new: those of arrays and lists are, on the CPU.
+fn read(object: &Bound<'_, PyAny>) -> PyResult<Option<(Tensor, bool)>> {
     let py = object.py();
+    let new = |tensor: Tensor| Some((tensor, true));
+    let of_sequence = |sequence: &Bound<'_, PyAny>| {
+        let (tensor, of_numbers) = array::from_sequence(sequence)?;
+        array::settled((tensor, of_numbers)).map(|tensor| Some((tensor, of_numbers)))
+    };
     if object.is_none() || object.is_instance_of::<PyDict>() {
         return Ok(None);
     }
     if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
-        return array::from_sequence(object).and_then(array::settled).map(Some);
+        return of_sequence(object);
     }
     let no_numbers = object.is_instance_of::<PyString>()
         || object.is_instance_of::<PyBytes>()
@@ -127,29 +154,29 @@ fn foreign(object: &Bound<'_, PyAny>) -> PyResult<Option<Tensor>> {
         return Ok(None);
     }
     if array::has_buffer(object) {
-        return array::from_buffer(object).map(Some);
+        return array::from_buffer(object).map(new);
     }
     if let Some(convert) = object.getattr_opt(intern!(py, "__corten_tensor__"))? {
         let result = convert.call0()?;
         let tensor = result.cast::<PyTensor>().map_err(|_| {
             PyTypeError::new_err(format!("__corten_tensor__ must return a corten.Tensor; got {}", result.get_type()))
         })?;
-        return Ok(Some(tensor.try_borrow()?.inner.clone()));
+        return Ok(Some((tensor.try_borrow()?.inner.clone(), false)));
     }
     if object.hasattr(intern!(py, "_corten_complex"))? {
         // A pair of tensors: its own operators answer. Asked late, as a variable is slow to say what it lacks.
         return Ok(None);
     }
     if object.hasattr(intern!(py, "__array__"))? && !object.hasattr(intern!(py, "_corten_symbolic"))? {
-        return array::from_buffer(&array::as_numpy(object)?).map(Some);
+        return array::from_buffer(&array::as_numpy(object)?).map(new);
     }
     if object.hasattr(intern!(py, "__dlpack__"))? {
-        return crate::dlpack::import(object, true).map(Some);
+        return crate::dlpack::import(object, true).map(new);
     }
     // Ranges, generators of rows and the like.
     let sequence = object.hasattr(intern!(py, "__getitem__"))? && object.hasattr(intern!(py, "__len__"))?;
     if sequence && let Ok(list) = py.get_type::<PyList>().call1((object,)) {
-        return array::from_sequence(&list).and_then(array::settled).map(Some);
+        return of_sequence(&list);
     }
     Ok(None)
 }

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 
 use corten_tensor::core::{DType, Layout, Strides};
 use corten_tensor::cpu::Buffer;
-use corten_tensor::{Tensor, ops};
+use corten_tensor::{Device, Tensor, ops};
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
@@ -16,7 +16,10 @@ use pyo3::{ffi, intern};
 use crate::{error, funnel};
 
 /// Main memory, in DLPack's numbering of devices.
-pub(crate) const CPU: i32 = 1;
+const CPU: i32 = 1;
+/// A GPU whose memory only its own library can address.
+#[cfg(feature = "gpu")]
+const VULKAN: i32 = 7;
 const READ_ONLY: u64 = 1;
 
 const NAME: &CStr = c"dltensor";
@@ -105,6 +108,15 @@ fn from_code(code: u8, bits: u8, lanes: u16) -> Option<DType> {
     DType::ALL.into_iter().find(|&dtype| type_code(dtype) == code && dtype.size() * 8 == usize::from(bits))
 }
 
+/// Where a tensor is, in the protocol's numbers.
+pub(crate) fn device_of(tensor: &Tensor) -> (i32, i32) {
+    match tensor.device() {
+        Device::Cpu | Device::Meta => (CPU, 0),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => (VULKAN, i32::from(index)),
+    }
+}
+
 /// The capsule that `Tensor.__dlpack__` gives, or an error for another device.
 pub(crate) fn offer<'py>(
     py: Python<'py>,
@@ -117,6 +129,16 @@ pub(crate) fn offer<'py>(
     if stream.is_some_and(|stream| !stream.is_none()) || dl_device.is_some_and(|(kind, _)| kind != CPU) {
         return Err(PyBufferError::new_err("__dlpack__: this tensor lies on the CPU"));
     }
+    let tensor = if matches!(tensor.device(), Device::Cpu | Device::Meta) {
+        tensor.clone()
+    } else if dl_device.is_some() && copy != Some(false) {
+        funnel::run(py, tensor.len(), || tensor.on_cpu())?
+    } else {
+        return Err(PyBufferError::new_err(format!(
+            "__dlpack__: this tensor is on {}, whose memory other libraries cannot address; use `.to(\"cpu\")`",
+            tensor.device()
+        )));
+    };
     let tensor = if copy == Some(true) {
         funnel::run(py, tensor.len(), || ops::copy(&tensor.detach()))?
     } else {

@@ -10,7 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::array;
-use crate::error;
+use crate::{error, funnel};
 
 /// Memory of a tensor as NumPy reads it; keeps the tensor alive as long as an array refers to it.
 #[pyclass(frozen, name = "Memory", module = "corten._core")]
@@ -76,7 +76,12 @@ fn bfloat16_type(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {
 
 /// A NumPy array of the values: its own copy, or a read-only view of the tensor's memory.
 pub(crate) fn to_numpy<'py>(py: Python<'py>, tensor: &Tensor, copy: bool) -> PyResult<Bound<'py, PyAny>> {
-    tensor.buffer().map_err(error::to_python)?;
+    if tensor.device() == Device::Cpu {
+        tensor.buffer().map_err(error::to_python)?;
+    } else {
+        let here = funnel::run(py, tensor.len(), || tensor.on_cpu())?;
+        return to_numpy(py, &here, copy);
+    }
     let special = if tensor.dtype() == DType::BF16 { Some(bfloat16_type(py)) } else { None };
     let tensor = match special {
         Some(None) => ops::cast(&tensor.detach(), DType::F32).map_err(error::to_python)?,
@@ -99,6 +104,12 @@ pub(crate) fn as_numpy<'py>(
     dtype: Option<&Bound<'py, PyAny>>,
     copy: Option<bool>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    if copy == Some(false) && tensor.device() != Device::Cpu {
+        return Err(PyValueError::new_err(format!(
+            "NumPy cannot look at values on {} without a copy; allow one, or use `.to(\"cpu\")`",
+            tensor.device()
+        )));
+    }
     let array = to_numpy(py, tensor, copy == Some(true))?;
     let Some(dtype) = dtype.filter(|dtype| !dtype.is_none()) else { return Ok(array) };
     let same = array.getattr("dtype")?.eq(dtype)?;
@@ -113,6 +124,9 @@ pub(crate) fn item<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py,
     if tensor.len() != 1 {
         let message = format!("item: one element is needed; got shape {}", Tuple(tensor.shape()));
         return Err(error::to_python(Error::shape(message)));
+    }
+    if !matches!(tensor.device(), Device::Cpu | Device::Meta) {
+        return item(py, &funnel::run(py, funnel::LONG, || tensor.on_cpu())?);
     }
     let at = tensor.layout().offset();
     let buffer = tensor.buffer().map_err(error::to_python)?;
@@ -156,22 +170,20 @@ pub(crate) fn represent(py: Python<'_>, tensor: &Tensor) -> PyResult<String> {
     let shape = Tuple(tensor.shape());
     let dtype = tensor.dtype();
     let gradient = if tensor.requires_grad() { ", requires_grad=True" } else { "" };
-    match tensor.device() {
-        Device::Meta => Ok(format!("Tensor(shape={shape}, dtype={dtype}, device=meta{gradient})")),
-        Device::Cpu => {
-            let readable = if dtype == DType::BF16 {
-                ops::cast(&tensor.detach(), DType::F32).map_err(error::to_python)?
-            } else {
-                tensor.detach()
-            };
-            let array = to_numpy(py, &readable, false)?;
-            let options = PyDict::new(py);
-            options.set_item("separator", ", ")?;
-            options.set_item("prefix", "Tensor(")?;
-            let text: String = array::numpy(py)?.call_method("array2string", (array,), Some(&options))?.extract()?;
-            Ok(format!("Tensor({text}, shape={shape}, dtype={dtype}{gradient})"))
-        }
+    let device = tensor.device();
+    if device == Device::Meta {
+        return Ok(format!("Tensor(shape={shape}, dtype={dtype}, device=meta{gradient})"));
     }
+    let place = if device == Device::Cpu { String::new() } else { format!(", device={device}") };
+    let readable = tensor.on_cpu().map_err(error::to_python)?;
+    let readable =
+        if dtype == DType::BF16 { ops::cast(&readable, DType::F32).map_err(error::to_python)? } else { readable };
+    let array = to_numpy(py, &readable, false)?;
+    let options = PyDict::new(py);
+    options.set_item("separator", ", ")?;
+    options.set_item("prefix", "Tensor(")?;
+    let text: String = array::numpy(py)?.call_method("array2string", (array,), Some(&options))?.extract()?;
+    Ok(format!("Tensor({text}, shape={shape}, dtype={dtype}{place}{gradient})"))
 }
 
 /// A truth value, for `if tensor:`.

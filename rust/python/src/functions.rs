@@ -1,6 +1,7 @@
 //! The functions of the module, by family.
 
 pub(crate) mod create;
+pub(crate) mod device;
 pub(crate) mod elementwise;
 pub(crate) mod index;
 pub(crate) mod linalg;

@@ -41,6 +41,11 @@ mod _core {
     #[pymodule_export]
     use crate::functions::create::{arange, full, random, random_gamma, tensor};
     #[pymodule_export]
+    use crate::functions::device::{
+        adapters, close_device, current_device, default_device, device_statistics, has_gpu_backend, open_device,
+        set_default_device, set_device_scope, synchronize,
+    };
+    #[pymodule_export]
     use crate::functions::elementwise::{binary, cast, compare, polygamma, result_type, unary, where_};
     #[pymodule_export]
     use crate::functions::index::{gather, nonzero, scatter, scatter_along, slice_update, take_along};

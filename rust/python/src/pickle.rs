@@ -13,12 +13,11 @@ use crate::tensor::{PyTensor, watched};
 /// The function `_rebuild` and its arguments: what `Tensor.__reduce__` gives.
 pub(crate) fn reduce<'py>(py: Python<'py>, x: &Tensor) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
     let rebuild = PyModule::import(py, "corten._core")?.getattr("_rebuild")?;
-    let bytes = match x.device() {
-        Device::Meta => None,
-        Device::Cpu => {
-            let size = x.len() * x.dtype().size();
-            Some(PyBytes::new_with(py, size, |out| x.download(out).map_err(error::to_python))?)
-        }
+    let bytes = if x.device() == Device::Meta {
+        None
+    } else {
+        let size = x.len() * x.dtype().size();
+        Some(PyBytes::new_with(py, size, |out| x.download(out).map_err(error::to_python))?)
     };
     Ok((rebuild, (bytes, x.shape().to_vec(), x.dtype().name(), x.requires_grad()).into_pyobject(py)?))
 }

@@ -2,13 +2,14 @@
 
 use corten_tensor::core::{ArgReduceOp, BinaryOp, CompareOp, Error, ReduceOp, ScanOp, UnaryOp};
 use corten_tensor::ops::{self, Arg};
-use corten_tensor::{Device, Tensor, autograd};
+use corten_tensor::{Tensor, autograd};
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyComplex, PyTuple};
 
 use crate::convert::{self, Array, Axes, Operand, Type};
+use crate::functions::device::target;
 use crate::reductions::{reduce, reduce_in, refuse_out, scan, variance};
 use crate::rows::Rows;
 use crate::{dlpack, error, export, funnel, indexing, operators, pickle};
@@ -112,7 +113,7 @@ impl PyTensor {
         self.inner.dtype().size()
     }
 
-    /// `"cpu"`, or `"meta"` for a tensor of shape and dtype only.
+    /// Where the values are: `"cpu"`, `"gpu:0"`, or `"meta"` for a tensor of shape and dtype only.
     #[getter]
     fn device(&self) -> &'static str {
         self.inner.device().name()
@@ -238,9 +239,8 @@ impl PyTensor {
     }
 
     /// Device type and index, in DLPack's numbering.
-    #[expect(clippy::unused_self, reason = "a method of the protocol")]
-    const fn __dlpack_device__(&self) -> (i32, i32) {
-        (dlpack::CPU, 0)
+    fn __dlpack_device__(&self) -> (i32, i32) {
+        dlpack::device_of(&self.inner)
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
@@ -249,30 +249,26 @@ impl PyTensor {
 
     // Conversions
 
-    /// The values as another dtype.
+    /// The values as another dtype; a GPU gives int32 for int64.
     fn astype(&self, py: Python<'_>, dtype: Type) -> PyResult<Self> {
-        on_one(py, &self.inner, |x| ops::cast(x, dtype.0))
+        on_one(py, &self.inner, |x| ops::cast_there(x, dtype.0))
     }
 
-    /// The tensor on another device: `"meta"` keeps shape and dtype only.
-    fn to(&self, device: &str) -> PyResult<Self> {
-        match (device, self.inner.device()) {
-            ("cpu", Device::Cpu) | ("meta", Device::Meta) => Ok(self.inner.clone().into()),
-            ("meta", Device::Cpu) => Ok(Tensor::meta(self.inner.shape(), self.inner.dtype()).into()),
-            ("cpu", Device::Meta) => {
-                Err(error::to_python(Error::device("to: a meta tensor has no values to move to the CPU")))
-            }
-            _ => Err(PyValueError::new_err(format!("to: unknown device {device:?}; known: cpu, meta"))),
-        }
+    /// The tensor on another device, such as `"cpu"` or `"gpu:0"`: itself if it is there. Gradients flow back through
+    /// the move. `"meta"` keeps shape and dtype only.
+    fn to(&self, py: Python<'_>, device: &str) -> PyResult<Self> {
+        let device = target(py, device)?;
+        let cost = if device == self.inner.device() { 0 } else { self.inner.len() };
+        funnel::run(py, cost, || self.inner.to(device)).map(Self::from)
     }
 
-    /// The tensor on a device of the array API: `"cpu"` is the only one.
+    /// The tensor on a device, as the array API calls it.
     #[pyo3(signature = (device, /, *, stream=None))]
-    fn to_device(&self, device: &str, stream: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn to_device(&self, py: Python<'_>, device: &str, stream: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         if stream.is_some() {
-            return Err(PyValueError::new_err("to_device: `stream` must be None; the CPU has no streams"));
+            return Err(PyValueError::new_err("to_device: `stream` must be None; there are no streams to choose from"));
         }
-        self.to(device)
+        self.to(py, device)
     }
 
     /// The module of the array API's functions for tensors, `corten.array_api`.

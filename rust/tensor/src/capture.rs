@@ -14,7 +14,10 @@ use std::{
 use corten_core::{FusedOp, Key, Op, OptimizerOp, Spec};
 use smallvec::SmallVec;
 
-use crate::tensor::{Data, Tensor};
+use crate::{
+    device::Device,
+    tensor::{Data, Tensor},
+};
 
 /// A place for a value within a step.
 pub(crate) type Place = usize;
@@ -38,6 +41,9 @@ pub(crate) enum Work {
         op: OptimizerOp,
         slots: usize,
     },
+    /// To the step's device.
+    #[cfg(feature = "gpu")]
+    Move,
 }
 
 /// One op and where its operands are and its results go.
@@ -47,11 +53,22 @@ pub(crate) struct Step {
     pub(crate) inputs: SmallVec<[Place; 4]>,
     /// `None` where a gradient kernel gave nothing.
     pub(crate) outputs: SmallVec<[Option<(Place, Spec)>; 2]>,
+    /// Where it runs.
+    pub(crate) device: Device,
 }
+
+/// What a move is to those who know one device.
+#[cfg(feature = "gpu")]
+static MOVED: Op = Op::Copy;
 
 impl Step {
     fn call(&self) -> Option<Call<'_>> {
-        let Work::Op(op) = &self.work else { return None };
+        let op = match &self.work {
+            Work::Op(op) => op,
+            #[cfg(feature = "gpu")]
+            Work::Move => &MOVED,
+            Work::FusedGrad { .. } | Work::Optimizer { .. } => return None,
+        };
         let outputs = self.outputs.iter().map(|output| output.as_ref().map(|(place, spec)| (*place, spec)));
         Some(Call { op, inputs: &self.inputs, outputs: outputs.collect::<Option<_>>()? })
     }
@@ -64,7 +81,7 @@ struct Recorder {
     held: Vec<Weak<Data>>,
     steps: Vec<Step>,
     sources: [usize; 3],
-    specs: Vec<Spec>,
+    specs: Vec<(Spec, Device)>,
     /// Operands that come from elsewhere, where these are taken for constants.
     constants: Option<Vec<(Place, Tensor)>>,
     refusal: Option<&'static str>,
@@ -80,7 +97,7 @@ pub struct Trace {
     pub(crate) results: Vec<Place>,
     /// How many random keys each step draws.
     pub(crate) draws: usize,
-    pub(crate) specs: Vec<Spec>,
+    pub(crate) specs: Vec<(Spec, Device)>,
     constants: Vec<(Place, Tensor)>,
 }
 
@@ -153,7 +170,7 @@ fn start(inputs: &[Tensor], variables: &[Tensor], states: &[Tensor], constants: 
             recorder.refusal = Some("two sources are one tensor");
         }
         recorder.place_new(source.data());
-        recorder.specs.push(Spec::new(source.shape(), source.dtype()));
+        recorder.specs.push((Spec::new(source.shape(), source.dtype()), source.device()));
     }
     RECORDER.replace(recorder);
     TRACING.set(true);
@@ -182,6 +199,8 @@ pub fn end(results: &[Tensor], drawn: &[Key]) -> Result<Trace, &'static str> {
             Work::Op(op) => key_of(op),
             Work::FusedGrad { op, .. } => fused_key_of(op),
             Work::Optimizer { .. } => None,
+            #[cfg(feature = "gpu")]
+            Work::Move => None,
         };
         if let Some(key) = key
             && let Some(number) = drawn.iter().position(|drawn| drawn == key)
@@ -274,13 +293,14 @@ impl Recorder {
 /// Notes an op that ran.
 #[cold]
 pub(crate) fn note<'a>(work: Work, inputs: impl Iterator<Item = &'a Tensor>, outputs: &[Option<&Arc<Data>>]) {
+    let device = outputs.iter().flatten().next().map_or(Device::Cpu, |data| data.storage.device());
     RECORDER.with_borrow_mut(|recorder| {
         let inputs = inputs.map(|x| recorder.place_of(x)).collect();
         let outputs = outputs
             .iter()
             .map(|data| data.map(|data| (recorder.place_new(data), Spec::new(data.layout.shape(), data.dtype))))
             .collect();
-        recorder.steps.push(Step { work, inputs, outputs });
+        recorder.steps.push(Step { work, inputs, outputs, device });
     });
 }
 

@@ -153,7 +153,7 @@ fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, factor: 
         };
     }
     if causal {
-        let count = |n| ops::arange(Scalar::Int(0), Scalar::Int(1), n, DType::I64);
+        let count = |n| ops::arange(Scalar::Int(0), Scalar::Int(1), n, ops::counting_dtype(q));
         let (t, s) = (q.shape()[1], k.shape()[1]);
         let allowed = compare(CompareOp::Le, &expand_dims(&count(s)?, &[0])?, &expand_dims(&count(t)?, &[1])?)?;
         scores = select(&allowed, &scores, masked_score(q.dtype()))?;

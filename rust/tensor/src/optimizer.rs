@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use corten_core::{Backend as _, DType, Error, OptimizerOp, Parameter, Result, Tuple, View};
+use corten_core::{DType, Error, OptimizerOp, Parameter, Result, Tuple, View};
 use corten_cpu::parallel;
+use smallvec::SmallVec;
 
 use crate::{
     capture::{self, Work},
-    storage::CPU,
+    device::Device,
+    storage::{Home, with_backend},
     tensor::{Data, Tensor},
-    watch,
+    transfer, watch,
 };
 
 /// One parameter as the caller holds it.
@@ -36,7 +38,16 @@ pub fn optimizer_step(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Sl
         if let Some(slot) = parameter.slots.iter().find(|slot| slot.dtype() != dtype) {
             return Err(Error::dtype(format!("optimizer: the value is {dtype}, a slot {}", slot.dtype())));
         }
-        parameter.gradient = crate::ops::cast(&parameter.gradient, dtype)?;
+        let device = parameter.value.device();
+        let what = "optimizer: a parameter and its gradient are";
+        parameter.gradient = crate::ops::cast(&transfer::beside(&parameter.gradient, device, what)?, dtype)?;
+        if let Some(slot) = parameter.slots.iter().find(|slot| slot.device() != device) {
+            return Err(Error::device(format!(
+                "optimizer: the value is on {device}, a slot on {}; build the optimizer after the model was moved, or \
+                 move the whole model with `model.to(\"{device}\")`",
+                slot.device()
+            )));
+        }
     }
     if watch::checks() {
         return checked(op, learning_rate, parameters);
@@ -70,32 +81,67 @@ fn checked(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Slot<'_>]) ->
 fn update(op: &OptimizerOp, learning_rate: f64, parameters: &mut [Slot<'_>]) -> Result<()> {
     let before: Vec<Noted> = if capture::tracing() { note(op, parameters) } else { Vec::new() };
     // All the memory there is need of, before anything changes.
-    for parameter in parameters.iter_mut() {
-        parameter.value.make_unique()?;
-        for slot in &mut parameter.slots {
-            slot.make_unique()?;
+    let mut devices: SmallVec<[Device; 2]> = SmallVec::new();
+    for parameter in parameters.iter() {
+        let device = parameter.value.device();
+        if !devices.contains(&device) {
+            devices.push(device);
         }
     }
-    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
-        let mut group = Vec::new();
-        for parameter in parameters.iter_mut().filter(|parameter| parameter.value.dtype() == dtype) {
-            let Slot { value, gradient, slots, decay } = parameter;
-            group.push(Parameter {
-                value: value.make_unique()?,
-                slots: slots.iter_mut().map(|slot| slot.make_unique()).collect::<Result<_>>()?,
-                gradient: View { buffer: gradient.memory()?.as_ref(), layout: gradient.layout(), dtype },
-                decay: *decay,
-                learning_rate,
-            });
-        }
-        if !group.is_empty() {
-            parallel::to_the_end(|| CPU.optimizer_step(op, dtype, &mut group))?;
-        }
+    for &device in &devices {
+        with_backend!(device, backend => take_memory(backend, parameters, device)?, no_values());
+    }
+    for &device in &devices {
+        with_backend!(device, backend => step_on(backend, op, learning_rate, parameters, device)?, no_values());
     }
     for (parameter, places) in parameters.iter().zip(before) {
         let now = std::iter::once(&*parameter.value).chain(parameter.slots.iter().map(|slot| &**slot));
         for (before, now) in places.into_iter().zip(now) {
             capture::note_moved(before, now);
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn no_values() -> Error {
+    Error::device("optimizer: a parameter stands for a shape only and has no values")
+}
+
+/// Makes the memory of the parameters on a device their own.
+fn take_memory<B: Home>(_: &B, parameters: &mut [Slot<'_>], device: Device) -> Result<()> {
+    for parameter in parameters.iter_mut().filter(|parameter| parameter.value.device() == device) {
+        parameter.value.make_unique::<B>()?;
+        for slot in &mut parameter.slots {
+            slot.make_unique::<B>()?;
+        }
+    }
+    Ok(())
+}
+
+/// The step of the parameters on a device.
+fn step_on<B: Home>(
+    backend: &B,
+    op: &OptimizerOp,
+    learning_rate: f64,
+    parameters: &mut [Slot<'_>],
+    device: Device,
+) -> Result<()> {
+    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+        let mut group = Vec::new();
+        let mine = |one: &&mut Slot<'_>| one.value.dtype() == dtype && one.value.device() == device;
+        for parameter in parameters.iter_mut().filter(mine) {
+            let Slot { value, gradient, slots, decay } = parameter;
+            group.push(Parameter {
+                value: value.make_unique::<B>()?,
+                slots: slots.iter_mut().map(|slot| slot.make_unique::<B>()).collect::<Result<_>>()?,
+                gradient: View { buffer: gradient.memory::<B>()?, layout: gradient.layout(), dtype },
+                decay: *decay,
+                learning_rate,
+            });
+        }
+        if !group.is_empty() {
+            parallel::to_the_end(|| backend.optimizer_step(op, dtype, &mut group))?;
         }
     }
     Ok(())

@@ -4,9 +4,12 @@
 use corten_core::{Error, Key, Op, Range, Result, ScatterMode, Spec};
 use smallvec::SmallVec;
 
+#[cfg(feature = "gpu")]
+use crate::transfer;
 use crate::{
     autograd,
     capture::{DRAWN, Place, Step, Trace, Work, at_step, fused_key_of, key_of},
+    device::{self, Device},
     execute,
     optimizer::{Slot, optimizer_step},
     tensor::Tensor,
@@ -37,7 +40,7 @@ pub struct Plan {
     sources: [usize; 3],
     results: Vec<Place>,
     draws: usize,
-    specs: Vec<Spec>,
+    specs: Vec<(Spec, Device)>,
     cost: usize,
 }
 
@@ -134,16 +137,13 @@ impl Plan {
         self.len() == 0
     }
 
-    /// Whether these are the shapes and dtypes that the plan was made for.
+    /// Whether these are the shapes, dtypes and devices that the plan was made for.
     pub fn fits(&self, inputs: &[Tensor], variables: &[Tensor], states: &[Tensor]) -> bool {
         let given = [inputs.len(), variables.len(), states.len()];
         given == self.sources
-            && inputs
-                .iter()
-                .chain(variables)
-                .chain(states)
-                .zip(&self.specs)
-                .all(|(x, spec)| x.shape() == &spec.shape[..] && x.dtype() == spec.dtype)
+            && inputs.iter().chain(variables).chain(states).zip(&self.specs).all(|(x, (spec, device))| {
+                x.shape() == &spec.shape[..] && x.dtype() == spec.dtype && x.device() == *device
+            })
     }
 
     /// A table for [`Self::run`].
@@ -248,6 +248,10 @@ fn disordered() -> Error {
 
 /// The results of a step that depends on nothing, if they are small.
 fn constant(step: &Step, known: &[Option<Tensor>]) -> Option<Vec<Tensor>> {
+    #[cfg(feature = "gpu")]
+    if let Work::Move = &step.work {
+        return known[step.inputs[0]].as_ref()?.to(step.device).ok().map(|value| vec![value]);
+    }
     let Work::Op(op) = &step.work else { return None };
     let small = step.outputs.iter().all(|output| output.as_ref().is_some_and(|(_, spec)| spec.len() <= KEPT_UP_TO));
     let random = key_of(&mut op.clone()).is_some();
@@ -256,7 +260,7 @@ fn constant(step: &Step, known: &[Option<Tensor>]) -> Option<Vec<Tensor>> {
     }
     let inputs: SmallVec<[&Tensor; 4]> =
         step.inputs.iter().map(|place| known[*place].as_ref()).collect::<Option<_>>()?;
-    let _guard = autograd::no_grad();
+    let (_guard, _here) = (autograd::no_grad(), device::within(step.device));
     execute::run(op.clone(), &inputs).ok().map(|values| values.into_iter().collect())
 }
 
@@ -279,6 +283,8 @@ fn with_last_uses(steps: Vec<Step>, stays: Vec<bool>) -> Vec<Instruction> {
                 Work::Op(op) => key_of(&mut op.clone()).is_some_and(|key| key.seed == DRAWN),
                 Work::FusedGrad { op, .. } => fused_key_of(&mut op.clone()).is_some_and(|key| key.seed == DRAWN),
                 Work::Optimizer { .. } => false,
+                #[cfg(feature = "gpu")]
+                Work::Move => false,
             };
             let elementwise = matches!(step.work, Work::Op(Op::Unary(_) | Op::Binary(_)));
             let sets = matches!(step.work, Work::Op(Op::Scatter { mode: ScatterMode::Set, .. }));
@@ -346,6 +352,11 @@ fn compute(
             execute::fused_grad(&op, inputs, outputs, &grads, needs)?.ok_or_else(disordered)?.into_iter().collect()
         }
         Work::Optimizer { .. } => return Err(disordered()),
+        #[cfg(feature = "gpu")]
+        Work::Move => {
+            let value = transfer::moved(operands[0], step.device)?;
+            SmallVec::from_iter([Some(Tensor::from_data(value))])
+        }
     })
 }
 
@@ -363,7 +374,7 @@ fn again(op: &Op, operands: &[&Tensor], step: &Step) -> Result<execute::Values> 
         .map(|output| output.as_ref().map(|(_, spec)| spec.clone()))
         .collect::<Option<_>>()
         .ok_or_else(disordered)?;
-    execute::dispatch(op, operands, &results)
+    execute::compute(op, operands, &results, step.device)
 }
 
 /// So many rows of a tensor from `start` on, without a copy.

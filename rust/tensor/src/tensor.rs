@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use corten_core::{Backend as _, DType, Element, Error, Layout, Result, Scalar, View};
-use corten_cpu::Buffer;
+use corten_cpu::{Buffer, Cpu};
 
 use crate::{
     autograd::{Leaf, Origin},
-    capture, execute,
-    storage::{CPU, Device, Storage},
+    capture,
+    device::Device,
+    execute,
+    storage::{CPU, Home, Storage, with_backend},
+    transfer,
 };
 
 /// Values without history: memory, layout and dtype.
@@ -48,12 +51,12 @@ impl Tensor {
         Ok(Self::from_buffer(buffer, Layout::contiguous(shape), T::DTYPE))
     }
 
-    /// A 0-dimensional tensor.
+    /// A 0-dimensional tensor where new tensors are made.
     pub fn scalar(value: Scalar, dtype: DType) -> Result<Self> {
         execute::full(&[], value, dtype)
     }
 
-    /// Wraps memory that holds what `layout` says.
+    /// Wraps CPU memory that holds what `layout` says.
     pub fn from_buffer(buffer: Buffer, layout: Layout, dtype: DType) -> Self {
         Self::from_data(Data { storage: Storage::Cpu(Arc::new(buffer)), layout, dtype })
     }
@@ -106,34 +109,73 @@ impl Tensor {
         self.data.storage.device()
     }
 
-    /// The CPU memory behind this tensor, for a look at the values; an error for a meta tensor.
-    pub fn buffer(&self) -> Result<&Arc<Buffer>> {
+    /// The CPU memory behind this tensor, for a look at the values; an error for a tensor of another device.
+    pub fn buffer(&self) -> Result<&Buffer> {
         capture::note_read(self);
-        self.memory()
+        self.memory::<Cpu>()
     }
 
     /// The same for ops.
-    pub(crate) fn memory(&self) -> Result<&Arc<Buffer>> {
-        match &self.data.storage {
-            Storage::Cpu(buffer) => Ok(buffer),
-            Storage::Meta => Err(Error::device(format!(
-                "this tensor of shape {} stands for a shape only and has no values; \
-                 it comes from a symbolic input, so its values cannot be read here",
-                corten_core::Tuple(self.shape())
-            ))),
+    pub(crate) fn memory<B: Home>(&self) -> Result<&B::Buffer> {
+        B::memory(&self.data.storage).ok_or_else(|| self.is_elsewhere())
+    }
+
+    #[cold]
+    fn is_elsewhere(&self) -> Error {
+        let device = self.device();
+        if device == Device::Meta {
+            return self.has_no_values();
         }
+        Error::device(format!(
+            "this tensor of shape {} is on {device}, where its values cannot be read directly; \
+             use `.to(\"cpu\")` or `.numpy()`",
+            corten_core::Tuple(self.shape())
+        ))
+    }
+
+    #[cold]
+    pub(crate) fn has_no_values(&self) -> Error {
+        Error::device(format!(
+            "this tensor of shape {} stands for a shape only and has no values; \
+             it comes from a symbolic input, so its values cannot be read here",
+            corten_core::Tuple(self.shape())
+        ))
     }
 
     /// The memory for writing, if no other tensor and nothing outside holds it.
-    pub(crate) fn exclusive(&mut self) -> Option<&mut Buffer> {
-        match &mut Arc::get_mut(&mut self.data)?.storage {
-            Storage::Cpu(buffer) => Arc::get_mut(buffer).filter(|buffer| !buffer.is_foreign()),
-            Storage::Meta => None,
-        }
+    pub(crate) fn exclusive<B: Home>(&mut self) -> Option<&mut B::Buffer> {
+        B::exclusive(&mut Arc::get_mut(&mut self.data)?.storage)
     }
 
-    pub(crate) fn view(&self) -> Result<View<'_, Buffer>> {
-        Ok(View { buffer: self.memory()?, layout: &self.data.layout, dtype: self.data.dtype })
+    #[inline]
+    pub(crate) fn view<B: Home>(&self) -> Result<View<'_, B::Buffer>> {
+        Ok(View { buffer: self.memory::<B>()?, layout: &self.data.layout, dtype: self.data.dtype })
+    }
+
+    /// This tensor on another device, where its history goes on; itself if it is there.
+    ///
+    /// # Errors
+    /// It has no values, or the device has no memory for it or lacks its dtype.
+    pub fn to(&self, device: Device) -> Result<Self> {
+        transfer::to(self, device)
+    }
+
+    /// New data on a device: as [`Self::to`], but integers that the device lacks become int32 where they fit.
+    ///
+    /// # Errors
+    /// They do not fit, or the device lacks the dtype.
+    pub fn placed(&self, device: Device) -> Result<Self> {
+        transfer::place(self, device)
+    }
+
+    /// The values on the CPU, outside any history, for a look at them.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn on_cpu(&self) -> Result<Self> {
+        capture::note_read(self);
+        let _pause = capture::pause();
+        if self.device() == Device::Meta { Err(self.has_no_values()) } else { self.detach().to(Device::Cpu) }
     }
 
     /// The elements in row-major order; `T` must be the tensor's dtype.
@@ -141,7 +183,9 @@ impl Tensor {
         if T::DTYPE != self.dtype() {
             return Err(Error::dtype(format!("to_vec: the tensor is {}, not {}", self.dtype(), T::DTYPE)));
         }
-        let source = self.contiguous()?;
+        let source = self.on_cpu()?;
+        let _pause = capture::pause();
+        let source = source.contiguous()?;
         let start = source.layout().offset();
         Ok(source.buffer()?.as_slice::<T>()[start..start + source.len()].to_vec())
     }
@@ -149,7 +193,7 @@ impl Tensor {
     /// Writes the elements row-major into `out`, which has their size in bytes.
     pub fn download(&self, out: &mut [u8]) -> Result<()> {
         capture::note_read(self);
-        CPU.download(self.view()?, out)
+        with_backend!(self.device(), backend => download_from(backend, self, out), self.has_no_values())
     }
 
     /// The single element as float64.
@@ -160,9 +204,9 @@ impl Tensor {
                 corten_core::Tuple(self.shape())
             )));
         }
-        capture::note_read(self);
+        let value = self.on_cpu()?;
         let _pause = capture::pause();
-        let value = crate::ops::cast(&self.detach(), DType::F64)?;
+        let value = crate::ops::cast(&value, DType::F64)?;
         Ok(value.to_vec::<f64>()?[0])
     }
 
@@ -208,28 +252,22 @@ impl Tensor {
     }
 
     /// Unique access to row-major memory starting at offset 0: in place if nobody else holds it, else a copy.
-    pub(crate) fn make_unique(&mut self) -> Result<&mut Buffer> {
-        let in_place = match Arc::get_mut(&mut self.data) {
-            Some(Data { storage: Storage::Cpu(buffer), layout, .. }) => {
-                layout.is_contiguous()
-                    && layout.offset() == 0
-                    && Arc::get_mut(buffer).is_some_and(|buffer| !buffer.is_foreign())
-            }
-            Some(Data { storage: Storage::Meta, .. }) | None => false,
-        };
+    pub(crate) fn make_unique<B: Home>(&mut self) -> Result<&mut B::Buffer> {
+        let in_place = Arc::get_mut(&mut self.data).is_some_and(|data| {
+            let whole = data.layout.is_contiguous() && data.layout.offset() == 0;
+            whole && B::exclusive(&mut data.storage).is_some()
+        });
         if !in_place {
             let copy = execute::materialize(self)?;
             self.data = Arc::new(copy);
         }
-        match Arc::get_mut(&mut self.data) {
-            Some(Data { storage: Storage::Cpu(buffer), .. }) => {
-                Arc::get_mut(buffer).ok_or_else(|| Error::device("a fresh copy is shared"))
-            }
-            Some(Data { storage: Storage::Meta, .. }) | None => {
-                Err(Error::device("a tensor without values cannot be changed"))
-            }
-        }
+        let memory = Arc::get_mut(&mut self.data).and_then(|data| B::exclusive(&mut data.storage));
+        memory.ok_or_else(|| Error::device("a fresh copy is shared, or on another device"))
     }
+}
+
+fn download_from<B: Home>(backend: &B, x: &Tensor, out: &mut [u8]) -> Result<()> {
+    backend.download(x.view::<B>()?, out)
 }
 
 impl Tensor {

@@ -12,7 +12,9 @@ use std::{
 use corten_core::{DType, Element, Error, NonFinite, Op, Phase, Result, Spec, Statistics, Tuple, half, with_dtype};
 
 use crate::{
-    capture, execute,
+    capture,
+    device::Device,
+    execute,
     storage::Storage,
     tensor::{Data, Tensor},
 };
@@ -225,7 +227,9 @@ pub fn look_at(x: &Tensor) -> Statistics {
 }
 
 fn is_finite(value: &Data) -> bool {
-    let Storage::Cpu(buffer) = &value.storage else { return true };
+    let Storage::Cpu(buffer) = &value.storage else {
+        return value.storage.device() == Device::Meta || statistics(value).is_finite();
+    };
     if !value.layout.is_contiguous() {
         return statistics(value).is_finite();
     }
@@ -259,10 +263,14 @@ fn is_finite(value: &Data) -> bool {
 fn statistics(value: &Data) -> Statistics {
     let shape = value.layout.shape();
     let nothing = |dtype| Statistics { dtype, ..Statistics::of(shape, std::iter::empty::<f32>()) };
-    let Storage::Cpu(_) = &value.storage else { return nothing(value.dtype) };
+    if value.storage.device() == Device::Meta {
+        return nothing(value.dtype);
+    }
     let held =
         Tensor::from_data(Data { storage: value.storage.clone(), layout: value.layout.clone(), dtype: value.dtype });
     let _pause = capture::pause();
+    // Of other devices the CPU looks at a copy.
+    let Ok(held) = held.to(Device::Cpu) else { return nothing(value.dtype) };
     // Without memory for a copy nothing can be said.
     let Ok(Data { storage: Storage::Cpu(buffer), layout, .. }) = execute::row_major(&held) else {
         return nothing(value.dtype);

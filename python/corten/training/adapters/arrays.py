@@ -91,7 +91,7 @@ def permutation(count: int) -> np.ndarray:
     from corten.random import draw_key
 
     seed, stream = draw_key(None)
-    return order_of(_core.random("bits", (count,), "uint32", seed, stream).numpy())
+    return order_of(_core.random("bits", (count,), "uint32", seed, stream, device="cpu").numpy())
 
 
 def order_of(keys: np.ndarray) -> np.ndarray:

@@ -1,12 +1,13 @@
 //! Tensors from data, from a value, from a range, from random bits.
 
 use corten_tensor::core::{BinaryOp, DType, Distribution, Key, Scalar, saturating_len};
-use corten_tensor::{Device, Tensor, execute, ops};
+use corten_tensor::{device, execute, ops};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::array;
-use crate::convert::{self, Array, Data, Ints, Type};
+use crate::convert::{self, Array, Data, Ints, Type, Values};
+use crate::functions::device::target;
 use crate::funnel;
 use crate::tensor::{PyTensor, watched};
 
@@ -16,7 +17,8 @@ use crate::tensor::{PyTensor, watched};
 ///     data: A number, a nested list, a NumPy array, or another tensor. Python floats become float32,
 ///         integers int32 (int64 where they need it); arrays keep their dtype.
 ///     dtype: Name of the element type; that of the data if None.
-///     device: `"cpu"`, or `"meta"` for shape and dtype only.
+///     device: `"cpu"`, `"gpu:0"`, or `"meta"` for shape and dtype only; where new tensors are made if None, or where
+///         `data` is if that is a tensor. Integers that a GPU lacks become int32 where they fit.
 ///     requires_grad: Whether gradients with respect to the tensor can be asked for.
 ///
 /// Returns:
@@ -30,21 +32,17 @@ pub(crate) fn tensor(
     device: Option<&str>,
     requires_grad: bool,
 ) -> PyResult<PyTensor> {
+    let Data(Values { tensor, are_numbers, are_new }) = data;
     let mut result = match dtype {
-        None => array::settled(data.0)?,
-        Some(Type(dtype)) => {
-            let wide = data.0.0;
-            funnel::run(py, wide.len(), || ops::cast(&wide, dtype))?
-        }
+        None => array::settled((tensor, are_numbers))?,
+        Some(Type(dtype)) => funnel::run(py, tensor.len(), || ops::cast(&tensor, dtype))?,
     };
-    match device {
-        None => {}
-        Some("cpu") if result.device() == Device::Cpu => {}
-        Some("meta") => result = Tensor::meta(result.shape(), result.dtype()),
-        Some("cpu") => return Err(PyValueError::new_err("tensor: a meta tensor has no values to move to the CPU")),
-        Some(other) => {
-            return Err(PyValueError::new_err(format!("tensor: unknown device {other:?}; known: cpu, meta")));
-        }
+    let place = match device {
+        Some(name) => Some(target(py, name)?),
+        None => are_new.then(device::current),
+    };
+    if let Some(place) = place.filter(|&place| place != result.device()) {
+        result = funnel::run(py, result.len(), || if are_new { result.placed(place) } else { result.to(place) })?;
     }
     if requires_grad && !result.requires_grad() {
         result = watched(&result)?;
@@ -58,17 +56,26 @@ pub(crate) fn tensor(
 ///     shape: Length of each axis.
 ///     value: The value of every element.
 ///     dtype: Name of the element type; bool, int32 or float32 after the value if None.
+///     device: `"cpu"` or `"gpu:0"`; where new tensors are made if None.
 ///
 /// Returns:
 ///     A tensor.
 #[pyfunction]
-#[pyo3(signature = (shape, value, dtype=None))]
-pub(crate) fn full(py: Python<'_>, shape: Ints, value: &Bound<'_, PyAny>, dtype: Option<Type>) -> PyResult<PyTensor> {
+#[pyo3(signature = (shape, value, dtype=None, device=None))]
+pub(crate) fn full(
+    py: Python<'_>,
+    shape: Ints,
+    value: &Bound<'_, PyAny>,
+    dtype: Option<Type>,
+    device: Option<&str>,
+) -> PyResult<PyTensor> {
     let shape = shape.sizes("full: shape")?;
     let value = convert::scalar(value)?;
     let dtype = dtype.map_or(default_dtype(value), |dtype| dtype.0);
     let cost = saturating_len(&shape);
-    funnel::run(py, cost, || execute::full(&shape, value, dtype)).map(Into::into)
+    let device = device.map(|name| target(py, name)).transpose()?;
+    funnel::run(py, cost, || execute::full_on(device.unwrap_or_else(device::current), &shape, value, dtype))
+        .map(Into::into)
 }
 
 const fn default_dtype(value: Scalar) -> DType {
@@ -114,6 +121,8 @@ pub(crate) fn arange(
         return Err(PyValueError::new_err("arange: start, stop and step must be finite"));
     }
     let len = if count > 0.0 { count as usize } else { 0 };
+    let largest = if start.to_f64().abs() > stop.to_f64().abs() { start } else { stop };
+    let dtype = device::current().dtype_of_new(dtype, largest);
     funnel::run(py, len, || ops::arange(start, step, len, dtype)).map(Into::into)
 }
 
@@ -128,11 +137,12 @@ pub(crate) fn arange(
 ///     stream: Second half of the key.
 ///     low: Lower end; 0 if None.
 ///     high: Upper end; 1 for `"uniform"` if None.
+///     device: `"cpu"` or `"gpu:0"`; where new tensors are made if None. The bits are the same everywhere.
 ///
 /// Returns:
 ///     A tensor.
 #[pyfunction]
-#[pyo3(signature = (distribution, shape, dtype, seed, stream=0, low=None, high=None))]
+#[pyo3(signature = (distribution, shape, dtype, seed, stream=0, low=None, high=None, device=None))]
 pub(crate) fn random(
     py: Python<'_>,
     distribution: &str,
@@ -142,8 +152,10 @@ pub(crate) fn random(
     stream: u64,
     low: Option<&Bound<'_, PyAny>>,
     high: Option<&Bound<'_, PyAny>>,
+    device: Option<&str>,
 ) -> PyResult<PyTensor> {
     let shape = shape.sizes("random: shape")?;
+    let device = device.map(|name| target(py, name)).transpose()?;
     let drawn = match distribution {
         "bits" => Distribution::Bits,
         "uniform" => Distribution::Uniform,
@@ -170,7 +182,7 @@ pub(crate) fn random(
     // Each draw costs about ten elementwise steps.
     let cost = saturating_len(&shape).saturating_mul(10);
     funnel::run(py, cost, || {
-        let result = ops::random(drawn, &shape, dtype.0, key)?;
+        let result = ops::random_on(device.unwrap_or_else(device::current), drawn, &shape, dtype.0, key)?;
         if !scaled {
             return Ok(result);
         }

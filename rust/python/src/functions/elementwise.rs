@@ -1,13 +1,14 @@
 //! Elementwise functions by name.
 
 use corten_tensor::core::{BinaryOp, CompareOp, DType, Scalar, UnaryOp};
+use corten_tensor::device;
 use corten_tensor::ops::{self, Arg};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 
-use crate::convert::{self, Array, Operand, Type};
-use crate::funnel;
+use crate::convert::{self, Array, Data, Operand, Type, Values};
 use crate::tensor::{PyTensor, arg_len, on_one};
+use crate::{array, funnel};
 
 /// Applies a function of one operand.
 ///
@@ -87,7 +88,7 @@ pub(crate) fn where_(py: Python<'_>, condition: Array, a: Operand, b: Operand) -
     funnel::run(py, cost, || ops::select(&condition.0, a.0, b.0)).map(Into::into)
 }
 
-/// The values as another dtype.
+/// The values as another dtype; a GPU gives int32 for int64.
 ///
 /// Args:
 ///     x: The operand.
@@ -96,8 +97,15 @@ pub(crate) fn where_(py: Python<'_>, condition: Array, a: Operand, b: Operand) -
 /// Returns:
 ///     A tensor; `x` itself if it has that dtype.
 #[pyfunction]
-pub(crate) fn cast(py: Python<'_>, x: Array, dtype: Type) -> PyResult<PyTensor> {
-    on_one(py, &x.0, |x| ops::cast(x, dtype.0))
+pub(crate) fn cast(py: Python<'_>, x: Data, dtype: Type) -> PyResult<PyTensor> {
+    let Data(Values { tensor, are_numbers, are_new }) = x;
+    let tensor = array::settled((tensor, are_numbers))?;
+    if are_new {
+        // Before it goes to a device that may lack its dtype.
+        return funnel::run(py, tensor.len(), || ops::cast(&tensor, dtype.0)?.placed(device::current()))
+            .map(Into::into);
+    }
+    on_one(py, &tensor, |x| ops::cast_there(x, dtype.0))
 }
 
 /// The dtype in which operands meet.

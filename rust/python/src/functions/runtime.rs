@@ -1,9 +1,14 @@
 //! Threads, memory, the machine.
 
+use corten_tensor::Device;
 use corten_tensor::cpu::{memory, parallel, simd};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+#[cfg(feature = "gpu")]
+use crate::error;
+use crate::functions::device::target;
 
 /// Sets how many threads operations use. Results do not depend on it.
 ///
@@ -45,13 +50,21 @@ pub(crate) fn memory_stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 ///
 /// Args:
 ///     limit: At least 1; None for no limit.
+///     device: Of which device; the CPU if None.
 #[pyfunction]
-#[pyo3(signature = (limit))]
-pub(crate) fn set_memory_limit(limit: Option<usize>) -> PyResult<()> {
+#[pyo3(signature = (limit, device=None))]
+pub(crate) fn set_memory_limit(py: Python<'_>, limit: Option<usize>, device: Option<&str>) -> PyResult<()> {
     if limit == Some(0) {
         return Err(PyValueError::new_err("set_memory_limit: at least one byte is needed; None takes the limit away"));
     }
-    memory::set_limit(limit);
+    match device.map_or(Ok(Device::Cpu), |name| target(py, name))? {
+        Device::Cpu | Device::Meta => memory::set_limit(limit),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => {
+            let gpu = corten_tensor::gpu::open(index).map_err(error::to_python)?;
+            gpu.set_memory_limit(limit.map(|limit| limit as u64));
+        }
+    }
     Ok(())
 }
 
@@ -65,9 +78,22 @@ pub(crate) fn memory_limit() -> Option<usize> {
 }
 
 /// Gives memory that waits for reuse back to the system.
+///
+/// Args:
+///     device: Of which device; the CPU if None.
 #[pyfunction]
-pub(crate) fn empty_cache(py: Python<'_>) {
-    py.detach(memory::empty_cache);
+#[pyo3(signature = (device=None))]
+pub(crate) fn empty_cache(py: Python<'_>, device: Option<&str>) -> PyResult<()> {
+    match device.map_or(Ok(Device::Cpu), |name| target(py, name))? {
+        Device::Cpu | Device::Meta => py.detach(memory::empty_cache),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => {
+            corten_tensor::forget_constants();
+            let gpu = corten_tensor::gpu::open(index).map_err(error::to_python)?;
+            py.detach(|| gpu.empty_cache());
+        }
+    }
+    Ok(())
 }
 
 /// Which instruction sets the machine has and which one is in use.

@@ -14,10 +14,11 @@ use smallvec::SmallVec;
 
 use super::rules;
 use crate::{
+    device,
     execute::{self, Outputs},
     ops,
     tensor::{Data, Tensor},
-    watch,
+    transfer, watch,
 };
 
 /// A gradient written by the user: upstream gradients (one per output) to gradients of the inputs.
@@ -266,6 +267,8 @@ fn walk(
             found.insert(id, gradients.clone());
         }
         let _scope = watch::backward(node.place.as_ref(), node.rule.name());
+        // Rules know some operands by their shapes only: what they make goes where the gradient is.
+        let _here = gradients.iter().flatten().next().map(|gradient| device::within(gradient.device()));
         let needs: SmallVec<[bool; 6]> =
             node.inputs.iter().map(|x| x.origin().is_some_and(|origin| follows(origin.node.id))).collect();
         let results = match &node.rule {
@@ -324,7 +327,10 @@ fn leading_to(outputs: &[Tensor], wanted: &HashSet<u64>) -> HashSet<u64> {
 fn start(output: &Tensor, gradient: Option<&Tensor>) -> Result<Tensor> {
     match gradient {
         None => ops::full_like(output, 1.0),
-        Some(gradient) if gradient.shape() == output.shape() => ops::cast(gradient, output.dtype()),
+        Some(gradient) if gradient.shape() == output.shape() => {
+            let what = "backward: the output and its upstream gradient are";
+            ops::cast(&transfer::beside(gradient, output.device(), what)?, output.dtype())
+        }
         Some(gradient) => Err(Error::shape(format!(
             "backward: the upstream gradient must have the shape of the output, {}; got {}",
             Tuple(output.shape()),

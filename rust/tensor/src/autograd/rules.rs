@@ -4,8 +4,7 @@
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10, PI};
 
 use corten_core::{
-    Activation, BinaryOp, CompareOp, DType, Dims, FusedOp, Op, Range, ReduceOp, Result, Scalar, ScanOp, ScatterMode,
-    UnaryOp,
+    Activation, BinaryOp, CompareOp, Dims, FusedOp, Op, Range, ReduceOp, Result, Scalar, ScanOp, ScatterMode, UnaryOp,
 };
 use smallvec::SmallVec;
 
@@ -518,7 +517,7 @@ fn scan_vjp(op: ScanOp, axis: usize, reverse: bool, x: &Tensor, y: &Tensor, g: &
         ScanOp::Max | ScanOp::Min => {
             // Each output came from the latest element so far that equals it.
             let n = x.shape()[axis];
-            let iota = ops::arange(Scalar::Int(0), Scalar::Int(1), n, DType::I64)?;
+            let iota = ops::arange(Scalar::Int(0), Scalar::Int(1), n, ops::counting_dtype(x))?;
             let mut shape: Dims = SmallVec::from_elem(1, x.rank());
             shape[axis] = n;
             let iota = ops::broadcast_to(&reshape(&iota, &shape)?, x.shape())?;
@@ -537,7 +536,8 @@ fn cumprod_vjp_with_zeros(axis: usize, reverse: bool, x: &Tensor, g: &Tensor) ->
     order.swap(axis, last);
     let (x, g) = (permute(x, &order)?, permute(g, &order)?);
     let n = x.shape()[last];
-    let rows = ops::expand_dims(&ops::arange(Scalar::Int(0), Scalar::Int(1), n, DType::I64)?, &[1])?;
+    let rows = ops::arange(Scalar::Int(0), Scalar::Int(1), n, ops::counting_dtype(&x))?;
+    let rows = ops::expand_dims(&rows, &[1])?;
     let columns = ops::expand_dims(&reshape(&rows, &[n])?, &[0])?;
     let left_out = compare(CompareOp::Eq, &rows, &columns)?;
     let table = select(&left_out, Scalar::Float(1.0), &ops::expand_dims(&x, &[-2])?)?;

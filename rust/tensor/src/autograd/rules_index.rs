@@ -1,6 +1,6 @@
 //! Derivatives of scatters, of whole slices and of single elements alike.
 
-use corten_core::{CompareOp, DType, Op, Result, Scalar, ScatterMode};
+use corten_core::{CompareOp, Op, Result, Scalar, ScatterMode};
 
 use crate::{
     execute::run_one,
@@ -70,9 +70,11 @@ pub(super) fn scatter_vjp(
 
 /// Which updates are still there at the end, where several went to one place.
 fn last_writers(access: &Access, base: &Tensor, indices: &Tensor, updates: &Tensor) -> Result<Tensor> {
-    let number = ops::arange(Scalar::Int(0), Scalar::Int(1), updates.len(), DType::I64)?;
+    // The walk back makes new tensors where the gradient is, and so are the indices.
+    let dtype = ops::counting_dtype(indices);
+    let number = ops::arange(Scalar::Int(0), Scalar::Int(1), updates.len(), dtype)?;
     let number = reshape(&number, updates.shape())?;
-    let nobody = ops::cast(&ops::full_like(&base.detach(), -1.0)?, DType::I64)?;
+    let nobody = ops::cast(&ops::full_like(&base.detach(), -1.0)?, dtype)?;
     let written = access.scatter(&nobody, indices, &number, ScatterMode::Set)?;
     compare(CompareOp::Eq, &access.gather(&written, indices)?, &number)
 }

@@ -3,7 +3,7 @@
 //! Sources: M. Giles, "An extended collection of matrix derivative results for forward and reverse mode
 //! automatic differentiation" (2008); J. Townsend, "Differentiating the singular value decomposition" (2016).
 
-use corten_core::{CompareOp, DType, Error, LinalgOp, Result, Scalar};
+use corten_core::{CompareOp, Error, LinalgOp, Result, Scalar};
 
 use crate::{
     ops::{
@@ -85,27 +85,29 @@ fn as_matrix(x: &Tensor) -> Result<Tensor> {
 }
 
 /// Row and column numbers of a matrix, as `(n, 1)` and `(1, n)`.
-fn numbers(rows: usize, columns: usize) -> Result<(Tensor, Tensor)> {
-    let count = |n| ops::arange(Scalar::Int(0), Scalar::Int(1), n, DType::I64);
+fn numbers(x: &Tensor, rows: usize, columns: usize) -> Result<(Tensor, Tensor)> {
+    let count = |n| ops::arange(Scalar::Int(0), Scalar::Int(1), n, ops::counting_dtype(x));
     Ok((expand_dims(&count(rows)?, &[1])?, expand_dims(&count(columns)?, &[0])?))
 }
 
 /// The elements on and below (or above) a diagonal; others zero.
 fn triangle(x: &Tensor, diagonal: i64, lower: bool) -> Result<Tensor> {
-    let (rows, columns) = numbers(x.shape()[x.rank() - 2], x.shape()[x.rank() - 1])?;
+    let (rows, columns) = numbers(x, x.shape()[x.rank() - 2], x.shape()[x.rank() - 1])?;
     let limit = ops::binary(corten_core::BinaryOp::Add, &rows, Scalar::Int(diagonal))?;
     let kept = compare(if lower { CompareOp::Le } else { CompareOp::Ge }, &columns, &limit)?;
     select(&kept, x, Scalar::Float(0.0))
 }
 
-fn is_diagonal(n: usize) -> Result<Tensor> {
-    let (rows, columns) = numbers(n, n)?;
+/// Where the elements of a square matrix on the diagonal are, of the side of the last axis of `x`.
+fn is_diagonal(x: &Tensor) -> Result<Tensor> {
+    let n = x.shape()[x.rank() - 1];
+    let (rows, columns) = numbers(x, n, n)?;
     compare(CompareOp::Eq, &rows, &columns)
 }
 
 /// A vector on the diagonal of a matrix.
 fn diagonal(x: &Tensor) -> Result<Tensor> {
-    select(&is_diagonal(x.shape()[x.rank() - 1])?, &expand_dims(x, &[-1])?, Scalar::Float(0.0))
+    select(&is_diagonal(x)?, &expand_dims(x, &[-1])?, Scalar::Float(0.0))
 }
 
 fn symmetric(x: &Tensor) -> Result<Tensor> {
@@ -114,7 +116,7 @@ fn symmetric(x: &Tensor) -> Result<Tensor> {
 
 fn cholesky(l: &Tensor, g: &Tensor) -> Result<Tensor> {
     let product = triangle(&matmul(&matrix_transpose(l)?, g)?, 0, true)?;
-    let half = select(&is_diagonal(l.shape()[l.rank() - 1])?, &scale(&product, 0.5)?, &product)?;
+    let half = select(&is_diagonal(l)?, &scale(&product, 0.5)?, &product)?;
     let back = LinalgOp::SolveTriangular { upper: false, transposed: true, unit_diagonal: false };
     let left = linalg_one(back, &[l, &half])?;
     let both = linalg_one(back, &[l, &matrix_transpose(&left)?])?;
@@ -147,7 +149,7 @@ fn qr_tall(q: &Tensor, r: &Tensor, gq: &Tensor, gr: &Tensor) -> Result<Tensor> {
 /// `1 / (w_j - w_i)` off the diagonal, zero on it.
 fn inverse_gaps(w: &Tensor) -> Result<Tensor> {
     let gaps = sub(&expand_dims(w, &[-2])?, &expand_dims(w, &[-1])?)?;
-    let diagonal = is_diagonal(w.shape()[w.rank() - 1])?;
+    let diagonal = is_diagonal(w)?;
     let safe = select(&diagonal, Scalar::Float(1.0), &gaps)?;
     select(&diagonal, Scalar::Float(0.0), &ops::reciprocal(&safe)?)
 }

@@ -4,6 +4,7 @@ use corten_core::{BinaryOp, CompareOp, DType, Op, Result, Scalar, UnaryOp, needs
 
 use super::promotion::{Arg, common_dtype, to_float};
 use crate::{
+    device::{self, Device},
     execute::{self, run_one},
     tensor::Tensor,
 };
@@ -93,6 +94,12 @@ pub fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
         return Ok(x.clone());
     }
     run_one(Op::Cast(dtype), &[x])
+}
+
+/// As [`cast`] for users: a GPU, which has no int64, gives int32 for it.
+pub fn cast_there(x: &Tensor, dtype: DType) -> Result<Tensor> {
+    let narrow = dtype == DType::I64 && !matches!(x.device(), Device::Cpu | Device::Meta);
+    cast(x, if narrow { DType::I32 } else { dtype })
 }
 
 /// A row-major copy.
@@ -185,6 +192,7 @@ pub fn compare_scalar(op: CompareOp, x: &Tensor, value: f64) -> Result<Tensor> {
 
 /// A tensor of one value with the shape and dtype of another.
 pub fn full_like(x: &Tensor, value: f64) -> Result<Tensor> {
+    let _here = device::within(x.device());
     execute::full(x.shape(), Scalar::Float(value), x.dtype())
 }
 

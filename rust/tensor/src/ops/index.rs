@@ -3,8 +3,13 @@
 use corten_core::{DType, Dims, Error, Op, Range, Result, Scalar, ScatterMode, Tuple, broadcast};
 use smallvec::SmallVec;
 
-use super::{add, broadcast_to, cast, permute, reshape, select};
-use crate::{execute::run_one, storage::Storage, tensor::Tensor};
+use super::{add, broadcast_to, cast, counting_dtype, permute, reshape, select};
+use crate::{
+    device::{self, Device},
+    execute::run_one,
+    storage::Storage,
+    tensor::Tensor,
+};
 
 /// One entry of an index expression.
 #[derive(Clone, Debug)]
@@ -80,8 +85,28 @@ fn expand(x: &Tensor, indices: &[Index]) -> Result<Vec<Index>> {
                 *entry = Index::Array(Tensor::from_slice(&[*at], &[])?);
             }
         }
+        for entry in &mut entries {
+            if let Index::Array(array) = entry {
+                *array = positions_beside(array, x)?;
+            }
+        }
     }
     Ok(entries)
+}
+
+/// Positions of elements of `x` where `x` is: those of the CPU go there.
+fn positions_beside(positions: &Tensor, x: &Tensor) -> Result<Tensor> {
+    let device = x.device();
+    if positions.device() != Device::Cpu || matches!(device, Device::Cpu | Device::Meta) {
+        return Ok(positions.clone());
+    }
+    if positions.dtype() != DType::I64 {
+        return positions.to(device);
+    }
+    if let Some(far) = positions.to_vec::<i64>()?.iter().find(|&&at| i32::try_from(at).is_err()) {
+        return Err(Error::index(format!("index: {far} is out of bounds, as {device} counts in 32 bits")));
+    }
+    cast(positions, DType::I32)?.to(device)
 }
 
 const fn consumes(entry: &Index) -> bool {
@@ -196,13 +221,13 @@ fn scale_index(x: &Tensor, factor: usize) -> Result<Tensor> {
     super::binary(corten_core::BinaryOp::Mul, x, Scalar::Int(factor as i64))
 }
 
-/// Indices as int64 in `0..dim`, checked.
+/// Indices in `0..dim`, checked, in a dtype that holds flat indices.
 fn normalized(array: &Tensor, axis: usize, dim: usize) -> Result<Tensor> {
-    let array = cast(array, DType::I64)?;
+    let array = cast(array, counting_dtype(array))?;
     if matches!(array.storage(), Storage::Meta) {
         return Ok(array);
     }
-    let values = array.to_vec::<i64>()?;
+    let values = cast(&array.to(Device::Cpu)?, DType::I64)?.to_vec::<i64>()?;
     for &value in &values {
         checked_index(value, axis, dim)?;
     }
@@ -223,7 +248,9 @@ pub fn index_update(x: &Tensor, indices: &[Index], value: &Tensor, mode: Scatter
         let region: Dims = plan.ranges.iter().map(|range| range.len).collect();
         return run_one(Op::SliceScatter(plan.ranges), &[x, &reshape(&value, &region)?]);
     }
-    let places = reshape(&super::arange(Scalar::Int(0), Scalar::Int(1), x.len(), DType::I64)?, x.shape())?;
+    let _here = device::within(x.device());
+    let places = super::arange(Scalar::Int(0), Scalar::Int(1), x.len(), counting_dtype(x))?;
+    let places = reshape(&places, x.shape())?;
     let places = index(&places, indices)?;
     let value = fitted(&value, places.shape())?;
     let n = places.len();
@@ -253,7 +280,7 @@ pub(crate) fn as_index(op: &str, indices: &Tensor) -> Result<Tensor> {
         return Ok(indices.clone());
     }
     if dtype.is_integer() {
-        return cast(indices, DType::I64);
+        return cast(indices, counting_dtype(indices));
     }
     Err(Error::dtype(format!("{op}: indices must be integers; got {dtype}")))
 }
@@ -333,5 +360,5 @@ pub fn nonzero(x: &Tensor) -> Result<Vec<Tensor>> {
             position[axis] = 0;
         }
     }
-    indices.iter().map(|list| Tensor::from_slice(list, &[list.len()])).collect()
+    indices.iter().map(|list| Tensor::from_slice(list, &[list.len()])?.to(x.device())).collect()
 }

@@ -2,7 +2,7 @@
 
 use corten_core::{DType, Result, Scalar, Weak, promote, promote_weak};
 
-use crate::{execute, tensor::Tensor};
+use crate::{device, execute, tensor::Tensor};
 
 /// An operand as a user writes it: a tensor, or a number that takes the dtype of its partner.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl Arg {
     pub fn into_default(self) -> Result<Tensor> {
         match self {
             Self::Tensor(tensor) => Ok(tensor),
-            Self::Scalar(scalar) => execute::scalar(scalar, weak_default(scalar.weak())),
+            Self::Scalar(scalar) => execute::scalar(scalar, weak_default(scalar.weak()))?.to(device::current()),
         }
     }
 }

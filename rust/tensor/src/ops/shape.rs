@@ -5,6 +5,7 @@ use corten_core::{
 };
 
 use crate::{
+    device::{self, Device},
     execute::{self, run_one},
     tensor::Tensor,
 };
@@ -197,9 +198,17 @@ pub fn arange(start: Scalar, step: Scalar, len: usize, dtype: DType) -> Result<T
     if (start, step) == (Scalar::Int(0), Scalar::Int(1)) && dtype.is_integer() {
         return run_one(Op::Iota { len, dtype }, &[]);
     }
-    let wide = if dtype.is_float() { DType::F64 } else { DType::I64 };
+    let (place, wide) = (device::current(), if dtype.is_float() { DType::F64 } else { DType::I64 });
+    // Only the CPU counts in 64 bits.
+    let _here = device::within(Device::Cpu);
     let index = run_one(Op::Iota { len, dtype: wide }, &[])?;
     let at = |scalar| execute::full(&[], scalar, wide);
     let values = super::add(&super::mul(&index, &at(step)?)?, &at(start)?)?;
-    super::cast(&values, dtype)
+    super::cast(&values, dtype)?.to(place)
+}
+
+/// The dtype in which positions of elements of `x` are counted: the widest that its device has.
+pub(crate) fn counting_dtype(x: &Tensor) -> DType {
+    let device = if x.device() == Device::Meta { device::current() } else { x.device() };
+    if matches!(device, Device::Cpu | Device::Meta) { DType::I64 } else { DType::I32 }
 }

@@ -1,0 +1,200 @@
+//! Devices: which there are, and where new tensors are made.
+
+use corten_tensor::{Device, device};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+use crate::{error, funnel};
+
+fn named(name: &str) -> PyResult<Device> {
+    Device::from_name(name).map_err(error::to_python)
+}
+
+/// A device that new tensors can be made on, opened.
+fn opened(name: &str) -> PyResult<Device> {
+    let device = named(name)?;
+    match device {
+        Device::Cpu => {}
+        Device::Meta => {
+            let message =
+                "device: new tensors cannot be made on 'meta', where there are no values; use `.to(\"meta\")`";
+            return Err(pyo3::exceptions::PyValueError::new_err(message));
+        }
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => {
+            corten_tensor::gpu::open(index).map_err(error::to_python)?;
+        }
+    }
+    Ok(device)
+}
+
+/// The device of that name, where tensors are to go.
+pub(crate) fn target(py: Python<'_>, name: &str) -> PyResult<Device> {
+    let device = named(name)?;
+    if !matches!(device, Device::Cpu | Device::Meta) {
+        note_use(py)?;
+    }
+    Ok(device)
+}
+
+/// Tells the Python code, once, that there is more than the CPU.
+fn note_use(py: Python<'_>) -> PyResult<()> {
+    static NOTED: PyOnceLock<()> = PyOnceLock::new();
+    NOTED
+        .get_or_try_init(py, || PyModule::import(py, "corten._state")?.getattr("Seen")?.setattr("devices", true))
+        .copied()
+}
+
+/// The name of a device as tensors have it, after a look whether it is there.
+///
+/// Args:
+///     name: Such as `"gpu"`, `"GPU:0"` or `"cpu"`.
+///
+/// Returns:
+///     Such as `"gpu:0"`.
+#[pyfunction]
+pub(crate) fn open_device(py: Python<'_>, name: &str) -> PyResult<&'static str> {
+    target(py, name)?;
+    let name = name.to_owned();
+    py.detach(|| opened(&name)).map(Device::name)
+}
+
+/// Where new tensors of this thread are made.
+#[pyfunction]
+pub(crate) fn current_device() -> &'static str {
+    device::current().name()
+}
+
+/// Where new tensors are made that no scope says it of.
+#[pyfunction]
+pub(crate) fn default_device() -> &'static str {
+    device::everywhere().name()
+}
+
+/// Sets where new tensors are made that no scope says it of, in all threads.
+///
+/// Args:
+///     name: The device.
+#[pyfunction]
+pub(crate) fn set_default_device(py: Python<'_>, name: &str) -> PyResult<()> {
+    target(py, name)?;
+    device::set_everywhere(opened(name)?);
+    Ok(())
+}
+
+/// Sets where new tensors of this thread are made.
+///
+/// Args:
+///     name: The device; None for the one of all threads.
+///
+/// Returns:
+///     What was set before.
+#[pyfunction]
+#[pyo3(signature = (name))]
+pub(crate) fn set_device_scope(name: Option<&str>) -> PyResult<Option<&'static str>> {
+    let device = name.map(named).transpose()?;
+    Ok(device::set_here(device).map(Device::name))
+}
+
+/// Whether this build has a GPU backend.
+#[pyfunction]
+pub(crate) const fn has_gpu_backend() -> bool {
+    device::HAS_GPUS
+}
+
+/// The GPUs of this machine as the backend sees them: for each its `name`, `backend`, `kind`, `driver`, whether it has
+/// `float16`, the largest tensor (`max_buffer_bytes`), and in `refusal` why it is not used, else None. Without a GPU
+/// backend there are none.
+#[pyfunction]
+#[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "fails where there are GPUs"))]
+pub(crate) fn adapters(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    #[cfg(feature = "gpu")]
+    {
+        py.detach(corten_tensor::gpu::adapters)
+            .iter()
+            .map(|adapter| {
+                let result = PyDict::new(py);
+                result.set_item("name", &adapter.name)?;
+                result.set_item("backend", adapter.backend)?;
+                result.set_item("kind", adapter.kind.name())?;
+                result.set_item("driver", &adapter.driver)?;
+                result.set_item("refusal", adapter.refusal.as_deref())?;
+                result.set_item("float16", adapter.float16)?;
+                result.set_item("max_buffer_bytes", adapter.max_buffer_bytes)?;
+                Ok(result)
+            })
+            .collect()
+    }
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = py;
+        Ok(Vec::new())
+    }
+}
+
+/// What a GPU did since it was opened: `dispatches`, `submits`, `uploads` and `downloads` with their bytes, `pipelines`
+/// compiled, memory `allocated` and `cached`, and `ops_over_the_cpu`, the ops that all GPUs left to the CPU.
+///
+/// Args:
+///     name: The GPU.
+///
+/// Returns:
+///     The counts.
+#[pyfunction]
+pub(crate) fn device_statistics<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyDict>> {
+    let result = PyDict::new(py);
+    match opened(name)? {
+        Device::Cpu | Device::Meta => {
+            let stats = corten_tensor::cpu::memory::stats();
+            result.set_item("allocated", stats.allocated)?;
+            result.set_item("cached", stats.cached)?;
+            result.set_item("peak", stats.peak)?;
+        }
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => {
+            let stats = corten_tensor::gpu::open(index).map_err(error::to_python)?.statistics();
+            result.set_item("dispatches", stats.dispatches)?;
+            result.set_item("submits", stats.submits)?;
+            result.set_item("uploads", stats.uploads)?;
+            result.set_item("upload_bytes", stats.upload_bytes)?;
+            result.set_item("downloads", stats.downloads)?;
+            result.set_item("download_bytes", stats.download_bytes)?;
+            result.set_item("pipelines", stats.pipelines)?;
+            result.set_item("allocated", stats.live_bytes)?;
+            result.set_item("cached", stats.pooled_bytes)?;
+            result.set_item("peak", stats.peak_bytes)?;
+            result.set_item("ops_over_the_cpu", corten_tensor::ops_over_the_cpu())?;
+        }
+    }
+    Ok(result)
+}
+
+/// Waits until a device did all it was asked for, and raises what went wrong on it.
+///
+/// Args:
+///     name: The device.
+#[pyfunction]
+pub(crate) fn synchronize(py: Python<'_>, name: &str) -> PyResult<()> {
+    let device = opened(name)?;
+    funnel::run(py, funnel::LONG, || match device {
+        Device::Cpu | Device::Meta => Ok(()),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => corten_tensor::gpu::open(index)?.synchronize(),
+    })
+}
+
+/// Forgets a GPU, for instance one that was lost: it is opened anew when it is needed, and tensors that were on it stay
+/// lost. Nothing happens to the CPU.
+///
+/// Args:
+///     name: The device.
+#[pyfunction]
+pub(crate) fn close_device(name: &str) -> PyResult<()> {
+    match named(name)? {
+        Device::Cpu | Device::Meta => {}
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => corten_tensor::gpu::close(usize::from(index)),
+    }
+    Ok(())
+}

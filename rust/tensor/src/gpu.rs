@@ -1,0 +1,61 @@
+//! The backend of GPUs, `corten-wgpu`, as tensors need it.
+
+use std::sync::Arc;
+
+use corten_core::{Backend, DType, Layout, Result, View};
+
+pub use corten_wgpu::{Adapter, Buffer, Gpu, Statistics, adapters, close};
+
+use crate::{
+    device::Device,
+    storage::{Home, Storage},
+};
+
+/// The GPU of that number.
+///
+/// # Errors
+/// There is none, or it cannot be used.
+#[inline]
+pub fn open(index: u8) -> Result<Gpu> {
+    corten_wgpu::open(usize::from(index))
+}
+
+/// Where a buffer is.
+#[inline]
+pub(crate) fn device_of(buffer: &Buffer) -> Device {
+    Device::Gpu(buffer.gpu().index() as u8)
+}
+
+impl Home for Gpu {
+    #[inline]
+    fn store(buffer: Buffer) -> Storage {
+        Storage::Gpu(Arc::new(buffer))
+    }
+
+    #[inline]
+    fn memory(storage: &Storage) -> Option<&Buffer> {
+        if let Storage::Gpu(buffer) = storage { Some(buffer) } else { None }
+    }
+
+    #[inline]
+    fn exclusive(storage: &mut Storage) -> Option<&mut Buffer> {
+        let Storage::Gpu(buffer) = storage else { return None };
+        Arc::get_mut(buffer)
+    }
+
+    #[inline]
+    fn is_filled_by(buffer: &Buffer, _: DType, len: usize) -> bool {
+        buffer.elements() == len
+    }
+
+    fn set_slices(
+        &self,
+        _: &mut Buffer,
+        _: (DType, &Layout),
+        _: View<'_, <Self as Backend>::Buffer>,
+        _: View<'_, <Self as Backend>::Buffer>,
+        _: usize,
+    ) -> Result<bool> {
+        Ok(false)
+    }
+}
