@@ -61,9 +61,9 @@ def main() -> None:
         settings = TrainingArguments(
             scratch,
             num_train_epochs=1,
-            per_device_train_batch_size=8,
+            per_device_train_batch_size=16,
             per_device_eval_batch_size=50,
-            learning_rate=2e-4,
+            learning_rate=3e-4 if arguments.small else 1e-4,
             warmup_ratio=0.1,
             weight_decay=0.01,
             group_by_length=True,

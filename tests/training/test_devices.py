@@ -135,6 +135,16 @@ def test_no_copies_inside_of_steps(name, gpu):
     assert copies(6) == copies(12)
 
 
+def test_data_goes_to_where_the_model_is(gpu):
+    with corten.device(gpu):
+        model, x, loss = mlp()
+        model.compile("adam", loss)
+    y = corten.tensor(np.random.default_rng(1).integers(0, 3, size=len(x)))
+    assert (y.device, y.dtype) == ("cpu", "int64")
+    model.fit(corten.tensor(x), y, epochs=1, verbose=0)
+    assert model.predict(corten.tensor(x), verbose=0).shape == (96, 3)
+
+
 def test_model_moves_to_the_gpu_and_back(gpu):
     model, x, loss = mlp()
     y = np.random.default_rng(1).integers(0, 3, size=len(x))

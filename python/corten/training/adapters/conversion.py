@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from corten import _core
+from corten._state import Seen
 from corten.config import floatx
 from corten.text_arrays import is_text_array
 
@@ -84,7 +85,8 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
         TypeError: The values are text or Python objects.
     """
     if type(value) is Tensor:
-        return value.detach() if value.requires_grad else value
+        value = value.detach() if value.requires_grad else value
+        return here(value) if Seen.devices else value
     columns: list[str] | None = None
     if type(value) is not np.ndarray:
         if isinstance(value, str | bytes):
@@ -116,6 +118,20 @@ def to_array(value: Any, name: str) -> np.ndarray | Tensor:
     if not value.dtype.isnative:
         value = value.astype(value.dtype.newbyteorder("="))
     return value
+
+
+def here(value: Tensor) -> Tensor:
+    """Gives a tensor where new tensors are made: data goes to where the model is.
+
+    Example:
+        >>> here(_core.tensor([1.0])).device
+        'cpu'
+    """
+    place = _core.current_device()
+    if value.device in (place, "meta"):
+        return value
+    # Through NumPy, as integers that a GPU lacks become int32 on the way.
+    return _core.tensor(value.numpy(), device=place)
 
 
 def refuse_text(value: Any, name: str, columns: list[str] | None = None) -> None:

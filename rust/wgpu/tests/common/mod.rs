@@ -1,6 +1,6 @@
 //! The device under test, and arrays on it and on the CPU.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use corten_core::{Backend, DType, Element, Layout, View};
 use corten_cpu::Cpu;
@@ -23,17 +23,18 @@ pub fn gpu() -> Option<Gpu> {
     }
 }
 
-/// The bytes of elements.
+/// The bytes of elements of a dtype that GPUs have.
 pub fn bytes<T: Element>(values: &[T]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| match T::DTYPE {
-            DType::F32 => (value.to_f64() as f32).to_ne_bytes().to_vec(),
-            DType::I32 => (value.to_i64() as i32).to_ne_bytes().to_vec(),
-            DType::U32 => (value.to_i64() as u32).to_ne_bytes().to_vec(),
-            _ => vec![value.to_i64() as u8],
-        })
-        .collect()
+    let one = |value: &T| {
+        if T::DTYPE == DType::F32 {
+            (value.to_f64() as f32).to_ne_bytes().to_vec()
+        } else if T::DTYPE == DType::Bool {
+            vec![value.to_i64() as u8]
+        } else {
+            (value.to_i64() as u32).to_ne_bytes().to_vec()
+        }
+    };
+    values.iter().flat_map(one).collect()
 }
 
 /// One array on both devices.
