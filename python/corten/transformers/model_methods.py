@@ -72,8 +72,8 @@ class ModelMethods:
         """Set the dtype of weights and calls, or name the device.
 
         Args:
-            *args: A device, such as `'cpu'`; a dtype or policy, such as `'bfloat16'` or `'mixed_bfloat16'`;
-                or both.
+            *args: A device, such as `'cpu'` or `'gpu:0'` (`'cuda'` is `'gpu'` here); a dtype or policy,
+                such as `'bfloat16'` or `'mixed_bfloat16'`; or both.
             device: The device.
             dtype: The dtype or policy, as for `from_pretrained`. Adapters of `add_lora` stay float32.
 
@@ -99,7 +99,7 @@ class ModelMethods:
             elif value is not None and not isinstance(value, bool):
                 dtype = value
         if device is not None:
-            Placement.to(self, str(device))
+            Placement.to(self, str(device).lower().replace("cuda", "gpu"))
         if dtype is not None:
             _set_dtype(self, dtype)
         return self
@@ -121,12 +121,12 @@ class ModelMethods:
         return self.to("cpu")
 
     def cuda(self, device: int | None = None) -> Any:
-        """The same as `to("cuda")`.
+        """The same as `to("gpu")`.
 
         Args:
             device: The number of the device.
         """
-        return self.to("cuda" if device is None else f"cuda:{device}")
+        return self.to("gpu" if device is None else f"gpu:{device}")
 
     @property
     def device(self: Any) -> str:
