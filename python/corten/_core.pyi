@@ -256,7 +256,7 @@ class Tensor:
         """
     def astype(self, /, dtype: str) -> Tensor:
         """
-        The values as another dtype.
+        The values as another dtype; a GPU gives int32 for int64.
         """
     def backward(self, /, gradient: ArrayLike | None = None) -> None:
         """
