@@ -1,4 +1,4 @@
-"""Pretrains a BERT on news without labels, then tags names with few labels: what is gained.
+"""Pretrains a BERT on bare news, then tags names with few labels, beside one that was not pretrained.
 
 Shows: ``BertForMaskedLM`` with ``DataCollatorForLanguageModeling``, a folder that a model with another head
 reads (``save_pretrained``, ``from_pretrained``), the same fine-tuning from new weights to compare with.
