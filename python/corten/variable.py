@@ -287,11 +287,17 @@ class Variable:
 
     def assign_add(self, value: Any) -> Variable:
         """Add to the value."""
-        return self.assign(self._value.detach() + _unwrap(value))
+        return self.assign(self._value.detach() + self._operand(value))
 
     def assign_sub(self, value: Any) -> Variable:
         """Subtract from the value."""
-        return self.assign(self._value.detach() - _unwrap(value))
+        return self.assign(self._value.detach() - self._operand(value))
+
+    def _operand(self, value: Any) -> Any:
+        """What is no tensor as one beside the value, which may be on another device than new tensors."""
+        if Seen.devices and isinstance(value, (list, tuple, np.ndarray)):
+            return _core.tensor(value, dtype=self._dtype).to(self._value.device)
+        return _unwrap(value)
 
     # ---- being a tensor ------------------------------------------------------------------------
 

@@ -24,6 +24,16 @@ INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uin
 DTYPES = FLOATS | INTEGERS | {"bool"}
 
 
+def widest_float(x: Tensor | None = None) -> str:
+    """The dtype for steps inside an op that are to be exact: float64, which GPUs lack, so float32 there.
+
+    Args:
+        x: What the steps are taken beside; None is what new tensors are made beside.
+    """
+    device = _core.current_device() if x is None else x.device
+    return "float32" if device.startswith("gpu") else "float64"
+
+
 def as_tensor(x: TensorLike, dtype: str | None = None) -> Tensor:
     """Gives `x` as a tensor; a variable gives its value."""
     if type(x) is not Tensor:

@@ -185,7 +185,9 @@ def cast(x: TensorLike, dtype: Any) -> Tensor:
         >>> corten.ops.cast([1.7, -1.7], "int32").tolist()
         [1, -1]
     """
-    return as_tensor(as_tensor(x), dtype_name(dtype))
+    name = dtype_name(dtype)
+    # An array's own dtype may be one that the device lacks.
+    return _core.tensor(x, name) if isinstance(x, np.ndarray) else as_tensor(as_tensor(x), name)
 
 
 def _integer_bounds(name: str) -> tuple[int, int]:

@@ -296,7 +296,7 @@ def scale_and_translate(
         raise ValueError(f"scale_and_translate: output_shape needs {x.ndim} sizes; got {tuple(output_shape)}")
     if "meta" in (as_tensor(scale).device, as_tensor(translation).device):
         return meta_tensor([value_dependent_size() if dim is None else dim for dim in output_shape], dtype)
-    factors, offsets = as_tensor(scale, "float64").tolist(), as_tensor(translation, "float64").tolist()
+    factors, offsets = (np.asarray(given, np.float64).tolist() for given in (scale, translation))
     for axis, factor, offset in zip(spatial_dims, factors, offsets, strict=True):
         axis = axis_of("scale_and_translate", axis, x.ndim)
         output = output_shape[axis]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corten import _core
-from corten.ops._common import FLOATS, Tensor, TensorLike, as_float, as_tensor
+from corten.ops._common import FLOATS, Tensor, TensorLike, as_float, as_tensor, widest_float
 from corten.ops.dispatch import op
 from corten.ops.image_color import images_of, restored
 
@@ -258,7 +258,8 @@ def perspective_transform(
     """
     order = _check("perspective_transform", "constant", interpolation)
     x, last, batched = images_of("perspective_transform", as_tensor(images), data_format)
-    start, end = as_tensor(start_points, "float64"), as_tensor(end_points, "float64")
+    wide = widest_float(x)
+    start, end = as_tensor(start_points, wide), as_tensor(end_points, wide)
     for argument, points in (("start_points", start), ("end_points", end)):
         if points.shape[-2:] != (4, 2) or points.ndim not in (2, 3):
             raise ValueError(

@@ -12,6 +12,7 @@ from corten.ops._common import (
     TensorLike,
     as_tensor,
     dtype_name,
+    widest_float,
 )
 from corten.ops.dispatch import op
 
@@ -84,11 +85,12 @@ def linspace(
     if wanted not in FLOATS and dtype is None:
         wanted = floatx()
     # The steps are laid out in float64 so that both ends come out exact in narrower types.
-    start, stop = as_tensor(start, "float64"), as_tensor(stop, "float64")
+    wide = widest_float()
+    start, stop = as_tensor(start, wide), as_tensor(stop, wide)
     span = _core.binary("subtract", stop, start)
     parts = num - 1 if endpoint else num
     step = _core.binary("divide", span, float(parts)) if parts > 0 else span
-    position = _core.arange(0, num, 1, "float64")
+    position = _core.arange(0, num, 1, wide)
     rank = span.ndim
     position = _core.reshape(position, (num,) + (1,) * rank)
     first = _core.expand_dims(start, 0) if start.ndim == rank else start
@@ -134,7 +136,7 @@ def logspace(
         >>> corten.ops.logspace(0.0, 2.0, 3, base=2.0).tolist()
         [1.0, 2.0, 4.0]
     """
-    exponent = linspace(start, stop, num, endpoint, False, "float64", axis)
+    exponent = linspace(start, stop, num, endpoint, False, widest_float(), axis)
     return as_tensor(_core.binary("power", float(base), exponent), dtype_name(dtype))
 
 
@@ -164,9 +166,10 @@ def geomspace(
         >>> corten.ops.round(corten.ops.geomspace(1.0, 100.0, 3), 3).tolist()
         [1.0, 10.0, 100.0]
     """
-    start, stop = as_tensor(start, "float64"), as_tensor(stop, "float64")
+    wide = widest_float()
+    start, stop = as_tensor(start, wide), as_tensor(stop, wide)
     ends = [_core.unary("log", _core.unary("absolute", end)) for end in (start, stop)]
-    size = _core.unary("exp", linspace(ends[0], ends[1], num, endpoint, False, "float64", axis))
+    size = _core.unary("exp", linspace(ends[0], ends[1], num, endpoint, False, wide, axis))
     sign = _core.unary("sign", start)
     if start.ndim:
         sign = _core.expand_dims(sign, axis)

@@ -17,6 +17,7 @@ from corten.ops._common import (
     axis_of,
     filled_beside,
     promoted,
+    widest_float,
 )
 from corten.ops.dispatch import op
 from corten.symbolic import meta_tensor, value_dependent_size
@@ -205,7 +206,7 @@ def bincount(
         raise NotImplementedError("bincount: sparse tensors do not exist in Corten; use sparse=False")
     x = as_index(x)
     length = minlength
-    if x.size and x.device == "cpu":
+    if x.size and x.device != "meta":
         low, high = int(_core.reduce("min", x, None, False)), int(_core.reduce("max", x, None, False))
         if low < 0:
             raise ValueError(f"bincount: the numbers must not be negative; got {low}")
@@ -265,7 +266,7 @@ def histogram(
         low, high = range
     if low == high:
         low, high = low - 0.5, high + 0.5
-    steps = _core.binary("multiply", _core.arange(0, bins + 1, 1, "float64"), (high - low) / bins)
+    steps = _core.binary("multiply", _core.arange(0, bins + 1, 1, widest_float(values)), (high - low) / bins)
     edges = _core.cast(_core.binary("add", steps, low), values.dtype)
     inside = _core.binary(
         "bitwise_and", _core.compare("greater_equal", values, low), _core.compare("less_equal", values, high)

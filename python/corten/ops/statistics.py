@@ -14,6 +14,7 @@ from corten.ops._common import (
     as_tensor,
     axes_of,
     promoted_float,
+    widest_float,
 )
 from corten.ops.dispatch import op
 
@@ -40,7 +41,7 @@ def _at(ordered: Tensor, place: Tensor) -> Tensor:
 
 
 def _interpolate(ordered: Tensor, position: Tensor, method: str) -> Tensor:
-    """Reads sorted values at fractional positions (float64, shape (..., number of quantiles))."""
+    """Reads sorted values at fractional positions (a wide float, shape (..., number of quantiles))."""
     low, high = _core.unary("floor", position), _core.unary("ceil", position)
     if method == "nearest":
         low = high = _core.unary("round", position)
@@ -54,7 +55,7 @@ def _interpolate(ordered: Tensor, position: Tensor, method: str) -> Tensor:
     above = _at(ordered, _core.cast(high, "int32"))
     if method == "midpoint":
         exact = _core.compare("equal", low, high)
-        part = _core.where(exact, 0.0, _core.full((), 0.5, "float64"))
+        part = _core.where(exact, 0.0, _core.full((), 0.5, position.dtype))
     else:
         part = _core.binary("subtract", position, low)
     part = _core.cast(part, ordered.dtype)
@@ -69,7 +70,8 @@ def _quantile(
     if method not in _METHODS:
         raise ValueError(f"{name}: method must be one of {', '.join(_METHODS)}; got {method!r}")
     x = as_float(x)
-    q = as_tensor(q, "float64")
+    wide = widest_float(x)
+    q = as_tensor(q, wide)
     ordered, shape, whole = _sorted_together(name, x, axis)
     if ordered.shape[-1] == 0:
         raise ValueError(f"{name}: there is nothing to take a quantile of in shape {x.shape}")
@@ -78,7 +80,7 @@ def _quantile(
     invalid = _core.unary("isnan", ordered)
     if skip:
         valid = _core.unary("bitwise_not", invalid)
-        count = _core.reduce("sum", _core.cast(valid, "float64"), -1, True)
+        count = _core.reduce("sum", _core.cast(valid, wide), -1, True)
         last = _core.binary("maximum", _core.binary("subtract", count, 1.0), 0.0)
         result = _interpolate(ordered, _core.binary("multiply", wanted, last), method)
     else:
@@ -160,7 +162,7 @@ def percentile(
         >>> float(corten.ops.percentile([1.0, 2.0, 3.0], 50))
         2.0
     """
-    part = _core.binary("divide", as_tensor(q, "float64"), 100.0)
+    part = _core.binary("divide", as_tensor(q, widest_float()), 100.0)
     return _quantile("percentile", x, part, axis, method, keepdims, False)
 
 
@@ -184,7 +186,7 @@ def nanpercentile(
         >>> float(corten.ops.nanpercentile([1.0, float("nan"), 3.0], 100))
         3.0
     """
-    part = _core.binary("divide", as_tensor(q, "float64"), 100.0)
+    part = _core.binary("divide", as_tensor(q, widest_float()), 100.0)
     return _quantile("nanpercentile", x, part, axis, method, keepdims, True)
 
 

@@ -10,6 +10,7 @@ from corten.ops._common import (
     Tensor,
     TensorLike,
     as_tensor,
+    widest_float,
 )
 
 
@@ -18,8 +19,9 @@ def _window(x: TensorLike, coefficients: tuple[float, ...]) -> Tensor:
     count = int(x)
     if count < 2:
         return _core.full((max(count, 0),), 1.0, floatx())
-    angle = _core.binary("multiply", _core.arange(0, count, 1, "float64"), 2.0 * math.pi / (count - 1))
-    total = _core.full((count,), coefficients[0], "float64")
+    wide = widest_float()
+    angle = _core.binary("multiply", _core.arange(0, count, 1, wide), 2.0 * math.pi / (count - 1))
+    total = _core.full((count,), coefficients[0], wide)
     for order, coefficient in enumerate(coefficients[1:], start=1):
         term = _core.unary("cos", _core.binary("multiply", angle, float(order)))
         total = _core.binary("add", total, _core.binary("multiply", term, coefficient))
@@ -90,7 +92,7 @@ def bartlett(x: int) -> Tensor:
     count = int(x)
     if count < 2:
         return _core.full((max(count, 0),), 1.0, floatx())
-    place = _core.binary("divide", _core.arange(0, count, 1, "float64"), (count - 1) / 2.0)
+    place = _core.binary("divide", _core.arange(0, count, 1, widest_float()), (count - 1) / 2.0)
     distance = _core.unary("absolute", _core.binary("subtract", place, 1.0))
     return _core.cast(_core.binary("subtract", 1.0, distance), floatx())
 
@@ -112,11 +114,10 @@ def kaiser(x: int, beta: float) -> Tensor:
     count = int(x)
     if count < 2:
         return _core.full((max(count, 0),), 1.0, floatx())
+    wide = widest_float()
     place = _core.binary(
-        "subtract", _core.binary("divide", _core.arange(0, count, 1, "float64"), (count - 1) / 2.0), 1.0
+        "subtract", _core.binary("divide", _core.arange(0, count, 1, wide), (count - 1) / 2.0), 1.0
     )
     inside = _core.binary("maximum", _core.binary("subtract", 1.0, _core.unary("square", place)), 0.0)
     bell = _core.unary("i0", _core.binary("multiply", _core.unary("sqrt", inside), float(beta)))
-    return _core.cast(
-        _core.binary("divide", bell, _core.unary("i0", as_tensor(float(beta), "float64"))), floatx()
-    )
+    return _core.cast(_core.binary("divide", bell, _core.unary("i0", as_tensor(float(beta), wide))), floatx())

@@ -1,8 +1,8 @@
 //! `x[...]` as NumPy users write it.
 
-use corten_tensor::Tensor;
 use corten_tensor::core::{DType, Error, ScatterMode};
 use corten_tensor::ops::{self, Arg, Index};
+use corten_tensor::{Device, Tensor};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyInt, PyList, PySlice, PyString, PyTuple};
@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyInt, PyList, PySlice, PyString,
 use crate::convert;
 use crate::error;
 use crate::funnel;
+use crate::tensor::PyTensor;
 
 /// The entries of an index expression.
 pub(crate) fn parse(key: &Bound<'_, PyAny>) -> PyResult<Vec<Index>> {
@@ -110,9 +111,13 @@ pub(crate) fn get(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>) -> PyResul
 }
 
 /// `x` with `x[key]` replaced by `value`.
-pub(crate) fn set(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+pub(crate) fn set(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>, given: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     let indices = parse(key)?;
-    let value = convert::tensor(value)?;
+    let mut value = convert::tensor(given)?;
+    if !given.is_instance_of::<PyTensor>() && value.device() != x.device() && x.device() != Device::Meta {
+        // A number or an array goes to where the elements are; a tensor has to be there.
+        value = value.placed(x.device()).map_err(error::to_python)?;
+    }
     if let Some((row, mask)) = whole(x, key, &indices)? {
         let row = funnel::run(py, x.len(), || ops::index_update(&row, &[mask], &value, ScatterMode::Set))?;
         return ops::reshape(&row, x.shape()).map_err(error::to_python);

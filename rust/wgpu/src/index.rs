@@ -58,67 +58,36 @@ impl Resolver {
 }
 
 pub(crate) fn gather(gpu: &Gpu, x: In<'_>, indices: In<'_>, axis: usize) -> Result<Buffer> {
-    gpu.check("take", x.dtype)?;
-    gpu.check("take", indices.dtype)?;
-    let Extents { outer, axis: extent, inner } = Extents::of(x.layout, axis);
+    let Extents { outer, inner, .. } = Extents::of(x.layout, axis);
     let rows = indices.layout.len();
-    let len = outer * rows * inner;
-    let out = alloc(gpu, len)?;
-    if len == 0 {
-        return Ok(out);
-    }
-    let resolver = Resolver::new(gpu, "take", axis);
-    let dense = Dense::new(gpu, x)?;
-    let walk = Walk::new("take", &[indices.layout])?;
-    let mut parameters = Parameters::new();
-    let (n, rows, extent, inner, start, mark) = (
-        parameters.count(len),
-        parameters.count(rows),
-        parameters.count(extent),
-        parameters.count(inner),
-        parameters.count(dense.offset()),
-        parameters.count(resolver.mark),
-    );
-    let words = walk.push(&mut parameters);
-    let kernel = Kernel {
-        name: "take",
-        key: &format!("take {}", walk.key()),
-        parameters: &parameters,
-        bindings: &[
-            Bind::read("x", dense.buffer(), "u32"),
-            Bind::read("indices", indices.buffer, "i32"),
-            Bind::write("result", &out, "u32"),
-            Bind::flags(&resolver.flags),
-        ],
-        grid: Grid::elements(len),
-    };
-    launch(gpu, &kernel, || {
-        Source::new(each_element(
-            &n,
-            &format!(
-                "let line = i / {inner};\nlet row = line % {rows};\n{}let place = resolve(indices[at0]);\nvar value = 0u;\n\
-                 if place != 0xffffffffu {{\nvalue = x[{start} + (line / {rows} * {extent} + place) * {inner} + i % {inner}];\n}}\n\
-                 result[i] = value;",
-                walk.places(&words, "row", "at")
-            ),
-        ))
-        .with(&Resolver::function(&extent, &mark))
-    })?;
-    Ok(out)
+    taken(gpu, "take", x, indices, axis, rows, outer * rows * inner)
 }
 
 pub(crate) fn take_along(gpu: &Gpu, x: In<'_>, indices: In<'_>, axis: usize) -> Result<Buffer> {
-    gpu.check("take_along_axis", x.dtype)?;
-    gpu.check("take_along_axis", indices.dtype)?;
+    taken(gpu, "take_along_axis", x, indices, axis, indices.layout.shape()[axis], indices.layout.len())
+}
+
+/// `len` elements of `x`, `rows` along the axis; the indices are one for each row or one for each element.
+fn taken(
+    gpu: &Gpu,
+    name: &'static str,
+    x: In<'_>,
+    indices: In<'_>,
+    axis: usize,
+    rows: usize,
+    len: usize,
+) -> Result<Buffer> {
+    gpu.check(name, x.dtype)?;
+    gpu.check(name, indices.dtype)?;
     let Extents { axis: extent, inner, .. } = Extents::of(x.layout, axis);
-    let (rows, len) = (indices.layout.shape()[axis], indices.layout.len());
     let out = alloc(gpu, len)?;
     if len == 0 {
         return Ok(out);
     }
-    let resolver = Resolver::new(gpu, "take_along_axis", axis);
+    let resolver = Resolver::new(gpu, name, axis);
     let dense = Dense::new(gpu, x)?;
-    let walk = Walk::new("take_along_axis", &[indices.layout])?;
+    let walk = Walk::new(name, &[indices.layout])?;
+    let which = if indices.layout.len() == len { "i" } else { "row" };
     let mut parameters = Parameters::new();
     let (n, rows, extent, inner, start, mark) = (
         parameters.count(len),
@@ -130,8 +99,8 @@ pub(crate) fn take_along(gpu: &Gpu, x: In<'_>, indices: In<'_>, axis: usize) -> 
     );
     let words = walk.push(&mut parameters);
     let kernel = Kernel {
-        name: "take_along_axis",
-        key: &format!("take along {}", walk.key()),
+        name,
+        key: &format!("take by {which} {}", walk.key()),
         parameters: &parameters,
         bindings: &[
             Bind::read("x", dense.buffer(), "u32"),
@@ -145,10 +114,11 @@ pub(crate) fn take_along(gpu: &Gpu, x: In<'_>, indices: In<'_>, axis: usize) -> 
         Source::new(each_element(
             &n,
             &format!(
-                "{}let place = resolve(indices[at0]);\nvar value = 0u;\nif place != 0xffffffffu {{\n\
-                 value = x[{start} + (i / ({inner} * {rows}) * {extent} + place) * {inner} + i % {inner}];\n}}\n\
+                "let line = i / {inner};\nlet row = line % {rows};\n{}let place = resolve(indices[at0]);\n\
+                 var value = 0u;\nif place != 0xffffffffu {{\n\
+                 value = x[{start} + (line / {rows} * {extent} + place) * {inner} + i % {inner}];\n}}\n\
                  result[i] = value;",
-                walk.places(&words, "i", "at")
+                walk.places(&words, which, "at")
             ),
         ))
         .with(&Resolver::function(&extent, &mark))

@@ -127,6 +127,22 @@ fn long_chains_and_unread_results() {
 }
 
 #[test]
+fn results_that_are_read_early_widen_what_waits_for_them() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    let layout = Layout::contiguous(&[4]);
+    let pair = |op, a: &_, b: &_| gpu.binary(op, view(a, &layout), view(b, &layout)).expect("an op of two");
+    // Six operands, as many as one shader takes, until the sum of two is an operand too.
+    let leaves: Vec<_> = (1..=6).map(|value| gpu.fill(DType::F32, 4, Scalar::Int(value)).expect("fill")).collect();
+    let sum = pair(BinaryOp::Add, &leaves[0], &leaves[1]);
+    let product = pair(BinaryOp::Mul, &leaves[0], &leaves[1]);
+    let total =
+        leaves[2..].iter().fold(pair(BinaryOp::Add, &sum, &product), |total, leaf| pair(BinaryOp::Add, &total, leaf));
+    assert_eq!(floats(&read(&gpu, &sum, 4, DType::F32)), [3.0; 4]);
+    assert_eq!(floats(&read(&gpu, &total, 4, DType::F32)), [23.0; 4]);
+}
+
+#[test]
 fn what_changes_in_place_is_read_before() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = alone!();

@@ -184,7 +184,7 @@ row(
     "scan",
     [M],
     lambda x: np.cumsum(x, 0),
-    call=lambda x: ops.scan(lambda c, v: (c + v, c + v), ops.zeros(4, "float64"), x)[1],
+    call=lambda x: ops.scan(lambda c, v: (c + v, c + v), ops.zeros(4, x.dtype), x)[1],
 )
 row(
     "associative_scan",

@@ -158,6 +158,14 @@ fn run(cell: &Arc<Cell>) -> Result<()> {
     };
     let mut graph = Graph::default();
     graph.add(cell, &layout)?;
+    if graph.leaves.len() > MOST_LEAVES {
+        // Results that were read since then are operands now: each part for itself, which leaves three at most.
+        drop(std::mem::take(&mut graph));
+        for operand in inner(cell, layout.shape()).into_iter().flat_map(|inner| inner.operands) {
+            run(&operand.cell)?;
+        }
+        graph.add(cell, &layout)?;
+    }
     let gpu = &cell.gpu;
     // Of the inner results those that others hold too: one reference is the node's own, the rest are counted.
     let most = MOST_BUFFERS.min(gpu.0.limits.max_storage_buffers_per_shader_stage as usize);
