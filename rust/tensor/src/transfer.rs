@@ -195,10 +195,10 @@ mod across {
         let what = format!("{op}: the operands are");
         inputs
             .iter()
-            .map(|x| match x.dtype() {
+            .map(|x| {
                 // Which positions are counted in where 64 bits are too many.
-                DType::I64 if x.device() == Device::Cpu && x.rank() == 0 => beside(&narrowed(x)?, device, &what),
-                _ => beside(x, device, &what),
+                let is_position = x.dtype() == DType::I64 && x.device() == Device::Cpu && x.rank() == 0;
+                if is_position { beside(&narrowed(x)?, device, &what) } else { beside(x, device, &what) }
             })
             .collect::<Result<_>>()
             .map(Some)
