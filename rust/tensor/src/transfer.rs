@@ -225,11 +225,10 @@ mod across {
             return x.to(device);
         }
         if matches!(dtype, DType::I64 | DType::U64) && x.device() == Device::Cpu {
-            let far = match dtype {
-                DType::U64 => {
-                    x.to_vec::<u64>()?.into_iter().find(|&v| i32::try_from(v).is_err()).map(|v| v.to_string())
-                }
-                _ => x.to_vec::<i64>()?.into_iter().find(|&v| i32::try_from(v).is_err()).map(|v| v.to_string()),
+            let far = if dtype == DType::U64 {
+                x.to_vec::<u64>()?.into_iter().find(|&v| i32::try_from(v).is_err()).map(|v| v.to_string())
+            } else {
+                x.to_vec::<i64>()?.into_iter().find(|&v| i32::try_from(v).is_err()).map(|v| v.to_string())
             };
             if let Some(far) = far {
                 return Err(Error::argument(format!(
