@@ -92,10 +92,10 @@ def test_setitem_with_itself():
 
 
 def test_setitem_keeps_the_digits_of_numbers():
-    x = corten.tensor(np.zeros(3))
+    x = _core.tensor(np.zeros(3))
     x[0], x[1:] = 16777217.0, [0.1, 2**40 + 1]
     assert x.tolist() == [16777217.0, 0.1, 2.0**40 + 1]
-    y = corten.tensor(np.zeros(3, np.int64))
+    y = _core.tensor(np.zeros(3, np.int64))
     y[0], y[1:] = 2**40, (-(2**40), 7)
     assert y.tolist() == [2**40, -(2**40), 7]
 
@@ -104,7 +104,7 @@ def test_setitem_keeps_the_digits_of_numbers():
     ("dtype", "value"), [("uint8", 256), ("uint8", -1), ("int8", [1, -129]), ("int32", 2**31), ("uint64", -1)]
 )
 def test_setitem_refuses_integers_that_do_not_fit(dtype, value):
-    x = corten.tensor([3, 4], dtype=dtype)
+    x = _core.tensor([3, 4], dtype=dtype)
     with pytest.raises(OverflowError, match=dtype):
         x[:] = value
     assert x.tolist() == [3, 4]
