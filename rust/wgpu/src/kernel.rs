@@ -36,6 +36,7 @@ use smallvec::SmallVec;
 
 use crate::{
     adapter::is_set,
+    cache::Cache,
     device::{Gpu, GroupLayout, Layouts, count, lock},
     future::block_on,
     memory::{Block, Buffer},
@@ -150,10 +151,11 @@ impl<'a> Bind<'a> {
     }
 
     /// Its memory: what is still to be computed is, and before a write what is still to be read from it.
-    fn block(&self) -> Result<&'a Block> {
+    fn block(&self, gpu: &Gpu) -> Result<&'a Block> {
         match self.memory {
             Memory::Block(block) => Ok(block),
             Memory::Array(buffer) => {
+                gpu.owns(buffer)?;
                 let block = buffer.ready()?;
                 if self.access == Access::Write {
                     buffer.cell().compute_readers()?;
@@ -246,6 +248,8 @@ pub(crate) fn each_element(n: &Word, statements: &str) -> String {
 /// Shaders that were compiled.
 pub(crate) struct Pipelines {
     compiled: HashMap<String, Arc<Pipeline>>,
+    /// Those of other processes.
+    cache: Option<Arc<Cache>>,
     layouts: Layouts,
     parameters: wgpu::BindGroupLayout,
 }
@@ -258,8 +262,8 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipelines {
-    pub(crate) fn new(device: &wgpu::Device) -> Self {
-        Self { compiled: HashMap::new(), layouts: HashMap::new(), parameters: parameter_layout(device) }
+    pub(crate) fn new(device: &wgpu::Device, cache: Option<Arc<Cache>>) -> Self {
+        Self { compiled: HashMap::new(), cache, layouts: HashMap::new(), parameters: parameter_layout(device) }
     }
 
     fn layout(&mut self, device: &wgpu::Device, bindings: &[Bind<'_>]) -> (Arc<GroupLayout>, u64) {
@@ -321,7 +325,7 @@ impl Pipelines {
                 constants: &[],
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: self.cache.as_ref().map(|cache| cache.handle()),
         });
         // Scopes end in reverse order, all of them.
         let errors = scopes.into_iter().rev().filter_map(|scope| block_on(scope.pop()));
@@ -331,6 +335,9 @@ impl Pipelines {
             return Err(Error::device(format!("{}: the GPU's shader was refused: {error}\n{text}", kernel.name)));
         }
         count(&gpu.0.counters.pipelines, 1);
+        if let Some(cache) = &self.cache {
+            cache.note();
+        }
         Ok(Pipeline { id: self.compiled.len() as u64 + 1, compiled, layout, layout_id })
     }
 }
@@ -419,7 +426,7 @@ pub(crate) fn launch(gpu: &Gpu, kernel: &Kernel<'_>, source: impl FnOnce() -> So
             kernel.name
         )));
     }
-    let blocks = kernel.bindings.iter().map(Bind::block).collect::<Result<SmallVec<[&Block; 8]>>>()?;
+    let blocks = kernel.bindings.iter().map(|bind| bind.block(gpu)).collect::<Result<SmallVec<[&Block; 8]>>>()?;
     let key = full_key(kernel);
     let pipeline = {
         let mut pipelines = lock(&gpu.0.pipelines);

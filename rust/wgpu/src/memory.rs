@@ -112,6 +112,14 @@ impl Buffer {
         self.cell.len
     }
 
+    /// Asks for the elements, if they wait for somebody who reads them: for measuring.
+    ///
+    /// # Errors
+    /// The device was lost or has no memory for them.
+    pub fn compute(&self) -> Result<()> {
+        self.ready().map(drop)
+    }
+
     pub(crate) fn cell(&self) -> &Arc<Cell> {
         &self.cell
     }

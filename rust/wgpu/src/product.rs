@@ -18,14 +18,9 @@ use crate::{
     kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, launch},
     memory::{Buffer, alloc},
     reduce::reduce,
+    tile::{Tile, parts},
+    unsupported,
 };
-
-/// Workgroups that fill a device.
-const BUSY: usize = 256;
-/// The least depth of a part.
-const PART: usize = 256;
-/// The most parts that the depth is cut into.
-const PARTS: usize = 64;
 
 /// An operand of a product.
 pub(crate) struct Side<'a> {
@@ -71,50 +66,6 @@ pub(crate) struct Product<'a> {
     pub(crate) b: Side<'a>,
     pub(crate) place: Place<'a>,
     pub(crate) ending: Option<Ending<'a>>,
-}
-
-/// Rows and columns of a tile, those of a lane, and the depth that is in the workgroup's memory at a time.
-#[derive(Clone, Copy)]
-struct Tile {
-    rows: usize,
-    columns: usize,
-    lane_rows: usize,
-    lane_columns: usize,
-    depth: usize,
-}
-
-const LARGE: Tile = Tile { rows: 128, columns: 128, lane_rows: 8, lane_columns: 8, depth: 8 };
-const MEDIUM: Tile = Tile { rows: 64, columns: 64, lane_rows: 4, lane_columns: 4, depth: 16 };
-const SMALL: Tile = Tile { rows: 32, columns: 32, lane_rows: 4, lane_columns: 4, depth: 16 };
-const WIDE: Tile = Tile { rows: 16, columns: 64, lane_rows: 4, lane_columns: 4, depth: 16 };
-const TALL: Tile = Tile { rows: 64, columns: 16, lane_rows: 4, lane_columns: 4, depth: 16 };
-
-impl Tile {
-    fn of(batches: usize, rows: usize, columns: usize) -> Self {
-        let enough = |tile: Self| batches * tile.groups(rows, columns) >= BUSY / 2;
-        match (rows, columns) {
-            (..=16, 17..) => WIDE,
-            (17.., ..=16) => TALL,
-            (96.., 96..) if enough(LARGE) => LARGE,
-            (33.., 33..) if enough(MEDIUM) || rows.min(columns) > 128 => MEDIUM,
-            _ => SMALL,
-        }
-    }
-
-    fn groups(self, rows: usize, columns: usize) -> usize {
-        rows.div_ceil(self.rows) * columns.div_ceil(self.columns)
-    }
-
-    fn lanes(self) -> usize {
-        self.rows / self.lane_rows * (self.columns / self.lane_columns)
-    }
-}
-
-/// The depth of a part and the number of parts.
-fn parts(groups: usize, depth: usize, step: usize) -> (usize, usize) {
-    let wanted = (BUSY / groups.max(1)).min(depth / PART).clamp(1, PARTS);
-    let part = depth.div_ceil(wanted).next_multiple_of(step).max(step);
-    (part, depth.div_ceil(part).max(1))
 }
 
 /// `NAME_at(line, depth)`: the element, as `kind`.
@@ -324,6 +275,9 @@ impl Product<'_> {
         (part, splits): (usize, usize),
     ) -> Result<()> {
         let tile = Tile::of(self.batches, self.rows, self.columns);
+        if tile.bytes() > gpu.0.limits.max_compute_workgroup_storage_size as usize {
+            return unsupported(&format!("{}: a tile of {}", self.name, tile.name()));
+        }
         let (tile_rows, tile_columns) = (self.rows.div_ceil(tile.rows), self.columns.div_ceil(tile.columns));
         let groups = tile_rows * tile_columns * self.batches * splits;
         let sizes = [groups, tile_rows, tile_columns, self.batches, part, self.depth, self.rows, self.columns, len];
@@ -332,9 +286,8 @@ impl Product<'_> {
         let kernel = Kernel {
             name: self.name,
             key: &format!(
-                "product {kind} {}x{} {} {} {} {}",
-                tile.rows,
-                tile.columns,
+                "product {kind} {} {} {} {} {}",
+                tile.name(),
                 self.a.key,
                 self.b.key,
                 self.place.key,
