@@ -26,7 +26,7 @@ $(BIN)/python: | tools
 	@$(PYTHON) -m venv $(VENV) || { echo "The Python venv module is missing: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
 
 # Everything the wheel is made of.
-SOURCES := $(shell find rust python -name '*.rs' -o -name 'Cargo.toml' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz' -o -name '*.txt' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
+SOURCES := $(shell find rust python -name '*.rs' -o -name '*.wgsl' -o -name 'Cargo.toml' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz' -o -name '*.txt' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
 
 $(VENV)/.tools: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check numpy $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["dev"], sep=" ")')

@@ -109,6 +109,8 @@ def measured(workload: Workload, device: str, torch: Any, samples: int) -> dict[
         work["torch"] = torch.prepare(workload)
     times = timing.measure(work, samples)
     ours, theirs = times["corten"], times.get("torch")
+    work.clear()
+    corten.memory.empty_cache(device)
     return {
         "workload": workload.name,
         "family": workload.family,
