@@ -9,6 +9,7 @@ pub use corten_wgpu::{Adapter, Buffer, Gpu, Statistics, adapters, close};
 use crate::{
     device::Device,
     storage::{Home, Storage},
+    tensor::Tensor,
 };
 
 /// The GPU of that number.
@@ -24,6 +25,14 @@ pub fn open(index: u8) -> Result<Gpu> {
 #[inline]
 pub(crate) fn device_of(buffer: &Buffer) -> Device {
     Device::Gpu(buffer.gpu().index() as u8)
+}
+
+/// Asks for what a tensor's elements are to be computed from, if they are on a GPU.
+pub(crate) fn compute(x: &Tensor) -> Result<()> {
+    match x.storage() {
+        Storage::Gpu(buffer) => buffer.compute(),
+        Storage::Cpu(_) | Storage::Meta => Ok(()),
+    }
 }
 
 impl Home for Gpu {

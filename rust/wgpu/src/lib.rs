@@ -21,6 +21,7 @@ mod ending;
 mod fused;
 mod future;
 mod index;
+mod join;
 mod kernel;
 mod matmul;
 mod memory;

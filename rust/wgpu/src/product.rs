@@ -3,21 +3,20 @@
 //! An operand is a [`Side`]: lines (rows of `a`, columns of `b`) by depth. It says where an element lies, so matrices
 //! of any strides and the windows of convolutions go through the same kernels. A workgroup makes one tile of the result:
 //! tiles of both operands go to its memory, and each lane keeps 4 by 4 or 8 by 8 sums in registers. Where there are few
-//! tiles, the depth is cut into parts whose sums are added afterwards, in order. Products with a vector have a kernel of
+//! tiles, several teams of lanes work on one, each on slices of the depth, and join their sums; where there are very few,
+//! the depth is cut into parts too, whose sums are added afterwards, in order. Products with a vector have a kernel of
 //! their own.
 
 use std::fmt::Write as _;
 
-use corten_core::{DType, Layout, ReduceOp, Result};
+use corten_core::Result;
 
 use crate::{
-    In,
     copy::fill_bits,
     device::Gpu,
     ending::Ending,
-    kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, launch},
+    kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, each_element, launch},
     memory::{Buffer, alloc},
-    reduce::reduce,
 };
 
 /// Workgroups that fill a device.
@@ -26,6 +25,8 @@ const BUSY: usize = 256;
 const PART: usize = 256;
 /// The most parts that the depth is cut into.
 const PARTS: usize = 64;
+/// Teams that work on one tile where there are few.
+const SLICES: usize = 4;
 
 /// An operand of a product.
 pub(crate) struct Side<'a> {
@@ -81,40 +82,80 @@ struct Tile {
     lane_rows: usize,
     lane_columns: usize,
     depth: usize,
+    /// Teams of lanes with depths of their own.
+    slices: usize,
 }
 
-const LARGE: Tile = Tile { rows: 128, columns: 128, lane_rows: 8, lane_columns: 8, depth: 8 };
-const MEDIUM: Tile = Tile { rows: 64, columns: 64, lane_rows: 4, lane_columns: 4, depth: 16 };
-const SMALL: Tile = Tile { rows: 32, columns: 32, lane_rows: 4, lane_columns: 4, depth: 16 };
-const WIDE: Tile = Tile { rows: 16, columns: 64, lane_rows: 4, lane_columns: 4, depth: 16 };
-const TALL: Tile = Tile { rows: 64, columns: 16, lane_rows: 4, lane_columns: 4, depth: 16 };
+const LARGE: Tile = Tile { rows: 128, columns: 128, lane_rows: 8, lane_columns: 8, depth: 8, slices: 1 };
+const MEDIUM: Tile = Tile { rows: 64, columns: 64, lane_rows: 4, lane_columns: 4, depth: 16, slices: 1 };
+const SMALL: Tile = Tile { rows: 32, columns: 32, ..MEDIUM };
+const WIDE: Tile = Tile { rows: 16, columns: 64, ..MEDIUM };
+const TALL: Tile = Tile { rows: 64, columns: 16, ..MEDIUM };
 
 impl Tile {
-    fn of(batches: usize, rows: usize, columns: usize) -> Self {
-        let enough = |tile: Self| batches * tile.groups(rows, columns) >= BUSY / 2;
-        match (rows, columns) {
+    fn of(batches: usize, rows: usize, columns: usize, depth: usize) -> Self {
+        let groups = |tile: Self| batches * tile.groups(rows, columns);
+        let enough = |tile| groups(tile) >= BUSY / 2;
+        let tile = match (rows, columns) {
             (..=16, 17..) => WIDE,
             (17.., ..=16) => TALL,
-            (96.., 96..) if enough(LARGE) => LARGE,
-            (33.., 33..) if enough(MEDIUM) || rows.min(columns) > 128 => MEDIUM,
+            (96.., 96..) if enough(LARGE) => return LARGE,
+            (33.., 33..) if enough(MEDIUM) || rows.min(columns) > 128 => return MEDIUM,
             _ => SMALL,
-        }
+        };
+        let few = groups(tile) <= BUSY / 4 || (groups(tile) <= BUSY && depth >= BUSY / 4);
+        if few { Self { depth: 8, slices: SLICES, ..tile } } else { tile }
     }
 
     fn groups(self, rows: usize, columns: usize) -> usize {
         rows.div_ceil(self.rows) * columns.div_ceil(self.columns)
     }
 
+    /// Lanes of a team.
     fn lanes(self) -> usize {
         self.rows / self.lane_rows * (self.columns / self.lane_columns)
+    }
+
+    /// Vectors of sums that each lane has.
+    fn sums(self) -> usize {
+        self.lane_rows * self.lane_columns / 4
+    }
+
+    /// Statements that join the sums of the teams in `memory`, in a tree.
+    fn join(self, memory: &str) -> String {
+        let (lanes, sums, mut text, mut width) = (self.lanes(), self.sums(), String::new(), self.slices / 2);
+        let each = |from: usize, one: &dyn Fn(usize, usize, String) -> String| -> String {
+            (0..sums)
+                .map(|i| {
+                    let at = format!("{memory}[((slice - {from}u) * {sums}u + {i}u) * {lanes}u + own]");
+                    one(i / (sums / self.lane_rows), i % (sums / self.lane_rows), at)
+                })
+                .collect()
+        };
+        while width > 0 {
+            text += &format!(
+                "if slice >= {width}u && slice < {}u {{\n{}}}\nworkgroupBarrier();\nif slice < {width}u {{\n{}}}\n\
+                 workgroupBarrier();\n",
+                width * 2,
+                each(width, &|r, c, at| format!("{at} = sum{r}_{c};\n")),
+                each(0, &|r, c, at| format!("sum{r}_{c} += {at};\n")),
+            );
+            width /= 2;
+        }
+        text
     }
 }
 
 /// The depth of a part and the number of parts.
-fn parts(groups: usize, depth: usize, step: usize) -> (usize, usize) {
-    let wanted = (BUSY / groups.max(1)).min(depth / PART).clamp(1, PARTS);
+fn parts(groups: usize, depth: usize, step: usize, least: usize) -> (usize, usize) {
+    let wanted = (BUSY / groups.max(1)).min(depth / least).clamp(1, PARTS);
     let part = depth.div_ceil(wanted).next_multiple_of(step).max(step);
     (part, depth.div_ceil(part).max(1))
+}
+
+/// `finish(value, at)`, which writes an element of the result.
+fn finish(kind: &str, ending: Option<&Ending<'_>>) -> String {
+    ending.map_or_else(|| format!("fn finish(value: {kind}, at: u32) {{\nresult[at] = value;\n}}\n"), Ending::text)
 }
 
 /// `NAME_at(line, depth)`: the element, as `kind`.
@@ -139,11 +180,20 @@ struct Loader<'a> {
     width: usize,
     /// Vectors of four lines that each lane brings.
     pieces: usize,
+    /// The lanes that bring some, where there are fewer vectors than lanes.
+    some: Option<usize>,
 }
 
 impl<'a> Loader<'a> {
     fn new(name: &'a str, side: &'a Side<'a>, width: usize, tile: Tile) -> Self {
-        Self { name, side, width, pieces: width / 4 * tile.depth / tile.lanes() }
+        let vectors = width / 4 * tile.depth;
+        let some = if vectors < tile.lanes() { Some(vectors) } else { None };
+        Self { name, side, width, pieces: vectors.div_ceil(tile.lanes()), some }
+    }
+
+    /// Vectors of all slices.
+    fn memory(&self, tile: Tile) -> usize {
+        self.pitch() * tile.depth * tile.slices
     }
 
     /// Vectors from one depth to the next; one more than there are, so that lanes meet different banks.
@@ -161,12 +211,16 @@ impl<'a> Loader<'a> {
             } else {
                 (format!("slot % {}u", tile.depth), format!("slot / {}u", tile.depth))
             };
+            let slot = match self.some {
+                Some(lanes) => format!("own % {lanes}u"),
+                None => format!("own + {}u", p * tile.lanes()),
+            };
             let _ = writeln!(
                 text,
-                "var {name}_k{p} = 0u;\nvar {name}_to{p} = 0u;\nvar {name}_first{p} = 0u;\n{{\nlet slot = lane + {}u;\n\
-                 {name}_k{p} = {depth};\nlet four = {four};\n{name}_to{p} = {name}_k{p} * {}u + four;\n\
+                "var {name}_k{p} = 0u;\nvar {name}_to{p} = 0u;\nvar {name}_first{p} = 0u;\n{{\nlet slot = {slot};\n\
+                 {name}_k{p} = {depth};\nlet four = {four};\n{name}_to{p} = (slice * {}u + {name}_k{p}) * {}u + four;\n\
                  {name}_first{p} = {first} + four * 4u;\n}}",
-                p * tile.lanes(),
+                tile.depth,
                 self.pitch(),
             );
             // Lines beyond the end repeat the last one; what they give is not kept.
@@ -207,13 +261,15 @@ impl<'a> Loader<'a> {
 
     fn store(&self) -> String {
         let name = self.name;
-        (0..self.pieces).fold(String::new(), |text, p| text + &format!("tile_{name}[{name}_to{p}] = {name}_f{p};\n"))
+        let all = (0..self.pieces)
+            .fold(String::new(), |text, p| text + &format!("tile_{name}[{name}_to{p}] = {name}_f{p};\n"));
+        self.some.map_or_else(|| all.clone(), |lanes| format!("if own < {lanes}u {{\n{all}}}\n"))
     }
 }
 
 impl Product<'_> {
     /// A result of `len` elements, all of them this product's.
-    pub(crate) fn run(self, gpu: &Gpu, parameters: Parameters, dtype: DType, len: usize) -> Result<Buffer> {
+    pub(crate) fn run(self, gpu: &Gpu, parameters: Parameters, len: usize) -> Result<Buffer> {
         let out = alloc(gpu, len)?;
         if len == 0 {
             return Ok(out);
@@ -228,15 +284,31 @@ impl Product<'_> {
         }
         let sums = alloc(gpu, splits.1 * len)?;
         self.dispatch(gpu, parameters, &sums, len, splits)?;
-        let layout = Layout::contiguous(&[splits.1, len]);
-        let sums = reduce(gpu, ReduceOp::Sum, In { buffer: &sums, layout: &layout, dtype }, &[0])?;
-        match &self.ending {
-            None => Ok(sums),
-            Some(ending) => {
-                ending.apply(gpu, &sums, 0, &out, len)?;
-                Ok(out)
-            }
-        }
+        self.add_parts(gpu, &sums, splits.1, &out, len)?;
+        Ok(out)
+    }
+
+    /// Adds the sums of the parts in order, and ends each element.
+    fn add_parts(&self, gpu: &Gpu, sums: &Buffer, parts: usize, out: &Buffer, len: usize) -> Result<()> {
+        let mut parameters = Parameters::new();
+        let ending = self.ending.map(|ending| ending.push(&mut parameters));
+        let (n, parts) = (parameters.count(len), parameters.count(parts));
+        let mut bindings = vec![Bind::read("sums", sums, self.kind), Bind::write("result", out, self.kind)];
+        bindings.extend(ending.iter().flat_map(Ending::bindings));
+        let kernel = Kernel {
+            name: self.name,
+            key: &format!("parts {} {}", self.kind, ending.as_ref().map_or_else(String::new, Ending::key)),
+            parameters: &parameters,
+            bindings: &bindings,
+            grid: Grid::elements(len),
+        };
+        launch(gpu, &kernel, || {
+            let add = format!(
+                "var total = sums[i];\nfor (var part = 1u; part < {parts}; part++) {{\ntotal += sums[part * {n} + i];\n}}\n\
+                 finish(total, i);"
+            );
+            Source::new(each_element(&n, &add)).with(&finish(self.kind, ending.as_ref()))
+        })
     }
 
     /// Without parts, into elements of a result that has others too.
@@ -253,13 +325,17 @@ impl Product<'_> {
     }
 
     fn splits(&self) -> (usize, usize) {
-        let (groups, step) = if self.is_vector() {
-            (self.batches * (self.rows * self.columns).div_ceil(self.team().0), LANES)
-        } else {
-            let tile = Tile::of(self.batches, self.rows, self.columns);
-            (self.batches * tile.groups(self.rows, self.columns), tile.depth)
-        };
-        parts(groups, self.depth, step)
+        if self.is_vector() {
+            let groups = self.batches * (self.rows * self.columns).div_ceil(self.team().0);
+            return parts(groups, self.depth, LANES, PART);
+        }
+        let tile = self.tile();
+        let groups = self.batches * tile.groups(self.rows, self.columns);
+        parts(groups, self.depth, tile.depth * tile.slices, PART * tile.slices)
+    }
+
+    fn tile(&self) -> Tile {
+        Tile::of(self.batches, self.rows, self.columns, self.depth)
     }
 
     /// Lines of a workgroup and lanes of a line, for products with a vector.
@@ -308,10 +384,7 @@ impl Product<'_> {
 
     /// `place` and `finish`, which all kernels end with.
     fn functions(&self, ended: bool) -> String {
-        let finish = match self.ending.as_ref().filter(|_| ended) {
-            Some(ending) => ending.text(),
-            None => format!("fn finish(value: {}, at: u32) {{\nresult[at] = value;\n}}\n", self.kind),
-        };
+        let finish = finish(self.kind, self.ending.as_ref().filter(|_| ended));
         format!("fn place(batch: u32, row: u32, column: u32) -> u32 {{\n{}\n}}\n{finish}", (self.place.text)())
     }
 
@@ -323,7 +396,7 @@ impl Product<'_> {
         len: usize,
         (part, splits): (usize, usize),
     ) -> Result<()> {
-        let tile = Tile::of(self.batches, self.rows, self.columns);
+        let tile = self.tile();
         let (tile_rows, tile_columns) = (self.rows.div_ceil(tile.rows), self.columns.div_ceil(tile.columns));
         let groups = tile_rows * tile_columns * self.batches * splits;
         let sizes = [groups, tile_rows, tile_columns, self.batches, part, self.depth, self.rows, self.columns, len];
@@ -332,9 +405,10 @@ impl Product<'_> {
         let kernel = Kernel {
             name: self.name,
             key: &format!(
-                "product {kind} {}x{} {} {} {} {}",
+                "product {kind} {}x{}x{} {} {} {} {}",
                 tile.rows,
                 tile.columns,
+                tile.slices,
                 self.a.key,
                 self.b.key,
                 self.place.key,
@@ -342,7 +416,7 @@ impl Product<'_> {
             ),
             parameters: &parameters,
             bindings: &self.bindings([self.a.fours, self.b.fours], out, ended),
-            grid: Grid::groups(groups).lanes(tile.lanes()),
+            grid: Grid::groups(groups).lanes(tile.lanes() * tile.slices),
         };
         launch(gpu, &kernel, || self.tile_source(tile, &words, ended))
     }
@@ -358,9 +432,15 @@ impl Product<'_> {
              let first_row = work / {tile_columns} % {tile_rows} * {rows_of}u;\n\
              let layer = work / {tile_columns} / {tile_rows};\nlet batch = layer % {batches};\n\
              let split = layer / {batches};\nlet start = split * {part};\nlet end = min(start + {part}, {depth});\n\
-             let ty = lane / {across}u;\nlet tx = lane % {across}u;\n",
+             {slices}let ahead = slice * {step}u;\nlet ty = own / {across}u;\nlet tx = own % {across}u;\n",
             columns_of = tile.columns,
             rows_of = tile.rows,
+            slices = if tile.slices == 1 {
+                "const slice = 0u;\nlet own = lane;\n".to_owned()
+            } else {
+                format!("let slice = lane / {0}u;\nlet own = lane % {0}u;\n", tile.lanes())
+            },
+            step = tile.depth,
         );
         body += &a.begin(kind, tile, "first_row", rows);
         body += &b.begin(kind, tile, "first_column", columns);
@@ -369,22 +449,25 @@ impl Product<'_> {
                 let _ = writeln!(body, "var sum{r}_{c} = vec4<{kind}>();");
             }
         }
-        body += &format!("{}{}", a.fetch(kind, "start"), b.fetch(kind, "start"));
-        let step = tile.depth;
+        body += &format!("{}{}", a.fetch(kind, "start + ahead"), b.fetch(kind, "start + ahead"));
         let _ = write!(
             body,
-            "var here = start;\nwhile here < end {{\n{}{}workgroupBarrier();\nlet next = here + {step}u;\n\
-             if next < end {{\n{}{}}}\nfor (var k = 0u; k < {step}u; k++) {{\n",
+            "var here = start;\nwhile here < end {{\n{}{}workgroupBarrier();\nlet next = here + {}u;\n\
+             if next < end {{\n{}{}}}\n{}for (var k = 0u; k < {}u; k++) {{\nlet at = ahead + k;\n",
             a.store(),
             b.store(),
-            a.fetch(kind, "next"),
-            b.fetch(kind, "next"),
+            tile.depth * tile.slices,
+            a.fetch(kind, "next + ahead"),
+            b.fetch(kind, "next + ahead"),
+            // A team whose depths are beyond the end has nothing to add.
+            if tile.slices == 1 { "" } else { "if here + ahead < end {\n" },
+            tile.depth,
         );
         for i in 0..of_rows {
-            let _ = writeln!(body, "let of_a{i} = tile_a[k * {}u + ty * {of_rows}u + {i}u];", a.pitch());
+            let _ = writeln!(body, "let of_a{i} = tile_a[at * {}u + ty * {of_rows}u + {i}u];", a.pitch());
         }
         for c in 0..of_columns {
-            let _ = writeln!(body, "let of_b{c} = tile_b[k * {}u + tx + {}u];", b.pitch(), c * across);
+            let _ = writeln!(body, "let of_b{c} = tile_b[at * {}u + tx + {}u];", b.pitch(), c * across);
         }
         for r in 0..tile.lane_rows {
             let component = ["x", "y", "z", "w"][r % 4];
@@ -392,7 +475,12 @@ impl Product<'_> {
                 let _ = writeln!(body, "sum{r}_{c} += of_a{}.{component} * of_b{c};", r / 4);
             }
         }
-        body += "}\nworkgroupBarrier();\nhere = next;\n}\n";
+        body += if tile.slices == 1 { "}\n" } else { "}\n}\n" };
+        body += "workgroupBarrier();\nhere = next;\n}\n";
+        let (of_a, of_b, of_sums) = (a.memory(tile), b.memory(tile), tile.slices / 2 * tile.lanes() * tile.sums());
+        let (of_a, of_b) = if of_a >= of_b { (of_a.max(of_sums), of_b) } else { (of_a, of_b.max(of_sums)) };
+        body += &tile.join(if of_a >= of_b { "tile_a" } else { "tile_b" });
+        body += "if slice == 0u {\n";
         for r in 0..tile.lane_rows {
             for c in 0..of_columns {
                 let _ = writeln!(
@@ -403,10 +491,9 @@ impl Product<'_> {
                 );
             }
         }
+        body += "}\n";
         let mut module = format!(
-            "var<workgroup> tile_a: array<vec4<{kind}>, {}>;\nvar<workgroup> tile_b: array<vec4<{kind}>, {}>;\n",
-            a.pitch() * tile.depth,
-            b.pitch() * tile.depth
+            "var<workgroup> tile_a: array<vec4<{kind}>, {of_a}>;\nvar<workgroup> tile_b: array<vec4<{kind}>, {of_b}>;\n"
         );
         module += &reader("a", &self.a, kind);
         module += &reader("b", &self.b, kind);

@@ -134,7 +134,8 @@ pub(crate) fn adapters(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
 }
 
 /// What a GPU did since it was opened: `dispatches`, `submits`, `uploads` and `downloads` with their bytes, `pipelines`
-/// compiled, memory `allocated` and `cached`, and `ops_over_the_cpu`, the ops that all GPUs left to the CPU.
+/// compiled, memory `allocated` and `cached`, `ops_over_the_cpu`, the ops that all GPUs left to the CPU, and `kernels`, the
+/// dispatches by the ops in them.
 ///
 /// Args:
 ///     name: The GPU.
@@ -153,7 +154,8 @@ pub(crate) fn device_statistics<'py>(py: Python<'py>, name: &str) -> PyResult<Bo
         }
         #[cfg(feature = "gpu")]
         Device::Gpu(index) => {
-            let stats = corten_tensor::gpu::open(index).map_err(error::to_python)?.statistics();
+            let gpu = corten_tensor::gpu::open(index).map_err(error::to_python)?;
+            let stats = gpu.statistics();
             result.set_item("dispatches", stats.dispatches)?;
             result.set_item("submits", stats.submits)?;
             result.set_item("uploads", stats.uploads)?;
@@ -165,6 +167,7 @@ pub(crate) fn device_statistics<'py>(py: Python<'py>, name: &str) -> PyResult<Bo
             result.set_item("cached", stats.pooled_bytes)?;
             result.set_item("peak", stats.peak_bytes)?;
             result.set_item("ops_over_the_cpu", corten_tensor::ops_over_the_cpu())?;
+            result.set_item("kernels", gpu.kernels())?;
         }
     }
     Ok(result)
