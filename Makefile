@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 # The bill of materials in the wheel says when it was made: the same sources, the same bill.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help audit demo docs parity test test-rust test-python test-gpu test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions wheel wheel-gpu clean
+.PHONY: help audit demo docs parity test test-rust test-python test-gpu test-gpu-python test-aarch64 check lint stubs bench bench-figures bench-peers bench-conditions bench-gpu wheel wheel-gpu clean
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -26,7 +26,7 @@ $(BIN)/python: | tools
 	@$(PYTHON) -m venv $(VENV) || { echo "The Python venv module is missing: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
 
 # Everything the wheel is made of.
-SOURCES := $(shell find rust python -name '*.rs' -o -name 'Cargo.toml' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz' -o -name '*.txt' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
+SOURCES := $(shell find rust python -name '*.rs' -o -name '*.wgsl' -o -name 'Cargo.toml' -o -name '*.py' -o -name '*.pyi' -o -name '*.npz' -o -name '*.txt' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
 
 $(VENV)/.tools: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check numpy $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["dev"], sep=" ")')
@@ -42,7 +42,7 @@ $(VENV)/.docs-tools: pyproject.toml | $(BIN)/python
 	@touch $@
 
 dist/.built: $(SOURCES) | $(VENV)/.demo-tools
-	rm -rf dist
+	rm -f dist/*.whl
 	$(BIN)/maturin build --release --locked --interpreter $(BIN)/python --out dist
 	$(BIN)/python scripts/portable_bill.py dist
 	@touch $@
@@ -63,9 +63,23 @@ parity: $(VENV)/.installed ## Writes docs/keras-parity.md: which of Keras's name
 wheel: tools dist/.built ## Builds the wheel into dist/
 	@ls -l dist/*.whl
 
-wheel-gpu: tools | $(VENV)/.demo-tools ## Builds the wheel with the GPU backend into dist/gpu/
+# Builds with and without the GPU backend may be installed side by side: this one has an environment of its own.
+GPU_VENV := .venv-gpu
+GPU_BIN := $(GPU_VENV)/bin
+
+dist/gpu/.built: $(SOURCES) | tools $(VENV)/.demo-tools
+	rm -rf dist/gpu
 	$(BIN)/maturin build --release --locked --features gpu --interpreter $(BIN)/python --out dist/gpu
+	@touch $@
+
+wheel-gpu: tools dist/gpu/.built ## Builds the wheel with the GPU backend into dist/gpu/
 	@ls -l dist/gpu/*.whl
+
+$(GPU_VENV)/.installed: dist/gpu/.built
+	test -x $(GPU_BIN)/python || $(PYTHON) -m venv $(GPU_VENV)
+	$(GPU_BIN)/python -m pip install -q --disable-pip-version-check numpy $$($(GPU_BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["dev"], sep=" ")')
+	$(GPU_BIN)/python -m pip install -q --disable-pip-version-check --force-reinstall --no-deps dist/gpu/*.whl
+	@touch $@
 
 test: tools lint test-rust test-python ## Builds and runs every test
 
@@ -83,6 +97,12 @@ test-gpu: tools ## Tests the GPU backend; without a GPU, on Mesa's software driv
 	for width in 128 256 512; do $(GPU_ENVIRONMENT) LP_NATIVE_VECTOR_WIDTH=$$width cargo test -p corten-wgpu --locked || exit 1; done
 	$(GPU_ENVIRONMENT) CORTEN_GPU_DEFAULT_LIMITS=1 cargo test -p corten-wgpu --locked
 	$(GPU_ENVIRONMENT) CORTEN_GPU_CHECKS=1 cargo test -p corten-wgpu --locked
+	$(MAKE) test-gpu-python
+
+GPU_TESTS := tests/ops/test_devices.py tests/core tests/training/test_devices.py tests/faults/test_gpu_faults.py tests/benches/test_gpu.py
+test-gpu-python: tools $(GPU_VENV)/.installed ## Runs the Python tests that have a device on a GPU, or on the software driver
+	@mkdir -p target/gpu/shaders && chmod 700 target/gpu
+	$(GPU_ENVIRONMENT) CORTEN_TEST_DEVICE=gpu:0 CORTEN_GPU_CACHE=$(CURDIR)/target/gpu/cache $(GPU_BIN)/python -m pytest -n 2 --dist loadfile $(GPU_TESTS)
 
 # Needs `rustup target add aarch64-unknown-linux-gnu` and Debian's qemu-user and gcc-aarch64-linux-gnu.
 test-aarch64: tools ## Runs the tests of what has NEON kernels on an emulated ARM CPU
@@ -130,5 +150,8 @@ bench-peers: $(VENV)/.installed $(VENV)/.tools target/ceiling ## Measures Corten
 bench-conditions: $(VENV)/.installed ## Measures busy cores, one and two threads, memory, cold starts
 	$(BIN)/python benches/conditions.py --peers-python $(PEERS_PYTHON)
 
+bench-gpu: $(GPU_VENV)/.installed ## Measures the GPU backend on this machine's GPU; PyTorch takes part where .venv-gpu has it
+	$(GPU_BIN)/python -m benches.gpu $(BENCH)
+
 clean: ## Removes everything that was built
-	rm -rf target dist site $(VENV)
+	rm -rf target dist site $(VENV) $(GPU_VENV)

@@ -16,6 +16,7 @@ PAGE = ROOT / "rust" / "UNSAFE.md"
 # Where ARCHITECTURE.md lets it live.
 ROOMS = (
     "rust/cpu/",
+    "rust/wgpu/src/cache.rs",
     "rust/wgpu/src/kernel.rs",
     "rust/python/src/array.rs",
     "rust/python/src/dlpack.rs",

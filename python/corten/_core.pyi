@@ -662,7 +662,7 @@ def cholesky(a: ArrayLike) -> Tensor:
 
 def close_device(name: str) -> None:
     """
-    Forgets a GPU, for instance one that was lost: it is opened anew when it is needed, and tensors that were on it stay
+    Gives a GPU up, for instance one that was lost: it is opened anew when it is needed, and tensors that were on it are
     lost. Nothing happens to the CPU.
 
     Args:
@@ -680,6 +680,14 @@ def compare(name: str, a: ArrayLike, b: ArrayLike) -> Tensor:
 
     Returns:
         A bool tensor of the broadcast shape.
+    """
+
+def compute(x: ArrayLike) -> None:
+    """
+    Asks for a tensor's values, if they wait for somebody who reads them: for measuring.
+
+    Args:
+        x: The tensor.
     """
 
 def concatenate(tensors: Any, axis: SupportsIndex = 0) -> Tensor:
@@ -924,6 +932,15 @@ def flip(x: ArrayLike, axis: Any | None = None) -> Tensor:
         A tensor that shares memory.
     """
 
+def force_gpu_tile(name: str | None) -> None:
+    """
+    Makes all products of GPUs take one tile, to measure which is best.
+
+    Args:
+        name: `"ROWSxCOLUMNSxDEPTH:LANE_ROWSxLANE_COLUMNS"`, with `"/PARTS"` behind it the depth in so many parts; None for
+            what they choose.
+    """
+
 def from_dlpack(x: Any) -> Tensor:
     """
     A tensor that shares the memory of `x`, an object with `__dlpack__` (of NumPy, PyTorch, JAX, ...).
@@ -963,6 +980,16 @@ def gather(x: ArrayLike, indices: ArrayLike, axis: SupportsIndex = 0) -> Tensor:
 
     Returns:
         A tensor.
+    """
+
+def gpu_tile(batches: SupportsIndex, rows: SupportsIndex, columns: SupportsIndex) -> str:
+    """
+    The tile that a product takes on GPUs; empty without a GPU backend.
+
+    Args:
+        batches: How many products.
+        rows: Of each.
+        columns: Of each.
     """
 
 def gradients(
@@ -1116,6 +1143,14 @@ def logsumexp(x: ArrayLike, axis: Any | None = None, keepdims: bool = False) -> 
 
     Returns:
         A float tensor.
+    """
+
+def lose_device(name: str) -> None:
+    """
+    Takes a GPU away as a driver does that resets it: for tests. Nothing happens to the CPU.
+
+    Args:
+        name: The device.
     """
 
 def lstm(

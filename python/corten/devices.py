@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from corten import _core
+from corten import _core, memory
 
 
 @dataclass(frozen=True)
@@ -132,16 +132,24 @@ def synchronize(device: str) -> None:
 
 
 def reset_device(device: str) -> None:
-    """Forget a GPU that was lost: the next use opens it anew. Tensors that were on it stay lost.
+    """Give a GPU up and open it anew: after it was lost, or to have all its memory back.
+
+    Tensors that are on it are gone, and each op on one of them says so. The variables of a model get their
+    values back from a file: `load_weights`, or `fit` with `BackupAndRestore` once more. A memory limit stays.
 
     Args:
         device: A name as for `corten.device`. Nothing happens to the CPU.
+
+    Raises:
+        RuntimeError: The GPU cannot be opened again.
 
     Example:
         >>> import corten
         >>> corten.config.reset_device("cpu")
     """
     _core.close_device(device)
+    if _core.open_device(device) != "cpu":
+        memory.set_limit(memory.limit(device), device)
 
 
 def information() -> list[tuple[str, str]]:

@@ -91,6 +91,25 @@ def test_setitem_with_itself():
     assert x.tolist() == [0, 1, 2]
 
 
+def test_setitem_keeps_the_digits_of_numbers():
+    x = _core.tensor(np.zeros(3))
+    x[0], x[1:] = 16777217.0, [0.1, 2**40 + 1]
+    assert x.tolist() == [16777217.0, 0.1, 2.0**40 + 1]
+    y = _core.tensor(np.zeros(3, np.int64))
+    y[0], y[1:] = 2**40, (-(2**40), 7)
+    assert y.tolist() == [2**40, -(2**40), 7]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("uint8", 256), ("uint8", -1), ("int8", [1, -129]), ("int32", 2**31), ("uint64", -1)]
+)
+def test_setitem_refuses_integers_that_do_not_fit(dtype, value):
+    x = _core.tensor([3, 4], dtype=dtype)
+    with pytest.raises(OverflowError, match=dtype):
+        x[:] = value
+    assert x.tolist() == [3, 4]
+
+
 def test_setitem_broadcasts_and_refuses():
     x = _core.tensor(np.zeros((2, 3), "float32"))
     x[:, 1] = [1, 2]

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.signal  # noqa: F401 - which a layer loads for its windows: a second that no input takes
 from tests.attacks import models, tokenizers
 from tests.fuzz.mutators import json_bytes, spoil, spoil_json
 

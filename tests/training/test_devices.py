@@ -137,9 +137,7 @@ def test_no_copies_inside_of_steps(name, gpu):
 
 
 def digits_mlp():
-    model = corten.Sequential(
-        [corten.Input((784,)), layers.Dense(128, activation="relu"), layers.Dense(10)]
-    )
+    model = corten.Sequential([corten.Input((784,)), layers.Dense(128, activation="relu"), layers.Dense(10)])
     model.compile(
         corten.optimizers.SGD(0.01),
         corten.losses.SparseCategoricalCrossentropy(from_logits=True),

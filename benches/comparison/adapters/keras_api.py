@@ -55,9 +55,9 @@ class KerasApi(Adapter):
         shape = (networks.LSTM_STEPS, networks.LSTM_IN)
         return self.sequential(shape, [layers.LSTM(networks.LSTM_UNITS), classes], "adam")
 
-    def encoder(self, dtype: str) -> Any:
+    def encoder(self, dtype: str, size: networks.Encoder = networks.ENCODER) -> Any:
         """Embedding, Transformer layers, mean over positions, classes; bfloat16 means the mixed policy."""
-        layers, size = self.keras.layers, networks.ENCODER
+        layers = self.keras.layers
         policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[dtype]
         tokens = self.keras.Input((size.length,), dtype="int32")
         h = layers.Embedding(size.vocabulary, size.width, dtype=policy)(tokens)

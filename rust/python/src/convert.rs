@@ -67,7 +67,8 @@ pub(crate) fn tensor(object: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     }
 }
 
-fn data(object: &Bound<'_, PyAny>) -> PyResult<Values> {
+/// Converts what is to become a tensor of some dtype.
+pub(crate) fn data(object: &Bound<'_, PyAny>) -> PyResult<Values> {
     if let Some(value) = number(object)? {
         let dtype = match value {
             Scalar::Bool(_) => DType::Bool,

@@ -48,6 +48,8 @@ pub(crate) fn shut_down(py: Python<'_>) {
         while RETURNING.load(Ordering::SeqCst) > 0 && begun.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_micros(100));
         }
+        #[cfg(feature = "gpu")]
+        corten_tensor::gpu::keep();
     });
 }
 

@@ -1,16 +1,16 @@
 //! `x[...]` as NumPy users write it.
 
-use corten_tensor::core::{DType, Error, ScatterMode};
+use corten_tensor::core::{DType, Error, Kind, ScatterMode};
 use corten_tensor::ops::{self, Arg, Index};
 use corten_tensor::{Device, Tensor};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyEllipsis, PyFloat, PyInt, PyList, PySlice, PyString, PyTuple};
 
-use crate::convert;
+use crate::convert::{self, Values};
 use crate::error;
 use crate::funnel;
-use crate::tensor::PyTensor;
 
 /// The entries of an index expression.
 pub(crate) fn parse(key: &Bound<'_, PyAny>) -> PyResult<Vec<Index>> {
@@ -113,16 +113,35 @@ pub(crate) fn get(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>) -> PyResul
 /// `x` with `x[key]` replaced by `value`.
 pub(crate) fn set(py: Python<'_>, x: &Tensor, key: &Bound<'_, PyAny>, given: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     let indices = parse(key)?;
-    let mut value = convert::tensor(given)?;
-    if !given.is_instance_of::<PyTensor>() && value.device() != x.device() && x.device() != Device::Meta {
-        // A number or an array goes to where the elements are; a tensor has to be there.
-        value = value.placed(x.device()).map_err(error::to_python)?;
-    }
+    let value = assigned(x, given)?;
     if let Some((row, mask)) = whole(x, key, &indices)? {
         let row = funnel::run(py, x.len(), || ops::index_update(&row, &[mask], &value, ScatterMode::Set))?;
         return ops::reshape(&row, x.shape()).map_err(error::to_python);
     }
     funnel::run(py, x.len(), || ops::index_update(x, &indices, &value, ScatterMode::Set))
+}
+
+/// The value of an assignment. What is no tensor goes to where the elements are, in their dtype, with all the digits of
+/// Python's numbers; integers that do not fit are refused, as NumPy refuses them.
+fn assigned(x: &Tensor, given: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+    let Values { tensor: value, are_numbers, are_new } = convert::data(given)?;
+    if are_numbers && value.dtype() == DType::I64 && x.dtype().is_integer() && x.dtype() != DType::I64 {
+        let bits = x.dtype().size() * 8;
+        let (low, high) = match (x.dtype().kind() == Kind::Unsigned, bits) {
+            (true, 64) => (0, i64::MAX),
+            (true, _) => (0, (1 << bits) - 1),
+            (false, _) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+        };
+        let all = value.to_vec::<i64>().map_err(error::to_python)?;
+        if let Some(far) = all.into_iter().find(|number| !(low..=high).contains(number)) {
+            return Err(PyOverflowError::new_err(format!("the integer {far} does not fit into {}", x.dtype())));
+        }
+    }
+    if !are_new {
+        return Ok(value);
+    }
+    let value = ops::cast(&value, x.dtype()).map_err(error::to_python)?;
+    if x.device() == Device::Meta { Ok(value) } else { value.to(x.device()).map_err(error::to_python) }
 }
 
 /// The element that `x.item(...)` names: the only one, the one at a flat index, or at one index per axis.

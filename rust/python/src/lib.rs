@@ -42,8 +42,8 @@ mod _core {
     use crate::functions::create::{arange, full, random, random_gamma, tensor};
     #[pymodule_export]
     use crate::functions::device::{
-        adapters, close_device, current_device, default_device, device_statistics, has_gpu_backend, open_device,
-        set_default_device, set_device_scope, synchronize,
+        adapters, close_device, compute, current_device, default_device, device_statistics, force_gpu_tile, gpu_tile,
+        has_gpu_backend, lose_device, open_device, set_default_device, set_device_scope, synchronize,
     };
     #[pymodule_export]
     use crate::functions::elementwise::{binary, cast, compare, polygamma, result_type, unary, where_};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use corten_core::{Backend, DType, Layout, Result, View};
 
-pub use corten_wgpu::{Adapter, Buffer, Gpu, Statistics, adapters, close};
+pub use corten_wgpu::{Adapter, Buffer, Gpu, Statistics, adapters, chosen_tile, close, force_tile, keep};
 
 use crate::{
     device::Device,
@@ -19,6 +19,14 @@ use crate::{
 #[inline]
 pub fn open(index: u8) -> Result<Gpu> {
     corten_wgpu::open(usize::from(index))
+}
+
+/// Asks for a tensor's values if they wait for somebody who reads them: for measuring. Elsewhere they are there.
+///
+/// # Errors
+/// The GPU was lost or has no memory for them.
+pub fn compute(x: &Tensor) -> Result<()> {
+    if let Storage::Gpu(buffer) = x.storage() { buffer.compute() } else { Ok(()) }
 }
 
 /// Where a buffer is.

@@ -195,10 +195,10 @@ mod across {
         let what = format!("{op}: the operands are");
         inputs
             .iter()
-            .map(|x| match x.dtype() {
+            .map(|x| {
                 // Which positions are counted in where 64 bits are too many.
-                DType::I64 if x.device() == Device::Cpu && x.rank() == 0 => beside(&narrowed(x)?, device, &what),
-                _ => beside(x, device, &what),
+                let is_position = x.dtype() == DType::I64 && x.device() == Device::Cpu && x.rank() == 0;
+                if is_position { beside(&narrowed(x)?, device, &what) } else { beside(x, device, &what) }
             })
             .collect::<Result<_>>()
             .map(Some)
@@ -225,11 +225,10 @@ mod across {
             return x.to(device);
         }
         if matches!(dtype, DType::I64 | DType::U64) && x.device() == Device::Cpu {
-            let far = match dtype {
-                DType::U64 => {
-                    x.to_vec::<u64>()?.into_iter().find(|&v| i32::try_from(v).is_err()).map(|v| v.to_string())
-                }
-                _ => x.to_vec::<i64>()?.into_iter().find(|&v| i32::try_from(v).is_err()).map(|v| v.to_string()),
+            let far = if dtype == DType::U64 {
+                x.to_vec::<u64>()?.into_iter().find(|&v| i32::try_from(v).is_err()).map(|v| v.to_string())
+            } else {
+                x.to_vec::<i64>()?.into_iter().find(|&v| i32::try_from(v).is_err()).map(|v| v.to_string())
             };
             if let Some(far) = far {
                 return Err(Error::argument(format!(

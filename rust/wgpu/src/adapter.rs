@@ -139,8 +139,9 @@ pub fn adapters() -> &'static [Adapter] {
 }
 
 /// Devices that were opened, by index of their adapter.
+static OPENED: OnceLock<Mutex<Vec<Option<Gpu>>>> = OnceLock::new();
+
 fn opened() -> &'static Mutex<Vec<Option<Gpu>>> {
-    static OPENED: OnceLock<Mutex<Vec<Option<Gpu>>>> = OnceLock::new();
     OPENED.get_or_init(|| Mutex::new(vec![None; found().len()]))
 }
 
@@ -169,10 +170,23 @@ pub fn open(index: usize) -> Result<Gpu> {
     Ok(gpu)
 }
 
-/// Forgets the device of an adapter, after a loss for example: the next [`open`] makes a new one. Buffers of the old
-/// one go on giving errors if it was lost.
+/// Gives the device of an adapter up, after a loss for example: the next [`open`] makes a new one, and buffers of the
+/// old one give errors from then on.
 pub fn close(index: usize) {
-    if let Some(slot) = lock(opened()).get_mut(index) {
-        *slot = None;
+    let taken = lock(opened()).get_mut(index).and_then(Option::take);
+    if let Some(gpu) = taken {
+        gpu.retire();
+    }
+}
+
+/// Writes what is to be there for the next process: compiled shaders. For the end of a program.
+pub fn keep() {
+    // No lock is waited for: at the end of a program its holder may be gone.
+    let open: Vec<Gpu> = match OPENED.get().map(Mutex::try_lock) {
+        Some(Ok(opened)) => opened.iter().flatten().cloned().collect(),
+        Some(Err(_)) | None => Vec::new(),
+    };
+    for gpu in open {
+        gpu.keep_pipelines();
     }
 }

@@ -13,6 +13,7 @@ use corten_core::{DType, Error, Result};
 
 use crate::{
     adapter::{Adapter, DEFAULT_LIMITS, is_set},
+    cache::Cache,
     future::block_on,
     kernel::Pipelines,
     memory::Pool,
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Mutex<Pool>,
     pub(crate) stream: Mutex<Stream>,
     pub(crate) pipelines: Mutex<Pipelines>,
+    /// Compiled shaders on disk.
+    pub(crate) cache: Option<Arc<Cache>>,
     pub(crate) counters: Counters,
     /// Held while expressions are computed.
     pub(crate) computing: Mutex<()>,
@@ -82,6 +85,8 @@ pub(crate) fn count(counter: &AtomicU64, by: u64) {
 pub(crate) struct Faults {
     lost: AtomicBool,
     reason: Mutex<String>,
+    /// Whether another device takes its place.
+    replaced: AtomicBool,
     first: Mutex<Option<Fault>>,
 }
 
@@ -108,9 +113,13 @@ impl Faults {
         }
     }
 
-    fn lose(&self, reason: String) {
-        *lock(&self.reason) = reason;
-        self.lost.store(true, Ordering::Release);
+    pub(crate) fn lose(&self, reason: String) {
+        let mut first = lock(&self.reason);
+        // A driver goes on complaining about a device that is gone.
+        if !self.lost.load(Ordering::Acquire) {
+            *first = reason;
+            self.lost.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -138,7 +147,8 @@ impl Gpu {
         let seconds = std::env::var("CORTEN_GPU_TIMEOUT").ok().and_then(|value| value.parse().ok());
         let limits = device.limits();
         let stream = Stream::new(&device);
-        let pipelines = Pipelines::new(&device);
+        let cache = Cache::open(&device, &handle.get_info()).map(Arc::new);
+        let pipelines = Pipelines::new(&device, cache.clone());
         Ok(Self(Arc::new(Shared {
             adapter,
             limits,
@@ -146,6 +156,7 @@ impl Gpu {
             pool: Mutex::new(Pool::default()),
             stream: Mutex::new(stream),
             pipelines: Mutex::new(pipelines),
+            cache,
             counters: Counters::default(),
             computing: Mutex::new(()),
             timeout: Duration::from_secs(seconds.unwrap_or(TIMEOUT_SECONDS).max(1)),
@@ -199,8 +210,25 @@ impl Gpu {
 
     /// Gives the device up on purpose, as a driver that resets does: for tests of what happens then.
     pub fn destroy(&self) {
-        self.0.device.destroy();
         self.0.faults.lose("it was destroyed".to_owned());
+        self.0.device.destroy();
+    }
+
+    /// Gives the device up, as another one is to take its place.
+    pub(crate) fn retire(&self) {
+        self.keep_pipelines();
+        self.0.faults.lose("it was reset".to_owned());
+        self.0.faults.replaced.store(true, Ordering::Release);
+        if self.0.process == std::process::id() {
+            self.0.device.destroy();
+        }
+    }
+
+    /// Writes compiled shaders to disk, for the next process.
+    pub(crate) fn keep_pipelines(&self) {
+        if let Some(cache) = self.0.cache.as_ref().filter(|_| self.alive().is_ok()) {
+            cache.keep();
+        }
     }
 
     /// What the device has done; what waits counts too, and goes to the queue for that.
@@ -296,13 +324,20 @@ impl Gpu {
                 self.index()
             )));
         }
-        Err(Error::device(format!(
-            "GPU {} ({}) was lost: {}; its tensors are gone: make new ones after corten.config.reset_device(\"gpu:{}\"), or restart",
-            self.index(),
-            self.0.adapter.name,
-            lock(&self.0.faults.reason).trim_end_matches('.'),
-            self.index()
-        )))
+        let (index, name) = (self.index(), &self.0.adapter.name);
+        let reason = lock(&self.0.faults.reason).trim_end_matches('.').to_owned();
+        let restored = "a model's weights come back from a file: load_weights, or fit with BackupAndRestore";
+        Err(Error::device(if self.0.faults.replaced.load(Ordering::Acquire) {
+            format!(
+                "GPU {index} ({name}) was lost: {reason}. An operand was on it and is gone, though the GPU works again: \
+                 make it anew; {restored}"
+            )
+        } else {
+            format!(
+                "GPU {index} ({name}) was lost: {reason}. What was on it is gone, the CPU works on. \
+                 corten.config.reset_device(\"gpu:{index}\") opens it anew; {restored}"
+            )
+        }))
     }
 
     /// The first error that the driver reported on its own.
@@ -315,11 +350,6 @@ impl Gpu {
                 Err(Error::device(format!("GPU {} ({}): {description}", self.index(), self.0.adapter.name)))
             }
         }
-    }
-
-    pub(crate) fn lose(&self, reason: String) -> Error {
-        self.0.faults.lose(reason);
-        self.alive().err().unwrap_or_else(|| Error::device("the GPU was lost"))
     }
 }
 

@@ -36,6 +36,7 @@ use smallvec::SmallVec;
 
 use crate::{
     adapter::is_set,
+    cache::Cache,
     device::{Gpu, GroupLayout, Layouts, count, lock},
     future::block_on,
     join::Joined,
@@ -151,10 +152,11 @@ impl<'a> Bind<'a> {
     }
 
     /// Its memory: what is still to be computed is, and before a write what is still to be read from it.
-    fn block(&self) -> Result<&'a Arc<Block>> {
+    fn block(&self, gpu: &Gpu) -> Result<&'a Arc<Block>> {
         match self.memory {
             Memory::Block(block) => Ok(block),
             Memory::Array(buffer) => {
+                gpu.owns(buffer)?;
                 let block = buffer.ready()?;
                 if self.access == Access::Write {
                     buffer.cell().compute_readers()?;
@@ -274,6 +276,8 @@ pub(crate) struct Shader {
 pub(crate) struct Pipelines {
     compiled: HashMap<String, Arc<Pipeline>>,
     pub(crate) joined: Joined,
+    /// Those of other processes.
+    cache: Option<Arc<Cache>>,
     layouts: Layouts,
     parameters: wgpu::BindGroupLayout,
     made: u64,
@@ -290,10 +294,11 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipelines {
-    pub(crate) fn new(device: &wgpu::Device) -> Self {
+    pub(crate) fn new(device: &wgpu::Device, cache: Option<Arc<Cache>>) -> Self {
         Self {
             compiled: HashMap::new(),
             joined: Joined::default(),
+            cache,
             layouts: HashMap::new(),
             parameters: parameter_layout(device),
             made: 0,
@@ -364,7 +369,7 @@ impl Pipelines {
                 constants: &[],
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: self.cache.as_ref().map(|cache| cache.handle()),
         });
         // Scopes end in reverse order, all of them.
         let errors = scopes.into_iter().rev().filter_map(|scope| block_on(scope.pop()));
@@ -374,6 +379,9 @@ impl Pipelines {
             return Err(Error::device(format!("{}: the GPU's shader was refused: {error}\n{text}", shader.name)));
         }
         count(&gpu.0.counters.pipelines, 1);
+        if let Some(cache) = &self.cache {
+            cache.note();
+        }
         self.made += 1;
         Ok(Pipeline { id: self.made, compiled, layout, layout_id, shader, dispatches: AtomicU64::new(0) })
     }
@@ -462,7 +470,7 @@ pub(crate) fn launch(gpu: &Gpu, kernel: &Kernel<'_>, source: impl FnOnce() -> So
             kernel.name
         )));
     }
-    let blocks = kernel.bindings.iter().map(Bind::block).collect::<Result<SmallVec<[&Arc<Block>; 8]>>>()?;
+    let blocks = kernel.bindings.iter().map(|bind| bind.block(gpu)).collect::<Result<SmallVec<[&Arc<Block>; 8]>>>()?;
     let key = full_key(kernel);
     let pipeline = {
         let mut pipelines = lock(&gpu.0.pipelines);

@@ -13,6 +13,7 @@
 #![allow(clippy::format_push_string, clippy::format_collect)]
 
 mod adapter;
+mod cache;
 mod conv;
 mod copy;
 mod device;
@@ -34,6 +35,7 @@ mod scan;
 mod sort;
 mod stream;
 mod strided;
+mod tile;
 mod windows;
 
 use corten_core::{
@@ -41,9 +43,10 @@ use corten_core::{
     OptimizerOp, Parameter, PoolSpec, ReduceOp, Result, Scalar, ScanOp, ScatterMode, UnaryOp, View,
 };
 
-pub use adapter::{ALLOW_SOFTWARE, Adapter, AdapterKind, DEFAULT_LIMITS, adapters, close, open};
+pub use adapter::{ALLOW_SOFTWARE, Adapter, AdapterKind, DEFAULT_LIMITS, adapters, close, keep, open};
 pub use device::{Gpu, Statistics};
 pub use memory::Buffer;
+pub use tile::{chosen as chosen_tile, force as force_tile};
 
 /// An operand of a GPU kernel.
 pub type In<'a> = View<'a, Buffer>;
@@ -56,17 +59,19 @@ fn unsupported<T>(op: &str) -> Result<T> {
 impl Gpu {
     /// Refuses operands of another device.
     fn own(&self, operands: &[In<'_>]) -> Result<()> {
-        match operands.iter().find(|x| !x.buffer.gpu().same(self)) {
-            None => Ok(()),
-            Some(x) => {
-                x.buffer.gpu().alive()?;
-                Err(Error::device(format!(
-                    "an operand lies on another device than GPU {}: move it with .to(\"gpu:{}\")",
-                    self.index(),
-                    self.index()
-                )))
-            }
+        operands.iter().try_for_each(|x| self.owns(x.buffer))
+    }
+
+    /// Refuses memory of another device.
+    fn owns(&self, buffer: &Buffer) -> Result<()> {
+        if buffer.gpu().same(self) {
+            return Ok(());
         }
+        buffer.gpu().alive()?;
+        let index = self.index();
+        Err(Error::device(format!(
+            "an operand lies on another device than GPU {index}: move it with .to(\"gpu:{index}\")"
+        )))
     }
 }
 

@@ -140,10 +140,10 @@ impl Buffer {
         self.cell.len
     }
 
-    /// Asks for the elements, if they wait to be read.
+    /// Asks for the elements, if they wait for somebody who reads them: for measuring.
     ///
     /// # Errors
-    /// There is no memory for them, or the device was lost.
+    /// The device was lost or has no memory for them.
     pub fn compute(&self) -> Result<()> {
         self.ready().map(drop)
     }

@@ -17,16 +17,9 @@ use crate::{
     ending::Ending,
     kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, each_element, launch},
     memory::{Buffer, alloc},
+    tile::{Tile, parts, pitch},
+    unsupported,
 };
-
-/// Workgroups that fill a device.
-const BUSY: usize = 256;
-/// The least depth of a part.
-const PART: usize = 256;
-/// The most parts that the depth is cut into.
-const PARTS: usize = 64;
-/// Teams that work on one tile where there are few.
-const SLICES: usize = 4;
 
 /// An operand of a product.
 pub(crate) struct Side<'a> {
@@ -74,85 +67,6 @@ pub(crate) struct Product<'a> {
     pub(crate) ending: Option<Ending<'a>>,
 }
 
-/// Rows and columns of a tile, those of a lane, and the depth that is in the workgroup's memory at a time.
-#[derive(Clone, Copy)]
-struct Tile {
-    rows: usize,
-    columns: usize,
-    lane_rows: usize,
-    lane_columns: usize,
-    depth: usize,
-    /// Teams of lanes with depths of their own.
-    slices: usize,
-}
-
-const LARGE: Tile = Tile { rows: 128, columns: 128, lane_rows: 8, lane_columns: 8, depth: 8, slices: 1 };
-const MEDIUM: Tile = Tile { rows: 64, columns: 64, lane_rows: 4, lane_columns: 4, depth: 16, slices: 1 };
-const SMALL: Tile = Tile { rows: 32, columns: 32, ..MEDIUM };
-const WIDE: Tile = Tile { rows: 16, columns: 64, ..MEDIUM };
-const TALL: Tile = Tile { rows: 64, columns: 16, ..MEDIUM };
-
-impl Tile {
-    fn of(batches: usize, rows: usize, columns: usize, depth: usize) -> Self {
-        let groups = |tile: Self| batches * tile.groups(rows, columns);
-        let enough = |tile| groups(tile) >= BUSY / 2;
-        let tile = match (rows, columns) {
-            (..=16, 17..) => WIDE,
-            (17.., ..=16) => TALL,
-            (96.., 96..) if enough(LARGE) => return LARGE,
-            (33.., 33..) if enough(MEDIUM) || rows.min(columns) > 128 => return MEDIUM,
-            _ => SMALL,
-        };
-        let few = groups(tile) <= BUSY / 4 || (groups(tile) <= BUSY && depth >= BUSY / 4);
-        if few { Self { depth: 8, slices: SLICES, ..tile } } else { tile }
-    }
-
-    fn groups(self, rows: usize, columns: usize) -> usize {
-        rows.div_ceil(self.rows) * columns.div_ceil(self.columns)
-    }
-
-    /// Lanes of a team.
-    fn lanes(self) -> usize {
-        self.rows / self.lane_rows * (self.columns / self.lane_columns)
-    }
-
-    /// Vectors of sums that each lane has.
-    fn sums(self) -> usize {
-        self.lane_rows * self.lane_columns / 4
-    }
-
-    /// Statements that join the sums of the teams in `memory`, in a tree.
-    fn join(self, memory: &str) -> String {
-        let (lanes, sums, mut text, mut width) = (self.lanes(), self.sums(), String::new(), self.slices / 2);
-        let each = |from: usize, one: &dyn Fn(usize, usize, String) -> String| -> String {
-            (0..sums)
-                .map(|i| {
-                    let at = format!("{memory}[((slice - {from}u) * {sums}u + {i}u) * {lanes}u + own]");
-                    one(i / (sums / self.lane_rows), i % (sums / self.lane_rows), at)
-                })
-                .collect()
-        };
-        while width > 0 {
-            text += &format!(
-                "if slice >= {width}u && slice < {}u {{\n{}}}\nworkgroupBarrier();\nif slice < {width}u {{\n{}}}\n\
-                 workgroupBarrier();\n",
-                width * 2,
-                each(width, &|r, c, at| format!("{at} = sum{r}_{c};\n")),
-                each(0, &|r, c, at| format!("sum{r}_{c} += {at};\n")),
-            );
-            width /= 2;
-        }
-        text
-    }
-}
-
-/// The depth of a part and the number of parts.
-fn parts(groups: usize, depth: usize, step: usize, least: usize) -> (usize, usize) {
-    let wanted = (BUSY / groups.max(1)).min(depth / least).clamp(1, PARTS);
-    let part = depth.div_ceil(wanted).next_multiple_of(step).max(step);
-    (part, depth.div_ceil(part).max(1))
-}
-
 /// `finish(value, at)`, which writes an element of the result.
 fn finish(kind: &str, ending: Option<&Ending<'_>>) -> String {
     ending.map_or_else(|| format!("fn finish(value: {kind}, at: u32) {{\nresult[at] = value;\n}}\n"), Ending::text)
@@ -191,14 +105,9 @@ impl<'a> Loader<'a> {
         Self { name, side, width, pieces: vectors.div_ceil(tile.lanes()), some }
     }
 
-    /// Vectors of all slices.
-    fn memory(&self, tile: Tile) -> usize {
-        self.pitch() * tile.depth * tile.slices
-    }
-
     /// Vectors from one depth to the next; one more than there are, so that lanes meet different banks.
     fn pitch(&self) -> usize {
-        self.width / 4 + 1
+        pitch(self.width)
     }
 
     /// Which lines and depths are the lane's own.
@@ -327,11 +236,11 @@ impl Product<'_> {
     fn splits(&self) -> (usize, usize) {
         if self.is_vector() {
             let groups = self.batches * (self.rows * self.columns).div_ceil(self.team().0);
-            return parts(groups, self.depth, LANES, PART);
+            return parts(groups, self.depth, LANES, 1);
         }
         let tile = self.tile();
         let groups = self.batches * tile.groups(self.rows, self.columns);
-        parts(groups, self.depth, tile.depth * tile.slices, PART * tile.slices)
+        parts(groups, self.depth, tile.depth * tile.slices, tile.slices)
     }
 
     fn tile(&self) -> Tile {
@@ -397,6 +306,9 @@ impl Product<'_> {
         (part, splits): (usize, usize),
     ) -> Result<()> {
         let tile = self.tile();
+        if tile.bytes() > gpu.0.limits.max_compute_workgroup_storage_size as usize {
+            return unsupported(&format!("{}: a tile of {}", self.name, tile.name()));
+        }
         let (tile_rows, tile_columns) = (self.rows.div_ceil(tile.rows), self.columns.div_ceil(tile.columns));
         let groups = tile_rows * tile_columns * self.batches * splits;
         let sizes = [groups, tile_rows, tile_columns, self.batches, part, self.depth, self.rows, self.columns, len];
@@ -405,10 +317,8 @@ impl Product<'_> {
         let kernel = Kernel {
             name: self.name,
             key: &format!(
-                "product {kind} {}x{}x{} {} {} {} {}",
-                tile.rows,
-                tile.columns,
-                tile.slices,
+                "product {kind} {} {} {} {} {}",
+                tile.name(),
                 self.a.key,
                 self.b.key,
                 self.place.key,
@@ -477,8 +387,7 @@ impl Product<'_> {
         }
         body += if tile.slices == 1 { "}\n" } else { "}\n}\n" };
         body += "workgroupBarrier();\nhere = next;\n}\n";
-        let (of_a, of_b, of_sums) = (a.memory(tile), b.memory(tile), tile.slices / 2 * tile.lanes() * tile.sums());
-        let (of_a, of_b) = if of_a >= of_b { (of_a.max(of_sums), of_b) } else { (of_a, of_b.max(of_sums)) };
+        let (of_a, of_b) = tile.memory();
         body += &tile.join(if of_a >= of_b { "tile_a" } else { "tile_b" });
         body += "if slice == 0u {\n";
         for r in 0..tile.lane_rows {

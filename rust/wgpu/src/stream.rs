@@ -354,15 +354,18 @@ impl Stream {
 
 fn wait(shared: &Shared, index: wgpu::SubmissionIndex) -> Result<()> {
     let waiting = wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(shared.timeout) };
-    match shared.device.poll(waiting) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Error::device(format!(
-            "GPU {} ({}) does not answer after {} seconds ({error}); CORTEN_GPU_TIMEOUT sets how long to wait",
-            shared.adapter.index,
-            shared.adapter.name,
-            shared.timeout.as_secs()
-        ))),
-    }
+    let Err(error) = shared.device.poll(waiting) else { return Ok(()) };
+    let message = match error {
+        wgpu::PollError::Timeout => {
+            let seconds = shared.timeout.as_secs();
+            let message =
+                format!("it does not answer after {seconds} seconds (CORTEN_GPU_TIMEOUT sets how long to wait)");
+            shared.faults.lose(message.clone());
+            message
+        }
+        wgpu::PollError::WrongSubmissionIndex(..) => format!("it did not take what it was asked for: {error}"),
+    };
+    Err(Error::device(format!("GPU {} ({}): {message}", shared.adapter.index, shared.adapter.name)))
 }
 
 /// Waits for everything queued, and gives bytes of a block to `take`. Raises what went wrong on the device since.
@@ -376,7 +379,9 @@ pub(crate) fn read(gpu: &Gpu, source: Option<(&Block, u64, u64)>, take: &mut dyn
         told.store(if result.is_ok() { MAPPED } else { FAILED }, Ordering::Release);
     });
     if let Err(error) = wait(shared, index) {
-        return Err(if gpu.is_lost() { error } else { gpu.lose(error.to_string()) });
+        // It may have said why before.
+        gpu.raise()?;
+        return Err(error);
     }
     // Another thread that waits may be the one that tells, a little later.
     let start = Instant::now();
@@ -401,6 +406,9 @@ pub(crate) fn read(gpu: &Gpu, source: Option<(&Block, u64, u64)>, take: &mut dyn
         }
     }
     staging.unmap();
+    if let Some(cache) = &shared.cache {
+        cache.keep_when_settled();
+    }
     let mut stream = lock(&shared.stream);
     stream.staging.entry(size).or_default().push(staging);
     let [wrong, index, extent, mark, ..] = flags;

@@ -385,6 +385,14 @@ row(
     lambda q, k, v, m: attention(q, k, v, m | (np.arange(5) == 0)),
     call=lambda q, k, v, m: ops.dot_product_attention(q, k, v, mask=ops.logical_or(m, ops.arange(5) == 0)),
 )
+# The first query may attend to a later key alone, so to none: it weighs all alike.
+LATER = np.array([[False, True, False], [True, False, False], [True, True, False]])
+row(
+    "dot_product_attention",
+    [Q, Q, Q],
+    lambda q, k, v: attention(q, k, v, mask=LATER[None, None], causal=True),
+    call=lambda q, k, v: ops.dot_product_attention(q, k, v, mask=LATER[None, None], is_causal=True),
+)
 row(
     "dot_product_attention",
     [Q, Q, Q],

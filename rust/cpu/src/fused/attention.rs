@@ -212,7 +212,8 @@ impl<'a, T: Float> Problem<'a, T> {
         let seen = |query: usize| {
             let first = [at.0, at.1, query].iter().zip(strides).map(|(&i, &stride)| i as isize * stride).sum::<isize>();
             let sees = |key: usize| allowed[(layout.offset() as isize + first + key as isize * strides[3]) as usize];
-            (0..self.keys).rev().find(|&key| sees(key)).map_or(self.keys, |last| last + 1)
+            let before = if self.causal { self.keys.min(query + 1) } else { self.keys };
+            (0..before).rev().find(|&key| sees(key)).map_or(self.keys, |last| last + 1)
         };
         queries.clone().map(seen).max().unwrap_or(self.keys)
     }

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::convert::Array;
 use crate::{error, funnel};
 
 fn named(name: &str) -> PyResult<Device> {
@@ -187,17 +188,82 @@ pub(crate) fn synchronize(py: Python<'_>, name: &str) -> PyResult<()> {
     })
 }
 
-/// Forgets a GPU, for instance one that was lost: it is opened anew when it is needed, and tensors that were on it stay
+/// Gives a GPU up, for instance one that was lost: it is opened anew when it is needed, and tensors that were on it are
 /// lost. Nothing happens to the CPU.
 ///
 /// Args:
 ///     name: The device.
 #[pyfunction]
-pub(crate) fn close_device(name: &str) -> PyResult<()> {
-    match named(name)? {
+pub(crate) fn close_device(py: Python<'_>, name: &str) -> PyResult<()> {
+    let device = named(name)?;
+    py.detach(|| match device {
         Device::Cpu | Device::Meta => {}
         #[cfg(feature = "gpu")]
         Device::Gpu(index) => corten_tensor::gpu::close(usize::from(index)),
+    });
+    Ok(())
+}
+
+/// Takes a GPU away as a driver does that resets it: for tests. Nothing happens to the CPU.
+///
+/// Args:
+///     name: The device.
+#[pyfunction]
+pub(crate) fn lose_device(name: &str) -> PyResult<()> {
+    match opened(name)? {
+        Device::Cpu | Device::Meta => {}
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => corten_tensor::gpu::open(index).map_err(error::to_python)?.destroy(),
     }
     Ok(())
+}
+
+/// Asks for a tensor's values, if they wait for somebody who reads them: for measuring.
+///
+/// Args:
+///     x: The tensor.
+#[pyfunction]
+#[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "fails where there are GPUs"))]
+pub(crate) fn compute(py: Python<'_>, x: Array) -> PyResult<()> {
+    #[cfg(feature = "gpu")]
+    funnel::run(py, funnel::LONG, || corten_tensor::gpu::compute(&x.0))?;
+    #[cfg(not(feature = "gpu"))]
+    let _ = (py, x);
+    Ok(())
+}
+
+/// Makes all products of GPUs take one tile, to measure which is best.
+///
+/// Args:
+///     name: `"ROWSxCOLUMNSxDEPTH:LANE_ROWSxLANE_COLUMNS"`, with `"*TEAMS"` behind it for several teams of lanes and
+///         `"/PARTS"` for the depth in so many parts; None for what they choose.
+#[pyfunction]
+#[pyo3(signature = (name))]
+#[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "fails where there are GPUs"))]
+pub(crate) fn force_gpu_tile(name: Option<&str>) -> PyResult<()> {
+    #[cfg(feature = "gpu")]
+    corten_tensor::gpu::force_tile(name).map_err(error::to_python)?;
+    #[cfg(not(feature = "gpu"))]
+    let _ = name;
+    Ok(())
+}
+
+/// The tile that a product takes on GPUs; empty without a GPU backend.
+///
+/// Args:
+///     batches: How many products.
+///     rows: Of each.
+///     columns: Of each.
+///     depth: Of each.
+#[pyfunction]
+pub(crate) fn gpu_tile(batches: usize, rows: usize, columns: usize, depth: usize) -> String {
+    #[cfg(feature = "gpu")]
+    {
+        corten_tensor::gpu::chosen_tile(batches, rows, columns, depth)
+    }
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = (batches, rows, columns, depth);
+        String::new()
+    }
 }
