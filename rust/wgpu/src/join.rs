@@ -20,7 +20,7 @@ use crate::{
 /// Workgroups of a dispatch that has no room for others beside it.
 const MOST_GROUPS: usize = 256;
 /// Dispatches of a set.
-const MOST_PARTS: usize = 16;
+const MOST_PARTS: usize = 8;
 /// Buffers of a set, where the device binds as many.
 const MOST_BUFFERS: usize = 32;
 /// A set that came so often is compiled.
