@@ -21,7 +21,7 @@ pub fn open(index: u8) -> Result<Gpu> {
     corten_wgpu::open(usize::from(index))
 }
 
-/// Asks for a tensor's values if they wait for somebody who reads them: for measuring. Elsewhere they are there.
+/// Asks for a tensor's values if they wait for somebody who reads them. Elsewhere they are there.
 ///
 /// # Errors
 /// The GPU was lost or has no memory for them.
@@ -33,14 +33,6 @@ pub fn compute(x: &Tensor) -> Result<()> {
 #[inline]
 pub(crate) fn device_of(buffer: &Buffer) -> Device {
     Device::Gpu(buffer.gpu().index() as u8)
-}
-
-/// Asks for what a tensor's elements are to be computed from, if they are on a GPU.
-pub(crate) fn compute(x: &Tensor) -> Result<()> {
-    match x.storage() {
-        Storage::Gpu(buffer) => buffer.compute(),
-        Storage::Cpu(_) | Storage::Meta => Ok(()),
-    }
 }
 
 impl Home for Gpu {

@@ -140,7 +140,7 @@ impl Buffer {
         self.cell.len
     }
 
-    /// Asks for the elements, if they wait for somebody who reads them: for measuring.
+    /// Asks for the elements, if they wait for somebody who reads them.
     ///
     /// # Errors
     /// The device was lost or has no memory for them.
