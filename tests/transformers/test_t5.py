@@ -109,6 +109,17 @@ def test_cache_gives_what_the_whole_text_gives():
 SMALL = {"vocab_size": 12, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
 
 
+def test_making_a_model_takes_little_more_memory_than_its_weights():
+    config = T5Config(vocab_size=50, d_model=32, d_kv=8, d_ff=64, num_layers=1, num_heads=4)
+    before = corten.memory.limit()
+    corten.memory.set_limit(corten.memory.stats()["allocated"] + 10_000_000)
+    try:
+        # Shapes are inferred with long texts: what is added to scores of all pairs of tokens took gigabytes.
+        T5ForConditionalGeneration(config)
+    finally:
+        corten.memory.set_limit(before)
+
+
 def test_a_small_model_learns_to_reverse():
     corten.utils.set_random_seed(0)
     model = T5ForConditionalGeneration(T5Config(**SMALL, dropout_rate=0.0, initializer_factor=0.5))

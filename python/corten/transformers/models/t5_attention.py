@@ -80,18 +80,26 @@ class T5RelativePositions(Embedding):
             place: Its place, an int32 tensor of the shape `(1,)`.
             keys: Number of keys.
         """
-        rows = self._rows(ops.subtract(ops.arange(keys, dtype="int32"), place))
+        # Which bucket a distance has depends on no value: a captured step holds that as a constant.
+        places = ops.arange(keys, dtype="int32")
+        buckets = self._buckets(ops.negative(places))
+        distances = ops.maximum(ops.subtract(place, places), 0)
+        rows = self(ops.take(buckets, distances, axis=0))
         return ops.expand_dims(ops.transpose(rows, (1, 0)), (0, 2))
 
     def _rows(self, away: Any) -> Any:
         """The numbers for all heads, `(distances, heads)`, of how far keys are behind a query."""
+        return self(self._buckets(away))
+
+    def _buckets(self, away: Any) -> Any:
+        """The bucket of how far keys are behind a query."""
         distance = ops.maximum(ops.negative(away), 0) if self.is_decoder else ops.absolute(away)
         number = ops.minimum(distance, self.buckets // 2)
         for limit in self.limits:
             number = ops.add(number, ops.cast(ops.greater_equal(distance, limit), "int32"))
         if not self.is_decoder:
             number = ops.add(number, ops.multiply(ops.cast(ops.greater(away, 0), "int32"), self.buckets))
-        return self(number)
+        return number
 
 
 class T5Attention(Layer):
