@@ -48,22 +48,26 @@ def is_made(name: str) -> bool:
 
 def tiles() -> list[str]:
     """Every tile that the kernels can be made with, of those that may be worth it."""
-    edges, depths, lanes = (16, 32, 64, 128), (8, 16, 32), (4, 8)
+    edges, depths, lanes, teams = (16, 32, 64, 128), (8, 16, 32), (4, 8), ("", "*2", "*4")
     names = (
-        f"{rows}x{columns}x{depth}:{of_rows}x{of_columns}"
-        for rows, columns, depth, of_rows, of_columns in itertools.product(edges, edges, depths, lanes, lanes)
+        f"{rows}x{columns}x{depth}:{of_rows}x{of_columns}{together}"
+        for rows, columns, depth, of_rows, of_columns, together in itertools.product(
+            edges, edges, depths, lanes, lanes, teams
+        )
     )
     return [name for name in names if is_made(name)]
 
 
 def candidates(rows: int, depth: int, columns: int) -> Iterator[str]:
-    """Tiles for a product, and where they are few with the depth in parts."""
+    """Tiles for a product; where they are few, with several teams of lanes and with the depth in parts."""
     for tile in tiles():
         height, width = (int(n) for n in tile.split(":")[0].split("x")[:2])
         if height >= 2 * max(rows, 16) or width >= 2 * max(columns, 16):
             continue
-        yield tile + "/1"
-        if -(-rows // height) * -(-columns // width) < FEW_TILES:
+        few = -(-rows // height) * -(-columns // width) < FEW_TILES
+        if few or "*" not in tile:
+            yield tile + "/1"
+        if few:
             yield from (f"{tile}/{parts}" for parts in (4, 16) if depth >= 128 * parts)
 
 
@@ -98,7 +102,7 @@ def sweep(device: str, report: Any = None) -> list[dict[str, Any]]:
         one = {
             "product": f"{rows}x{depth}x{columns}",
             "best": best,
-            "chosen": _core.gpu_tile(1, rows, columns),
+            "chosen": _core.gpu_tile(1, rows, columns, depth),
             "chosen_rate": rate(prepared, flops, SAMPLES),
             "tiles": rates,
         }

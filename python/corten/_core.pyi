@@ -851,7 +851,8 @@ def det(a: ArrayLike) -> Tensor:
 def device_statistics(name: str) -> dict:
     """
     What a GPU did since it was opened: `dispatches`, `submits`, `uploads` and `downloads` with their bytes, `pipelines`
-    compiled, memory `allocated` and `cached`, and `ops_over_the_cpu`, the ops that all GPUs left to the CPU.
+    compiled, memory `allocated` and `cached`, `ops_over_the_cpu`, the ops that all GPUs left to the CPU, and `kernels`, the
+    dispatches by the ops in them.
 
     Args:
         name: The GPU.

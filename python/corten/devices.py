@@ -106,7 +106,8 @@ def device_statistics(device: str) -> dict[str, Any]:
 
     Returns:
         For a GPU: `dispatches`, `submits`, `uploads` and `downloads` (and their bytes), `pipelines` compiled,
-        memory `allocated` and `cached` in bytes, and `ops_over_the_cpu`: ops without a kernel there.
+        memory `allocated` and `cached` in bytes, `ops_over_the_cpu`: ops without a kernel there, and
+        `kernels`: the dispatches by the ops in them (`"matmul + sum"` is one for both).
         For the CPU the memory only.
 
     Example:

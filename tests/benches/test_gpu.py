@@ -156,12 +156,12 @@ def test_what_is_wrong_is_told_and_not_timed(gpu, capsys, monkeypatch):
 
 def test_tiles_are_forced(gpu):
     every = sweep.tiles()
-    assert {"128x128x8:8x8", "64x64x16:4x4", "16x64x16:4x4"} <= set(every)
-    assert _core.gpu_tile(1, 4096, 4096) == "128x128x8:8x8"
+    assert {"128x128x8:8x8", "64x64x16:4x4", "16x64x8:4x4*4"} <= set(every)
+    assert _core.gpu_tile(1, 4096, 4096, 4096) == "128x128x8:8x8"
     _core.force_gpu_tile("32x64x16:4x4/4")
-    assert _core.gpu_tile(1, 4096, 4096) == "32x64x16:4x4"
+    assert _core.gpu_tile(1, 4096, 4096, 4096) == "32x64x16:4x4"
     _core.force_gpu_tile(None)
-    assert _core.gpu_tile(1, 40, 40) == "32x32x16:4x4"
+    assert _core.gpu_tile(1, 40, 40, 40) == "32x32x8:4x4*4"
     with pytest.raises(ValueError, match="none that the kernels can be made with"):
         _core.force_gpu_tile("7x7x7:7x7")
     assert all(name.split("/")[0] in every for name in sweep.candidates(128, 4096, 128))

@@ -136,6 +136,56 @@ def test_no_copies_inside_of_steps(name, gpu):
     assert copies(6) == copies(12)
 
 
+def digits_mlp():
+    model = corten.Sequential([corten.Input((784,)), layers.Dense(128, activation="relu"), layers.Dense(10)])
+    model.compile(
+        corten.optimizers.SGD(0.01),
+        corten.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model, (784,), 64
+
+
+def digits_cnn():
+    model = corten.Sequential(
+        [
+            corten.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, (28, 28, 1), 16
+
+
+@pytest.mark.parametrize(("make", "most"), [(digits_mlp, 10), (digits_cnn, 60)])
+def test_dispatches_of_a_step(make, most, gpu):
+    steps = 8
+    with corten.device(gpu):
+        model, shape, batch = make()
+        rows = np.random.default_rng(0)
+        x = rows.normal(size=(2 * steps * batch, *shape)).astype("float32")
+        y = rows.integers(0, 10, size=len(x))
+        # Steps are captured, and their shaders joined, when they have come several times.
+        model.fit(x[: steps * batch], y[: steps * batch], batch, 2, verbose=0)
+
+        def counts(steps):
+            before = corten.config.device_statistics(gpu)
+            model.fit(x[: steps * batch], y[: steps * batch], batch, 1, verbose=0)
+            after = corten.config.device_statistics(gpu)
+            return [after[name] - before[name] for name in ("dispatches", "uploads", "downloads")]
+
+        once, twice = counts(steps), counts(2 * steps)
+    dispatches, uploads, downloads = [(b - a) / steps for a, b in zip(once, twice, strict=True)]
+    assert (uploads, downloads) == (0, 0)
+    assert 0 < dispatches <= most
+
+
 def test_data_goes_to_where_the_model_is(gpu):
     with corten.device(gpu):
         model, x, loss = mlp()

@@ -21,7 +21,7 @@ pub fn open(index: u8) -> Result<Gpu> {
     corten_wgpu::open(usize::from(index))
 }
 
-/// Asks for a tensor's values if they wait for somebody who reads them: for measuring. Elsewhere they are there.
+/// Asks for a tensor's values if they wait for somebody who reads them. Elsewhere they are there.
 ///
 /// # Errors
 /// The GPU was lost or has no memory for them.

@@ -204,7 +204,15 @@ impl Plan {
                 table[*place] = None;
             }
         }
-        let results = self.results.iter().map(|place| table[*place].clone()).collect::<Option<_>>();
+        let results = self.results.iter().map(|place| table[*place].clone()).collect::<Option<Vec<Tensor>>>();
+        #[cfg(feature = "gpu")]
+        {
+            // What waits to be read would be computed in some steps and not in others.
+            results.iter().flatten().try_for_each(crate::gpu::compute)?;
+            if !self.updates() {
+                step_ends(results.iter().flatten().next().map(Tensor::device))?;
+            }
+        }
         // The optimizer works in place where nobody else holds a variable.
         table[..self.sources.iter().sum()].fill(None);
         results.ok_or_else(disordered)
@@ -225,6 +233,8 @@ impl Plan {
         let Some(Step { work: Work::Optimizer { op, slots }, inputs, .. }) = &self.optimizer else {
             return Ok(());
         };
+        #[cfg(feature = "gpu")]
+        let device = variables.first().map(|variable| variable.device());
         let first = self.sources[0];
         let mut free: Vec<Option<&mut Tensor>> = variables.iter_mut().map(|variable| Some(&mut **variable)).collect();
         let mut parameters: Vec<Slot<'_>> = Vec::with_capacity(inputs.len() / (slots + 2));
@@ -238,7 +248,19 @@ impl Plan {
             parameters.push(Slot { value, gradient, slots, decay: if decays { decay } else { 0.0 } });
         }
         let _guard = autograd::no_grad();
-        optimizer_step(&at_step(*op, step), rate, &mut parameters)
+        optimizer_step(&at_step(*op, step), rate, &mut parameters)?;
+        #[cfg(feature = "gpu")]
+        step_ends(device)?;
+        Ok(())
+    }
+}
+
+/// Lets a GPU put a step in order by itself, so that equal steps are put in the same order.
+#[cfg(feature = "gpu")]
+fn step_ends(device: Option<Device>) -> Result<()> {
+    match device {
+        Some(Device::Gpu(index)) => crate::gpu::open(index).map(|gpu| gpu.step_ends()),
+        Some(Device::Cpu | Device::Meta) | None => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! An open device: its queue, its memory, its pipelines, and what went wrong on it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -231,8 +231,9 @@ impl Gpu {
         }
     }
 
-    /// What the device has done.
+    /// What the device has done; what waits counts too, and goes to the queue for that.
     pub fn statistics(&self) -> Statistics {
+        self.step_ends();
         let counters = &self.0.counters;
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let pool = lock(&self.0.pool);
@@ -250,13 +251,34 @@ impl Gpu {
         }
     }
 
+    /// How often shaders were dispatched, by the names of the ops in them; for those that were.
+    pub fn kernels(&self) -> BTreeMap<String, u64> {
+        self.step_ends();
+        let mut found = BTreeMap::new();
+        for pipeline in lock(&self.0.pipelines).all() {
+            match pipeline.dispatches.load(Ordering::Relaxed) {
+                0 => {}
+                n => *found.entry(pipeline.shader.name.clone()).or_default() += n,
+            }
+        }
+        found
+    }
+
+    /// Puts what waits in order: where work that repeats ends, so that it is put in the same order each time.
+    pub fn step_ends(&self) {
+        if self.alive().is_ok() {
+            // What goes wrong is a lost device, or one that does not answer: the next op says so.
+            drop(lock(&self.0.stream).put_in_order(self));
+        }
+    }
+
     /// Sends what is queued to the device, without waiting for it.
     ///
     /// # Errors
     /// The device was lost, or something before went wrong on it.
     pub fn flush(&self) -> Result<()> {
         self.alive()?;
-        lock(&self.0.stream).flush(&self.0)?;
+        lock(&self.0.stream).flush(self)?;
         self.raise()
     }
 
@@ -272,7 +294,7 @@ impl Gpu {
     pub fn empty_cache(&self) {
         let mut stream = lock(&self.0.stream);
         // What goes wrong here is reported by the next op.
-        if !self.is_lost() && stream.flush(&self.0).is_err() {
+        if !self.is_lost() && stream.flush(self).is_err() {
             return;
         }
         stream.forget_groups();

@@ -18,8 +18,8 @@
 //! launch(gpu, &work, || Source::new(each_element(&n, &format!("result[i] = x[i] + {amount};"))))?;
 //! ```
 //!
-//! The body finds `group` (the number of the workgroup, over all axes of a [`Grid::groups`]), `group_id` (the
-//! same as `vec3<u32>`) and `lane` (0 to 255, or as many as the kernel has).
+//! The body finds `group` (the number of the workgroup, over all axes of a [`Grid::groups`]) and `lane` (0 to 255, or as
+//! many as the kernel has). It may become a part of a larger shader: see `join.rs`.
 //!
 //! Nothing checks indices on the device: a kernel must not go outside its buffers, whatever they hold. NaN must be
 //! tested with `k_is_nan`, and `k_max`, `k_min` taken in place of `max`, `min`: compilers of drivers assume that
@@ -28,7 +28,7 @@
 use std::{
     collections::HashMap,
     fmt::{self, Write as _},
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use corten_core::{Error, Result};
@@ -39,12 +39,13 @@ use crate::{
     cache::Cache,
     device::{Gpu, GroupLayout, Layouts, count, lock},
     future::block_on,
+    join::Joined,
     memory::{Block, Buffer},
     stream::{Dispatch, parameter_layout},
 };
 
 /// Words of a parameter block.
-const WORDS: usize = 128;
+pub(crate) const WORDS: usize = 256;
 pub(crate) const PARAMETER_BYTES: u64 = WORDS as u64 * 4;
 /// Invocations of a workgroup.
 pub(crate) const LANES: usize = 256;
@@ -130,11 +131,11 @@ pub(crate) struct Bind<'a> {
 #[derive(Clone, Copy)]
 enum Memory<'a> {
     Array(&'a Buffer),
-    Block(&'a Block),
+    Block(&'a Arc<Block>),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
     Read,
     Write,
 }
@@ -151,7 +152,7 @@ impl<'a> Bind<'a> {
     }
 
     /// Its memory: what is still to be computed is, and before a write what is still to be read from it.
-    fn block(&self, gpu: &Gpu) -> Result<&'a Block> {
+    fn block(&self, gpu: &Gpu) -> Result<&'a Arc<Block>> {
         match self.memory {
             Memory::Block(block) => Ok(block),
             Memory::Array(buffer) => {
@@ -166,17 +167,39 @@ impl<'a> Bind<'a> {
     }
 
     /// The record of the first index out of range.
-    pub(crate) fn flags(block: &'a Block) -> Self {
-        Self { name: "flags", memory: Memory::Block(block), element: "atomic<u32>", access: Access::Write }
+    pub(crate) fn flags(block: &'a Arc<Block>) -> Self {
+        Self { name: "flags", memory: Memory::Block(block), element: ATOMIC, access: Access::Write }
+    }
+
+    fn declared(&self) -> Declared {
+        Declared { name: self.name.to_owned(), element: self.element, access: self.access }
+    }
+}
+
+/// The element type of the record of the first index out of range.
+const ATOMIC: &str = "atomic<u32>";
+
+/// A buffer in the text of a shader.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    pub(crate) name: String,
+    pub(crate) element: &'static str,
+    pub(crate) access: Access,
+}
+
+impl Declared {
+    /// Whether the order of those who write does not matter.
+    pub(crate) fn is_record(&self) -> bool {
+        self.element == ATOMIC
     }
 }
 
 /// Workgroups of a dispatch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
-    groups: [u32; 3],
+    groups: [u32; 2],
     /// Invocations of each.
-    lanes: [u32; 3],
+    lanes: usize,
 }
 
 impl Grid {
@@ -188,18 +211,13 @@ impl Grid {
     /// At least `n` workgroups of 256 invocations; the kernel must pass over numbers of `n` and more.
     pub(crate) fn groups(n: usize) -> Self {
         let x = n.clamp(1, MOST_GROUPS);
-        Self::axes([x, n.max(1).div_ceil(x), 1])
-    }
-
-    /// Workgroups in three axes, for kernels that read `group_id`. Each axis has at most 65,535.
-    pub(crate) fn axes(groups: [usize; 3]) -> Self {
-        Self { groups: groups.map(|n| n as u32), lanes: [LANES as u32, 1, 1] }
+        Self { groups: [x, n.max(1).div_ceil(x)].map(|n| n as u32), lanes: LANES }
     }
 
     /// With fewer invocations per workgroup than 256.
     #[must_use]
-    pub(crate) fn lanes(self, lanes: usize) -> Self {
-        Self { lanes: [lanes as u32, 1, 1], ..self }
+    pub(crate) const fn lanes(self, lanes: usize) -> Self {
+        Self { lanes, ..self }
     }
 }
 
@@ -245,28 +263,54 @@ pub(crate) fn each_element(n: &Word, statements: &str) -> String {
     )
 }
 
+/// A shader before it is compiled.
+pub(crate) struct Shader {
+    /// What errors and counts call it.
+    pub(crate) name: String,
+    pub(crate) bindings: Vec<Declared>,
+    pub(crate) lanes: usize,
+    pub(crate) source: Source,
+}
+
 /// Shaders that were compiled.
 pub(crate) struct Pipelines {
     compiled: HashMap<String, Arc<Pipeline>>,
+    pub(crate) joined: Joined,
     /// Those of other processes.
     cache: Option<Arc<Cache>>,
     layouts: Layouts,
     parameters: wgpu::BindGroupLayout,
+    made: u64,
 }
 
 pub(crate) struct Pipeline {
-    id: u64,
-    compiled: wgpu::ComputePipeline,
-    layout: Arc<GroupLayout>,
-    layout_id: u64,
+    pub(crate) id: u64,
+    pub(crate) compiled: wgpu::ComputePipeline,
+    pub(crate) layout: Arc<GroupLayout>,
+    pub(crate) layout_id: u64,
+    pub(crate) shader: Shader,
+    /// How often it was dispatched.
+    pub(crate) dispatches: AtomicU64,
 }
 
 impl Pipelines {
     pub(crate) fn new(device: &wgpu::Device, cache: Option<Arc<Cache>>) -> Self {
-        Self { compiled: HashMap::new(), cache, layouts: HashMap::new(), parameters: parameter_layout(device) }
+        Self {
+            compiled: HashMap::new(),
+            joined: Joined::default(),
+            cache,
+            layouts: HashMap::new(),
+            parameters: parameter_layout(device),
+            made: 0,
+        }
     }
 
-    fn layout(&mut self, device: &wgpu::Device, bindings: &[Bind<'_>]) -> (Arc<GroupLayout>, u64) {
+    /// All that were compiled.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Pipeline>> {
+        self.compiled.values().chain(self.joined.all())
+    }
+
+    fn layout(&mut self, device: &wgpu::Device, bindings: &[Declared]) -> (Arc<GroupLayout>, u64) {
         let written = bindings
             .iter()
             .enumerate()
@@ -298,9 +342,9 @@ impl Pipelines {
         (Arc::clone(layout), id)
     }
 
-    fn compile(&mut self, gpu: &Gpu, kernel: &Kernel<'_>, source: &Source) -> Result<Pipeline> {
-        let (layout, layout_id) = self.layout(&gpu.0.device, kernel.bindings);
-        let text = text(kernel, source);
+    pub(crate) fn compile(&mut self, gpu: &Gpu, shader: Shader) -> Result<Pipeline> {
+        let (layout, layout_id) = self.layout(&gpu.0.device, &shader.bindings);
+        let text = text(&shader);
         let device = &gpu.0.device;
         let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory]
             .map(|filter| device.push_error_scope(filter));
@@ -310,14 +354,14 @@ impl Pipelines {
             wgpu::ShaderRuntimeChecks::unchecked()
         };
         let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(kernel.name),
+            label: Some(&shader.name),
             source: wgpu::ShaderSource::Wgsl(text.as_str().into()),
         };
         // SAFETY: kernels keep every index inside the buffers they are given (see the head of this file), their loops
         // end, and they do not divide by zero.
         let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
         let compiled = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(kernel.name),
+            label: Some(&shader.name),
             layout: Some(&layout.pipeline),
             module: &module,
             entry_point: Some("main"),
@@ -332,13 +376,14 @@ impl Pipelines {
         let wrong = errors.fold(None, |first: Option<wgpu::Error>, error| first.or(Some(error)));
         if let Some(error) = wrong {
             gpu.alive()?;
-            return Err(Error::device(format!("{}: the GPU's shader was refused: {error}\n{text}", kernel.name)));
+            return Err(Error::device(format!("{}: the GPU's shader was refused: {error}\n{text}", shader.name)));
         }
         count(&gpu.0.counters.pipelines, 1);
         if let Some(cache) = &self.cache {
             cache.note();
         }
-        Ok(Pipeline { id: self.compiled.len() as u64 + 1, compiled, layout, layout_id })
+        self.made += 1;
+        Ok(Pipeline { id: self.made, compiled, layout, layout_id, shader, dispatches: AtomicU64::new(0) })
     }
 }
 
@@ -392,23 +437,22 @@ fn called(texts: &[&str]) -> String {
     found.iter().fold(String::new(), |all, name| all + "fn " + library()[name] + "\n}\n")
 }
 
-fn text(kernel: &Kernel<'_>, source: &Source) -> String {
+fn text(shader: &Shader) -> String {
+    let source = &shader.source;
     let mut text = format!("@group(0) @binding(0) var<uniform> params: array<vec4<u32>, {}>;\n", WORDS / 4);
-    for (i, bind) in kernel.bindings.iter().enumerate() {
-        let access = if bind.access == Access::Write { "read_write" } else { "read" };
+    for (i, Declared { name, element, access }) in shader.bindings.iter().enumerate() {
+        let access = if *access == Access::Write { "read_write" } else { "read" };
         // Writing to a string cannot fail.
-        let _ =
-            writeln!(text, "@group(1) @binding({i}) var<storage, {access}> {}: array<{}>;", bind.name, bind.element);
+        let _ = writeln!(text, "@group(1) @binding({i}) var<storage, {access}> {name}: array<{element}>;");
     }
-    let [x, y, z] = kernel.grid.lanes;
     text += &called(&[&source.module, &source.body]);
     text += &source.module;
     let _ = write!(
         text,
-        "\n@compute @workgroup_size({x}, {y}, {z})\nfn main(@builtin(workgroup_id) group_id: vec3<u32>, \
+        "\n@compute @workgroup_size({}, 1, 1)\nfn main(@builtin(workgroup_id) group_id: vec3<u32>, \
          @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {{\n\
-         let group = (group_id.z * groups.y + group_id.y) * groups.x + group_id.x;\n{}\n}}\n",
-        source.body
+         let group = group_id.y * groups.x + group_id.x;\n{}\n}}\n",
+        shader.lanes, source.body
     );
     text
 }
@@ -426,38 +470,39 @@ pub(crate) fn launch(gpu: &Gpu, kernel: &Kernel<'_>, source: impl FnOnce() -> So
             kernel.name
         )));
     }
-    let blocks = kernel.bindings.iter().map(|bind| bind.block(gpu)).collect::<Result<SmallVec<[&Block; 8]>>>()?;
+    let blocks = kernel.bindings.iter().map(|bind| bind.block(gpu)).collect::<Result<SmallVec<[&Arc<Block>; 8]>>>()?;
     let key = full_key(kernel);
     let pipeline = {
         let mut pipelines = lock(&gpu.0.pipelines);
         if let Some(known) = pipelines.compiled.get(&key) {
             Arc::clone(known)
         } else {
-            let made = Arc::new(pipelines.compile(gpu, kernel, &source())?);
+            let shader = Shader {
+                name: kernel.name.to_owned(),
+                bindings: kernel.bindings.iter().map(Bind::declared).collect(),
+                lanes: kernel.grid.lanes,
+                source: source(),
+            };
+            let made = Arc::new(pipelines.compile(gpu, shader)?);
             pipelines.compiled.insert(key, Arc::clone(&made));
             made
         }
     };
-    lock(&gpu.0.stream).dispatch(
-        &gpu.0,
-        &Dispatch {
-            id: pipeline.id,
-            pipeline: &pipeline.compiled,
-            layout: &pipeline.layout,
-            layout_id: pipeline.layout_id,
-            parameters: &kernel.parameters.words,
-            blocks: &blocks,
-            groups: kernel.grid.groups,
-        },
-    )
+    let work = Dispatch {
+        pipeline,
+        parameters: kernel.parameters.words.clone(),
+        blocks: blocks.into_iter().map(Arc::clone).collect(),
+        groups: kernel.grid.groups,
+    };
+    lock(&gpu.0.stream).queue(gpu, work)
 }
 
 /// The key with what `launch` adds to the text.
 fn full_key(kernel: &Kernel<'_>) -> String {
     let mut key = String::with_capacity(kernel.key.len() + 64);
     key.push_str(kernel.key);
-    if kernel.grid.lanes != [LANES as u32, 1, 1] {
-        let _ = write!(key, "@{:?}", kernel.grid.lanes);
+    if kernel.grid.lanes != LANES {
+        let _ = write!(key, "@{}", kernel.grid.lanes);
     }
     for bind in kernel.bindings {
         key.push(if bind.access == Access::Write { '>' } else { '<' });

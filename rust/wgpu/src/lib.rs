@@ -22,6 +22,7 @@ mod ending;
 mod fused;
 mod future;
 mod index;
+mod join;
 mod kernel;
 mod matmul;
 mod memory;

@@ -69,7 +69,7 @@ pub(crate) fn matmul_with_ending(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option
         place: Place::linear(&mut parameters, rows * columns, columns),
         ending: ending.map(|ending| ending.push(&mut parameters)),
     };
-    product.run(gpu, parameters, a.dtype, batches * rows * columns)
+    product.run(gpu, parameters, batches * rows * columns)
 }
 
 /// A matrix turned over.

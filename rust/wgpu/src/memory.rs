@@ -22,6 +22,9 @@ use crate::{
 const ROUND: u64 = 256;
 /// Pooled bytes beyond the peak of live ones that are tolerated.
 const SLACK: u64 = 64 << 20;
+/// Blocks of so many bytes, if dispatches that wait use them, are not used for anything else before these are in order:
+/// else those that only share memory would be kept apart.
+const RESTING_UP_TO: u64 = 256 << 10;
 /// Bytes of an element on the device, of every dtype it has.
 pub(crate) const ELEMENT: u64 = 4;
 
@@ -33,15 +36,21 @@ pub(crate) struct Block {
     /// Never given twice: names the block in cached bind groups.
     pub(crate) id: u64,
     /// The batch of queued work that uses it last.
-    pub(crate) epoch: AtomicU64,
+    epoch: AtomicU64,
+    /// The round of putting dispatches in order that it is used in last.
+    round: AtomicU64,
     /// Cells that hold it; the last one gives it back.
     pub(crate) owners: AtomicUsize,
 }
 
-/// Blocks nobody uses, by size.
+/// Blocks nobody uses.
 #[derive(Default)]
 pub(crate) struct Pool {
+    /// By size, and then from the youngest to the oldest: the oldest is taken first, so that what repeats gets the same.
     free: HashMap<u64, Vec<Arc<Block>>>,
+    /// Those that wait for a round to end.
+    resting: Vec<Arc<Block>>,
+    round: u64,
     next: u64,
     pub(crate) live: u64,
     pub(crate) pooled: u64,
@@ -52,6 +61,7 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn clear(&mut self) {
         self.free.clear();
+        self.resting.clear();
         self.pooled = 0;
     }
 
@@ -74,7 +84,25 @@ impl Pool {
             self.clear();
         }
         self.pooled += block.size;
-        self.free.entry(block.size).or_default().push(block);
+        if block.size <= RESTING_UP_TO && block.round.load(Ordering::Relaxed) == self.round {
+            self.resting.push(block);
+        } else {
+            self.keep(block);
+        }
+    }
+
+    fn keep(&mut self, block: Arc<Block>) {
+        let same = self.free.entry(block.size).or_default();
+        let place = same.partition_point(|other| other.id > block.id);
+        same.insert(place, block);
+    }
+
+    /// A round begins: what rested may be used.
+    pub(crate) fn wake(&mut self, round: u64) {
+        self.round = round;
+        while let Some(block) = self.resting.pop() {
+            self.keep(block);
+        }
     }
 }
 
@@ -112,7 +140,7 @@ impl Buffer {
         self.cell.len
     }
 
-    /// Asks for the elements, if they wait for somebody who reads them: for measuring.
+    /// Asks for the elements, if they wait for somebody who reads them.
     ///
     /// # Errors
     /// The device was lost or has no memory for them.
@@ -281,14 +309,26 @@ fn create(gpu: &Gpu, size: u64, id: u64) -> Result<Option<Arc<Block>>> {
         return Ok(None);
     }
     lock(&gpu.0.pool).hold(size);
-    Ok(Some(Arc::new(Block { buffer, size, id, epoch: AtomicU64::new(0), owners: AtomicUsize::new(0) })))
+    Ok(Some(Arc::new(Block::new(buffer, size, id))))
 }
 
 impl Block {
+    pub(crate) const fn new(buffer: wgpu::Buffer, size: u64, id: u64) -> Self {
+        Self {
+            buffer,
+            size,
+            id,
+            epoch: AtomicU64::new(0),
+            round: AtomicU64::new(u64::MAX),
+            owners: AtomicUsize::new(0),
+        }
+    }
+
     pub(crate) fn used_in(&self, epoch: u64) -> bool {
         self.epoch.load(Ordering::Relaxed) == epoch
     }
-    pub(crate) fn use_in(&self, epoch: u64) {
+    pub(crate) fn use_in(&self, epoch: u64, round: u64) {
         self.epoch.store(epoch, Ordering::Relaxed);
+        self.round.store(round, Ordering::Relaxed);
     }
 }

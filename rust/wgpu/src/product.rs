@@ -3,22 +3,21 @@
 //! An operand is a [`Side`]: lines (rows of `a`, columns of `b`) by depth. It says where an element lies, so matrices
 //! of any strides and the windows of convolutions go through the same kernels. A workgroup makes one tile of the result:
 //! tiles of both operands go to its memory, and each lane keeps 4 by 4 or 8 by 8 sums in registers. Where there are few
-//! tiles, the depth is cut into parts whose sums are added afterwards, in order. Products with a vector have a kernel of
+//! tiles, several teams of lanes work on one, each on slices of the depth, and join their sums; where there are very few,
+//! the depth is cut into parts too, whose sums are added afterwards, in order. Products with a vector have a kernel of
 //! their own.
 
 use std::fmt::Write as _;
 
-use corten_core::{DType, Layout, ReduceOp, Result};
+use corten_core::Result;
 
 use crate::{
-    In,
     copy::fill_bits,
     device::Gpu,
     ending::Ending,
-    kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, launch},
+    kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, each_element, launch},
     memory::{Buffer, alloc},
-    reduce::reduce,
-    tile::{Tile, parts},
+    tile::{Tile, parts, pitch},
     unsupported,
 };
 
@@ -68,6 +67,11 @@ pub(crate) struct Product<'a> {
     pub(crate) ending: Option<Ending<'a>>,
 }
 
+/// `finish(value, at)`, which writes an element of the result.
+fn finish(kind: &str, ending: Option<&Ending<'_>>) -> String {
+    ending.map_or_else(|| format!("fn finish(value: {kind}, at: u32) {{\nresult[at] = value;\n}}\n"), Ending::text)
+}
+
 /// `NAME_at(line, depth)`: the element, as `kind`.
 fn reader(name: &str, side: &Side<'_>, kind: &str) -> String {
     let state = side.state;
@@ -90,16 +94,20 @@ struct Loader<'a> {
     width: usize,
     /// Vectors of four lines that each lane brings.
     pieces: usize,
+    /// The lanes that bring some, where there are fewer vectors than lanes.
+    some: Option<usize>,
 }
 
 impl<'a> Loader<'a> {
     fn new(name: &'a str, side: &'a Side<'a>, width: usize, tile: Tile) -> Self {
-        Self { name, side, width, pieces: width / 4 * tile.depth / tile.lanes() }
+        let vectors = width / 4 * tile.depth;
+        let some = if vectors < tile.lanes() { Some(vectors) } else { None };
+        Self { name, side, width, pieces: vectors.div_ceil(tile.lanes()), some }
     }
 
     /// Vectors from one depth to the next; one more than there are, so that lanes meet different banks.
     fn pitch(&self) -> usize {
-        self.width / 4 + 1
+        pitch(self.width)
     }
 
     /// Which lines and depths are the lane's own.
@@ -112,12 +120,16 @@ impl<'a> Loader<'a> {
             } else {
                 (format!("slot % {}u", tile.depth), format!("slot / {}u", tile.depth))
             };
+            let slot = match self.some {
+                Some(lanes) => format!("own % {lanes}u"),
+                None => format!("own + {}u", p * tile.lanes()),
+            };
             let _ = writeln!(
                 text,
-                "var {name}_k{p} = 0u;\nvar {name}_to{p} = 0u;\nvar {name}_first{p} = 0u;\n{{\nlet slot = lane + {}u;\n\
-                 {name}_k{p} = {depth};\nlet four = {four};\n{name}_to{p} = {name}_k{p} * {}u + four;\n\
+                "var {name}_k{p} = 0u;\nvar {name}_to{p} = 0u;\nvar {name}_first{p} = 0u;\n{{\nlet slot = {slot};\n\
+                 {name}_k{p} = {depth};\nlet four = {four};\n{name}_to{p} = (slice * {}u + {name}_k{p}) * {}u + four;\n\
                  {name}_first{p} = {first} + four * 4u;\n}}",
-                p * tile.lanes(),
+                tile.depth,
                 self.pitch(),
             );
             // Lines beyond the end repeat the last one; what they give is not kept.
@@ -158,13 +170,15 @@ impl<'a> Loader<'a> {
 
     fn store(&self) -> String {
         let name = self.name;
-        (0..self.pieces).fold(String::new(), |text, p| text + &format!("tile_{name}[{name}_to{p}] = {name}_f{p};\n"))
+        let all = (0..self.pieces)
+            .fold(String::new(), |text, p| text + &format!("tile_{name}[{name}_to{p}] = {name}_f{p};\n"));
+        self.some.map_or_else(|| all.clone(), |lanes| format!("if own < {lanes}u {{\n{all}}}\n"))
     }
 }
 
 impl Product<'_> {
     /// A result of `len` elements, all of them this product's.
-    pub(crate) fn run(self, gpu: &Gpu, parameters: Parameters, dtype: DType, len: usize) -> Result<Buffer> {
+    pub(crate) fn run(self, gpu: &Gpu, parameters: Parameters, len: usize) -> Result<Buffer> {
         let out = alloc(gpu, len)?;
         if len == 0 {
             return Ok(out);
@@ -179,15 +193,31 @@ impl Product<'_> {
         }
         let sums = alloc(gpu, splits.1 * len)?;
         self.dispatch(gpu, parameters, &sums, len, splits)?;
-        let layout = Layout::contiguous(&[splits.1, len]);
-        let sums = reduce(gpu, ReduceOp::Sum, In { buffer: &sums, layout: &layout, dtype }, &[0])?;
-        match &self.ending {
-            None => Ok(sums),
-            Some(ending) => {
-                ending.apply(gpu, &sums, 0, &out, len)?;
-                Ok(out)
-            }
-        }
+        self.add_parts(gpu, &sums, splits.1, &out, len)?;
+        Ok(out)
+    }
+
+    /// Adds the sums of the parts in order, and ends each element.
+    fn add_parts(&self, gpu: &Gpu, sums: &Buffer, parts: usize, out: &Buffer, len: usize) -> Result<()> {
+        let mut parameters = Parameters::new();
+        let ending = self.ending.map(|ending| ending.push(&mut parameters));
+        let (n, parts) = (parameters.count(len), parameters.count(parts));
+        let mut bindings = vec![Bind::read("sums", sums, self.kind), Bind::write("result", out, self.kind)];
+        bindings.extend(ending.iter().flat_map(Ending::bindings));
+        let kernel = Kernel {
+            name: self.name,
+            key: &format!("parts {} {}", self.kind, ending.as_ref().map_or_else(String::new, Ending::key)),
+            parameters: &parameters,
+            bindings: &bindings,
+            grid: Grid::elements(len),
+        };
+        launch(gpu, &kernel, || {
+            let add = format!(
+                "var total = sums[i];\nfor (var part = 1u; part < {parts}; part++) {{\ntotal += sums[part * {n} + i];\n}}\n\
+                 finish(total, i);"
+            );
+            Source::new(each_element(&n, &add)).with(&finish(self.kind, ending.as_ref()))
+        })
     }
 
     /// Without parts, into elements of a result that has others too.
@@ -204,13 +234,17 @@ impl Product<'_> {
     }
 
     fn splits(&self) -> (usize, usize) {
-        let (groups, step) = if self.is_vector() {
-            (self.batches * (self.rows * self.columns).div_ceil(self.team().0), LANES)
-        } else {
-            let tile = Tile::of(self.batches, self.rows, self.columns);
-            (self.batches * tile.groups(self.rows, self.columns), tile.depth)
-        };
-        parts(groups, self.depth, step)
+        if self.is_vector() {
+            let groups = self.batches * (self.rows * self.columns).div_ceil(self.team().0);
+            return parts(groups, self.depth, LANES, 1);
+        }
+        let tile = self.tile();
+        let groups = self.batches * tile.groups(self.rows, self.columns);
+        parts(groups, self.depth, tile.depth * tile.slices, tile.slices)
+    }
+
+    fn tile(&self) -> Tile {
+        Tile::of(self.batches, self.rows, self.columns, self.depth)
     }
 
     /// Lines of a workgroup and lanes of a line, for products with a vector.
@@ -259,10 +293,7 @@ impl Product<'_> {
 
     /// `place` and `finish`, which all kernels end with.
     fn functions(&self, ended: bool) -> String {
-        let finish = match self.ending.as_ref().filter(|_| ended) {
-            Some(ending) => ending.text(),
-            None => format!("fn finish(value: {}, at: u32) {{\nresult[at] = value;\n}}\n", self.kind),
-        };
+        let finish = finish(self.kind, self.ending.as_ref().filter(|_| ended));
         format!("fn place(batch: u32, row: u32, column: u32) -> u32 {{\n{}\n}}\n{finish}", (self.place.text)())
     }
 
@@ -274,7 +305,7 @@ impl Product<'_> {
         len: usize,
         (part, splits): (usize, usize),
     ) -> Result<()> {
-        let tile = Tile::of(self.batches, self.rows, self.columns);
+        let tile = self.tile();
         if tile.bytes() > gpu.0.limits.max_compute_workgroup_storage_size as usize {
             return unsupported(&format!("{}: a tile of {}", self.name, tile.name()));
         }
@@ -295,7 +326,7 @@ impl Product<'_> {
             ),
             parameters: &parameters,
             bindings: &self.bindings([self.a.fours, self.b.fours], out, ended),
-            grid: Grid::groups(groups).lanes(tile.lanes()),
+            grid: Grid::groups(groups).lanes(tile.lanes() * tile.slices),
         };
         launch(gpu, &kernel, || self.tile_source(tile, &words, ended))
     }
@@ -311,9 +342,15 @@ impl Product<'_> {
              let first_row = work / {tile_columns} % {tile_rows} * {rows_of}u;\n\
              let layer = work / {tile_columns} / {tile_rows};\nlet batch = layer % {batches};\n\
              let split = layer / {batches};\nlet start = split * {part};\nlet end = min(start + {part}, {depth});\n\
-             let ty = lane / {across}u;\nlet tx = lane % {across}u;\n",
+             {slices}let ahead = slice * {step}u;\nlet ty = own / {across}u;\nlet tx = own % {across}u;\n",
             columns_of = tile.columns,
             rows_of = tile.rows,
+            slices = if tile.slices == 1 {
+                "const slice = 0u;\nlet own = lane;\n".to_owned()
+            } else {
+                format!("let slice = lane / {0}u;\nlet own = lane % {0}u;\n", tile.lanes())
+            },
+            step = tile.depth,
         );
         body += &a.begin(kind, tile, "first_row", rows);
         body += &b.begin(kind, tile, "first_column", columns);
@@ -322,22 +359,25 @@ impl Product<'_> {
                 let _ = writeln!(body, "var sum{r}_{c} = vec4<{kind}>();");
             }
         }
-        body += &format!("{}{}", a.fetch(kind, "start"), b.fetch(kind, "start"));
-        let step = tile.depth;
+        body += &format!("{}{}", a.fetch(kind, "start + ahead"), b.fetch(kind, "start + ahead"));
         let _ = write!(
             body,
-            "var here = start;\nwhile here < end {{\n{}{}workgroupBarrier();\nlet next = here + {step}u;\n\
-             if next < end {{\n{}{}}}\nfor (var k = 0u; k < {step}u; k++) {{\n",
+            "var here = start;\nwhile here < end {{\n{}{}workgroupBarrier();\nlet next = here + {}u;\n\
+             if next < end {{\n{}{}}}\n{}for (var k = 0u; k < {}u; k++) {{\nlet at = ahead + k;\n",
             a.store(),
             b.store(),
-            a.fetch(kind, "next"),
-            b.fetch(kind, "next"),
+            tile.depth * tile.slices,
+            a.fetch(kind, "next + ahead"),
+            b.fetch(kind, "next + ahead"),
+            // A team whose depths are beyond the end has nothing to add.
+            if tile.slices == 1 { "" } else { "if here + ahead < end {\n" },
+            tile.depth,
         );
         for i in 0..of_rows {
-            let _ = writeln!(body, "let of_a{i} = tile_a[k * {}u + ty * {of_rows}u + {i}u];", a.pitch());
+            let _ = writeln!(body, "let of_a{i} = tile_a[at * {}u + ty * {of_rows}u + {i}u];", a.pitch());
         }
         for c in 0..of_columns {
-            let _ = writeln!(body, "let of_b{c} = tile_b[k * {}u + tx + {}u];", b.pitch(), c * across);
+            let _ = writeln!(body, "let of_b{c} = tile_b[at * {}u + tx + {}u];", b.pitch(), c * across);
         }
         for r in 0..tile.lane_rows {
             let component = ["x", "y", "z", "w"][r % 4];
@@ -345,7 +385,11 @@ impl Product<'_> {
                 let _ = writeln!(body, "sum{r}_{c} += of_a{}.{component} * of_b{c};", r / 4);
             }
         }
-        body += "}\nworkgroupBarrier();\nhere = next;\n}\n";
+        body += if tile.slices == 1 { "}\n" } else { "}\n}\n" };
+        body += "workgroupBarrier();\nhere = next;\n}\n";
+        let (of_a, of_b) = tile.memory();
+        body += &tile.join(if of_a >= of_b { "tile_a" } else { "tile_b" });
+        body += "if slice == 0u {\n";
         for r in 0..tile.lane_rows {
             for c in 0..of_columns {
                 let _ = writeln!(
@@ -356,10 +400,9 @@ impl Product<'_> {
                 );
             }
         }
+        body += "}\n";
         let mut module = format!(
-            "var<workgroup> tile_a: array<vec4<{kind}>, {}>;\nvar<workgroup> tile_b: array<vec4<{kind}>, {}>;\n",
-            a.pitch() * tile.depth,
-            b.pitch() * tile.depth
+            "var<workgroup> tile_a: array<vec4<{kind}>, {of_a}>;\nvar<workgroup> tile_b: array<vec4<{kind}>, {of_b}>;\n"
         );
         module += &reader("a", &self.a, kind);
         module += &reader("b", &self.b, kind);

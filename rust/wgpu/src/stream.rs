@@ -1,4 +1,8 @@
-//! Queued work: one encoder with one open compute pass, sent when there is enough of it or a value is read.
+//! Queued work: dispatches wait, are put in order of what they need, and go to one open compute pass, which is sent when
+//! there is enough of it or a value is read.
+//!
+//! A dispatch belongs one level above those whose results it reads, and above those that use memory which it writes. Within
+//! a level nothing depends on anything, so small dispatches of one become one dispatch: see `join.rs`.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,11 +17,14 @@ use corten_core::{Error, Result};
 use smallvec::SmallVec;
 
 use crate::{
-    device::{Gpu, GroupLayout, Shared, count, lock},
-    kernel::PARAMETER_BYTES,
+    device::{Gpu, Shared, count, lock},
+    join::{self, Bound},
+    kernel::{Access, PARAMETER_BYTES, Pipeline},
     memory::Block,
 };
 
+/// Dispatches that wait at most.
+const WAITING_UP_TO: usize = 64;
 /// Dispatches that are sent together.
 const BATCH: usize = 64;
 /// Batches that may be on their way before the next one waits.
@@ -48,6 +55,11 @@ struct Open {
 }
 
 pub(crate) struct Stream {
+    waiting: Vec<Waiting>,
+    /// By block: one more than the level of the last dispatch that writes it, and of the last one that reads it.
+    levels: HashMap<u64, (usize, usize)>,
+    /// How often what waits was put in order.
+    round: u64,
     open: Option<Open>,
     arenas: Vec<Arena>,
     /// Parameters of the open batch.
@@ -67,14 +79,23 @@ pub(crate) struct Stream {
 }
 
 /// One dispatch.
-pub(crate) struct Dispatch<'a> {
-    pub(crate) id: u64,
-    pub(crate) pipeline: &'a wgpu::ComputePipeline,
-    pub(crate) layout: &'a GroupLayout,
-    pub(crate) layout_id: u64,
-    pub(crate) parameters: &'a [u32],
-    pub(crate) blocks: &'a [&'a Block],
-    pub(crate) groups: [u32; 3],
+pub(crate) struct Dispatch {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) parameters: SmallVec<[u32; 32]>,
+    pub(crate) blocks: SmallVec<[Arc<Block>; 8]>,
+    pub(crate) groups: [u32; 2],
+}
+
+struct Waiting {
+    level: usize,
+    work: Dispatch,
+}
+
+impl Dispatch {
+    /// Its buffers as its shader declares them.
+    pub(crate) fn bound(&self) -> impl Iterator<Item = Bound<'_>> {
+        self.pipeline.shader.bindings.iter().zip(&self.blocks).map(|(declared, block)| Bound { declared, block })
+    }
 }
 
 /// The layout of the group that holds the parameters.
@@ -126,8 +147,11 @@ impl Stream {
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let flags = Arc::new(Block { buffer: flags, size: FLAG_BYTES, id: 0, epoch: 0.into(), owners: 0.into() });
+        let flags = Arc::new(Block::new(flags, FLAG_BYTES, 0));
         Self {
+            waiting: Vec::new(),
+            levels: HashMap::new(),
+            round: 0,
             open: None,
             arenas,
             parameters: Vec::new(),
@@ -156,9 +180,51 @@ impl Stream {
         self.marks.len() - 1
     }
 
-    pub(crate) fn dispatch(&mut self, shared: &Shared, work: &Dispatch<'_>) -> Result<()> {
+    /// Takes a dispatch, to be put in order with others.
+    pub(crate) fn queue(&mut self, gpu: &Gpu, work: Dispatch) -> Result<()> {
+        if self.waiting.len() >= WAITING_UP_TO {
+            self.put_in_order(gpu)?;
+        }
+        let mut level = 0;
+        for Bound { declared, block } in work.bound().filter(|bound| !bound.declared.is_record()) {
+            let (written, read) = self.levels.get(&block.id).copied().unwrap_or_default();
+            level = level.max(if declared.access == Access::Write { written.max(read) } else { written });
+        }
+        for Bound { declared, block } in work.bound() {
+            let (written, read) = self.levels.entry(block.id).or_default();
+            let last = if declared.access == Access::Write { written } else { read };
+            *last = (*last).max(level + 1);
+            block.use_in(self.epoch, self.round);
+        }
+        self.waiting.push(Waiting { level, work });
+        Ok(())
+    }
+
+    /// Hands what waits to the open pass, level by level.
+    pub(crate) fn put_in_order(&mut self, gpu: &Gpu) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        self.levels.clear();
+        self.round += 1;
+        lock(&gpu.0.pool).wake(self.round);
+        waiting.sort_by_key(|one| one.level);
+        let outcome = waiting.chunk_by(|one, other| one.level == other.level).try_for_each(|level| {
+            let level: Vec<&Dispatch> = level.iter().map(|one| &one.work).collect();
+            join::sets(gpu, &level).iter().try_for_each(|set| match join::joined(gpu, set) {
+                Some(joined) => self.dispatch(&gpu.0, &joined),
+                None => set.members().try_for_each(|work| self.dispatch(&gpu.0, work)),
+            })
+        });
+        waiting.clear();
+        self.waiting = waiting;
+        outcome
+    }
+
+    fn dispatch(&mut self, shared: &Shared, work: &Dispatch) -> Result<()> {
         if self.dispatches >= BATCH {
-            self.flush(shared)?;
+            self.submit_open(shared)?;
         }
         let device = &shared.device;
         let open = self.open.get_or_insert_with(|| {
@@ -166,7 +232,9 @@ impl Stream {
             let pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime();
             Open { pass, encoder }
         });
-        let key: GroupKey = std::iter::once(work.layout_id).chain(work.blocks.iter().map(|block| block.id)).collect();
+        let pipeline = &*work.pipeline;
+        let key: GroupKey =
+            std::iter::once(pipeline.layout_id).chain(work.blocks.iter().map(|block| block.id)).collect();
         if self.groups.len() >= GROUPS && !self.groups.contains_key(&key) {
             self.groups.clear();
         }
@@ -182,13 +250,13 @@ impl Stream {
                 .collect();
             device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: None,
-                layout: &work.layout.buffers,
+                layout: &pipeline.layout.buffers,
                 entries: &entries,
             })
         });
-        if self.pipeline != work.id {
-            open.pass.set_pipeline(work.pipeline);
-            self.pipeline = work.id;
+        if self.pipeline != pipeline.id {
+            open.pass.set_pipeline(&pipeline.compiled);
+            self.pipeline = pipeline.id;
         }
         let offset = self.dispatches as u64 * PARAMETER_BYTES;
         self.parameters.extend(work.parameters.iter().flat_map(|word| word.to_ne_bytes()));
@@ -196,23 +264,30 @@ impl Stream {
         let arena = &self.arenas[self.epoch as usize % ARENAS];
         open.pass.set_bind_group(0, &arena.group, &[offset as u32]);
         open.pass.set_bind_group(1, &*group, &[]);
-        let [x, y, z] = work.groups;
-        open.pass.dispatch_workgroups(x, y, z);
-        for block in work.blocks {
-            block.use_in(self.epoch);
+        let [x, y] = work.groups;
+        open.pass.dispatch_workgroups(x, y, 1);
+        for block in &work.blocks {
+            // The batch may have changed since it was queued.
+            block.use_in(self.epoch, self.round);
         }
         self.dispatches += 1;
         count(&shared.counters.dispatches, 1);
+        count(&pipeline.dispatches, 1);
         Ok(())
     }
 
     /// Whether queued work uses a block.
     pub(crate) fn uses(&self, block: &Block) -> bool {
-        self.open.is_some() && block.used_in(self.epoch)
+        (self.open.is_some() || !self.waiting.is_empty()) && block.used_in(self.epoch)
     }
 
     /// Sends what is queued.
-    pub(crate) fn flush(&mut self, shared: &Shared) -> Result<()> {
+    pub(crate) fn flush(&mut self, gpu: &Gpu) -> Result<()> {
+        self.put_in_order(gpu)?;
+        self.submit_open(&gpu.0)
+    }
+
+    fn submit_open(&mut self, shared: &Shared) -> Result<()> {
         match self.open.take() {
             Some(Open { pass, encoder }) => {
                 drop(pass);
@@ -245,9 +320,11 @@ impl Stream {
     /// Queues the reading of `bytes` from a block, and of the flags behind them, and sends everything.
     fn read(
         &mut self,
-        shared: &Shared,
+        gpu: &Gpu,
         source: Option<(&Block, u64, u64)>,
     ) -> Result<(wgpu::Buffer, u64, wgpu::SubmissionIndex)> {
+        self.put_in_order(gpu)?;
+        let shared = &gpu.0;
         let mut encoder = match self.open.take() {
             Some(Open { pass, encoder }) => {
                 drop(pass);
@@ -295,7 +372,7 @@ fn wait(shared: &Shared, index: wgpu::SubmissionIndex) -> Result<()> {
 pub(crate) fn read(gpu: &Gpu, source: Option<(&Block, u64, u64)>, take: &mut dyn FnMut(&[u8])) -> Result<()> {
     gpu.alive()?;
     let shared = &gpu.0;
-    let (staging, size, index) = lock(&shared.stream).read(shared, source)?;
+    let (staging, size, index) = lock(&shared.stream).read(gpu, source)?;
     let mapped = Arc::new(AtomicU8::new(WAITING));
     let told = Arc::clone(&mapped);
     staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
@@ -348,7 +425,7 @@ pub(crate) fn write(gpu: &Gpu, block: &Block, bytes: &[u8]) -> Result<()> {
     let mut stream = lock(&shared.stream);
     // Writes come before the open batch: work in it that used the block's memory before must have been sent.
     if stream.uses(block) {
-        stream.flush(shared)?;
+        stream.flush(gpu)?;
     }
     shared.queue.write_buffer(&block.buffer, 0, bytes);
     Ok(())

@@ -135,7 +135,8 @@ pub(crate) fn adapters(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
 }
 
 /// What a GPU did since it was opened: `dispatches`, `submits`, `uploads` and `downloads` with their bytes, `pipelines`
-/// compiled, memory `allocated` and `cached`, and `ops_over_the_cpu`, the ops that all GPUs left to the CPU.
+/// compiled, memory `allocated` and `cached`, `ops_over_the_cpu`, the ops that all GPUs left to the CPU, and `kernels`, the
+/// dispatches by the ops in them.
 ///
 /// Args:
 ///     name: The GPU.
@@ -154,7 +155,8 @@ pub(crate) fn device_statistics<'py>(py: Python<'py>, name: &str) -> PyResult<Bo
         }
         #[cfg(feature = "gpu")]
         Device::Gpu(index) => {
-            let stats = corten_tensor::gpu::open(index).map_err(error::to_python)?.statistics();
+            let gpu = corten_tensor::gpu::open(index).map_err(error::to_python)?;
+            let stats = gpu.statistics();
             result.set_item("dispatches", stats.dispatches)?;
             result.set_item("submits", stats.submits)?;
             result.set_item("uploads", stats.uploads)?;
@@ -166,6 +168,7 @@ pub(crate) fn device_statistics<'py>(py: Python<'py>, name: &str) -> PyResult<Bo
             result.set_item("cached", stats.pooled_bytes)?;
             result.set_item("peak", stats.peak_bytes)?;
             result.set_item("ops_over_the_cpu", corten_tensor::ops_over_the_cpu())?;
+            result.set_item("kernels", gpu.kernels())?;
         }
     }
     Ok(result)
@@ -232,8 +235,8 @@ pub(crate) fn compute(py: Python<'_>, x: Array) -> PyResult<()> {
 /// Makes all products of GPUs take one tile, to measure which is best.
 ///
 /// Args:
-///     name: `"ROWSxCOLUMNSxDEPTH:LANE_ROWSxLANE_COLUMNS"`, with `"/PARTS"` behind it the depth in so many parts; None for
-///         what they choose.
+///     name: `"ROWSxCOLUMNSxDEPTH:LANE_ROWSxLANE_COLUMNS"`, with `"*TEAMS"` behind it for several teams of lanes and
+///         `"/PARTS"` for the depth in so many parts; None for what they choose.
 #[pyfunction]
 #[pyo3(signature = (name))]
 #[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "fails where there are GPUs"))]
@@ -251,15 +254,16 @@ pub(crate) fn force_gpu_tile(name: Option<&str>) -> PyResult<()> {
 ///     batches: How many products.
 ///     rows: Of each.
 ///     columns: Of each.
+///     depth: Of each.
 #[pyfunction]
-pub(crate) fn gpu_tile(batches: usize, rows: usize, columns: usize) -> String {
+pub(crate) fn gpu_tile(batches: usize, rows: usize, columns: usize, depth: usize) -> String {
     #[cfg(feature = "gpu")]
     {
-        corten_tensor::gpu::chosen_tile(batches, rows, columns)
+        corten_tensor::gpu::chosen_tile(batches, rows, columns, depth)
     }
     #[cfg(not(feature = "gpu"))]
     {
-        let _ = (batches, rows, columns);
+        let _ = (batches, rows, columns, depth);
         String::new()
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn conv_with_ending(
         place: Place::linear(&mut parameters, columns, geometry.channels_out),
         ending: ending.map(|ending| ending.push(&mut parameters)),
     };
-    product.run(gpu, parameters, DType::F32, len)
+    product.run(gpu, parameters, len)
 }
 
 /// Row-major elements whose rows, of `width`, are the depth; a batch is `columns` of a row.
@@ -142,7 +142,7 @@ pub(crate) fn conv_grad_weight(gpu: &Gpu, spec: &ConvSpec, x: In<'_>, dy: In<'_>
         place: Place::linear(&mut parameters, columns, geometry.channels_out),
         ending: None,
     };
-    product.run(gpu, parameters, DType::F32, out.iter().product())
+    product.run(gpu, parameters, out.iter().product())
 }
 
 pub(crate) fn conv_grad_input(gpu: &Gpu, spec: &ConvSpec, dy: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
