@@ -937,8 +937,8 @@ def force_gpu_tile(name: str | None) -> None:
     Makes all products of GPUs take one tile, to measure which is best.
 
     Args:
-        name: `"ROWSxCOLUMNSxDEPTH:LANE_ROWSxLANE_COLUMNS"`, with `"/PARTS"` behind it the depth in so many parts; None for
-            what they choose.
+        name: `"ROWSxCOLUMNSxDEPTH:LANE_ROWSxLANE_COLUMNS"`, with `"*TEAMS"` behind it for several teams of lanes and
+            `"/PARTS"` for the depth in so many parts; None for what they choose.
     """
 
 def from_dlpack(x: Any) -> Tensor:
@@ -982,7 +982,9 @@ def gather(x: ArrayLike, indices: ArrayLike, axis: SupportsIndex = 0) -> Tensor:
         A tensor.
     """
 
-def gpu_tile(batches: SupportsIndex, rows: SupportsIndex, columns: SupportsIndex) -> str:
+def gpu_tile(
+    batches: SupportsIndex, rows: SupportsIndex, columns: SupportsIndex, depth: SupportsIndex
+) -> str:
     """
     The tile that a product takes on GPUs; empty without a GPU backend.
 
@@ -990,6 +992,7 @@ def gpu_tile(batches: SupportsIndex, rows: SupportsIndex, columns: SupportsIndex
         batches: How many products.
         rows: Of each.
         columns: Of each.
+        depth: Of each.
     """
 
 def gradients(
