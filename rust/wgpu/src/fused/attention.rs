@@ -259,7 +259,6 @@ impl<'a> Frame<'a> {
                 let other = format!("min(start + tx * 2u + {j}u, {others} - 1u)");
                 let (query, key) = if self.by_keys { (&other, &row) } else { (&row, &other) };
                 let score = format!("s{r}.{component}");
-                let hidden = "-2.381976e38";
                 if let (Some(mask), Some((operand, _))) = (&self.words.mask, &self.problem.mask) {
                     let [of_batch, of_head, of_query, of_key] = &mask.strides;
                     let value = format!(
@@ -267,13 +266,13 @@ impl<'a> Frame<'a> {
                         mask.offset
                     );
                     let _ = if operand.dtype == DType::Bool {
-                        writeln!(text, "{score} = select({hidden}, {score}, {value} != 0u);")
+                        writeln!(text, "{score} = select({HIDDEN}, {score}, {value} != 0u);")
                     } else {
                         writeln!(text, "{score} += {value};")
                     };
                 }
                 if self.problem.causal {
-                    let _ = writeln!(text, "{score} = select({score}, {hidden}, {key} > {query});");
+                    let _ = writeln!(text, "{score} = select({score}, {HIDDEN}, {key} > {query});");
                 }
             }
         }
@@ -412,6 +411,9 @@ impl<'a> Frame<'a> {
             + "sum = sum * factor + total;\n"
     }
 }
+
+/// The score of a key that must not be attended.
+const HIDDEN: &str = "-2.381976e38";
 
 /// The softmax's state before the first block.
 const BEGIN: &str = "var top = vec4<f32>(-3.4028234e38);\nvar sum = vec4<f32>();\n";
@@ -579,11 +581,15 @@ fn weights(frame: &Frame<'_>) -> String {
     })
 }
 
-/// `d` becomes the gradient of the unscaled scores: `weights (d - level) scale`.
+/// `d` becomes the gradient of the unscaled scores: `weights (d - level) scale`. A query that may attend no key weighs all
+/// alike, whatever its scores: they have none.
 fn slopes(frame: &Frame<'_>) -> String {
     of_scores(frame, |score, at, _| {
         let slope = score.replace('s', "d");
-        format!("{slope} = {score} * ({slope} - state[{at} * 3u + 2u]) * {};\n", frame.words.scale)
+        format!(
+            "{slope} = select({score} * ({slope} - state[{at} * 3u + 2u]) * {}, 0.0, state[{at} * 3u] == {HIDDEN});\n",
+            frame.words.scale
+        )
     })
 }
 
