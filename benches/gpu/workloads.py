@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..comparison.workloads import networks
+from ..comparison.workloads.workload import matching
 
 FLOAT = 4  # bytes
 
@@ -166,14 +167,5 @@ WORKLOADS = [
 
 
 def select(prefixes: list[str]) -> list[Workload]:
-    """Workloads whose name or family starts with one of the prefixes; all of them if there is none.
-
-    Raises:
-        ValueError: A prefix fits nothing.
-    """
-    for prefix in prefixes:
-        if not any(w.name.startswith(prefix) or w.family.startswith(prefix) for w in WORKLOADS):
-            families = ", ".join(dict.fromkeys(w.family for w in WORKLOADS))
-            raise ValueError(f"no workload or family starts with {prefix!r}; families: {families}")
-    wanted = tuple(prefixes) or ("",)
-    return [w for w in WORKLOADS if w.name.startswith(wanted) or w.family.startswith(wanted)]
+    """The workloads that `--only` names, as `matching` finds them."""
+    return matching(WORKLOADS, prefixes)

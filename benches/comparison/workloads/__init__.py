@@ -1,7 +1,7 @@
 """What is measured: names, sizes, the arithmetic and the traffic they need. One file a family."""
 
 from . import attention, convolution, elementwise, inference, matmul, optimizers, training
-from .workload import Workload
+from .workload import Workload, matching
 
 __all__ = ["WORKLOADS", "Workload", "find", "select"]
 
@@ -27,14 +27,5 @@ def find(name: str) -> Workload:
 
 
 def select(prefixes: list[str]) -> list[Workload]:
-    """Workloads whose name or family starts with one of the prefixes; all of them if there is none.
-
-    Raises:
-        ValueError: A prefix fits nothing.
-    """
-    for prefix in prefixes:
-        if not any(w.name.startswith(prefix) or w.family.startswith(prefix) for w in WORKLOADS):
-            families = ", ".join(dict.fromkeys(w.family for w in WORKLOADS))
-            raise ValueError(f"no workload or family starts with {prefix!r}; families: {families}")
-    wanted = tuple(prefixes) or ("",)
-    return [w for w in WORKLOADS if w.name.startswith(wanted) or w.family.startswith(wanted)]
+    """The workloads that `--only` names, as `matching` finds them."""
+    return matching(WORKLOADS, prefixes)

@@ -1,7 +1,8 @@
 """One workload, as data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 MILLION = 4096 * 1024  # elements of a "4M" array
 F32 = 4  # bytes
@@ -30,3 +31,30 @@ class Workload:
     bytes: float | None = None
     ceiling: Literal["fma", "copy", "read"] | None = None
     cold: bool = False
+
+
+class Named(Protocol):
+    """What has a name and belongs to a family."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def family(self) -> str: ...
+
+
+AnyNamed = TypeVar("AnyNamed", bound=Named)
+
+
+def matching(workloads: Sequence[AnyNamed], prefixes: Sequence[str]) -> list[AnyNamed]:
+    """Workloads whose name or family starts with one of the prefixes; all of them if there is none.
+
+    Raises:
+        ValueError: A prefix fits nothing.
+    """
+    for prefix in prefixes:
+        if not any(w.name.startswith(prefix) or w.family.startswith(prefix) for w in workloads):
+            families = ", ".join(dict.fromkeys(w.family for w in workloads))
+            raise ValueError(f"no workload or family starts with {prefix!r}; families: {families}")
+    wanted = tuple(prefixes) or ("",)
+    return [w for w in workloads if w.name.startswith(wanted) or w.family.startswith(wanted)]
