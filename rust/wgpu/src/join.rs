@@ -8,9 +8,11 @@
 
 use std::{collections::HashMap, fmt::Write as _, sync::Arc};
 
+use corten_core::Result;
 use smallvec::{SmallVec, smallvec};
 
 use crate::{
+    adapter::is_set,
     device::{Gpu, lock},
     kernel::{Declared, Pipeline, Shader, Source, WORDS},
     memory::Block,
@@ -207,9 +209,12 @@ pub(crate) fn sets<'a>(gpu: &Gpu, level: &[&'a Dispatch]) -> Vec<Set<'a>> {
 }
 
 /// The dispatch of a whole set, if there is a shader for it.
-pub(crate) fn joined(gpu: &Gpu, set: &Set<'_>) -> Option<Dispatch> {
+///
+/// # Errors
+/// The driver refused the shader, and `CORTEN_GPU_CHECKS=1` asks to hear of it.
+pub(crate) fn joined(gpu: &Gpu, set: &Set<'_>) -> Result<Option<Dispatch>> {
     if set.parts.len() == 1 {
-        return None;
+        return Ok(None);
     }
     let key = set.key();
     let mut pipelines = lock(&gpu.0.pipelines);
@@ -217,21 +222,25 @@ pub(crate) fn joined(gpu: &Gpu, set: &Set<'_>) -> Option<Dispatch> {
         pipelines.joined.sets.retain(|_, known| !matches!(known, Known::Seen(_)));
     }
     let seen = match pipelines.joined.sets.get(&key) {
-        Some(Known::Compiled(pipeline)) => return Some(set.dispatch(Arc::clone(pipeline))),
-        Some(Known::Refused) => return None,
+        Some(Known::Compiled(pipeline)) => return Ok(Some(set.dispatch(Arc::clone(pipeline)))),
+        Some(Known::Refused) => return Ok(None),
         Some(Known::Seen(times)) => times + 1,
-        None if pipelines.joined.sets.len() >= MOST_SETS => return None,
+        None if pipelines.joined.sets.len() >= MOST_SETS => return Ok(None),
         None => 1,
     };
     let known = if seen < OFTEN {
         Known::Seen(seen)
     } else {
-        // One by one they are known to work.
-        pipelines.compile(gpu, set.shader()).map_or(Known::Refused, |pipeline| Known::Compiled(Arc::new(pipeline)))
+        match pipelines.compile(gpu, set.shader()) {
+            Ok(pipeline) => Known::Compiled(Arc::new(pipeline)),
+            Err(error) if is_set("CORTEN_GPU_CHECKS") => return Err(error),
+            // One by one they are known to work.
+            Err(_) => Known::Refused,
+        }
     };
     let made = if let Known::Compiled(pipeline) = &known { Some(set.dispatch(Arc::clone(pipeline))) } else { None };
     pipelines.joined.sets.insert(key, known);
-    made
+    Ok(made)
 }
 
 /// The words of a text: names and numbers, and where they begin. What follows a dot is a part of something.

@@ -212,7 +212,7 @@ impl Stream {
         waiting.sort_by_key(|one| one.level);
         let outcome = waiting.chunk_by(|one, other| one.level == other.level).try_for_each(|level| {
             let level: Vec<&Dispatch> = level.iter().map(|one| &one.work).collect();
-            join::sets(gpu, &level).iter().try_for_each(|set| match join::joined(gpu, set) {
+            join::sets(gpu, &level).iter().try_for_each(|set| match join::joined(gpu, set)? {
                 Some(joined) => self.dispatch(&gpu.0, &joined),
                 None => set.members().try_for_each(|work| self.dispatch(&gpu.0, work)),
             })
