@@ -4,9 +4,10 @@ mod common;
 
 use std::sync::Mutex;
 
-use common::{Twin, bytes, floats, read, spread, view};
+use common::{Twin, bytes, floats, optimizer_steps, read, spread, view};
 use corten_core::{
-    ArgReduceOp, Backend, BinaryOp, CompareOp, DType, Error, FusedOp, Layout, Range, ReduceOp, Scalar, UnaryOp, View,
+    ArgReduceOp, Backend, BinaryOp, CompareOp, DType, Error, FusedOp, Layout, OptimizerOp, Range, ReduceOp, Scalar,
+    UnaryOp, View,
 };
 use corten_wgpu::{AdapterKind, adapters, close, open};
 
@@ -149,6 +150,15 @@ fn a_chain_is_one_dispatch() {
         (a - expected).abs() <= 1e-6
     }));
     assert_eq!(gpu.statistics().dispatches - before, 2);
+}
+
+#[test]
+fn optimizers_take_few_dispatches() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    let before = gpu.statistics().dispatches;
+    let _ = optimizer_steps(&gpu, |_| OptimizerOp::Sgd { momentum: 0.0, nesterov: false }, 0);
+    assert_eq!(gpu.statistics().dispatches - before, 3, "four tensors are one dispatch a step");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub)]
 
-use corten_core::{Backend, DType, Element, Layout, View};
+use corten_core::{Backend, DType, Element, Layout, OptimizerOp, Parameter, View};
 use corten_cpu::Cpu;
 use corten_wgpu::{Gpu, adapters, open};
 
@@ -89,4 +89,35 @@ pub fn words(bytes: &[u8]) -> Vec<u32> {
 /// Deterministic numbers between the ends.
 pub fn spread(n: usize, low: f32, high: f32) -> Vec<f32> {
     (0..n).map(|i| low + (high - low) * (((i * 7919 + 13) % 9973) as f32 / 9973.0)).collect()
+}
+
+/// The values and then the state of four arrays after three steps of an optimizer.
+pub fn optimizer_steps<B: Backend>(backend: &B, op: impl Fn(u64) -> OptimizerOp, slots: usize) -> Vec<Vec<f32>> {
+    let lens = [5, 1500, 1, 64];
+    let make = |len: usize, low, high| backend.upload(DType::F32, &bytes(&spread(len, low, high))).expect("upload");
+    let mut values: Vec<B::Buffer> = lens.iter().map(|&len| make(len, -1.0, 1.0)).collect();
+    let mut state: Vec<Vec<B::Buffer>> =
+        lens.iter().map(|&len| (0..slots).map(|_| make(len, 0.0, 0.2)).collect()).collect();
+    for step in 1..4 {
+        let gradients: Vec<B::Buffer> = lens.iter().map(|&len| make(len, -0.5, 0.25 * step as f32)).collect();
+        let layouts: Vec<Layout> = lens.iter().map(|&len| Layout::contiguous(&[len])).collect();
+        let mut parameters: Vec<Parameter<'_, B::Buffer>> = values
+            .iter_mut()
+            .zip(&mut state)
+            .zip(gradients.iter().zip(&layouts))
+            .map(|((value, slots), (buffer, layout))| Parameter {
+                value,
+                slots: slots.iter_mut().collect(),
+                gradient: View { buffer, layout, dtype: DType::F32 },
+                decay: 0.01,
+                learning_rate: 0.05,
+            })
+            .collect();
+        backend.optimizer_step(&op(step), DType::F32, &mut parameters).expect("a step");
+    }
+    let all = values
+        .iter()
+        .chain(state.iter().flatten())
+        .zip(lens.into_iter().chain(lens.into_iter().flat_map(|len| vec![len; slots])));
+    all.map(|(buffer, len)| floats(&read(backend, buffer, len, DType::F32))).collect()
 }
