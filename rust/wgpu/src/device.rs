@@ -181,8 +181,14 @@ impl Gpu {
     }
 
     /// Whether arrays of a dtype can lie on this device.
-    pub const fn supports(&self, dtype: DType) -> bool {
-        matches!(dtype, DType::Bool | DType::U32 | DType::I32 | DType::F32)
+    pub fn supports(&self, dtype: DType) -> bool {
+        match dtype {
+            DType::Bool | DType::U32 | DType::I32 | DType::F32 => true,
+            DType::F16 => self.0.device.features().contains(wgpu::Features::SHADER_F16),
+            DType::U8 | DType::U16 | DType::U64 | DType::I8 | DType::I16 | DType::I64 | DType::BF16 | DType::F64 => {
+                false
+            }
+        }
     }
 
     /// Refuses dtypes that the device has not got.

@@ -244,7 +244,7 @@ pub(crate) fn joined(gpu: &Gpu, set: &Set<'_>) -> Result<Option<Dispatch>> {
 }
 
 /// The words of a text: names and numbers, and where they begin. What follows a dot is a part of something.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let bytes = text.as_bytes();
     let mut at = 0;

@@ -7,6 +7,7 @@ use crate::{
     device::Gpu,
     elementwise::element,
     ending::Ending,
+    half::arithmetic,
     kernel::Parameters,
     memory::Buffer,
     product::{Place, Product, Side},
@@ -59,7 +60,8 @@ pub(crate) fn matmul_with_ending(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option
     let mut parameters = Parameters::new();
     let product = Product {
         name: "matmul",
-        kind: element(a.dtype),
+        kind: element(arithmetic(a.dtype)),
+        dtype: a.dtype,
         batches,
         rows,
         columns,

@@ -9,14 +9,14 @@
 
 use std::fmt::Write as _;
 
-use corten_core::Result;
+use corten_core::{DType, Result, Scalar};
 
 use crate::{
-    copy::fill_bits,
+    copy::fill,
     device::Gpu,
     ending::Ending,
     kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, each_element, launch},
-    memory::{Buffer, alloc},
+    memory::{Buffer, alloc, alloc_of},
     tile::{Tile, parts, pitch},
     unsupported,
 };
@@ -57,6 +57,8 @@ pub(crate) struct Product<'a> {
     pub(crate) name: &'static str,
     /// `f32`, `i32` or `u32`.
     pub(crate) kind: &'static str,
+    /// Of the result.
+    pub(crate) dtype: DType,
     pub(crate) batches: usize,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -179,12 +181,12 @@ impl<'a> Loader<'a> {
 impl Product<'_> {
     /// A result of `len` elements, all of them this product's.
     pub(crate) fn run(self, gpu: &Gpu, parameters: Parameters, len: usize) -> Result<Buffer> {
-        let out = alloc(gpu, len)?;
+        let out = alloc_of(gpu, self.dtype, len)?;
         if len == 0 {
             return Ok(out);
         }
         if self.depth == 0 && self.ending.is_none() {
-            return fill_bits(gpu, len, 0);
+            return fill(gpu, self.dtype, len, Scalar::Int(0));
         }
         let splits = self.splits();
         if splits.1 == 1 {
