@@ -6,7 +6,8 @@
 //! reported there. Elementwise ops wait until their result is read, so that a chain of them is one dispatch.
 //!
 //! Read [`kernel`] first, then `copy.rs` as an example; [`strided`] brings operands of any layout to kernels.
-//! float32, int32, uint32 and bool (one word an element) are there; other dtypes are refused with the way out.
+//! float32, int32, uint32 and bool (one word an element) are there, and float16 where the adapter has it (`half.rs`); other
+//! dtypes are refused with the way out.
 //! Reductions combine in a fixed order, so results have the same bits in every run.
 
 // Shaders are text, written once for each: pieces are appended as they read best.
