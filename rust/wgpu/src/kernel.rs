@@ -26,7 +26,6 @@
 //! there is none.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     fmt::{self, Write as _},
     sync::{Arc, OnceLock, atomic::AtomicU64},
@@ -451,11 +450,10 @@ fn text(shader: &Shader) -> String {
     let source = &shader.source;
     let arrays = shader.bindings.iter().map(|bind| (bind.name.as_str(), bind.element));
     let halves: HashMap<&str, &str> = arrays.filter(|(_, element)| widened(element).is_some()).collect();
-    let (mut text, mut module, mut body) = (String::new(), Cow::from(&source.module), Cow::from(&source.body));
-    if !halves.is_empty() {
-        text += "enable f16;\n";
-        (module, body) = (converted(&module, &halves).into(), converted(&body, &halves).into());
-    }
+    let (module, body) = (converted(&source.module, &halves), converted(&source.body, &halves));
+    // Intermediate results may be rounded where no array holds float16.
+    let enabled = if !halves.is_empty() || body.contains("f16(") { "enable f16;\n" } else { "" };
+    let mut text = enabled.to_owned();
     text += &format!("@group(0) @binding(0) var<uniform> params: array<vec4<u32>, {}>;\n", WORDS / 4);
     for (i, Declared { name, element, access }) in shader.bindings.iter().enumerate() {
         let access = if *access == Access::Write { "read_write" } else { "read" };
