@@ -1,4 +1,4 @@
-"""Corten against stored values of Keras 3.15.1 on JAX (`make_keras_values.py` made them)."""
+"""Corten on each device against stored values of Keras 3.15.1 on JAX (`make_keras_values.py` made them)."""
 
 from __future__ import annotations
 

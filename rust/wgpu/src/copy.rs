@@ -63,7 +63,7 @@ pub(crate) fn download(gpu: &Gpu, x: In<'_>, out: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// Copies elements of any dtype into an array of the same.
+/// Copies elements of any dtype into an array of the same, and between float16 and float32.
 pub(crate) fn copy(gpu: &Gpu, x: In<'_>, out: &Buffer, layout: &Layout) -> Result<()> {
     gpu.check("copy", x.dtype)?;
     let len = x.layout.len();
@@ -74,11 +74,12 @@ pub(crate) fn copy(gpu: &Gpu, x: In<'_>, out: &Buffer, layout: &Layout) -> Resul
     let mut parameters = Parameters::new();
     let n = parameters.count(len);
     let words = walk.push(&mut parameters);
+    let kind = if x.buffer.is_half() || out.is_half() { "f32" } else { "u32" };
     let kernel = Kernel {
         name: "copy",
         key: &format!("copy {}", walk.key()),
         parameters: &parameters,
-        bindings: &[Bind::read("x", x.buffer, x.buffer.moved()), Bind::write("result", out, out.moved())],
+        bindings: &[Bind::read("x", x.buffer, kind), Bind::write("result", out, kind)],
         grid: Grid::elements(len),
     };
     launch(gpu, &kernel, || Source::new(each_element(&n, &(walk.places(&words, "i", "at") + "result[at1] = x[at0];"))))
