@@ -69,6 +69,9 @@ FULL_ORDERS = {
         [f"{what}: held-out bits per character" for what in ("After training", "Counts of pairs")],
     ],
     "news_graph": [[f"{what}: filtered MRR" for what in ("Most frequent entities", "After training")]],
+    "question_answering": [
+        [f"{way}: exact match" for way in ("Before training", "First part in the passage", "After training")],
+    ],
     "translation": [
         [f"{way}: held-out exact matches" for way in ("Most similar name", "Word by word", "T5")],
     ],
