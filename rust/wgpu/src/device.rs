@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,6 +17,7 @@ use crate::{
     future::block_on,
     kernel::Pipelines,
     memory::Pool,
+    product::cooperative::Units,
     stream::Stream,
 };
 
@@ -41,6 +42,10 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Held while expressions are computed.
     pub(crate) computing: Mutex<()>,
+    /// Matrix units that are asked for and there.
+    pub(crate) units: Option<Units>,
+    /// Those that gave the right products.
+    pub(crate) proven: OnceLock<Option<Units>>,
     pub(crate) timeout: Duration,
     /// The process that opened the device: a forked one cannot use it.
     process: u32,
@@ -126,12 +131,23 @@ impl Faults {
 impl Gpu {
     pub(crate) fn new(adapter: &'static Adapter, handle: &wgpu::Adapter) -> Result<Self> {
         let plain = is_set(DEFAULT_LIMITS);
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::PIPELINE_CACHE;
+        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::PIPELINE_CACHE;
+        let units = if plain { None } else { Units::of(handle) };
+        if units.is_some() {
+            wanted |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("corten"),
             required_features: if plain { wgpu::Features::empty() } else { handle.features() & wanted },
             required_limits: if plain { wgpu::Limits::default() } else { handle.limits() },
             memory_hints: wgpu::MemoryHints::Performance,
+            experimental_features: if units.is_some() {
+                // SAFETY: whoever sets the variable that `Units::of` asks for wants what wgpu calls experimental; the one
+                // feature used is cooperative matrices, and results are compared before they are (`cooperative.rs`).
+                unsafe { wgpu::ExperimentalFeatures::enabled() }
+            } else {
+                wgpu::ExperimentalFeatures::disabled()
+            },
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = block_on(handle.request_device(&descriptor))
@@ -159,6 +175,8 @@ impl Gpu {
             cache,
             counters: Counters::default(),
             computing: Mutex::new(()),
+            units,
+            proven: OnceLock::new(),
             timeout: Duration::from_secs(seconds.unwrap_or(TIMEOUT_SECONDS).max(1)),
             process: std::process::id(),
             device,

@@ -118,6 +118,8 @@ impl<'a> Set<'a> {
         let rows = self.rows + rows(work);
         // The last word of all stays zero.
         let fits = self.parts.len() < MOST_PARTS
+            && self.parts[0].pipeline.joins
+            && work.pipeline.joins
             && self.parts[0].pipeline.shader.lanes == work.pipeline.shader.lanes
             && groups(self.parts[0]) <= MOST_GROUPS
             && buffers.len() <= most

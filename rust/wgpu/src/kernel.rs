@@ -300,6 +300,8 @@ pub(crate) struct Pipeline {
     pub(crate) shader: Shader,
     /// How often it was dispatched.
     pub(crate) dispatches: AtomicU64,
+    /// Whether its text may be a part of another shader.
+    pub(crate) joins: bool,
 }
 
 impl Pipelines {
@@ -392,7 +394,8 @@ impl Pipelines {
             cache.note();
         }
         self.made += 1;
-        Ok(Pipeline { id: self.made, compiled, layout, layout_id, shader, dispatches: AtomicU64::new(0) })
+        let joins = !is_cooperative(&shader);
+        Ok(Pipeline { id: self.made, compiled, layout, layout_id, shader, dispatches: AtomicU64::new(0), joins })
     }
 }
 
@@ -446,6 +449,11 @@ fn called(texts: &[&str]) -> String {
     found.iter().fold(String::new(), |all, name| all + "fn " + library()[name] + "\n}\n")
 }
 
+/// Whether the lanes of its subgroups hold matrices together.
+fn is_cooperative(shader: &Shader) -> bool {
+    shader.source.body.contains("coopMultiplyAdd")
+}
+
 fn text(shader: &Shader) -> String {
     let source = &shader.source;
     let arrays = shader.bindings.iter().map(|bind| (bind.name.as_str(), bind.element));
@@ -454,6 +462,11 @@ fn text(shader: &Shader) -> String {
     // Intermediate results may be rounded where no array holds float16.
     let enabled = if !halves.is_empty() || body.contains("f16(") { "enable f16;\n" } else { "" };
     let mut text = enabled.to_owned();
+    let mut extra = "";
+    if is_cooperative(shader) {
+        text += "enable wgpu_cooperative_matrix;\n";
+        extra = ", @builtin(subgroup_id) subgroup_id: u32";
+    }
     text += &format!("@group(0) @binding(0) var<uniform> params: array<vec4<u32>, {}>;\n", WORDS / 4);
     for (i, Declared { name, element, access }) in shader.bindings.iter().enumerate() {
         let access = if *access == Access::Write { "read_write" } else { "read" };
@@ -465,7 +478,7 @@ fn text(shader: &Shader) -> String {
     let _ = write!(
         text,
         "\n@compute @workgroup_size({}, 1, 1)\nfn main(@builtin(workgroup_id) group_id: vec3<u32>, \
-         @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {{\n\
+         @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32{extra}) {{\n\
          let group = group_id.y * groups.x + group_id.x;\n{}\n}}\n",
         shader.lanes, body
     );

@@ -10,7 +10,7 @@ use crate::{
     half::arithmetic,
     kernel::Parameters,
     memory::Buffer,
-    product::{Place, Product, Side},
+    product::{Place, Product, Side, cooperative::Way},
     strided::Walk,
 };
 
@@ -52,6 +52,11 @@ pub(crate) fn matmul(gpu: &Gpu, a: In<'_>, b: In<'_>) -> Result<Buffer> {
 
 /// The batch axes are broadcast already.
 pub(crate) fn matmul_with_ending(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option<Ending<'_>>) -> Result<Buffer> {
+    product(gpu, a, b, ending, Way::Chosen)
+}
+
+/// Made in a way of one's choice.
+pub(crate) fn product(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option<Ending<'_>>, way: Way) -> Result<Buffer> {
     gpu.check("matmul", a.dtype)?;
     let leading = a.layout.rank() - 2;
     let (rows, depth) = (a.layout.shape()[leading], a.layout.shape()[leading + 1]);
@@ -70,6 +75,7 @@ pub(crate) fn matmul_with_ending(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option
         b: side(&mut parameters, b, 1, 0)?,
         place: Place::linear(&mut parameters, rows * columns, columns),
         ending: ending.map(|ending| ending.push(&mut parameters)),
+        way,
     };
     product.run(gpu, parameters, batches * rows * columns)
 }

@@ -16,7 +16,7 @@ use crate::{
     kernel::Parameters,
     matmul::matmul_with_ending,
     memory::{Buffer, alloc_of},
-    product::{Place, Product, Side},
+    product::{Place, Product, Side, cooperative::Way},
     windows::Geometry,
 };
 
@@ -84,6 +84,7 @@ pub(crate) fn conv_with_ending(
         b: rows_side(&mut parameters, &w_dense, geometry.channels_out, columns),
         place: Place::linear(&mut parameters, columns, geometry.channels_out),
         ending: ending.map(|ending| ending.push(&mut parameters)),
+        way: Way::Chosen,
     };
     product.run(gpu, parameters, len)
 }
@@ -145,6 +146,7 @@ pub(crate) fn conv_grad_weight(gpu: &Gpu, spec: &ConvSpec, x: In<'_>, dy: In<'_>
         b: rows_side(&mut parameters, &dy, geometry.channels_out, columns),
         place: Place::linear(&mut parameters, columns, geometry.channels_out),
         ending: None,
+        way: Way::Chosen,
     };
     product.run(gpu, parameters, out.iter().product())
 }
@@ -194,6 +196,7 @@ fn input_phase(
         b: reading::taps_of_weights(&mut parameters, geometry, axes, w),
         place: reading::strided_positions(&mut parameters, geometry, axes, first),
         ending: None,
+        way: Way::Chosen,
     };
     product.run_whole(gpu, parameters, result)
 }
