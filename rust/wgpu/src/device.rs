@@ -141,13 +141,7 @@ impl Gpu {
             required_features: if plain { wgpu::Features::empty() } else { handle.features() & wanted },
             required_limits: if plain { wgpu::Limits::default() } else { handle.limits() },
             memory_hints: wgpu::MemoryHints::Performance,
-            experimental_features: if units.is_some() {
-                // SAFETY: whoever sets the variable that `Units::of` asks for wants what wgpu calls experimental; the one
-                // feature used is cooperative matrices, and results are compared before they are (`cooperative.rs`).
-                unsafe { wgpu::ExperimentalFeatures::enabled() }
-            } else {
-                wgpu::ExperimentalFeatures::disabled()
-            },
+            experimental_features: Units::experiment(units),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = block_on(handle.request_device(&descriptor))

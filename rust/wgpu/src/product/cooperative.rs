@@ -81,6 +81,16 @@ impl Units {
         Some(Self { side: side as usize, lanes: lanes as usize })
     }
 
+    /// Leave to use what wgpu calls experimental, for those who have units.
+    pub(crate) fn experiment(units: Option<Self>) -> wgpu::ExperimentalFeatures {
+        if units.is_none() {
+            return wgpu::ExperimentalFeatures::disabled();
+        }
+        // SAFETY: whoever sets `ASKED` accepts what an unfinished interface may do. Cooperative matrices are the one
+        // experimental feature that is switched on, for adapters that name this size, and `agree` looks at results.
+        unsafe { wgpu::ExperimentalFeatures::enabled() }
+    }
+
     /// Rows and columns of a tile.
     const fn tile(self) -> usize {
         self.side * SQUARES * ACROSS
