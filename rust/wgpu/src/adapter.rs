@@ -166,6 +166,7 @@ pub fn open(index: usize) -> Result<Gpu> {
         return Ok(gpu.clone());
     }
     let gpu = Gpu::new(&adapters()[index], &found.handle)?;
+    gpu.try_units();
     opened[index] = Some(gpu.clone());
     Ok(gpu)
 }

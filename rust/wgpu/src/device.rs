@@ -44,8 +44,8 @@ pub(crate) struct Shared {
     pub(crate) computing: Mutex<()>,
     /// Matrix units that are asked for and there.
     pub(crate) units: Option<Units>,
-    /// Those that gave the right products.
-    pub(crate) proven: OnceLock<Option<Units>>,
+    /// Whether they gave the right products.
+    pub(crate) proven: OnceLock<bool>,
     pub(crate) timeout: Duration,
     /// The process that opened the device: a forked one cannot use it.
     process: u32,

@@ -5,7 +5,7 @@
 //! as float16 and the sums come back through it as float32, so any operand and ending goes, as in the other kernels.
 //!
 //! Off unless [`ASKED`] is set: wgpu calls its interface experimental, and drivers are known that crash on such shaders.
-//! With it, the first product is made both ways ([`agree`]), and the units are used only where that agrees.
+//! With it, a product is made both ways when the GPU is opened ([`agree`]), and the units are used only where that agrees.
 
 use corten_core::{DType, Layout, Result};
 
@@ -123,16 +123,20 @@ impl Gpu {
         self.units().is_some()
     }
 
+    /// Finds out whether the matrix units that were asked for are right: when a device is opened, as it waits for values.
+    pub(crate) fn try_units(&self) {
+        let limits = &self.0.limits;
+        let Some(units) = self.0.units else { return };
+        let right = units.bytes() <= limits.max_compute_workgroup_storage_size as usize
+            && units.lanes() <= limits.max_compute_invocations_per_workgroup as usize
+            && agree(self, units).unwrap_or(false);
+        // Nobody else has the device yet.
+        drop(self.0.proven.set(right));
+    }
+
     /// The units that products of float16 are made on.
     fn units(&self) -> Option<Units> {
-        *self.0.proven.get_or_init(|| {
-            let limits = &self.0.limits;
-            self.0.units.filter(|units| {
-                units.bytes() <= limits.max_compute_workgroup_storage_size as usize
-                    && units.lanes() <= limits.max_compute_invocations_per_workgroup as usize
-                    && agree(self, *units).unwrap_or(false)
-            })
-        })
+        self.0.units.filter(|_| self.0.proven.get() == Some(&true))
     }
 }
 
@@ -169,7 +173,7 @@ impl Product<'_> {
             Way::Units(units) => return Some(units),
         }
         let halves = self.a.buffer.is_half() && self.b.buffer.is_half();
-        if !halves || gpu.0.units.is_none() || self.is_vector() {
+        if !halves || self.is_vector() {
             return None;
         }
         gpu.units().filter(|units| self.batches * self.tiles(*units).iter().product::<usize>() >= FEW)
