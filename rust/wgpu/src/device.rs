@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -45,7 +45,7 @@ pub(crate) struct Shared {
     /// Matrix units that are asked for and there.
     pub(crate) units: Option<Units>,
     /// Whether they gave the right products.
-    pub(crate) proven: OnceLock<bool>,
+    pub(crate) proven: AtomicBool,
     pub(crate) timeout: Duration,
     /// The process that opened the device: a forked one cannot use it.
     process: u32,
@@ -170,7 +170,7 @@ impl Gpu {
             counters: Counters::default(),
             computing: Mutex::new(()),
             units,
-            proven: OnceLock::new(),
+            proven: AtomicBool::new(false),
             timeout: Duration::from_secs(seconds.unwrap_or(TIMEOUT_SECONDS).max(1)),
             process: std::process::id(),
             device,

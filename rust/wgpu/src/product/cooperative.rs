@@ -7,6 +7,8 @@
 //! Off unless [`ASKED`] is set: wgpu calls its interface experimental, and drivers are known that crash on such shaders.
 //! With it, a product is made both ways when the GPU is opened ([`agree`]), and the units are used only where that agrees.
 
+use std::sync::atomic::Ordering;
+
 use corten_core::{DType, Layout, Result};
 
 use super::{Product, Side, plain_reader};
@@ -130,13 +132,12 @@ impl Gpu {
         let right = units.bytes() <= limits.max_compute_workgroup_storage_size as usize
             && units.lanes() <= limits.max_compute_invocations_per_workgroup as usize
             && agree(self, units).unwrap_or(false);
-        // Nobody else has the device yet.
-        drop(self.0.proven.set(right));
+        self.0.proven.store(right, Ordering::Relaxed);
     }
 
     /// The units that products of float16 are made on.
     fn units(&self) -> Option<Units> {
-        self.0.units.filter(|_| self.0.proven.get() == Some(&true))
+        self.0.units.filter(|_| self.0.proven.load(Ordering::Relaxed))
     }
 }
 
