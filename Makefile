@@ -99,7 +99,8 @@ test-gpu: tools ## Tests the GPU backend; without a GPU, on Mesa's software driv
 	$(GPU_ENVIRONMENT) CORTEN_GPU_CHECKS=1 cargo test -p corten-wgpu --locked
 	$(MAKE) test-gpu-python
 
-GPU_TESTS := tests/ops/test_devices.py tests/core tests/training/test_devices.py tests/faults/test_gpu_faults.py tests/benches/test_gpu.py
+GPU_TESTS := tests/ops/test_devices.py tests/core tests/layers/test_every_layer.py tests/parity tests/training/test_devices.py \
+	tests/faults/test_gpu_faults.py tests/benches/test_gpu.py
 test-gpu-python: tools $(GPU_VENV)/.installed ## Runs the Python tests that have a device on a GPU, or on the software driver
 	@mkdir -p target/gpu/shaders && chmod 700 target/gpu
 	$(GPU_ENVIRONMENT) CORTEN_TEST_DEVICE=gpu:0 CORTEN_GPU_CACHE=$(CURDIR)/target/gpu/cache $(GPU_BIN)/python -m pytest -n 2 --dist loadfile $(GPU_TESTS)

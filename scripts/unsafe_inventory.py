@@ -18,6 +18,7 @@ ROOMS = (
     "rust/cpu/",
     "rust/wgpu/src/cache.rs",
     "rust/wgpu/src/kernel.rs",
+    "rust/wgpu/src/product/cooperative.rs",
     "rust/python/src/array.rs",
     "rust/python/src/dlpack.rs",
     "rust/python/src/funnel.rs",

@@ -36,6 +36,19 @@ def gpu():
     return TEST_DEVICE
 
 
+@pytest.fixture
+def float16_gpu(gpu):
+    """A GPU that has float16, as the device of the test; with another one the test is skipped."""
+    import corten
+
+    usable = [adapter for adapter in corten._core.adapters() if adapter["refusal"] is None]
+    adapter = usable[int(gpu.partition(":")[2])]
+    if not adapter["float16"]:
+        pytest.skip(f"{adapter['name']} has no float16")
+    with corten.device(gpu):
+        yield gpu
+
+
 def _place(item: pytest.Item) -> int:
     """Which of the long ones the test belongs to, by number; one more than the last for all others."""
     name = item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else ""

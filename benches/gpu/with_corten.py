@@ -68,8 +68,8 @@ class OnDevice:
         """Normal numbers."""
         return corten.tensor(self.models.normal(*shape), device=self.device, requires_grad=needs_gradient)
 
-    def matmul(self, m: int, k: int, n: int) -> Callable[[], list[Any]]:
-        a, b = self.tensor(m, k), self.tensor(k, n)
+    def matmul(self, m: int, k: int, n: int, dtype: str) -> Callable[[], list[Any]]:
+        a, b = (self.tensor(*shape).astype(dtype) for shape in ((m, k), (k, n)))
         return lambda: [ops.matmul(a, b)]
 
     def elementwise(self, function: str, n: int) -> Callable[[], list[Any]]:

@@ -49,8 +49,8 @@ class Torch:
         """Normal numbers."""
         return torch.randn(*shape, device=self.place, requires_grad=needs_gradient)
 
-    def matmul(self, m: int, k: int, n: int) -> Callable[[], Any]:
-        a, b = self.tensor(m, k), self.tensor(k, n)
+    def matmul(self, m: int, k: int, n: int, dtype: str) -> Callable[[], Any]:
+        a, b = (self.tensor(*shape).to(getattr(torch, dtype)) for shape in ((m, k), (k, n)))
         return lambda: a @ b
 
     def elementwise(self, function: str, n: int) -> Callable[[], Any]:

@@ -34,16 +34,17 @@ class Workload:
     bars: tuple[float, float, float] = field(default=(0.6, 0.85, 1.0))
 
 
-def matmul(m: int, k: int, n: int) -> Workload:
-    """A product of float32 matrices."""
+def matmul(m: int, k: int, n: int, dtype: str = "float32") -> Workload:
+    """A product of matrices. In float16 PyTorch's goes to tensor cores."""
+    is_half = dtype == "float16"
     return Workload(
-        f"matmul_{m}x{k}x{n}",
+        f"matmul_{m}x{k}x{n}{'_float16' if is_half else ''}",
         "matmul",
         "matmul",
-        {"m": m, "k": k, "n": n},
-        {"m": 24, "k": 40, "n": 36},
+        {"m": m, "k": k, "n": n, "dtype": dtype},
+        {"m": 24, "k": 40, "n": 36, "dtype": dtype},
         flops=2.0 * m * k * n,
-        bars=(0.45, 0.7, 0.85),
+        bars=(0.15, 0.3, 0.5) if is_half else (0.45, 0.7, 0.85),
     )
 
 
@@ -139,6 +140,7 @@ SMALL_MLP = (784, 128, 10)
 WORKLOADS = [
     *(matmul(n, n, n) for n in (1024, 2048, 4096, 8192)),
     matmul(4096, 512, 14336),
+    matmul(4096, 4096, 4096, "float16"),
     *(elementwise("add", 3, power) for power in (20, 22, 24, 26, 28)),
     *(elementwise("chain", 3, power) for power in (20, 24, 28)),
     *(rows("sum", 2, columns) for columns in (256, 1024, 8192)),

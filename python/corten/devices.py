@@ -190,7 +190,8 @@ def information() -> list[tuple[str, str]]:
         driver = adapter["driver"] or "no driver named"
         about = f"{adapter['name']} ({adapter['kind']}, {adapter['backend']}, {driver})"
         if adapter["refusal"] is None:
-            pairs.append((f"gpu:{index}", about))
+            has_float16 = "float16" if adapter["float16"] else "no float16"
+            pairs.append((f"gpu:{index}", f"{about}, {has_float16}"))
             index += 1
         else:
             pairs.append(("not used", f"{about}: {adapter['refusal']}"))

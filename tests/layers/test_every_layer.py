@@ -1,4 +1,4 @@
-"""What holds for every layer: shapes, gradients, configs, weights, precision, files, a step."""
+"""What holds for every layer on each device: shapes, gradients, configs, weights, precision, files, steps."""
 
 import json
 
@@ -10,6 +10,7 @@ import corten
 from corten import layers, ops
 
 by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+on_each_device = pytest.mark.usefixtures("device")
 
 
 def data(case: Case, dtype: str = "float32") -> list[np.ndarray]:
@@ -49,6 +50,7 @@ def differentiable(inputs):
     return [corten.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
 
 
+@on_each_device
 @by_name
 def test_shape_is_the_same_with_and_without_values(case):
     layer, _, output = build(case)
@@ -63,6 +65,7 @@ def test_shape_is_the_same_with_and_without_values(case):
     assert symbolic.dtype == output.dtype
 
 
+@on_each_device
 @by_name
 def test_weights_have_keras_shapes_and_order(case):
     layer, _, _ = build(case)
@@ -73,6 +76,7 @@ def test_weights_have_keras_shapes_and_order(case):
         assert shapes == case.weights
 
 
+@on_each_device
 @by_name
 def test_compute_output_shape(case):
     layer, _, _ = build(case)
@@ -81,6 +85,7 @@ def test_compute_output_shape(case):
         assert tuple(layer.compute_output_shape(shape)) == tuple(case.output_shape)
 
 
+@on_each_device
 @by_name
 def test_config_round_trip(case):
     layer, _, _ = build(case)
@@ -94,6 +99,7 @@ def test_config_round_trip(case):
     assert again.name == layer.name
 
 
+@on_each_device
 @by_name
 def test_weights_carry_over(case):
     layer, inputs, output = build(case)
@@ -103,6 +109,7 @@ def test_weights_carry_over(case):
     np.testing.assert_array_equal(call(case, twin, inputs).numpy(), output.numpy())
 
 
+@on_each_device
 @by_name
 def test_model_file_round_trip(case, tmp_path):
     layer = case.make()
@@ -156,9 +163,12 @@ def test_gradients_are_the_slopes(case):
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.mixed], ids=lambda case: case.name)
-def test_mixed_precision(case):
-    layer, _, output = build(case, dtype="mixed_bfloat16")
-    assert output.dtype == "bfloat16"
+def test_mixed_precision(case, device, request):
+    if device != "cpu":
+        request.getfixturevalue("float16_gpu")
+    narrow = "bfloat16" if device == "cpu" else "float16"
+    layer, _, output = build(case, dtype=f"mixed_{narrow}")
+    assert output.dtype == narrow
     assert {str(weight.dtype) for weight in layer.weights} <= {"float32"}
     plain = case.make()
     call(case, plain, data(case))
@@ -168,6 +178,7 @@ def test_mixed_precision(case):
     np.testing.assert_allclose(got, expected, atol=0.06 * max(1.0, float(np.abs(expected).max())))
 
 
+@on_each_device
 @pytest.mark.filterwarnings("ignore:.*no trainable weights")
 @pytest.mark.parametrize("case", [c for c in CASES if c.fit], ids=lambda case: case.name)
 def test_one_training_step(case):

@@ -7,6 +7,7 @@ a listed row that passes fails the test, so that the list can only shrink.
 import numpy as np
 import pytest
 from tests.ops.table import ROWS, draw, outputs
+from tests.ops.test_dtypes import ORDERED, RULED
 
 import corten
 from corten import _core, ops
@@ -137,6 +138,49 @@ def test_gradients(one, device, request):
     assert [gradient is None for gradient in found] == [gradient is None for gradient in expected]
     pairs = [(got, wanted) for got, wanted in zip(found, expected, strict=True) if got is not None]
     assert_close([got for got, _ in pairs], [wanted for _, wanted in pairs], 1e-3)
+
+
+@pytest.mark.parametrize("one", [one for one in RULED if one.id not in NOT_ON_GPUS], ids=lambda one: one.id)
+def test_values_in_float16(one, float16_gpu):
+    arrays = [narrow(array) for array in draw(one)]
+    arrays = [array.astype(np.float16) if array.dtype.kind == "f" else array for array in arrays]
+    expected = on_cpu(lambda: values_of(computed(one, arrays, "contiguous")))
+    found = values_of(computed(one, arrays, "contiguous"))
+    if one.name in ORDERED:
+        assert [got.dtype for got in found] == [wanted.dtype for wanted in expected]
+        return
+    # Both round to float16 once an op; a row of several ops may round at other places.
+    assert_close(found, expected, 4e-3)
+    turned = values_of(computed(one, arrays, "transposed"))
+    assert_close(turned, expected, 4e-3)
+
+
+def test_float16_goes_over_and_back(float16_gpu):
+    x = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float16)
+    x[0, :3] = np.inf, np.nan, 6e-8
+    tensor = corten.tensor(x)
+    assert (tensor.device, tensor.dtype) == (float16_gpu, "float16")
+    for there, here in [
+        (tensor, x),
+        (tensor[1:, 1:], x[1:, 1:]),
+        (tensor.T, x.T),
+        (tensor[0, :3], x[0, :3]),
+        (tensor[1, 1], x[1, 1]),
+        (tensor[:0], x[:0]),
+    ]:
+        np.testing.assert_array_equal(there.numpy(), here)
+
+
+def test_float16_overflows_and_rounds_as_on_the_cpu(float16_gpu):
+    x = np.float16([60000, -60000, 1, 2048, 1.0005])
+    y = np.float16([60000, 60000, 3, 1, 1])
+    for op in (ops.add, ops.multiply, ops.subtract, ops.divide):
+        wanted = on_cpu(lambda op=op: op(corten.tensor(x), corten.tensor(y)).numpy())
+        np.testing.assert_array_equal(op(corten.tensor(x), corten.tensor(y)).numpy(), wanted)
+    # A sum is computed in float32, and a chain of ops rounds at each of them.
+    ones = ops.ones((4096,), "float16")
+    assert float(ops.sum(ones)) == 4096.0
+    assert float((corten.tensor(np.float16(2048)) + np.float16(1)) - np.float16(2048)) == 0.0
 
 
 def test_listed_rows_are_there():

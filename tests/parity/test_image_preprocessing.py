@@ -9,6 +9,8 @@ import pytest
 from corten import layers
 from corten.utils import bounding_boxes
 
+pytestmark = pytest.mark.usefixtures("device")
+
 VALUES = dict(np.load(Path(__file__).parent / "image_preprocessing.npz"))
 ROWS = json.loads(VALUES["rows"].tobytes())
 WIDE, BOXES, LABELS = VALUES["WIDE"], VALUES["BOXES"], VALUES["LABELS"]

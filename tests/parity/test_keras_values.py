@@ -1,4 +1,4 @@
-"""Corten against stored values of Keras 3.15.1 on JAX (`make_keras_values.py` made them)."""
+"""Corten on each device against stored values of Keras 3.15.1 on JAX (`make_keras_values.py` made them)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PAIRS = [(family, case) for family, cases in FAMILIES.items() for case in cases]
 
 
 @pytest.mark.parametrize(("family", "case"), PAIRS, ids=[f"{family}-{case.name}" for family, case in PAIRS])
-def test_same_as_keras(family: str, case: Case) -> None:
+def test_same_as_keras(family: str, case: Case, device: str) -> None:
     corten.utils.set_random_seed(1)
     got = running.RUNNERS[family](Corten(), case)
     stored = VALUES[family]

@@ -101,6 +101,22 @@ def test_training_is_that_of_the_cpu(name, steps, gpu):
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_training_in_mixed_float16_is_that_of_the_cpu(name, float16_gpu):
+    policy = corten.config.dtype_policy()
+    corten.config.set_dtype_policy("mixed_float16")
+    try:
+        _, expected, history = trained(name, "cpu", 8)
+        model, found, other = trained(name, float16_gpu, 8)
+    finally:
+        corten.config.set_dtype_policy(policy)
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+    for got, wanted in zip(found, expected, strict=True):
+        error = np.linalg.norm((got - wanted).astype(np.float64)) / max(np.linalg.norm(wanted), 1e-1)
+        assert error <= 2e-2
+    np.testing.assert_allclose(other["loss"], history["loss"], rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_training_gives_the_same_bits_twice(name, gpu):
     _, first, _ = trained(name, gpu, 8)
     _, second, _ = trained(name, gpu, 8)

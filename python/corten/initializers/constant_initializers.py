@@ -185,7 +185,7 @@ class STFT(Initializer):
                 window = window / np.sum(np.abs(window))
             kernel = kernel * window.reshape(-1, 1, 1)
         kernel = np.broadcast_to(kernel, tuple(shape))
-        return ops.cast(ops.convert_to_tensor(np.ascontiguousarray(kernel)), dtype or config.floatx())
+        return ops.convert_to_tensor(np.ascontiguousarray(kernel), dtype or config.floatx())
 
     def get_config(self) -> dict[str, Any]:
         return {"side": self.side, "window": self.window, "scaling": self.scaling, "periodic": self.periodic}

@@ -125,7 +125,7 @@ fn describe(handle: wgpu::Adapter) -> Found {
         kind,
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         refusal,
-        float16: handle.features().contains(wgpu::Features::SHADER_F16),
+        float16: handle.features().contains(wgpu::Features::SHADER_F16) && !is_set(DEFAULT_LIMITS),
         max_buffer_bytes: limits.max_buffer_size.min(limits.max_storage_buffer_binding_size),
     };
     Found { adapter, handle }
@@ -166,6 +166,7 @@ pub fn open(index: usize) -> Result<Gpu> {
         return Ok(gpu.clone());
     }
     let gpu = Gpu::new(&adapters()[index], &found.handle)?;
+    gpu.try_units();
     opened[index] = Some(gpu.clone());
     Ok(gpu)
 }

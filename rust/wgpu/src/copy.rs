@@ -5,20 +5,29 @@ use corten_core::{DType, Layout, Result, Scalar};
 use crate::{
     In,
     device::{Gpu, count},
+    elementwise::element,
+    half::arithmetic,
     kernel::{Bind, Grid, Kernel, Parameters, Source, each_element, launch},
-    memory::{Buffer, ELEMENT, alloc},
+    memory::{Buffer, alloc, alloc_like, alloc_of},
     stream,
     strided::Walk,
 };
 
+/// Bytes that are moved to and from the host at once.
+const WORD: usize = 4;
+
 pub(crate) fn upload(gpu: &Gpu, dtype: DType, bytes: &[u8]) -> Result<Buffer> {
     gpu.check("to the GPU", dtype)?;
-    let buffer = alloc(gpu, bytes.len() / dtype.size())?;
+    let buffer = alloc_of(gpu, dtype, bytes.len() / dtype.size())?;
     if bytes.is_empty() {
         return Ok(buffer);
     }
     if dtype == DType::Bool {
         let words: Vec<u8> = bytes.iter().flat_map(|&byte| u32::from(byte != 0).to_ne_bytes()).collect();
+        stream::write(gpu, buffer.ready()?, &words)?;
+    } else if !bytes.len().is_multiple_of(WORD) {
+        let mut words = bytes.to_vec();
+        words.resize(bytes.len().next_multiple_of(WORD), 0);
         stream::write(gpu, buffer.ready()?, &words)?;
     } else {
         stream::write(gpu, buffer.ready()?, bytes)?;
@@ -33,24 +42,28 @@ pub(crate) fn download(gpu: &Gpu, x: In<'_>, out: &mut [u8]) -> Result<()> {
     if x.layout.is_empty() {
         return gpu.alive();
     }
-    let dense = Dense::new(gpu, x)?;
-    let bytes = x.layout.len() as u64 * ELEMENT;
-    let source = (&**dense.buffer().ready()?, dense.offset() as u64 * ELEMENT, bytes);
+    let mut dense = Dense::new(gpu, x)?;
+    let size = x.buffer.element_bytes();
+    if !(dense.offset() * size).is_multiple_of(WORD) {
+        dense = Dense::copied(gpu, x)?;
+    }
+    let bytes = x.layout.len() * size;
+    let source = (&**dense.buffer().ready()?, (dense.offset() * size) as u64, bytes.next_multiple_of(WORD) as u64);
     stream::read(gpu, Some(source), &mut |found| {
         if x.dtype == DType::Bool {
             for (to, word) in out.iter_mut().zip(found.as_chunks::<4>().0) {
                 *to = u8::from(u32::from_ne_bytes(*word) != 0);
             }
         } else {
-            out.copy_from_slice(found);
+            out.copy_from_slice(&found[..bytes]);
         }
     })?;
     count(&gpu.0.counters.downloads, 1);
-    count(&gpu.0.counters.download_bytes, bytes);
+    count(&gpu.0.counters.download_bytes, bytes as u64);
     Ok(())
 }
 
-/// Copies bits: whatever 32-bit type they are.
+/// Copies elements of any dtype into an array of the same, and between float16 and float32.
 pub(crate) fn copy(gpu: &Gpu, x: In<'_>, out: &Buffer, layout: &Layout) -> Result<()> {
     gpu.check("copy", x.dtype)?;
     let len = x.layout.len();
@@ -61,18 +74,19 @@ pub(crate) fn copy(gpu: &Gpu, x: In<'_>, out: &Buffer, layout: &Layout) -> Resul
     let mut parameters = Parameters::new();
     let n = parameters.count(len);
     let words = walk.push(&mut parameters);
+    let kind = if x.buffer.is_half() || out.is_half() { "f32" } else { "u32" };
     let kernel = Kernel {
         name: "copy",
         key: &format!("copy {}", walk.key()),
         parameters: &parameters,
-        bindings: &[Bind::read("x", x.buffer, "u32"), Bind::write("result", out, "u32")],
+        bindings: &[Bind::read("x", x.buffer, kind), Bind::write("result", out, kind)],
         grid: Grid::elements(len),
     };
     launch(gpu, &kernel, || Source::new(each_element(&n, &(walk.places(&words, "i", "at") + "result[at1] = x[at0];"))))
 }
 
 pub(crate) fn to_contiguous(gpu: &Gpu, x: In<'_>) -> Result<Buffer> {
-    let out = alloc(gpu, x.layout.len())?;
+    let out = alloc_like(gpu, x.buffer, x.layout.len())?;
     copy(gpu, x, &out, &Layout::contiguous(x.layout.shape()))?;
     Ok(out)
 }
@@ -85,8 +99,11 @@ pub(crate) struct Dense<'a> {
 
 impl<'a> Dense<'a> {
     pub(crate) fn new(gpu: &Gpu, x: In<'a>) -> Result<Self> {
-        let copied = if x.layout.is_contiguous() { None } else { Some(to_contiguous(gpu, x)?) };
-        Ok(Self { x, copied })
+        if x.layout.is_contiguous() { Ok(Self { x, copied: None }) } else { Self::copied(gpu, x) }
+    }
+
+    fn copied(gpu: &Gpu, x: In<'a>) -> Result<Self> {
+        Ok(Self { x, copied: Some(to_contiguous(gpu, x)?) })
     }
 
     pub(crate) fn buffer(&self) -> &Buffer {
@@ -125,11 +142,17 @@ pub(crate) fn bits(dtype: DType, value: Scalar) -> u32 {
 
 pub(crate) fn fill(gpu: &Gpu, dtype: DType, len: usize, value: Scalar) -> Result<Buffer> {
     gpu.check("full", dtype)?;
-    fill_bits(gpu, len, bits(dtype, value))
+    fill_with(gpu, alloc_of(gpu, dtype, len)?, bits(arithmetic(dtype), value))
 }
 
+/// Words with these bits.
 pub(crate) fn fill_bits(gpu: &Gpu, len: usize, bits: u32) -> Result<Buffer> {
-    let out = alloc(gpu, len)?;
+    fill_with(gpu, alloc(gpu, len)?, bits)
+}
+
+/// Fills an array with the number that has these bits as a word.
+fn fill_with(gpu: &Gpu, out: Buffer, bits: u32) -> Result<Buffer> {
+    let len = out.elements();
     if len == 0 {
         return Ok(out);
     }
@@ -139,20 +162,21 @@ pub(crate) fn fill_bits(gpu: &Gpu, len: usize, bits: u32) -> Result<Buffer> {
         name: "full",
         key: "full",
         parameters: &parameters,
-        bindings: &[Bind::write("result", &out, "u32")],
+        bindings: &[Bind::write("result", &out, out.moved())],
         grid: Grid::elements(len),
     };
-    launch(gpu, &kernel, || Source::new(each_element(&n, &format!("result[i] = {value};"))))?;
+    let number = if out.is_half() { format!("bitcast<f32>({value})") } else { value.to_string() };
+    launch(gpu, &kernel, || Source::new(each_element(&n, &format!("result[i] = {number};"))))?;
     Ok(out)
 }
 
 pub(crate) fn iota(gpu: &Gpu, dtype: DType, len: usize) -> Result<Buffer> {
     gpu.check("arange", dtype)?;
-    let out = alloc(gpu, len)?;
+    let out = alloc_of(gpu, dtype, len)?;
     if len == 0 {
         return Ok(out);
     }
-    let element = crate::elementwise::element(dtype);
+    let element = element(arithmetic(dtype));
     let value = if dtype == DType::Bool { "u32(i != 0u)".to_owned() } else { format!("{element}(i)") };
     let mut parameters = Parameters::new();
     let n = parameters.count(len);

@@ -17,6 +17,7 @@ use crate::{
     future::block_on,
     kernel::Pipelines,
     memory::Pool,
+    product::cooperative::Units,
     stream::Stream,
 };
 
@@ -41,6 +42,10 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Held while expressions are computed.
     pub(crate) computing: Mutex<()>,
+    /// Matrix units that are asked for and there.
+    pub(crate) units: Option<Units>,
+    /// Whether they gave the right products.
+    pub(crate) proven: AtomicBool,
     pub(crate) timeout: Duration,
     /// The process that opened the device: a forked one cannot use it.
     process: u32,
@@ -126,12 +131,17 @@ impl Faults {
 impl Gpu {
     pub(crate) fn new(adapter: &'static Adapter, handle: &wgpu::Adapter) -> Result<Self> {
         let plain = is_set(DEFAULT_LIMITS);
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::PIPELINE_CACHE;
+        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::PIPELINE_CACHE;
+        let units = if plain { None } else { Units::of(handle) };
+        if units.is_some() {
+            wanted |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("corten"),
             required_features: if plain { wgpu::Features::empty() } else { handle.features() & wanted },
             required_limits: if plain { wgpu::Limits::default() } else { handle.limits() },
             memory_hints: wgpu::MemoryHints::Performance,
+            experimental_features: Units::experiment(units),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = block_on(handle.request_device(&descriptor))
@@ -159,6 +169,8 @@ impl Gpu {
             cache,
             counters: Counters::default(),
             computing: Mutex::new(()),
+            units,
+            proven: AtomicBool::new(false),
             timeout: Duration::from_secs(seconds.unwrap_or(TIMEOUT_SECONDS).max(1)),
             process: std::process::id(),
             device,
@@ -181,8 +193,14 @@ impl Gpu {
     }
 
     /// Whether arrays of a dtype can lie on this device.
-    pub const fn supports(&self, dtype: DType) -> bool {
-        matches!(dtype, DType::Bool | DType::U32 | DType::I32 | DType::F32)
+    pub fn supports(&self, dtype: DType) -> bool {
+        match dtype {
+            DType::Bool | DType::U32 | DType::I32 | DType::F32 => true,
+            DType::F16 => self.0.device.features().contains(wgpu::Features::SHADER_F16),
+            DType::U8 | DType::U16 | DType::U64 | DType::I8 | DType::I16 | DType::I64 | DType::BF16 | DType::F64 => {
+                false
+            }
+        }
     }
 
     /// Refuses dtypes that the device has not got.

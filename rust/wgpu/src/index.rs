@@ -14,7 +14,7 @@ use crate::{
     device::{Gpu, lock},
     elementwise::element,
     kernel::{Bind, Grid, Kernel, Parameters, Source, Word, each_element, launch},
-    memory::{Block, Buffer, alloc},
+    memory::{Block, Buffer, alloc, alloc_like},
     reduce::combine,
     sort::Pairs,
     strided::Walk,
@@ -80,7 +80,7 @@ fn taken(
     gpu.check(name, x.dtype)?;
     gpu.check(name, indices.dtype)?;
     let Extents { axis: extent, inner, .. } = Extents::of(x.layout, axis);
-    let out = alloc(gpu, len)?;
+    let out = alloc_like(gpu, x.buffer, len)?;
     if len == 0 {
         return Ok(out);
     }
@@ -103,9 +103,9 @@ fn taken(
         key: &format!("take by {which} {}", walk.key()),
         parameters: &parameters,
         bindings: &[
-            Bind::read("x", dense.buffer(), "u32"),
+            Bind::read("x", dense.buffer(), out.moved()),
             Bind::read("indices", indices.buffer, "i32"),
-            Bind::write("result", &out, "u32"),
+            Bind::write("result", &out, out.moved()),
             Bind::flags(&resolver.flags),
         ],
         grid: Grid::elements(len),
@@ -115,10 +115,11 @@ fn taken(
             &n,
             &format!(
                 "let line = i / {inner};\nlet row = line % {rows};\n{}let place = resolve(indices[at0]);\n\
-                 var value = 0u;\nif place != 0xffffffffu {{\n\
+                 var value = {};\nif place != 0xffffffffu {{\n\
                  value = x[{start} + (line / {rows} * {extent} + place) * {inner} + i % {inner}];\n}}\n\
                  result[i] = value;",
-                walk.places(&words, which, "at")
+                walk.places(&words, which, "at"),
+                if out.is_half() { "0.0" } else { "0u" }
             ),
         ))
         .with(&Resolver::function(&extent, &mark))

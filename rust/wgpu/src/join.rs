@@ -118,6 +118,8 @@ impl<'a> Set<'a> {
         let rows = self.rows + rows(work);
         // The last word of all stays zero.
         let fits = self.parts.len() < MOST_PARTS
+            && self.parts[0].pipeline.joins
+            && work.pipeline.joins
             && self.parts[0].pipeline.shader.lanes == work.pipeline.shader.lanes
             && groups(self.parts[0]) <= MOST_GROUPS
             && buffers.len() <= most
@@ -244,7 +246,7 @@ pub(crate) fn joined(gpu: &Gpu, set: &Set<'_>) -> Result<Option<Dispatch>> {
 }
 
 /// The words of a text: names and numbers, and where they begin. What follows a dot is a part of something.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let bytes = text.as_bytes();
     let mut at = 0;

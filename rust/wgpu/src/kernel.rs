@@ -39,6 +39,7 @@ use crate::{
     cache::Cache,
     device::{Gpu, GroupLayout, Layouts, count, lock},
     future::block_on,
+    half::{converted, halved, widened},
     join::Joined,
     memory::{Block, Buffer},
     stream::{Dispatch, parameter_layout},
@@ -141,14 +142,14 @@ pub(crate) enum Access {
 }
 
 impl<'a> Bind<'a> {
-    /// `element` is `f32`, `i32`, `u32` or a vector of them.
+    /// `element` is `f32`, `i32`, `u32` or a vector of them; `f16` is what an array of float16 is read as that way too.
     pub(crate) fn read(name: &'a str, buffer: &'a Buffer, element: &'static str) -> Self {
-        Self { name, memory: Memory::Array(buffer), element, access: Access::Read }
+        Self { name, memory: Memory::Array(buffer), element: held(buffer, element), access: Access::Read }
     }
 
     /// Read and written. A buffer that is bound so may not be bound a second time.
     pub(crate) fn write(name: &'a str, buffer: &'a Buffer, element: &'static str) -> Self {
-        Self { name, memory: Memory::Array(buffer), element, access: Access::Write }
+        Self { name, memory: Memory::Array(buffer), element: held(buffer, element), access: Access::Write }
     }
 
     /// Its memory: what is still to be computed is, and before a write what is still to be read from it.
@@ -157,6 +158,9 @@ impl<'a> Bind<'a> {
             Memory::Block(block) => Ok(block),
             Memory::Array(buffer) => {
                 gpu.owns(buffer)?;
+                if buffer.is_half() != widened(self.element).is_some() {
+                    return Err(Error::device(format!("{} does not hold what the kernel reads", self.name)));
+                }
                 let block = buffer.ready()?;
                 if self.access == Access::Write {
                     buffer.cell().compute_readers()?;
@@ -174,6 +178,11 @@ impl<'a> Bind<'a> {
     fn declared(&self) -> Declared {
         Declared { name: self.name.to_owned(), element: self.element, access: self.access }
     }
+}
+
+/// What an array holds that a kernel reads as `element`.
+fn held(buffer: &Buffer, element: &'static str) -> &'static str {
+    if buffer.is_half() { halved(element).unwrap_or(element) } else { element }
 }
 
 /// The element type of the record of the first index out of range.
@@ -291,6 +300,8 @@ pub(crate) struct Pipeline {
     pub(crate) shader: Shader,
     /// How often it was dispatched.
     pub(crate) dispatches: AtomicU64,
+    /// Whether its text may be a part of another shader.
+    pub(crate) joins: bool,
 }
 
 impl Pipelines {
@@ -383,7 +394,8 @@ impl Pipelines {
             cache.note();
         }
         self.made += 1;
-        Ok(Pipeline { id: self.made, compiled, layout, layout_id, shader, dispatches: AtomicU64::new(0) })
+        let joins = !is_cooperative(&shader);
+        Ok(Pipeline { id: self.made, compiled, layout, layout_id, shader, dispatches: AtomicU64::new(0), joins })
     }
 }
 
@@ -437,22 +449,38 @@ fn called(texts: &[&str]) -> String {
     found.iter().fold(String::new(), |all, name| all + "fn " + library()[name] + "\n}\n")
 }
 
+/// Whether the lanes of its subgroups hold matrices together.
+fn is_cooperative(shader: &Shader) -> bool {
+    shader.source.body.contains("coopMultiplyAdd")
+}
+
 fn text(shader: &Shader) -> String {
     let source = &shader.source;
-    let mut text = format!("@group(0) @binding(0) var<uniform> params: array<vec4<u32>, {}>;\n", WORDS / 4);
+    let arrays = shader.bindings.iter().map(|bind| (bind.name.as_str(), bind.element));
+    let halves: HashMap<&str, &str> = arrays.filter(|(_, element)| widened(element).is_some()).collect();
+    let (module, body) = (converted(&source.module, &halves), converted(&source.body, &halves));
+    // Intermediate results may be rounded where no array holds float16.
+    let enabled = if !halves.is_empty() || body.contains("f16(") { "enable f16;\n" } else { "" };
+    let mut text = enabled.to_owned();
+    let mut extra = "";
+    if is_cooperative(shader) {
+        text += "enable wgpu_cooperative_matrix;\n";
+        extra = ", @builtin(subgroup_id) subgroup_id: u32";
+    }
+    text += &format!("@group(0) @binding(0) var<uniform> params: array<vec4<u32>, {}>;\n", WORDS / 4);
     for (i, Declared { name, element, access }) in shader.bindings.iter().enumerate() {
         let access = if *access == Access::Write { "read_write" } else { "read" };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "@group(1) @binding({i}) var<storage, {access}> {name}: array<{element}>;");
     }
-    text += &called(&[&source.module, &source.body]);
-    text += &source.module;
+    text += &called(&[&module, &body]);
+    text += &module;
     let _ = write!(
         text,
         "\n@compute @workgroup_size({}, 1, 1)\nfn main(@builtin(workgroup_id) group_id: vec3<u32>, \
-         @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {{\n\
+         @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32{extra}) {{\n\
          let group = group_id.y * groups.x + group_id.x;\n{}\n}}\n",
-        shader.lanes, source.body
+        shader.lanes, body
     );
     text
 }

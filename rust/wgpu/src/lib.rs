@@ -6,7 +6,8 @@
 //! reported there. Elementwise ops wait until their result is read, so that a chain of them is one dispatch.
 //!
 //! Read [`kernel`] first, then `copy.rs` as an example; [`strided`] brings operands of any layout to kernels.
-//! float32, int32, uint32 and bool (one word an element) are there; other dtypes are refused with the way out.
+//! float32, int32, uint32 and bool (one word an element) are there, and float16 where the adapter has it (`half.rs`); other
+//! dtypes are refused with the way out.
 //! Reductions combine in a fixed order, so results have the same bits in every run.
 
 // Shaders are text, written once for each: pieces are appended as they read best.
@@ -21,6 +22,7 @@ mod elementwise;
 mod ending;
 mod fused;
 mod future;
+mod half;
 mod index;
 mod join;
 mod kernel;
@@ -38,6 +40,7 @@ mod strided;
 mod tile;
 mod windows;
 
+use crate::half::{Widened, arithmetic, narrow, wide};
 use corten_core::{
     ArgReduceOp, Backend, BinaryOp, CompareOp, ConvSpec, DType, Distribution, Error, FusedOp, Key, Layout, LinalgOp,
     OptimizerOp, Parameter, PoolSpec, ReduceOp, Result, Scalar, ScanOp, ScatterMode, UnaryOp, View,
@@ -80,7 +83,7 @@ impl Backend for Gpu {
 
     fn alloc(&self, dtype: DType, len: usize) -> Result<Buffer> {
         self.check("empty", dtype)?;
-        memory::alloc(self, len)
+        memory::alloc_of(self, dtype, len)
     }
     fn upload(&self, dtype: DType, bytes: &[u8]) -> Result<Buffer> {
         copy::upload(self, dtype, bytes)
@@ -130,15 +133,15 @@ impl Backend for Gpu {
 
     fn reduce(&self, op: ReduceOp, x: In<'_>, axes: &[usize]) -> Result<Buffer> {
         self.own(&[x])?;
-        reduce::reduce(self, op, x, axes)
+        narrow(self, x.dtype, reduce::reduce(self, op, wide(x), axes)?)
     }
     fn arg_reduce(&self, op: ArgReduceOp, x: In<'_>, axis: usize) -> Result<Buffer> {
         self.own(&[x])?;
-        reduce::arg_reduce(self, op, x, axis)
+        reduce::arg_reduce(self, op, wide(x), axis)
     }
     fn scan(&self, op: ScanOp, x: In<'_>, axis: usize, reverse: bool) -> Result<Buffer> {
         self.own(&[x])?;
-        scan::scan(self, op, x, axis, reverse)
+        narrow(self, x.dtype, scan::scan(self, op, wide(x), axis, reverse)?)
     }
     fn sort(&self, x: In<'_>, axis: usize, descending: bool) -> Result<(Buffer, Buffer)> {
         self.own(&[x])?;
@@ -166,7 +169,9 @@ impl Backend for Gpu {
         axis: usize,
     ) -> Result<Buffer> {
         self.own(&[base, indices, updates])?;
-        index::scatter(self, mode, base, indices, updates, axis)
+        let (wide, updates) = (Widened::new(self, base)?, Widened::new(self, updates)?);
+        let made = index::scatter(self, mode, wide.view(), indices, updates.view(), axis)?;
+        narrow(self, base.dtype, made)
     }
     fn take_along(&self, x: In<'_>, indices: In<'_>, axis: usize) -> Result<Buffer> {
         self.own(&[x, indices])?;
@@ -181,7 +186,9 @@ impl Backend for Gpu {
         axis: usize,
     ) -> Result<Buffer> {
         self.own(&[base, indices, updates])?;
-        index::scatter_along(self, mode, base, indices, updates, axis)
+        let (wide, updates) = (Widened::new(self, base)?, Widened::new(self, updates)?);
+        let made = index::scatter_along(self, mode, wide.view(), indices, updates.view(), axis)?;
+        narrow(self, base.dtype, made)
     }
 
     fn matmul(&self, a: In<'_>, b: In<'_>) -> Result<Buffer> {
@@ -197,43 +204,44 @@ impl Backend for Gpu {
 
     fn conv(&self, spec: &ConvSpec, x: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
         self.own(&[x, w])?;
-        conv::conv(self, spec, x, w, out)
+        narrow(self, x.dtype, conv::conv(self, spec, x, w, out)?)
     }
     fn conv_grad_input(&self, spec: &ConvSpec, dy: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
         self.own(&[dy, w])?;
-        conv::conv_grad_input(self, spec, dy, w, out)
+        narrow(self, dy.dtype, conv::conv_grad_input(self, spec, dy, w, out)?)
     }
     fn conv_grad_weight(&self, spec: &ConvSpec, x: In<'_>, dy: In<'_>, out: &[usize]) -> Result<Buffer> {
         self.own(&[x, dy])?;
-        conv::conv_grad_weight(self, spec, x, dy, out)
+        narrow(self, x.dtype, conv::conv_grad_weight(self, spec, x, dy, out)?)
     }
     fn max_pool(&self, spec: &PoolSpec, x: In<'_>, out: &[usize]) -> Result<Buffer> {
         self.own(&[x])?;
-        pool::max_pool(self, spec, x, out)
+        narrow(self, x.dtype, pool::max_pool(self, spec, wide(x), out)?)
     }
     fn max_pool_grad(&self, spec: &PoolSpec, x: In<'_>, dy: In<'_>) -> Result<Buffer> {
         self.own(&[x, dy])?;
-        pool::max_pool_grad(self, spec, x, dy)
+        narrow(self, dy.dtype, pool::max_pool_grad(self, spec, wide(x), wide(dy))?)
     }
     fn max_pool_select(&self, spec: &PoolSpec, x: In<'_>, v: In<'_>, out: &[usize]) -> Result<Buffer> {
         self.own(&[x, v])?;
-        pool::max_pool_select(self, spec, x, v, out)
+        pool::max_pool_select(self, spec, wide(x), v, out)
     }
     fn avg_pool(&self, spec: &PoolSpec, x: In<'_>, out: &[usize]) -> Result<Buffer> {
         self.own(&[x])?;
-        pool::avg_pool(self, spec, x, out)
+        narrow(self, x.dtype, pool::avg_pool(self, spec, wide(x), out)?)
     }
     fn avg_pool_grad(&self, spec: &PoolSpec, dy: In<'_>, out: &[usize]) -> Result<Buffer> {
         self.own(&[dy])?;
-        pool::avg_pool_grad(self, spec, dy, out)
+        narrow(self, dy.dtype, pool::avg_pool_grad(self, spec, wide(dy), out)?)
     }
 
     fn random(&self, distribution: Distribution, dtype: DType, len: usize, key: Key) -> Result<Buffer> {
-        random::random(self, distribution, dtype, len, key)
+        self.check("random", dtype)?;
+        narrow(self, dtype, random::random(self, distribution, arithmetic(dtype), len, key)?)
     }
     fn random_gamma(&self, alpha: In<'_>, key: Key) -> Result<Buffer> {
         self.own(&[alpha])?;
-        random::random_gamma(self, alpha, key)
+        narrow(self, alpha.dtype, random::random_gamma(self, wide(alpha), key)?)
     }
 
     fn fused(&self, op: &FusedOp, inputs: &[In<'_>]) -> Result<Option<Vec<Buffer>>> {

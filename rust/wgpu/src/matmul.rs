@@ -7,9 +7,10 @@ use crate::{
     device::Gpu,
     elementwise::element,
     ending::Ending,
+    half::arithmetic,
     kernel::Parameters,
     memory::Buffer,
-    product::{Place, Product, Side},
+    product::{Place, Product, Side, cooperative::Way},
     strided::Walk,
 };
 
@@ -51,6 +52,11 @@ pub(crate) fn matmul(gpu: &Gpu, a: In<'_>, b: In<'_>) -> Result<Buffer> {
 
 /// The batch axes are broadcast already.
 pub(crate) fn matmul_with_ending(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option<Ending<'_>>) -> Result<Buffer> {
+    product(gpu, a, b, ending, Way::Chosen)
+}
+
+/// Made in a way of one's choice.
+pub(crate) fn product(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option<Ending<'_>>, way: Way) -> Result<Buffer> {
     gpu.check("matmul", a.dtype)?;
     let leading = a.layout.rank() - 2;
     let (rows, depth) = (a.layout.shape()[leading], a.layout.shape()[leading + 1]);
@@ -59,7 +65,8 @@ pub(crate) fn matmul_with_ending(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option
     let mut parameters = Parameters::new();
     let product = Product {
         name: "matmul",
-        kind: element(a.dtype),
+        kind: element(arithmetic(a.dtype)),
+        dtype: a.dtype,
         batches,
         rows,
         columns,
@@ -68,6 +75,7 @@ pub(crate) fn matmul_with_ending(gpu: &Gpu, a: In<'_>, b: In<'_>, ending: Option
         b: side(&mut parameters, b, 1, 0)?,
         place: Place::linear(&mut parameters, rows * columns, columns),
         ending: ending.map(|ending| ending.push(&mut parameters)),
+        way,
     };
     product.run(gpu, parameters, batches * rows * columns)
 }

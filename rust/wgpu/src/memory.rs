@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use corten_core::{Error, Result};
+use corten_core::{DType, Error, Result};
 
 use crate::{
     device::{Gpu, lock},
@@ -25,8 +25,9 @@ const SLACK: u64 = 64 << 20;
 /// Blocks of so many bytes, if dispatches that wait use them, are not used for anything else before these are in order:
 /// else those that only share memory would be kept apart.
 const RESTING_UP_TO: u64 = 256 << 10;
-/// Bytes of an element on the device, of every dtype it has.
-pub(crate) const ELEMENT: u64 = 4;
+/// Bytes of an element on the device, of every dtype it has but float16.
+const ELEMENT: u64 = 4;
+const HALF: u64 = 2;
 
 /// A buffer of the driver.
 #[derive(Debug)]
@@ -117,6 +118,8 @@ pub struct Buffer {
 pub(crate) struct Cell {
     pub(crate) gpu: Gpu,
     len: usize,
+    /// Whether the elements are float16.
+    half: bool,
     block: OnceLock<Arc<Block>>,
     /// How to compute the elements, until they are.
     pub(crate) pending: Mutex<Option<Pending>>,
@@ -130,9 +133,28 @@ impl Buffer {
         &self.cell.gpu
     }
 
-    /// Bytes on the device, where bool takes four bytes an element.
+    /// Bytes on the device: four an element, of float16 two.
     pub fn len_bytes(&self) -> usize {
-        self.cell.len * ELEMENT as usize
+        self.cell.len * self.element_bytes()
+    }
+
+    pub(crate) fn element_bytes(&self) -> usize {
+        (if self.cell.half { HALF } else { ELEMENT }) as usize
+    }
+
+    /// Whether the elements are float16.
+    pub(crate) fn is_half(&self) -> bool {
+        self.cell.half
+    }
+
+    /// The dtype, of an array of floats.
+    pub(crate) fn float(&self) -> DType {
+        if self.cell.half { DType::F16 } else { DType::F32 }
+    }
+
+    /// What kernels call the elements that only move them.
+    pub(crate) fn moved(&self) -> &'static str {
+        if self.cell.half { "f16" } else { "u32" }
     }
 
     /// The number of elements.
@@ -164,7 +186,7 @@ impl Buffer {
 
     /// A buffer that is computed when it is read.
     pub(crate) fn pending(gpu: &Gpu, len: usize, how: Pending) -> Self {
-        let cell = Arc::new(Cell::new(gpu, len));
+        let cell = Arc::new(Cell::new(gpu, len, how.is_half()));
         for operand in &how.operands {
             operand.cell.add_reader(&cell);
         }
@@ -174,8 +196,15 @@ impl Buffer {
 }
 
 impl Cell {
-    fn new(gpu: &Gpu, len: usize) -> Self {
-        Self { gpu: gpu.clone(), len, block: OnceLock::new(), pending: Mutex::new(None), readers: Mutex::default() }
+    fn new(gpu: &Gpu, len: usize, half: bool) -> Self {
+        Self {
+            gpu: gpu.clone(),
+            len,
+            half,
+            block: OnceLock::new(),
+            pending: Mutex::new(None),
+            readers: Mutex::default(),
+        }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -236,10 +265,24 @@ impl Drop for Cell {
     }
 }
 
-/// Memory for `len` elements; what it holds is anything.
+/// Memory for `len` elements of a dtype; what it holds is anything.
+pub(crate) fn alloc_of(gpu: &Gpu, dtype: DType, len: usize) -> Result<Buffer> {
+    allocate(gpu, dtype == DType::F16, len)
+}
+
+/// Memory for `len` elements of the kind that another array has.
+pub(crate) fn alloc_like(gpu: &Gpu, other: &Buffer, len: usize) -> Result<Buffer> {
+    allocate(gpu, other.is_half(), len)
+}
+
+/// Memory for `len` elements of four bytes.
 pub(crate) fn alloc(gpu: &Gpu, len: usize) -> Result<Buffer> {
+    allocate(gpu, false, len)
+}
+
+fn allocate(gpu: &Gpu, half: bool, len: usize) -> Result<Buffer> {
     gpu.alive()?;
-    let bytes = (len as u64).saturating_mul(ELEMENT).max(ELEMENT);
+    let bytes = (len as u64).saturating_mul(if half { HALF } else { ELEMENT }).max(ELEMENT);
     let limits = &gpu.0.limits;
     let largest = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(u64::from(u32::MAX) - ROUND);
     if bytes > largest {
@@ -267,7 +310,7 @@ pub(crate) fn alloc(gpu: &Gpu, len: usize) -> Result<Buffer> {
         None => retry(gpu, size)?,
     };
     block.owners.store(1, Ordering::Relaxed);
-    let cell = Cell::new(gpu, len);
+    let cell = Cell::new(gpu, len, half);
     // A new cell has no memory yet.
     drop(cell.block.set(block));
     Ok(Buffer { cell: Arc::new(cell) })

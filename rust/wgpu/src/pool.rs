@@ -9,7 +9,7 @@ use crate::{
     device::Gpu,
     elementwise::element,
     kernel::{Bind, Grid, Kernel, Parameters, Source, each_element, launch},
-    memory::{Buffer, alloc},
+    memory::{Buffer, alloc, alloc_like},
     windows::{Geometry, split},
 };
 
@@ -81,7 +81,7 @@ pub(crate) fn max_pool_select(gpu: &Gpu, spec: &PoolSpec, x: In<'_>, v: In<'_>, 
 
 fn largest(gpu: &Gpu, geometry: &Geometry, x: &Dense<'_>, dtype: DType, kept: Kept<'_>) -> Result<Buffer> {
     let len = geometry.outputs() * geometry.channels_in;
-    let out = alloc(gpu, len)?;
+    let out = if let Kept::Other(v) = kept { alloc_like(gpu, v.buffer(), len) } else { alloc(gpu, len) }?;
     if len == 0 {
         return Ok(out);
     }
@@ -98,12 +98,13 @@ fn largest(gpu: &Gpu, geometry: &Geometry, x: &Dense<'_>, dtype: DType, kept: Ke
     let (name, result, value, element) = match kept {
         Kept::Largest => ("max_pool", "largest", "largest".to_owned(), kind),
         Kept::Other(v) => {
-            bindings.push(Bind::read("other", v.buffer(), "u32"));
+            bindings.push(Bind::read("other", v.buffer(), out.moved()));
             let value = format!(
-                "0u;\nif at != 0xffffffffu {{\nvalue = other[{of_other} + at * {} + channel];\n}}",
+                "{};\nif at != 0xffffffffu {{\nvalue = other[{of_other} + at * {} + channel];\n}}",
+                if out.is_half() { "0.0" } else { "0u" },
                 words.channels_in
             );
-            ("max_pool_select", "value", value, "u32")
+            ("max_pool_select", "value", value, out.moved())
         }
         Kept::Position => ("max_pool_grad", "at", "at".to_owned(), "u32"),
     };

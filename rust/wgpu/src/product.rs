@@ -7,16 +7,20 @@
 //! the depth is cut into parts too, whose sums are added afterwards, in order. Products with a vector have a kernel of
 //! their own.
 
+pub(crate) mod cooperative;
+
 use std::fmt::Write as _;
 
-use corten_core::Result;
+use corten_core::{DType, Result, Scalar};
+
+use self::cooperative::Way;
 
 use crate::{
-    copy::fill_bits,
+    copy::fill,
     device::Gpu,
     ending::Ending,
     kernel::{Bind, Grid, Kernel, LANES, Parameters, Source, Word, each_element, launch},
-    memory::{Buffer, alloc},
+    memory::{Buffer, alloc, alloc_of},
     tile::{Tile, parts, pitch},
     unsupported,
 };
@@ -57,6 +61,8 @@ pub(crate) struct Product<'a> {
     pub(crate) name: &'static str,
     /// `f32`, `i32` or `u32`.
     pub(crate) kind: &'static str,
+    /// Of the result.
+    pub(crate) dtype: DType,
     pub(crate) batches: usize,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -65,6 +71,7 @@ pub(crate) struct Product<'a> {
     pub(crate) b: Side<'a>,
     pub(crate) place: Place<'a>,
     pub(crate) ending: Option<Ending<'a>>,
+    pub(crate) way: Way,
 }
 
 /// `finish(value, at)`, which writes an element of the result.
@@ -84,6 +91,12 @@ fn reader(name: &str, side: &Side<'_>, kind: &str) -> String {
          if place == 0xffffffffu {{\nreturn {result}();\n}}\nreturn {read};\n}}"
     );
     text
+}
+
+/// The same, element by element.
+fn plain_reader(name: &str, side: &Side<'_>, kind: &str) -> String {
+    let one_by_one = Side { fours: false, key: String::new(), text: Box::new(|name| (side.text)(name)), ..*side };
+    reader(name, &one_by_one, kind)
 }
 
 /// The part of the tile kernel that brings one operand's tile to the workgroup's memory.
@@ -179,12 +192,16 @@ impl<'a> Loader<'a> {
 impl Product<'_> {
     /// A result of `len` elements, all of them this product's.
     pub(crate) fn run(self, gpu: &Gpu, parameters: Parameters, len: usize) -> Result<Buffer> {
-        let out = alloc(gpu, len)?;
+        let out = alloc_of(gpu, self.dtype, len)?;
         if len == 0 {
             return Ok(out);
         }
         if self.depth == 0 && self.ending.is_none() {
-            return fill_bits(gpu, len, 0);
+            return fill(gpu, self.dtype, len, Scalar::Int(0));
+        }
+        if let Some(units) = self.units(gpu) {
+            self.by_units(gpu, parameters, &out, units)?;
+            return Ok(out);
         }
         let splits = self.splits();
         if splits.1 == 1 {
@@ -224,6 +241,9 @@ impl Product<'_> {
     pub(crate) fn run_whole(self, gpu: &Gpu, parameters: Parameters, out: &Buffer) -> Result<()> {
         if self.batches * self.rows * self.columns == 0 {
             return Ok(());
+        }
+        if let Some(units) = self.units(gpu) {
+            return self.by_units(gpu, parameters, out, units);
         }
         let whole = (self.depth.next_multiple_of(LANES).max(LANES), 1);
         self.dispatch(gpu, parameters, out, 0, whole)
@@ -478,15 +498,10 @@ impl Product<'_> {
                 body,
                 "if member == 0u && line < {lines} {{\nfinish(shared_totals[lane], split * {len} + place(batch, {at}));\n}}"
             );
-            let plain = |name: &str, side: &Side<'_>| {
-                let one_by_one =
-                    Side { fours: false, key: String::new(), text: Box::new(|name| (side.text)(name)), ..*side };
-                reader(name, &one_by_one, kind)
-            };
             let module = format!(
                 "var<workgroup> shared_totals: array<{kind}, {LANES}>;\n{}{}{}",
-                plain("a", &self.a),
-                plain("b", &self.b),
+                plain_reader("a", &self.a, kind),
+                plain_reader("b", &self.b, kind),
                 self.functions(ended)
             );
             Source::new(body).with(&module)

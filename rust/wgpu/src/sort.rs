@@ -10,8 +10,9 @@ use crate::{
     copy::{self, Dense, fill_bits, to_contiguous},
     device::Gpu,
     elementwise::element,
+    half::arithmetic,
     kernel::{Bind, Grid, ITEMS, Kernel, LANES, Parameters, Source, each_element, launch},
-    memory::{Buffer, alloc},
+    memory::{Buffer, alloc, alloc_like},
     strided::Walk,
 };
 
@@ -128,13 +129,13 @@ impl Pairs {
 fn rows(gpu: &Gpu, name: &str, x: In<'_>, k: usize, descending: bool) -> Result<(Buffer, Buffer)> {
     let length = x.layout.shape().last().copied().unwrap_or(1);
     let count = x.layout.len().checked_div(length).unwrap_or(0);
-    let (values, indices) = (alloc(gpu, count * k)?, alloc(gpu, count * k)?);
+    let (values, indices) = (alloc_like(gpu, x.buffer, count * k)?, alloc(gpu, count * k)?);
     if count * k == 0 {
         return Ok((values, indices));
     }
     let pairs = Pairs::new(gpu, count, length)?;
     let walk = Walk::new(name, &[x.layout])?;
-    let kind = element(x.dtype);
+    let kind = element(arithmetic(x.dtype));
     let mut parameters = Parameters::new();
     let (n, row, padded) = (parameters.count(pairs.len()), parameters.count(length), parameters.count(pairs.length));
     let flip = parameters.bits(if descending { u32::MAX } else { 0 });
@@ -170,9 +171,9 @@ fn rows(gpu: &Gpu, name: &str, x: In<'_>, k: usize, descending: bool) -> Result<
         key: &format!("sorted {}", walk.key()),
         parameters: &parameters,
         bindings: &[
-            Bind::read("x", x.buffer, "u32"),
+            Bind::read("x", x.buffer, values.moved()),
             Bind::read("places", &pairs.places, "u32"),
-            Bind::write("values", &values, "u32"),
+            Bind::write("values", &values, values.moved()),
             Bind::write("indices", &indices, "u32"),
         ],
         grid: Grid::elements(count * k),
@@ -206,7 +207,7 @@ pub(crate) fn sort(gpu: &Gpu, x: In<'_>, axis: usize, descending: bool) -> Resul
     let target = Layout::contiguous(x.layout.shape()).permute(&order);
     let source = Layout::contiguous(moved.shape());
     let back = |buffer: &Buffer, dtype: DType| -> Result<Buffer> {
-        let out = alloc(gpu, source.len())?;
+        let out = alloc_like(gpu, buffer, source.len())?;
         copy::copy(gpu, In { buffer, layout: &source, dtype }, &out, &target)?;
         Ok(out)
     };
@@ -227,7 +228,7 @@ pub(crate) fn search_sorted(gpu: &Gpu, sorted: In<'_>, values: In<'_>, right: bo
     }
     let dense = Dense::new(gpu, sorted)?;
     let walk = Walk::new("searchsorted", &[values.layout])?;
-    let kind = element(sorted.dtype);
+    let kind = element(arithmetic(sorted.dtype));
     let mut parameters = Parameters::new();
     let (n, length, start) =
         (parameters.count(len), parameters.count(sorted.layout.len()), parameters.count(dense.offset()));

@@ -11,40 +11,40 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn elementwise() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    corten_testkit::elementwise(&gpu, &common::DTYPES);
+    corten_testkit::elementwise(&gpu, &common::dtypes(&gpu));
 }
 
 #[test]
 fn movement() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    corten_testkit::movement(&gpu, &common::DTYPES);
+    corten_testkit::movement(&gpu, &common::dtypes(&gpu));
 }
 
 #[test]
 fn order() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    corten_testkit::order(&gpu, &common::DTYPES);
+    corten_testkit::order(&gpu, &common::dtypes(&gpu));
 }
 
 #[test]
 fn random() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    corten_testkit::random(&gpu, &common::DTYPES);
+    corten_testkit::random(&gpu, &common::dtypes(&gpu));
 }
 
 #[test]
 fn products() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    corten_testkit::products(&gpu, &common::DTYPES);
+    corten_testkit::products(&gpu, &common::dtypes(&gpu));
 }
 
 #[test]
 fn windows() {
     let Some(gpu) = common::gpu() else { return };
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    corten_testkit::windows(&gpu, &common::DTYPES);
+    corten_testkit::windows(&gpu, &common::dtypes(&gpu));
 }

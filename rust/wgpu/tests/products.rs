@@ -27,6 +27,77 @@ fn product(gpu: &Gpu, a: &Twin, b: &Twin, shape: &[usize]) {
     }
 }
 
+/// The same numbers in float16, on both devices.
+fn halves(gpu: &Gpu, x: &Twin) -> Twin {
+    Twin {
+        gpu: gpu.cast(x.on_gpu(), DType::F16).expect("cast"),
+        cpu: Cpu.cast(x.on_cpu(), DType::F16).expect("cast"),
+        layout: Layout::contiguous(x.layout.shape()),
+        dtype: DType::F16,
+    }
+}
+
+/// Beside the CPU's, of which each element may be the next number.
+fn assert_halves_agree(gpu: &Gpu, found: &corten_wgpu::Buffer, expected: &corten_cpu::Buffer, shape: &[usize]) {
+    let layout = Layout::contiguous(shape);
+    let [found, expected] = [
+        read(
+            gpu,
+            &gpu.cast(View { buffer: found, layout: &layout, dtype: DType::F16 }, DType::F32).expect("cast"),
+            layout.len(),
+            DType::F32,
+        ),
+        read(
+            &Cpu,
+            &Cpu.cast(View { buffer: expected, layout: &layout, dtype: DType::F16 }, DType::F32).expect("cast"),
+            layout.len(),
+            DType::F32,
+        ),
+    ];
+    for (i, (x, y)) in common::floats(&found).iter().zip(common::floats(&expected)).enumerate() {
+        assert!((x - y).abs() <= 2e-3 * y.abs().max(0.1), "{shape:?}: element {i} is {x}, the CPU gives {y}");
+    }
+}
+
+#[test]
+fn products_of_float16() {
+    let Some(gpu) = common::gpu() else { return };
+    if !gpu.supports(DType::F16) {
+        eprintln!("SKIPPED: this GPU has no float16");
+        return;
+    }
+    // Whoever asks for matrix units wants them tested.
+    assert!(gpu.has_matrix_units() || std::env::var_os("CORTEN_GPU_COOPERATIVE_MATRIX").is_none());
+    for (batch, m, k, n) in [(1, 1, 70, 5), (2, 70, 33, 130), (1, 129, 257, 200), (3, 64, 64, 192), (1, 200, 8, 150)] {
+        let (a, b) = (floats(&gpu, &[batch, m, k], 1), floats(&gpu, &[batch, k, n], 2));
+        let (mut a, mut b) = (halves(&gpu, &a), halves(&gpu, &b));
+        let shape = [batch, m, n];
+        let found = gpu.matmul(a.on_gpu(), b.on_gpu()).expect("matmul");
+        assert_halves_agree(&gpu, &found, &Cpu.matmul(a.on_cpu(), b.on_cpu()).expect("matmul"), &shape);
+        // Turned over: (b^T a^T)^T.
+        a.layout = a.layout.permute(&[0, 2, 1]);
+        b.layout = b.layout.permute(&[0, 2, 1]);
+        let found = gpu.matmul(b.on_gpu(), a.on_gpu()).expect("matmul");
+        assert_halves_agree(&gpu, &found, &Cpu.matmul(b.on_cpu(), a.on_cpu()).expect("matmul"), &[batch, n, m]);
+    }
+    let spec = ConvSpec {
+        strides: Dims::from_slice(&[2, 1]),
+        padding: [(1, 1), (1, 1)].into_iter().collect(),
+        dilation: Dims::from_slice(&[1, 1]),
+        groups: 1,
+    };
+    let (x, w) = (floats(&gpu, &[2, 31, 18, 20], 1), floats(&gpu, &[3, 3, 20, 70], 2));
+    let (x, w) = (halves(&gpu, &x), halves(&gpu, &w));
+    let out = [2, 16, 18, 70];
+    let found = gpu.conv(&spec, x.on_gpu(), w.on_gpu(), &out).expect("conv");
+    assert_halves_agree(&gpu, &found, &Cpu.conv(&spec, x.on_cpu(), w.on_cpu(), &out).expect("conv"), &out);
+    let dy = halves(&gpu, &floats(&gpu, &out, 3));
+    let of_x = [2, 31, 18, 20];
+    let found = gpu.conv_grad_input(&spec, dy.on_gpu(), w.on_gpu(), &of_x).expect("conv_grad_input");
+    let expected = Cpu.conv_grad_input(&spec, dy.on_cpu(), w.on_cpu(), &of_x).expect("conv_grad_input");
+    assert_halves_agree(&gpu, &found, &expected, &of_x);
+}
+
 #[test]
 fn more_batches_than_workgroups_of_an_axis() {
     let Some(gpu) = common::gpu() else { return };

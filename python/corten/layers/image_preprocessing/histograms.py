@@ -8,6 +8,7 @@ import numpy as np
 
 from corten import ops
 from corten.layers.image_preprocessing.base import ColorLayer, scaled_range
+from corten.ops._common import widest_float
 
 
 class AutoContrast(ColorLayer):
@@ -80,7 +81,8 @@ class Equalization(ColorLayer):
         pixels = scaled_range(ops.cast(images, "float32"), self.value_range, (0, 255))
         place = ops.clip(ops.cast(pixels * top / 255.0, "int32"), 0, top) + first
         counts = _counts(place, channels * self.bins)
-        counts = ops.cast(ops.reshape(counts, (channels, self.bins)), "float64")
+        counts = ops.reshape(counts, (channels, self.bins))
+        counts = ops.cast(counts, widest_float(counts))
         below = ops.cumsum(counts, axis=1)
         total = below[:, -1:]
         least = ops.min(ops.where(below > 0, below, total), axis=1, keepdims=True)

@@ -8,6 +8,7 @@ from corten import ops
 from corten.layers.arguments import unit_interval
 from corten.layers.image_preprocessing.affine import supported
 from corten.layers.image_preprocessing.base import BaseImagePreprocessingLayer, Range, per_image
+from corten.ops._common import widest_float
 from corten.utils.bounding_boxes import clip_to_image_size, convert_format
 from corten.utils.bounding_boxes.formats import corners, enclosing, joined
 
@@ -129,8 +130,8 @@ class RandomPerspective(BaseImagePreprocessingLayer):
 
 def _projected(x: Any, y: Any, start_points: Any, end_points: Any) -> tuple[Any, Any]:
     """Points of images, each moved by the projection that takes its image's four start points to the end."""
-    start = ops.cast(ops.convert_to_tensor(start_points), "float64")
-    end = ops.cast(ops.convert_to_tensor(end_points), "float64")
+    start, end = ops.convert_to_tensor(start_points), ops.convert_to_tensor(end_points)
+    start, end = ops.cast(start, widest_float(start)), ops.cast(end, widest_float(end))
     left, top = start[..., 0:1], start[..., 1:2]
     one, zero = ops.ones_like(left), ops.zeros_like(left)
     to_x, to_y = end[..., 0:1], end[..., 1:2]

@@ -12,16 +12,17 @@ use crate::{
     copy::Dense,
     device::Gpu,
     ending::Ending,
+    half::arithmetic,
     kernel::Parameters,
     matmul::matmul_with_ending,
-    memory::{Buffer, alloc},
-    product::{Place, Product, Side},
+    memory::{Buffer, alloc_of},
+    product::{Place, Product, Side, cooperative::Way},
     windows::Geometry,
 };
 
 fn check(gpu: &Gpu, op: &str, dtype: DType) -> Result<()> {
     gpu.check(op, dtype)?;
-    if dtype == DType::F32 {
+    if arithmetic(dtype) == DType::F32 {
         return Ok(());
     }
     Err(Error::dtype(format!("{op}: a float dtype is needed; got {dtype}; cast the operands to float32")))
@@ -46,7 +47,7 @@ pub(crate) fn conv_with_ending(
     if geometry.is_depthwise() {
         let sums = depthwise::forward(gpu, &geometry, &x_dense, &w_dense)?;
         let Some(ending) = ending else { return Ok(sums) };
-        let result = alloc(gpu, len)?;
+        let result = alloc_of(gpu, x.dtype, len)?;
         ending.apply(gpu, &sums, 0, &result, len)?;
         return Ok(result);
     }
@@ -64,7 +65,7 @@ pub(crate) fn conv_with_ending(
         let [a, b] = [(&x_dense, &layouts[0]), (&w_dense, &layouts[1])].map(|(dense, layout)| In {
             buffer: dense.buffer(),
             layout,
-            dtype: DType::F32,
+            dtype: x.dtype,
         });
         return matmul_with_ending(gpu, a, b, ending);
     }
@@ -74,6 +75,7 @@ pub(crate) fn conv_with_ending(
     let product = Product {
         name: "conv",
         kind: "f32",
+        dtype: x.dtype,
         batches: geometry.groups,
         rows,
         columns,
@@ -82,6 +84,7 @@ pub(crate) fn conv_with_ending(
         b: rows_side(&mut parameters, &w_dense, geometry.channels_out, columns),
         place: Place::linear(&mut parameters, columns, geometry.channels_out),
         ending: ending.map(|ending| ending.push(&mut parameters)),
+        way: Way::Chosen,
     };
     product.run(gpu, parameters, len)
 }
@@ -121,6 +124,7 @@ pub(crate) fn conv_grad_weight(gpu: &Gpu, spec: &ConvSpec, x: In<'_>, dy: In<'_>
         )));
     }
     let geometry = Geometry::new(spec, x.layout.shape(), out, dy.layout.shape());
+    let dtype = x.dtype;
     let (x, dy) = (Dense::new(gpu, x)?, Dense::new(gpu, dy)?);
     if geometry.is_depthwise() {
         return depthwise::weight_gradient(gpu, &geometry, &x, &dy);
@@ -133,6 +137,7 @@ pub(crate) fn conv_grad_weight(gpu: &Gpu, spec: &ConvSpec, x: In<'_>, dy: In<'_>
     let product = Product {
         name: "conv_grad_weight",
         kind: "f32",
+        dtype,
         batches: geometry.groups,
         rows: geometry.taps() * inner,
         columns,
@@ -141,6 +146,7 @@ pub(crate) fn conv_grad_weight(gpu: &Gpu, spec: &ConvSpec, x: In<'_>, dy: In<'_>
         b: rows_side(&mut parameters, &dy, geometry.channels_out, columns),
         place: Place::linear(&mut parameters, columns, geometry.channels_out),
         ending: None,
+        way: Way::Chosen,
     };
     product.run(gpu, parameters, out.iter().product())
 }
@@ -148,11 +154,12 @@ pub(crate) fn conv_grad_weight(gpu: &Gpu, spec: &ConvSpec, x: In<'_>, dy: In<'_>
 pub(crate) fn conv_grad_input(gpu: &Gpu, spec: &ConvSpec, dy: In<'_>, w: In<'_>, out: &[usize]) -> Result<Buffer> {
     check(gpu, "conv_transpose", dy.dtype)?;
     let geometry = Geometry::new(spec, out, w.layout.shape(), dy.layout.shape());
+    let dtype = dy.dtype;
     let (dy, w) = (Dense::new(gpu, dy)?, Dense::new(gpu, w)?);
     if geometry.is_depthwise() {
         return depthwise::input_gradient(gpu, &geometry, &dy, &w);
     }
-    let result = alloc(gpu, out.iter().product())?;
+    let result = alloc_of(gpu, dtype, out.iter().product())?;
     // Input positions of one residue by the strides meet the same taps, so that no zeros are multiplied.
     for residue in 0..geometry.strides.iter().product() {
         let [_, s1, s2] = geometry.strides;
@@ -180,6 +187,7 @@ fn input_phase(
     let product = Product {
         name: "conv_grad_input",
         kind: "f32",
+        dtype: result.float(),
         batches: geometry.groups,
         rows: geometry.batch * axes.positions.iter().product::<usize>(),
         columns,
@@ -188,6 +196,7 @@ fn input_phase(
         b: reading::taps_of_weights(&mut parameters, geometry, axes, w),
         place: reading::strided_positions(&mut parameters, geometry, axes, first),
         ending: None,
+        way: Way::Chosen,
     };
     product.run_whole(gpu, parameters, result)
 }

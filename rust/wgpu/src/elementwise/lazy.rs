@@ -13,7 +13,7 @@ use crate::{
     In,
     device::{Gpu, lock},
     kernel::{Bind, Grid, Kernel, Parameters, Source, each_element, launch},
-    memory::{Buffer, Cell, alloc},
+    memory::{Buffer, Cell, alloc_like},
     strided::Walk,
 };
 
@@ -24,6 +24,8 @@ const MOST_LEAVES: usize = 6;
 /// Buffers of one shader.
 const MOST_BUFFERS: usize = 8;
 const LEAVES: [&str; MOST_LEAVES] = ["a", "b", "c", "d", "e", "f"];
+/// The type of float16 in shaders.
+const HALF: &str = "f16";
 const RESULTS: [&str; MOST_BUFFERS] = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"];
 
 /// One op and its operands.
@@ -35,6 +37,13 @@ pub(crate) struct Pending {
     /// Of the operands `$0`, `$1`, `$2`.
     expression: String,
     pub(crate) operands: SmallVec<[Operand; 3]>,
+}
+
+impl Pending {
+    /// Whether the result is float16.
+    pub(crate) fn is_half(&self) -> bool {
+        self.kind == HALF
+    }
 }
 
 #[derive(Clone)]
@@ -175,7 +184,10 @@ fn run(cell: &Arc<Cell>) -> Result<()> {
         .take(most.saturating_sub(graph.leaves.len() + 1))
         .collect();
     stored.push(last);
-    let results = stored.iter().map(|_| alloc(gpu, layout.len())).collect::<Result<Vec<Buffer>>>()?;
+    let results = stored
+        .iter()
+        .map(|&node| alloc_like(gpu, &Buffer::of(&graph.nodes[node].cell), layout.len()))
+        .collect::<Result<Vec<Buffer>>>()?;
     let walk = Walk::new(name, &graph.leaves.iter().map(|leaf| &leaf.1).collect::<Vec<&Layout>>())?;
     let mut parameters = Parameters::new();
     let n = parameters.count(layout.len());
@@ -229,6 +241,10 @@ impl Graph {
                 format!("l{}", self.leaf(operand)?)
             };
             text = text.replace(&format!("${number}"), &value);
+        }
+        if kind == HALF {
+            // Rounded here, so that what is computed together gives the bits of one by one.
+            text = format!("f32(f16({text}))");
         }
         self.nodes.push(Node { cell: Arc::clone(cell), kind, text, uses: 0 });
         self.known.insert(Arc::as_ptr(cell), self.nodes.len() - 1);

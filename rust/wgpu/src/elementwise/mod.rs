@@ -9,8 +9,9 @@ use crate::{
     In,
     copy::to_contiguous,
     device::Gpu,
+    half::arithmetic,
     kernel::{Bind, Grid, Kernel, Parameters, Source, each_element, launch},
-    memory::{Buffer, alloc},
+    memory::{Buffer, alloc, alloc_of},
 };
 
 pub(crate) use expressions::{binary_expression, unary_expression};
@@ -18,7 +19,8 @@ pub(crate) use expressions::{binary_expression, unary_expression};
 /// What shaders call the elements of a dtype.
 pub(crate) const fn element(dtype: DType) -> &'static str {
     match dtype {
-        DType::F32 | DType::F64 | DType::F16 | DType::BF16 => "f32",
+        DType::F16 => "f16",
+        DType::F32 | DType::F64 | DType::BF16 => "f32",
         DType::I8 | DType::I16 | DType::I32 | DType::I64 => "i32",
         DType::Bool | DType::U8 | DType::U16 | DType::U32 | DType::U64 => "u32",
     }
@@ -39,7 +41,7 @@ fn map(
     gpu.alive()?;
     let len = operands[0].0.layout.len();
     if len == 0 {
-        return alloc(gpu, 0);
+        return if result == "f16" { alloc_of(gpu, DType::F16, 0) } else { alloc(gpu, 0) };
     }
     lazy::record(gpu, name, operands, result, expression.into())
 }
@@ -47,8 +49,11 @@ fn map(
 pub(crate) fn cast(gpu: &Gpu, x: In<'_>, to: DType) -> Result<Buffer> {
     gpu.check("cast", x.dtype)?;
     gpu.check("cast", to)?;
-    let expression = match (x.dtype, to) {
-        (from, to) if from == to => return to_contiguous(gpu, x),
+    if x.dtype == to {
+        return to_contiguous(gpu, x);
+    }
+    let expression = match (arithmetic(x.dtype), arithmetic(to)) {
+        (DType::F32, DType::F32) => "$0",
         (DType::Bool, DType::U32) => return to_contiguous(gpu, x),
         (DType::F32, DType::Bool) => "select(1u, 0u, (bitcast<u32>($0) & 0x7fffffffu) == 0u)",
         (DType::I32, DType::Bool) => "select(1u, 0u, $0 == 0)",
@@ -64,14 +69,16 @@ pub(crate) fn cast(gpu: &Gpu, x: In<'_>, to: DType) -> Result<Buffer> {
 
 pub(crate) fn unary(gpu: &Gpu, op: UnaryOp, x: In<'_>) -> Result<Buffer> {
     gpu.check(op.name(), x.dtype)?;
-    let Some(expression) = unary_expression(op, x.dtype, "$0") else { return refuse(op.name(), x.dtype) };
+    let Some(expression) = unary_expression(op, arithmetic(x.dtype), "$0") else { return refuse(op.name(), x.dtype) };
     let result = if op.is_predicate() { "u32" } else { element(x.dtype) };
     map(gpu, op.name(), &[(x, element(x.dtype))], result, expression)
 }
 
 pub(crate) fn binary(gpu: &Gpu, op: BinaryOp, a: In<'_>, b: In<'_>) -> Result<Buffer> {
     gpu.check(op.name(), a.dtype)?;
-    let Some(expression) = binary_expression(op, a.dtype, "$0", "$1") else { return refuse(op.name(), a.dtype) };
+    let Some(expression) = binary_expression(op, arithmetic(a.dtype), "$0", "$1") else {
+        return refuse(op.name(), a.dtype);
+    };
     let kind = element(a.dtype);
     map(gpu, op.name(), &[(a, kind), (b, kind)], kind, expression)
 }
@@ -79,7 +86,7 @@ pub(crate) fn binary(gpu: &Gpu, op: BinaryOp, a: In<'_>, b: In<'_>) -> Result<Bu
 pub(crate) fn compare(gpu: &Gpu, op: CompareOp, a: In<'_>, b: In<'_>) -> Result<Buffer> {
     gpu.check(op.name(), a.dtype)?;
     let kind = element(a.dtype);
-    let test = if a.dtype == DType::F32 {
+    let test = if arithmetic(a.dtype) == DType::F32 {
         match op {
             CompareOp::Eq => "k_eq($0, $1)",
             CompareOp::Ne => "!k_eq($0, $1)",
@@ -134,8 +141,8 @@ fn over(gpu: &Gpu, name: &str, x: &Buffer, len: usize, other: Option<In<'_>>, ex
 }
 
 pub(crate) fn unary_in_place(gpu: &Gpu, op: UnaryOp, x: &Buffer, dtype: DType) -> Result<()> {
-    match unary_expression(op, dtype, "$0") {
-        Some(expression) if dtype == DType::F32 && !op.is_predicate() => {
+    match unary_expression(op, arithmetic(dtype), "$0") {
+        Some(expression) if arithmetic(dtype) == DType::F32 && !op.is_predicate() => {
             over(gpu, op.name(), x, x.elements(), None, &expression)
         }
         _ => refuse(op.name(), dtype),
@@ -144,8 +151,8 @@ pub(crate) fn unary_in_place(gpu: &Gpu, op: UnaryOp, x: &Buffer, dtype: DType) -
 
 pub(crate) fn binary_in_place(gpu: &Gpu, op: BinaryOp, x: &Buffer, other: In<'_>, other_is_left: bool) -> Result<()> {
     let (a, b) = if other_is_left { ("$1", "$0") } else { ("$0", "$1") };
-    match binary_expression(op, other.dtype, a, b) {
-        Some(expression) if other.dtype == DType::F32 => {
+    match binary_expression(op, arithmetic(other.dtype), a, b) {
+        Some(expression) if arithmetic(other.dtype) == DType::F32 => {
             over(gpu, op.name(), x, other.layout.len(), Some(other), &expression)
         }
         _ => refuse(op.name(), other.dtype),

@@ -11,11 +11,13 @@ mod rows;
 mod softmax;
 
 use corten_core::{DType, FusedOp, Result};
+use smallvec::SmallVec;
 
 use crate::{
     In,
     copy::Dense,
     device::Gpu,
+    half::{arithmetic, narrow, wide},
     kernel::{Bind, Grid, Kernel, Parameters, Source, Word, each_element, launch},
     memory::{Buffer, alloc},
 };
@@ -32,9 +34,19 @@ struct Gradient<'a> {
 }
 
 pub(crate) fn fused(gpu: &Gpu, op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
-    if inputs[0].dtype != DType::F32 {
+    if arithmetic(inputs[0].dtype) != DType::F32 {
         return Ok(None);
     }
+    let made = forward(gpu, op, &widened(inputs))?;
+    made.map(|made| made.into_iter().map(|buffer| narrow(gpu, inputs[0].dtype, buffer)).collect()).transpose()
+}
+
+/// Operands as kernels see them.
+fn widened<'a>(operands: &[In<'a>]) -> SmallVec<[In<'a>; 6]> {
+    operands.iter().map(|x| wide(*x)).collect()
+}
+
+fn forward(gpu: &Gpu, op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
     match op {
         FusedOp::Softmax { axis } => softmax::forward(gpu, inputs[0], *axis, false),
         FusedOp::LogSoftmax { axis } => softmax::forward(gpu, inputs[0], *axis, true),
@@ -72,10 +84,19 @@ pub(crate) fn fused_grad(
     grads: &[Option<In<'_>>],
     needs: &[bool],
 ) -> Gradients {
-    if inputs[0].dtype != DType::F32 {
+    if arithmetic(inputs[0].dtype) != DType::F32 {
         return Ok(None);
     }
-    let of = &Gradient { inputs, outputs, grads, needs };
+    let grads: SmallVec<[Option<In<'_>>; 6]> = grads.iter().map(|grad| grad.map(wide)).collect();
+    let (wide_inputs, outputs) = (widened(inputs), widened(outputs));
+    let of = Gradient { inputs: &wide_inputs, outputs: &outputs, grads: &grads, needs };
+    let Some(made) = gradient(gpu, op, &of)? else { return Ok(None) };
+    let pairs = made.into_iter().zip(inputs);
+    pairs.map(|(made, x)| made.map(|made| narrow(gpu, x.dtype, made)).transpose()).collect::<Result<_>>().map(Some)
+}
+
+fn gradient(gpu: &Gpu, op: &FusedOp, of: &Gradient<'_>) -> Gradients {
+    let Gradient { inputs, grads, .. } = of;
     match op {
         FusedOp::Softmax { axis } => softmax::gradient(gpu, of, *axis, false),
         FusedOp::LogSoftmax { axis } => softmax::gradient(gpu, of, *axis, true),

@@ -9,6 +9,17 @@ use corten_wgpu::{Gpu, adapters, open};
 /// What every GPU has.
 pub const DTYPES: [DType; 4] = [DType::Bool, DType::U32, DType::I32, DType::F32];
 
+/// What this GPU has.
+pub fn dtypes(gpu: &Gpu) -> Vec<DType> {
+    let mut dtypes = DTYPES.to_vec();
+    if gpu.supports(DType::F16) {
+        dtypes.push(DType::F16);
+    } else {
+        eprintln!("SKIPPED: float16, which this GPU has not got");
+    }
+    dtypes
+}
+
 /// The first adapter that may be used. Without one the test says so and passes, unless `CORTEN_TEST_GPU=required`.
 pub fn gpu() -> Option<Gpu> {
     match open(0) {
