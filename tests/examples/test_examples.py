@@ -85,7 +85,12 @@ ORDERS = {
     "grad_cam": [[f"Same answer without the {which} 30 % of the ink" for which in ("hottest", "coldest")]],
     "hamlet_gpt": [[f"{time} training: held-out bits per character" for time in ("After", "Before")]],
     "knowledge_graph": [["Before training: filtered MRR", "After training: filtered MRR"]],
-    "masked_pretraining": [[f"{time} pretraining: held-out loss" for time in ("After", "Before")]],
+    "masked_pretraining": [
+        [
+            f"{what}: held-out loss"
+            for what in ("After pretraining", "Counts of words alone", "Before pretraining")
+        ],
+    ],
     "metric_learning": [
         [f"Held-out {classes} classes, {what}: mean average precision" for what in ("pixels", "embeddings")]
         for classes in ("known", "unseen")
