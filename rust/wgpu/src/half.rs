@@ -39,9 +39,7 @@ pub(crate) fn converted(text: &str, arrays: &HashMap<&str, &'static str>) -> Str
     let mut result = String::with_capacity(text.len() + 256);
     let mut copied = 0;
     for (start, word) in words(text) {
-        let Some((&element, wide)) = arrays.get(word).and_then(|element| Some((element, widened(element)?))) else {
-            continue;
-        };
+        let Some(wide) = arrays.get(word).and_then(|element| widened(element)) else { continue };
         let open = start + word.len();
         if start < copied || !text[open..].starts_with('[') {
             continue;
@@ -52,7 +50,7 @@ pub(crate) fn converted(text: &str, arrays: &HashMap<&str, &'static str>) -> Str
         copied = close + 1;
         if let Some(value) = text[copied..].strip_prefix(" = ") {
             let end = value.find(';').unwrap_or(value.len());
-            result += &format!("{word}[{place}] = {element}({})", converted(&value[..end], arrays));
+            result += &format!("{word}[{place}] = f16(k_half({}))", converted(&value[..end], arrays));
             copied += " = ".len() + end;
         } else {
             result += &format!("{wide}({word}[{place}])");
@@ -126,8 +124,8 @@ mod tests {
         let arrays = HashMap::from([("a", "vec4<f16>"), ("r0", "f16")]);
         assert_eq!(
             converted("let l = a[at[i] / 4u].x + b[2u];\nr0[i] = l + r0[i + 1u];\nif r0[0] == 1.0 {}", &arrays),
-            "let l = vec4<f32>(a[at[i] / 4u]).x + b[2u];\nr0[i] = f16(l + f32(r0[i + 1u]));\nif f32(r0[0]) == 1.0 {}"
+            "let l = vec4<f32>(a[at[i] / 4u]).x + b[2u];\nr0[i] = f16(k_half(l + f32(r0[i + 1u])));\nif f32(r0[0]) == 1.0 {}"
         );
-        assert_eq!(converted("a[u32(r0[r0[1]])] = v;", &arrays), "a[u32(f32(r0[f32(r0[1])]))] = vec4<f16>(v);");
+        assert_eq!(converted("r0[u32(r0[1])] = v;", &arrays), "r0[u32(f32(r0[1]))] = f16(k_half(v));");
     }
 }

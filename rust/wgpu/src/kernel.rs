@@ -459,9 +459,7 @@ fn text(shader: &Shader) -> String {
     let arrays = shader.bindings.iter().map(|bind| (bind.name.as_str(), bind.element));
     let halves: HashMap<&str, &str> = arrays.filter(|(_, element)| widened(element).is_some()).collect();
     let (module, body) = (converted(&source.module, &halves), converted(&source.body, &halves));
-    // Intermediate results may be rounded where no array holds float16.
-    let enabled = if !halves.is_empty() || body.contains("f16(") { "enable f16;\n" } else { "" };
-    let mut text = enabled.to_owned();
+    let mut text = (if halves.is_empty() { "" } else { "enable f16;\n" }).to_owned();
     let mut extra = "";
     if is_cooperative(shader) {
         text += "enable wgpu_cooperative_matrix;\n";

@@ -355,3 +355,27 @@ fn lose() {
     let x = Twin::new(&new, &spread(100, 0.0, 1.0), &[100]);
     assert!(new.unary(UnaryOp::Exp, x.on_gpu()).is_ok() && new.synchronize().is_ok());
 }
+
+#[test]
+fn chains_of_float16_round_after_each_op() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    if !gpu.supports(DType::F16) {
+        eprintln!("SKIPPED: this GPU has no float16");
+        return;
+    }
+    // 2049 is 2048 in float16, 65504 + 32 is infinite, half of the smallest number is zero.
+    let x = Twin::new(&gpu, &[2048.0f32, 65504.0, 6e-8, 1.0], &[4]);
+    let y = Twin::new(&gpu, &[1.0f32, 32.0, -3.5e-8, 3.0], &[4]);
+    let [x, y] = [&x, &y].map(|wide| gpu.cast(wide.on_gpu(), DType::F16).expect("cast"));
+    let layout = Layout::contiguous(&[4]);
+    let half = |buffer| View { buffer, layout: &layout, dtype: DType::F16 };
+    let sum = gpu.binary(BinaryOp::Add, half(&x), half(&y)).expect("sum");
+    let back = gpu.binary(BinaryOp::Sub, half(&sum), half(&x)).expect("difference");
+    let wide = gpu.cast(half(&back), DType::F32).expect("cast");
+    let found = floats(&read(&gpu, &wide, 4, DType::F32));
+    assert_eq!(found[0], 0.0);
+    assert_eq!(found[1], f32::INFINITY);
+    assert!(found[2].abs() <= 6e-8, "{found:?}");
+    assert_eq!(found[3], 3.0);
+}

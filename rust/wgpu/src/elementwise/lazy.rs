@@ -244,7 +244,7 @@ impl Graph {
         }
         if kind == HALF {
             // Rounded here, so that what is computed together gives the bits of one by one.
-            text = format!("f32(f16({text}))");
+            text = format!("k_half({text})");
         }
         self.nodes.push(Node { cell: Arc::clone(cell), kind, text, uses: 0 });
         self.known.insert(Arc::as_ptr(cell), self.nodes.len() - 1);

@@ -13,6 +13,19 @@ fn k_opaque(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) ^ k_zero());
 }
 
+// x, rounded to float16, to even. Drivers may round f16(x) in another way, and take f32(f16(x)) for x.
+fn k_half(x: f32) -> f32 {
+    let size = bitcast<u32>(x) & 0x7fffffffu;
+    // Below 2^-14 numbers lie 2^-24 apart, which is how float32's lie around a half.
+    let small = bitcast<u32>(k_opaque(bitcast<f32>(size) + 0.5) - 0.5);
+    let large = (size + 0xfffu + ((size >> 13u) & 1u)) & 0xffffe000u;
+    var rounded = select(large, small, size < 0x38800000u);
+    // 65504 is the largest.
+    rounded = select(rounded, 0x7f800000u, rounded > 0x477fe000u);
+    rounded = select(rounded, 0x7fc00000u, size > 0x7f800000u);
+    return bitcast<f32>(rounded | (bitcast<u32>(x) & 0x80000000u));
+}
+
 fn k_nan() -> f32 {
     return bitcast<f32>(0x7fc00000u | k_zero());
 }
