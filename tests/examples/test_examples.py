@@ -64,6 +64,7 @@ FULL_CLAIMS = {
     "sentiment": [("After training: held-out accuracy", 0.76, 1)],
 }
 FULL_ORDERS = {
+    "masked_pretraining": [[f"{way}: held-out accuracy" for way in ("From new weights", "Pretrained")]],
     "named_entities": [[f"{what}: held-out F1" for what in ("Names seen in training", "BERT of characters")]],
     "hamlet_gpt": [
         [f"{what}: held-out bits per character" for what in ("After training", "Counts of pairs")],
