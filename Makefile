@@ -70,6 +70,7 @@ GPU_BIN := $(GPU_VENV)/bin
 dist/gpu/.built: $(SOURCES) | tools $(VENV)/.demo-tools
 	rm -rf dist/gpu
 	$(BIN)/maturin build --release --locked --features gpu --interpreter $(BIN)/python --out dist/gpu
+	$(BIN)/python scripts/portable_bill.py dist/gpu
 	@touch $@
 
 wheel-gpu: tools dist/gpu/.built ## Builds the wheel with the GPU backend into dist/gpu/
