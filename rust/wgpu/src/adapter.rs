@@ -166,7 +166,7 @@ pub fn open(index: usize) -> Result<Gpu> {
         return Ok(gpu.clone());
     }
     let gpu = Gpu::new(&adapters()[index], &found.handle)?;
-    gpu.try_units();
+    gpu.try_units()?;
     opened[index] = Some(gpu.clone());
     Ok(gpu)
 }

@@ -44,8 +44,6 @@ pub(crate) struct Shared {
     pub(crate) computing: Mutex<()>,
     /// Matrix units that are asked for and there.
     pub(crate) units: Option<Units>,
-    /// Whether they gave the right products.
-    pub(crate) proven: AtomicBool,
     pub(crate) timeout: Duration,
     /// The process that opened the device: a forked one cannot use it.
     process: u32,
@@ -170,7 +168,6 @@ impl Gpu {
             counters: Counters::default(),
             computing: Mutex::new(()),
             units,
-            proven: AtomicBool::new(false),
             timeout: Duration::from_secs(seconds.unwrap_or(TIMEOUT_SECONDS).max(1)),
             process: std::process::id(),
             device,

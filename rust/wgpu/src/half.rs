@@ -1,8 +1,8 @@
 //! float16: two bytes an element in memory, float32 in every kernel.
 //!
 //! A kernel names an array `x` and reads `x[i]` as float32. Where the array holds float16, [`converted`] puts the
-//! conversions around each reading and writing, so that all kernels take such arrays as they are. Ops compute in
-//! float32 and round once, to their result, as on the CPU.
+//! conversions around each reading and writing, so that all kernels take such arrays as they are; they write with `x[i] =
+//! value;`, and another form does not compile. Ops compute in float32 and round once, to their result, as on the CPU.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,13 @@ use crate::{
     memory::{Buffer, alloc_of},
 };
 
+/// The type of float16 in shaders.
+pub(crate) const HALF: &str = "f16";
+
 /// What arrays of float16 hold where a kernel asks for these elements; `None` if it cannot read them so.
 pub(crate) fn halved(element: &str) -> Option<&'static str> {
     match element {
-        "f32" | "f16" => Some("f16"),
+        "f32" | HALF => Some(HALF),
         "vec4<f32>" => Some("vec4<f16>"),
         _ => None,
     }
@@ -28,7 +31,7 @@ pub(crate) fn halved(element: &str) -> Option<&'static str> {
 /// What a kernel computes with where an array holds these elements; `None` if it takes them as they are.
 pub(crate) fn widened(element: &str) -> Option<&'static str> {
     match element {
-        "f16" => Some("f32"),
+        HALF => Some("f32"),
         "vec4<f16>" => Some("vec4<f32>"),
         _ => None,
     }

@@ -16,6 +16,7 @@ use crate::{
     device::{Gpu, lock},
     elementwise::lazy::{self, Pending},
     future::block_on,
+    half,
 };
 
 /// Sizes are rounded up to this many bytes.
@@ -154,7 +155,7 @@ impl Buffer {
 
     /// What kernels call the elements that only move them.
     pub(crate) fn moved(&self) -> &'static str {
-        if self.cell.half { "f16" } else { "u32" }
+        if self.cell.half { half::HALF } else { "u32" }
     }
 
     /// The number of elements.

@@ -9,6 +9,7 @@ use corten_core::{
     ArgReduceOp, Backend, BinaryOp, CompareOp, DType, Error, FusedOp, Layout, OptimizerOp, Range, ReduceOp, Scalar,
     UnaryOp, View,
 };
+use corten_cpu::Cpu;
 use corten_wgpu::{AdapterKind, adapters, close, open};
 
 /// Tests here count what the device does, or take it away: one at a time.
@@ -364,18 +365,21 @@ fn chains_of_float16_round_after_each_op() {
         eprintln!("SKIPPED: this GPU has no float16");
         return;
     }
-    // 2049 is 2048 in float16, 65504 + 32 is infinite, half of the smallest number is zero.
+    // 2049 is 2048 in float16, 65504 + 32 is infinite, the smallest number is its own neighbour of zero.
     let x = Twin::new(&gpu, &[2048.0f32, 65504.0, 6e-8, 1.0], &[4]);
     let y = Twin::new(&gpu, &[1.0f32, 32.0, -3.5e-8, 3.0], &[4]);
-    let [x, y] = [&x, &y].map(|wide| gpu.cast(wide.on_gpu(), DType::F16).expect("cast"));
+    let found = chain(&gpu, x.on_gpu(), y.on_gpu());
+    assert_eq!(found, chain(&Cpu, x.on_cpu(), y.on_cpu()));
+    assert_eq!(found, [0.0, f32::INFINITY, -(2.0f32.powi(-24)), 3.0]);
+}
+
+/// `(x + y) - x` in float16.
+fn chain<B: Backend>(device: &B, x: View<'_, B::Buffer>, y: View<'_, B::Buffer>) -> Vec<f32> {
+    let [x, y] = [x, y].map(|wide| device.cast(wide, DType::F16).expect("cast"));
     let layout = Layout::contiguous(&[4]);
     let half = |buffer| View { buffer, layout: &layout, dtype: DType::F16 };
-    let sum = gpu.binary(BinaryOp::Add, half(&x), half(&y)).expect("sum");
-    let back = gpu.binary(BinaryOp::Sub, half(&sum), half(&x)).expect("difference");
-    let wide = gpu.cast(half(&back), DType::F32).expect("cast");
-    let found = floats(&read(&gpu, &wide, 4, DType::F32));
-    assert_eq!(found[0], 0.0);
-    assert_eq!(found[1], f32::INFINITY);
-    assert!(found[2].abs() <= 6e-8, "{found:?}");
-    assert_eq!(found[3], 3.0);
+    let sum = device.binary(BinaryOp::Add, half(&x), half(&y)).expect("sum");
+    let back = device.binary(BinaryOp::Sub, half(&sum), half(&x)).expect("difference");
+    let wide = device.cast(half(&back), DType::F32).expect("cast");
+    floats(&read(device, &wide, 4, DType::F32))
 }

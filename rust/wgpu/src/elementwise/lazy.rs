@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use crate::{
     In,
     device::{Gpu, lock},
+    half::HALF,
     kernel::{Bind, Grid, Kernel, Parameters, Source, each_element, launch},
     memory::{Buffer, Cell, alloc_like},
     strided::Walk,
@@ -24,8 +25,6 @@ const MOST_LEAVES: usize = 6;
 /// Buffers of one shader.
 const MOST_BUFFERS: usize = 8;
 const LEAVES: [&str; MOST_LEAVES] = ["a", "b", "c", "d", "e", "f"];
-/// The type of float16 in shaders.
-const HALF: &str = "f16";
 const RESULTS: [&str; MOST_BUFFERS] = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"];
 
 /// One op and its operands.

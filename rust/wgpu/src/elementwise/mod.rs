@@ -9,7 +9,7 @@ use crate::{
     In,
     copy::to_contiguous,
     device::Gpu,
-    half::arithmetic,
+    half::{HALF, arithmetic},
     kernel::{Bind, Grid, Kernel, Parameters, Source, each_element, launch},
     memory::{Buffer, alloc, alloc_of},
 };
@@ -19,7 +19,7 @@ pub(crate) use expressions::{binary_expression, unary_expression};
 /// What shaders call the elements of a dtype.
 pub(crate) const fn element(dtype: DType) -> &'static str {
     match dtype {
-        DType::F16 => "f16",
+        DType::F16 => HALF,
         DType::F32 | DType::F64 | DType::BF16 => "f32",
         DType::I8 | DType::I16 | DType::I32 | DType::I64 => "i32",
         DType::Bool | DType::U8 | DType::U16 | DType::U32 | DType::U64 => "u32",
@@ -41,7 +41,7 @@ fn map(
     gpu.alive()?;
     let len = operands[0].0.layout.len();
     if len == 0 {
-        return if result == "f16" { alloc_of(gpu, DType::F16, 0) } else { alloc(gpu, 0) };
+        return if result == HALF { alloc_of(gpu, DType::F16, 0) } else { alloc(gpu, 0) };
     }
     lazy::record(gpu, name, operands, result, expression.into())
 }

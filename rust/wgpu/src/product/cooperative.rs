@@ -5,11 +5,9 @@
 //! as float16 and the sums come back through it as float32, so any operand and ending goes, as in the other kernels.
 //!
 //! Off unless [`ASKED`] is set: wgpu calls its interface experimental, and drivers are known that crash on such shaders.
-//! With it, a product is made both ways when the GPU is opened ([`agree`]), and the units are used only where that agrees.
+//! With it, a product is made both ways when the GPU is opened ([`agree`]), and it is an error if they differ.
 
-use std::sync::atomic::Ordering;
-
-use corten_core::{DType, Layout, Result};
+use corten_core::{DType, Error, Layout, Result};
 
 use super::{Product, Side, plain_reader};
 use crate::{
@@ -49,7 +47,7 @@ pub(crate) struct Units {
 /// Where a product is made.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Way {
-    /// On matrix units where they are known to be right.
+    /// On matrix units where there are some and enough work for them.
     #[default]
     Chosen,
     Lanes,
@@ -80,7 +78,11 @@ impl Units {
         } else {
             return None;
         };
-        Some(Self { side: side as usize, lanes: lanes as usize })
+        let units = Self { side: side as usize, lanes: lanes as usize };
+        let limits = handle.limits();
+        let fits = units.bytes() <= limits.max_compute_workgroup_storage_size as usize
+            && units.lanes() <= limits.max_compute_invocations_per_workgroup as usize;
+        fits.then_some(units)
     }
 
     /// Leave to use what wgpu calls experimental, for those who have units.
@@ -122,22 +124,25 @@ fn software_lanes() -> Option<u32> {
 impl Gpu {
     /// Whether products of float16 are made on matrix units, where they are large enough.
     pub fn has_matrix_units(&self) -> bool {
-        self.units().is_some()
+        self.0.units.is_some()
     }
 
-    /// Finds out whether the matrix units that were asked for are right: when a device is opened, as it waits for values.
-    pub(crate) fn try_units(&self) {
-        let limits = &self.0.limits;
-        let Some(units) = self.0.units else { return };
-        let right = units.bytes() <= limits.max_compute_workgroup_storage_size as usize
-            && units.lanes() <= limits.max_compute_invocations_per_workgroup as usize
-            && agree(self, units).unwrap_or(false);
-        self.0.proven.store(right, Ordering::Relaxed);
-    }
-
-    /// The units that products of float16 are made on.
-    fn units(&self) -> Option<Units> {
-        self.0.units.filter(|_| self.0.proven.load(Ordering::Relaxed))
+    /// Tries the matrix units that were asked for: when a device is opened, as it waits for values.
+    ///
+    /// # Errors
+    /// The driver refuses their shaders, or products on them are wrong.
+    pub(crate) fn try_units(&self) -> Result<()> {
+        let Some(units) = self.0.units else { return Ok(()) };
+        let why = match agree(self, units) {
+            Ok(true) => return Ok(()),
+            Ok(false) => "products on them are wrong".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(Error::device(format!(
+            "GPU {} ({}): {ASKED}=1 asks for matrix units, which do not work here; unset it. {why}",
+            self.index(),
+            self.adapter().name
+        )))
     }
 }
 
@@ -177,7 +182,7 @@ impl Product<'_> {
         if !halves || self.is_vector() {
             return None;
         }
-        gpu.units().filter(|units| self.batches * self.tiles(*units).iter().product::<usize>() >= FEW)
+        gpu.0.units.filter(|units| self.batches * self.tiles(*units).iter().product::<usize>() >= FEW)
     }
 
     fn tiles(&self, units: Units) -> [usize; 2] {
