@@ -185,7 +185,7 @@ CONFIGURATIONS |= {
     "layers that are texts": functional("x", "y"),
     "an output that is not made": functional(output="nowhere"),
     "many layers that wait for one another": functional(
-        *(_operation(f"n{i}", _call(tensor(f"n{i + 1}"), _X)) for i in range(5_000)), output="n0"
+        *(_operation(f"n{i}", _call(tensor(f"n{i + 1}"), _X)) for i in range(2_500)), output="n0"
     ),
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +81,14 @@ def _read(
             raise ValueError(f"read_csv: {path} is empty; its first line must have the names of the columns")
         names = [name.strip().removeprefix("\ufeff") for name in names]
         wanted = _wanted(path, names, columns, label, dtypes)
+        rows = _rows(path, reader, names)
+        first = next(rows, None)  # Refused, if it is wrong, before lists are made for its columns.
         position = {name: place for place, name in enumerate(names)}
         places = [position[name] for name in wanted]
         values: list[list[str]] = [[] for _ in wanted]
         lines: list[int] = []
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(names):
-                raise ValueError(
-                    f"read_csv: {path}, line {reader.line_num}: it has {len(row)} values, and there are "
-                    f"{len(names)} columns ({', '.join(names[:8])}{', ...' if len(names) > 8 else ''}); "
-                    "check quotes and delimiter"
-                )
-            lines.append(reader.line_num)
+        for line, row in rows if first is None else chain([first], rows):
+            lines.append(line)
             for column, place in zip(values, places, strict=True):
                 column.append(row[place].strip())
     table = {}
@@ -106,17 +101,32 @@ def _read(
     return table, target
 
 
+def _rows(path: Path, reader: Any, names: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not empty, each with its line, after a check of its length."""
+    for row in reader:
+        if not row:
+            continue
+        if len(row) != len(names):
+            raise ValueError(
+                f"read_csv: {path}, line {reader.line_num}: it has {len(row)} values, and there are "
+                f"{len(names)} columns ({', '.join(names[:8])}{', ...' if len(names) > 8 else ''}); "
+                "check quotes and delimiter"
+            )
+        yield reader.line_num, row
+
+
 def _wanted(path: Path, names: list[str], columns: Any, label: str | None, dtypes: Any) -> list[str]:
-    known = Counter(names)
-    twice = sorted(name for name, count in known.items() if count > 1)
-    if twice:
+    known = set(names)
+    if len(known) < len(names):
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         raise ValueError(
             f"read_csv: {path} has more than one column {twice[0][:100]!r}; their names must differ"
         )
     if isinstance(columns, str):
         raise TypeError(f"read_csv: columns must be a list of names; got the text {columns!r}")
     wanted = list(names if columns is None else columns)
-    for name in [*wanted, *([label] if label is not None else []), *(dtypes or {})]:
+    asked = [] if columns is None else wanted
+    for name in [*asked, *([label] if label is not None else []), *(dtypes or {})]:
         if name not in known:
             hint = suggestion(name, names)
             shown = f"{names[:100]}{' and more' if len(names) > 100 else ''}"
