@@ -18,25 +18,30 @@ const ITEMS: usize = 256;
 const PARALLEL: usize = 64 << 10;
 
 vectorized! {
-    /// `out[i] = sum over k of matrix(i, start + k) * vector[k]`, wrapping, four steps of depth at a time.
+    /// `out[i] = sum over k of matrix(i, start + k) * vector[k]`, wrapping. Four parts of the depth are read side by
+    /// side, each in order, which is what prefetching is made for.
     fn sum_columns(out: &mut [i32], matrix: &Matrix<'_, i8>, start: usize, vector: &[i8]) {
         out.fill(0);
         let items = 0..out.len();
-        let (fours, rest) = vector.as_chunks::<4>();
-        for (step, factors) in fours.iter().enumerate() {
-            let [v0, v1, v2, v3] = factors.map(i32::from);
-            let column = |i: usize| matrix.column(start + step * 4 + i, &items);
-            let (Some(c0), Some(c1), Some(c2), Some(c3)) = (column(0), column(1), column(2), column(3)) else { return };
-            for ((((sum, a), b), c), d) in out.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
+        let part = vector.len() / 4;
+        let column = |k: usize| matrix.column(start + k, &items);
+        for k in 0..part {
+            let at = [k, k + part, k + 2 * part, k + 3 * part];
+            let [Some(c0), Some(c1), Some(c2), Some(c3)] = at.map(column) else { return };
+            let [v0, v1, v2, v3] = at.map(|k| i32::from(vector[k]));
+            let len = out.len();
+            let (c0, c1, c2, c3) = (&c0[..len], &c1[..len], &c2[..len], &c3[..len]);
+            for i in 0..len {
                 // Four products of bytes are far from the ends of int32.
-                let [a, b, c, d] = [*a, *b, *c, *d].map(i32::from);
-                *sum = sum.wrapping_add((a * v0 + b * v1) + (c * v2 + d * v3));
+                let left = i32::from(c0[i]) * v0 + i32::from(c1[i]) * v1;
+                let right = i32::from(c2[i]) * v2 + i32::from(c3[i]) * v3;
+                out[i] = out[i].wrapping_add(left + right);
             }
         }
-        for (k, factor) in rest.iter().enumerate() {
-            let Some(column) = matrix.column(start + fours.len() * 4 + k, &items) else { return };
+        for k in 4 * part..vector.len() {
+            let Some(column) = column(k) else { return };
             for (sum, value) in out.iter_mut().zip(column) {
-                *sum = sum.wrapping_add(i32::from(*value) * i32::from(*factor));
+                *sum = sum.wrapping_add(i32::from(*value) * i32::from(vector[k]));
             }
         }
     }

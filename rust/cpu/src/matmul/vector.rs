@@ -16,7 +16,7 @@ use crate::{
 /// Items computed by one task.
 const ITEMS: usize = 256;
 /// Partial sums of a dot product, added up in order at the end.
-const SUMS: usize = 32;
+const SUMS: usize = 16;
 /// Items whose sums stay in registers.
 const BLOCK: usize = 128;
 /// Items from which rows of memory are so long that they are read in order rather than in blocks.
@@ -24,8 +24,8 @@ const WIDE: usize = 2048;
 /// Elements from which such a matrix is read from memory, so that it is cut between its rows alone.
 const STREAMED: usize = 4 << 20;
 /// Elements from which that holds for narrower matrices, of which there are many in a model: short pieces of memory
-/// far from one another would wait for each.
-const NARROW_STREAMED: usize = 192 << 10;
+/// far from one another would wait for each, and one block of items is too few for two threads.
+const NARROW_STREAMED: usize = PARALLEL;
 /// Rows of memory one task reads of it.
 const ROWS: usize = 256;
 /// Multiplications below which one thread is faster than two.
@@ -38,22 +38,50 @@ vectorized! {
         let (rows, row_tail) = row.as_chunks::<SUMS>();
         let (vectors, vector_tail) = vector.as_chunks::<SUMS>();
         for (x, y) in rows.iter().zip(vectors) {
-            for i in 0..SUMS {
-                sums[i] = sums[i] + x[i].widen() * y[i];
-            }
+            add_products(&mut sums, x, y);
         }
-        for ((sum, x), y) in sums.iter_mut().zip(row_tail).zip(vector_tail) {
-            *sum = *sum + x.widen() * *y;
-        }
-        let mut width = SUMS / 2;
-        while width > 0 {
-            for i in 0..width {
-                sums[i] = sums[i] + sums[i + width];
-            }
-            width /= 2;
-        }
-        sums[0]
+        total(sums, row_tail, vector_tail)
     }
+
+    /// Those of four rows, which are read side by side.
+    fn dots<T: Real, S: Widen<T>>(rows: [&[S]; 4], vector: &[T]) -> [T; 4] {
+        let [mut s0, mut s1, mut s2, mut s3] = [[T::ZERO; SUMS]; 4];
+        let [r0, r1, r2, r3] = rows.map(|row| row.as_chunks::<SUMS>().0);
+        let (vectors, vector_tail) = vector.as_chunks::<SUMS>();
+        for ((((a, b), c), d), y) in r0.iter().zip(r1).zip(r2).zip(r3).zip(vectors) {
+            add_products(&mut s0, a, y);
+            add_products(&mut s1, b, y);
+            add_products(&mut s2, c, y);
+            add_products(&mut s3, d, y);
+        }
+        let [t0, t1, t2, t3] = rows.map(|row| row.as_chunks::<SUMS>().1);
+        [
+            total(s0, t0, vector_tail), total(s1, t1, vector_tail),
+            total(s2, t2, vector_tail), total(s3, t3, vector_tail),
+        ]
+    }
+}
+
+#[inline(always)]
+fn add_products<T: Real, S: Widen<T>>(sums: &mut [T; SUMS], row: &[S; SUMS], vector: &[T; SUMS]) {
+    for i in 0..SUMS {
+        sums[i] = sums[i] + row[i].widen() * vector[i];
+    }
+}
+
+#[inline(always)]
+fn total<T: Real, S: Widen<T>>(mut sums: [T; SUMS], row_tail: &[S], vector_tail: &[T]) -> T {
+    for ((sum, x), y) in sums.iter_mut().zip(row_tail).zip(vector_tail) {
+        *sum = *sum + x.widen() * *y;
+    }
+    let mut width = SUMS / 2;
+    while width > 0 {
+        for i in 0..width {
+            sums[i] = sums[i] + sums[i + width];
+        }
+        width /= 2;
+    }
+    sums[0]
 }
 
 vectorized! {
@@ -70,28 +98,50 @@ vectorized! {
         *out = sums;
     }
 
-    /// The same for any number of items and the depth from `start`, four steps of it at a time: long pieces of
-    /// memory are read in order.
+    /// The same for any number of items and the depth from `start`, of which four parts are read side by side: four
+    /// long pieces of memory, each in order, which is what prefetching is made for.
     fn sum_columns<T: Real, S: Widen<T>>(
         out: &mut [T], matrix: &Matrix<'_, S>, first: usize, start: usize, vector: &[T]
     ) {
         out.fill(T::ZERO);
         let items = first..first + out.len();
-        let (fours, rest) = vector.as_chunks::<4>();
-        for (step, [v0, v1, v2, v3]) in fours.iter().enumerate() {
-            let column = |i: usize| matrix.column(start + step * 4 + i, &items);
-            let (Some(c0), Some(c1), Some(c2), Some(c3)) = (column(0), column(1), column(2), column(3)) else { return };
-            for ((((sum, a), b), c), d) in out.iter_mut().zip(c0).zip(c1).zip(c2).zip(c3) {
-                let (left, right) = (a.widen() * *v0 + b.widen() * *v1, c.widen() * *v2 + d.widen() * *v3);
-                *sum = *sum + (left + right);
+        let part = vector.len() / 4;
+        let column = |k: usize| matrix.column(start + k, &items);
+        for k in 0..part {
+            let at = [k, k + part, k + 2 * part, k + 3 * part];
+            let [Some(c0), Some(c1), Some(c2), Some(c3)] = at.map(column) else { return };
+            let [v0, v1, v2, v3] = at.map(|k| vector[k]);
+            let len = out.len();
+            let (c0, c1, c2, c3) = (&c0[..len], &c1[..len], &c2[..len], &c3[..len]);
+            for i in 0..len {
+                let left = c0[i].widen() * v0 + c1[i].widen() * v1;
+                let right = c2[i].widen() * v2 + c3[i].widen() * v3;
+                out[i] = out[i] + (left + right);
             }
         }
-        for (k, factor) in rest.iter().enumerate() {
-            let Some(column) = matrix.column(start + fours.len() * 4 + k, &items) else { return };
+        for k in 4 * part..vector.len() {
+            let Some(column) = column(k) else { return };
             for (sum, value) in out.iter_mut().zip(column) {
-                *sum = *sum + value.widen() * *factor;
+                *sum = *sum + value.widen() * vector[k];
             }
         }
+    }
+}
+
+/// Rows whose depth lies side by side, as four long pieces of memory, and what remains.
+fn dot_items<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first: usize, vector: &[T]) {
+    let part = out.len() / 4;
+    let row = |item: usize| matrix.row(first + item, &(0..vector.len()));
+    for item in 0..part {
+        let at = [item, item + part, item + 2 * part, item + 3 * part];
+        let [Some(r0), Some(r1), Some(r2), Some(r3)] = at.map(row) else { return };
+        for (at, sum) in at.into_iter().zip(dots([r0, r1, r2, r3], vector)) {
+            out[at] = sum;
+        }
+    }
+    for item in 4 * part..out.len() {
+        let Some(row) = row(item) else { return };
+        out[item] = dot(row, vector);
     }
 }
 
@@ -110,8 +160,8 @@ fn sum_items<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first:
     }
 }
 
-/// A wide matrix that is in no cache: every task reads some whole rows of memory from end to end, which is what
-/// prefetching is made for, and the sums of the tasks are added up in order.
+/// A matrix that is in no cache: every task reads some whole rows of memory from end to end, and the sums of the tasks
+/// are added up in order.
 fn stream<T: Real, S: Widen<T>>(matrix: &Matrix<'_, S>, vector: &[T], out: &mut [T], on_all_threads: bool) {
     let (items, tasks) = (out.len(), vector.len().div_ceil(ROWS));
     let mut sums = Scratch::<T>::new(tasks * items);
@@ -161,9 +211,7 @@ pub(crate) fn multiply<T: Real, S: Widen<T>>(
         // SAFETY: every task has its own range.
         let out = unsafe { pieces.range(mine.clone()) };
         if matrix.depth_adjacent() {
-            for (item, to) in mine.zip(out) {
-                *to = matrix.row(item, &(0..depth)).map_or(T::ZERO, |row| dot(row, right));
-            }
+            dot_items(out, matrix, mine.start, right);
         } else {
             sum_items(out, matrix, mine.start, right);
         }
