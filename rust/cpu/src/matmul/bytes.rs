@@ -38,10 +38,10 @@ vectorized! {
                 out[i] = out[i].wrapping_add(left + right);
             }
         }
-        for k in 4 * part..vector.len() {
+        for (k, factor) in vector.iter().enumerate().skip(4 * part) {
             let Some(column) = column(k) else { return };
             for (sum, value) in out.iter_mut().zip(column) {
-                *sum = sum.wrapping_add(i32::from(*value) * i32::from(vector[k]));
+                *sum = sum.wrapping_add(i32::from(*value) * i32::from(*factor));
             }
         }
     }

@@ -119,10 +119,10 @@ vectorized! {
                 out[i] = out[i] + (left + right);
             }
         }
-        for k in 4 * part..vector.len() {
+        for (k, factor) in vector.iter().enumerate().skip(4 * part) {
             let Some(column) = column(k) else { return };
             for (sum, value) in out.iter_mut().zip(column) {
-                *sum = *sum + value.widen() * vector[k];
+                *sum = *sum + value.widen() * *factor;
             }
         }
     }
@@ -139,9 +139,9 @@ fn dot_items<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first:
             out[at] = sum;
         }
     }
-    for item in 4 * part..out.len() {
+    for (item, to) in out.iter_mut().enumerate().skip(4 * part) {
         let Some(row) = row(item) else { return };
-        out[item] = dot(row, vector);
+        *to = dot(row, vector);
     }
 }
 
