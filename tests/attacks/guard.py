@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import sys
@@ -125,6 +126,7 @@ def watch(folder: Path, size: int, read: Callable[[], Any]) -> Outcome:
     if linux:
         Path("/proc/self/clear_refs").write_text("5")  # The peak starts anew.
     before = _status("VmRSS") if linux else 0
+    gc.freeze()  # What the tests before it have left is not the reader's to go through.
     start = time.process_time()
     _Watch.folder = os.path.abspath(folder)
     try:
@@ -135,6 +137,7 @@ def watch(folder: Path, size: int, read: Callable[[], Any]) -> Outcome:
     finally:
         _Watch.folder = None
         outcome.seconds = time.process_time() - start
+        gc.unfreeze()
     if linux:
         outcome.memory = _status("VmHWM") - before
     return outcome

@@ -12,7 +12,7 @@ from corten.transformers.tokenization import sandbox
 from corten.transformers.tokenization.encoding import Encodes
 from corten.transformers.tokenization.tool_schemas import tool_schema
 
-_STEPS = 60_000
+_STEPS = 30_000
 _STEPS_OF_MESSAGE = 2_000
 
 
