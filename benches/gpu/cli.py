@@ -105,7 +105,7 @@ def peer(options: argparse.Namespace) -> tuple[Any, dict[str, str]]:
 def measured(workload: Workload, device: str, torch: Any, samples: int) -> dict[str, Any]:
     """One line of the table."""
     work = {"corten": OnDevice(device).prepare(workload)}
-    if torch is not None:
+    if torch is not None and torch.can(workload):
         work["torch"] = torch.prepare(workload)
     times = timing.measure(work, samples)
     ours, theirs = times["corten"], times.get("torch")

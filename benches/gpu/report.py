@@ -8,7 +8,8 @@ from ..comparison.table import number, span, times
 DASH = "-"
 LEVELS = ("below usable", "usable", "good", "as good as any")
 HEADER = [
-    "workload", "Corten, ms", "quartiles", "rate", "PyTorch, ms", "quartiles", "ratio", "its spread", "is"
+    "workload", "Corten, ms", "quartiles", "on the GPU", "rate",
+    "PyTorch, ms", "quartiles", "on the GPU", "ratio", "its spread", "is",
 ]  # fmt: skip
 
 
@@ -33,6 +34,11 @@ def rate(row: dict[str, Any]) -> str:
     return f"{number(row['bytes'] / seconds / 1e9)} GB/s" if row["bytes"] else DASH
 
 
+def on_device(times: dict[str, Any]) -> str:
+    """What the device itself spent, in ms."""
+    return DASH if times["device_ms"] is None else number(times["device_ms"])
+
+
 def lines(document: dict[str, Any]) -> list[list[str]]:
     """One line a workload."""
     table = []
@@ -43,9 +49,11 @@ def lines(document: dict[str, Any]) -> list[list[str]]:
                 row["workload"],
                 number(ours["ms"]),
                 span((ours["lower"], ours["upper"])),
+                on_device(ours),
                 rate(row),
                 number(peer["ms"]) if peer else DASH,
                 span((peer["lower"], peer["upper"])) if peer else DASH,
+                on_device(peer) if peer else DASH,
                 times(row["ratio"]),
                 span((row["ratio_low"], row["ratio_high"]), times),
                 level(row["ratio"], row["bars"]),
@@ -70,8 +78,9 @@ def about(document: dict[str, Any]) -> str:
     )
     return (
         f"{gpu['name']} ({gpu['kind']}, {gpu['backend']}, {gpu['driver']}), {document['machine']['system']}, "
-        f"{document['date']}; Corten {document['corten']}; {peer}. Wall time of whole calls, waited for; "
-        f"{document['samples']} samples of each, in turn, after 5 calls that are not counted."
+        f"{document['date']}; Corten {document['corten']}; {peer}. Wall time of whole calls, waited for, "
+        f"and what a call takes by the GPU's own clock; {document['samples']} samples of each, in turn, "
+        "after 5 calls that are not counted."
     )
 
 

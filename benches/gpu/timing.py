@@ -33,7 +33,8 @@ def measure(work: dict[str, Prepared], samples: int = SAMPLES) -> dict[str, dict
     """Samples of all in turn, another one first each time.
 
     Returns:
-        For each: the samples in ms, their median and quartiles, and the ms of the first call.
+        For each: the samples in ms, their median and quartiles, the ms of the first call, and the median of
+        the ms that the device itself spent on a call; None if it has no clock.
     """
     firsts: dict[str, float] = {}
     calls: dict[str, int] = {}
@@ -45,10 +46,28 @@ def measure(work: dict[str, Prepared], samples: int = SAMPLES) -> dict[str, dict
     for turn in range(samples):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             taken[name].append(timed(work[name], calls[name]) * 1e3)
+    spent: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(samples):
+        for name, prepared in work.items():
+            if prepared.start_clock:
+                spent[name].append(on_device(prepared) * 1e3)
     return {
-        name: {**summary(each), "first_ms": firsts[name] * 1e3, "calls": calls[name]}
+        name: {
+            **summary(each),
+            "first_ms": firsts[name] * 1e3,
+            "calls": calls[name],
+            "device_ms": statistics.median(spent[name]) if spent[name] else None,
+        }
         for name, each in taken.items()
     }
+
+
+def on_device(prepared: Prepared) -> float:
+    """Seconds a unit takes by the clock of the device, in one call."""
+    assert prepared.start_clock, "a clock"
+    prepared.start_clock()
+    prepared.call()
+    return prepared.stop_clock() / prepared.units
 
 
 def summary(samples: list[float]) -> dict[str, Any]:

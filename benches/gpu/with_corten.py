@@ -26,12 +26,16 @@ class Prepared:
         finish: Waits for all that was asked for.
         units: How many of what is measured one call does.
         values: Does it, and gives what came of it as NumPy arrays.
+        start_clock: The device notes from then on how long its work takes; None if it has no clock.
+        stop_clock: Waits for that work, and gives the seconds that the device spent on it.
     """
 
     call: Callable[[], Any]
     finish: Callable[[], None]
     units: int = 1
     values: Callable[[], list[Any]] = list
+    start_clock: Callable[[], None] | None = None
+    stop_clock: Callable[[], float] = float
 
 
 class OnDevice:
@@ -48,7 +52,7 @@ class OnDevice:
         sizes = workload.dry if dry else workload.sizes
         with corten.device(self.device):
             if workload.kind == "training":
-                return self.training(**sizes)
+                return self.clocked(self.training(**sizes))
             work = getattr(self, workload.kind)(**sizes)
 
         def call() -> list[Any]:
@@ -58,7 +62,18 @@ class OnDevice:
                 _core.compute(result)
             return results
 
-        return Prepared(call, self.finish, values=lambda: [result.numpy() for result in call()])
+        return self.clocked(Prepared(call, self.finish, values=lambda: [result.numpy() for result in call()]))
+
+    def clocked(self, prepared: Prepared) -> Prepared:
+        """With the clock of the device, if that has one."""
+        try:
+            _core.start_device_clock(self.device)
+            _core.stop_device_clock(self.device)
+        except RuntimeError:
+            return prepared
+        prepared.start_clock = lambda: _core.start_device_clock(self.device)
+        prepared.stop_clock = lambda: _core.stop_device_clock(self.device)
+        return prepared
 
     def finish(self) -> None:
         """Waits for the device."""
@@ -135,7 +150,9 @@ class OnDevice:
 
         return chain
 
-    def training(self, network: str, batch: int, steps: int) -> Prepared:
+    def training(self, network: str, batch: int, steps: int, captured: bool = False) -> Prepared:
+        # Steps of `fit` are captured in any case: it is the peer that is asked differently.
+        del captured
         is_dry = batch < 8
         rows = batch * steps
         if network == "transformer":

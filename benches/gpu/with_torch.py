@@ -19,6 +19,36 @@ def device() -> str | None:
     return "mps" if torch.backends.mps.is_available() else None
 
 
+class _Clock:
+    """The GPU's time between two events."""
+
+    def __init__(self) -> None:
+        self.begin, self.end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+
+    def start(self) -> None:
+        torch.cuda.synchronize()
+        self.begin.record()
+
+    def stop(self) -> float:
+        self.end.record()
+        torch.cuda.synchronize()
+        return float(self.begin.elapsed_time(self.end)) / 1e3
+
+
+def _graph(step: Callable[[], None]) -> Callable[[], None]:
+    """A step as a CUDA graph, after some on a stream of its own as PyTorch's notes on graphs ask for."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
 class Torch:
     """PyTorch on one device. A method named as a workload's `kind` gives a function that asks for it."""
 
@@ -39,7 +69,18 @@ class Torch:
         """Sets up data, parameters and models."""
         sizes = workload.dry if dry else workload.sizes
         call = getattr(self, workload.kind)(**sizes)
-        return Prepared(call, self.finish, sizes.get("steps", 1))
+        clock = _Clock() if self.place == "cuda" else None
+        return Prepared(
+            call,
+            self.finish,
+            sizes.get("steps", 1),
+            start_clock=clock.start if clock else None,
+            stop_clock=clock.stop if clock else float,
+        )
+
+    def can(self, workload: Workload) -> bool:
+        """Whether PyTorch has this here: graphs are CUDA's."""
+        return self.place == "cuda" or not workload.sizes.get("captured")
 
     def finish(self) -> None:
         """Waits for the device."""
@@ -112,7 +153,7 @@ class Torch:
 
         return chain
 
-    def training(self, network: str, batch: int, steps: int) -> Callable[[], Any]:
+    def training(self, network: str, batch: int, steps: int, captured: bool = False) -> Callable[[], Any]:
         model: Any
         if network == "transformer":
             model = torch_networks.TextClassifier(TRANSFORMER).to(self.place)
@@ -130,10 +171,16 @@ class Torch:
             optimizer = (torch.optim.SGD if few else torch.optim.Adam)(model.parameters(), 0.01, fused=True)
         y = torch.randint(2, (batch,), device=self.place)
 
+        def step() -> None:
+            optimizer.zero_grad(set_to_none=True)
+            functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+        if captured:
+            step = _graph(step)
+
         def run() -> None:
             for _ in range(steps):
-                optimizer.zero_grad(set_to_none=True)
-                functional.cross_entropy(model(x), y).backward()
-                optimizer.step()
+                step()
 
         return run

@@ -1,6 +1,6 @@
 """What is measured on a GPU: sizes, the arithmetic and traffic they need, and which ratio would be good."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..comparison.workloads import networks
@@ -128,6 +128,18 @@ def training(network: str, batch: int, **sizes: Any) -> Workload:
     )
 
 
+def captured(network: str, batch: int, **sizes: Any) -> Workload:
+    """A training step that is recorded once and played again, beside a CUDA graph."""
+    plain = training(network, batch, **sizes)
+    return replace(
+        plain,
+        name=f"{plain.name}_captured",
+        family="launch",
+        sizes={**plain.sizes, "captured": True},
+        bars=(0.67, 0.85, 1.0),
+    )
+
+
 #: Of ten million parameters.
 TRANSFORMER = networks.Encoder(
     vocabulary=4096, width=384, heads=6, hidden=1536, layers=5, length=128, classes=2
@@ -161,6 +173,7 @@ WORKLOADS = [
     attention(True),
     launch("add"),
     launch("matmul"),
+    captured("mlp", 64, flops=64 * networks.dense_flops(SMALL_MLP, True)),
     training("mlp", 64, flops=64 * networks.dense_flops(SMALL_MLP, True)),
     training("wide", 256, flops=256 * networks.dense_flops(networks.WIDE, True)),
     training("cnn", 128, flops=128 * networks.cnn_flops(True)),

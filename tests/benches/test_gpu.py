@@ -11,8 +11,8 @@ from benches.gpu.with_corten import OnDevice, Prepared
 from corten import _core
 
 
-def taken(*samples):
-    return timing.summary([float(one) for one in samples])
+def taken(*samples, device=None):
+    return {**timing.summary([float(one) for one in samples]), "device_ms": device}
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def document():
         "bytes": None,
         "bars": (0.45, 0.7, 0.85),
     }
-    ours, theirs = taken(2.0, 1.0, 4.0), taken(1.0, 2.0, 2.0)
+    ours, theirs = taken(2.0, 1.0, 4.0, device=1.5), taken(1.0, 2.0, 2.0, device=0.5)
     alone = {**row, "workload": "add_2^20", "flops": None, "bytes": 4e6, "corten": ours, "torch": None}
     return {
         "adapter": {"name": "Some GPU", "kind": "discrete GPU", "backend": "vulkan", "driver": "driver 1"},
@@ -56,10 +56,10 @@ def test_the_table_has_every_part(document):
     assert "Some GPU (discrete GPU, vulkan, driver 1)" in text
     assert "PyTorch 2.0 (CUDA 13, Some GPU), TF32 off" in text
     assert (
-        "| matmul_1x2x3 | 2.00 | 1.50..3.00 | 1000 GFLOP/s | 2.00 | 1.50..2.00 | 1.00 | 0.50..2.00 "
-        "| as good as any |" in text
+        "| matmul_1x2x3 | 2.00 | 1.50..3.00 | 1.50 | 1000 GFLOP/s | 2.00 | 1.50..2.00 | 0.500 | 1.00 "
+        "| 0.50..2.00 | as good as any |" in text
     )
-    assert "| add_2^20 | 2.00 | 1.50..3.00 | 2.00 GB/s | - | - | - | - | - |" in text
+    assert "| add_2^20 | 2.00 | 1.50..3.00 | 1.50 | 2.00 GB/s | - | - | - | - | - | - |" in text
     assert "| 8x9x10 | b/1 | 100 | c | 50.0 | 2.00 |" in text
     assert "- lonely: broke" in text
 
@@ -85,6 +85,33 @@ def test_frameworks_take_turns():
     assert runs == ["a", "b", "a", "b", "a", "b", "a"]
     assert order.count("a") == order.count("b") == timing.WARM_CALLS + 4 * timing.MOST_CALLS
     assert times["a"]["calls"] == timing.MOST_CALLS
+    assert times["a"]["device_ms"] is None
+
+
+def test_a_device_with_a_clock_is_asked_once_a_sample():
+    order = []
+
+    def stop():
+        order.append("stop")
+        return 0.004
+
+    prepared = Prepared(
+        lambda: order.append("call"),
+        lambda: None,
+        2,
+        start_clock=lambda: order.append("start"),
+        stop_clock=stop,
+    )
+    assert timing.measure({"a": prepared}, samples=3)["a"]["device_ms"] == 2.0
+    assert order[-9:] == ["start", "call", "stop"] * 3
+    assert order.count("start") == 3
+
+
+def test_a_cpu_has_no_clock_of_its_own():
+    with pytest.raises(RuntimeError, match="only GPUs have a clock"):
+        _core.start_device_clock("cpu")
+    workload = next(one for one in workloads.WORKLOADS if one.kind == "launch")
+    assert OnDevice("cpu").prepare(workload, dry=True).start_clock is None
 
 
 def test_workloads_are_named_once_and_counted_right():

@@ -43,7 +43,8 @@ mod _core {
     #[pymodule_export]
     use crate::functions::device::{
         adapters, close_device, compute, current_device, default_device, device_statistics, force_gpu_tile, gpu_tile,
-        has_gpu_backend, lose_device, open_device, set_default_device, set_device_scope, synchronize,
+        has_gpu_backend, lose_device, open_device, set_default_device, set_device_scope, start_device_clock,
+        stop_device_clock, synchronize,
     };
     #[pymodule_export]
     use crate::functions::elementwise::{binary, cast, compare, polygamma, result_type, unary, where_};

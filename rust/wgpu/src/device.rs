@@ -129,7 +129,10 @@ impl Faults {
 impl Gpu {
     pub(crate) fn new(adapter: &'static Adapter, handle: &wgpu::Adapter) -> Result<Self> {
         let plain = is_set(DEFAULT_LIMITS);
-        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::PIPELINE_CACHE;
+        let mut wanted = wgpu::Features::SUBGROUP
+            | wgpu::Features::SHADER_F16
+            | wgpu::Features::PIPELINE_CACHE
+            | wgpu::Features::TIMESTAMP_QUERY;
         let units = if plain { None } else { Units::of(handle) };
         if units.is_some() {
             wanted |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;

@@ -15,6 +15,7 @@
 
 mod adapter;
 mod cache;
+mod clock;
 mod conv;
 mod copy;
 mod device;

@@ -17,6 +17,7 @@ use corten_core::{Error, Result};
 use smallvec::SmallVec;
 
 use crate::{
+    clock::Clock,
     device::{Gpu, Shared, count, lock},
     join::{self, Bound},
     kernel::{Access, PARAMETER_BYTES, Pipeline},
@@ -76,6 +77,8 @@ pub(crate) struct Stream {
     pub(crate) flags: Arc<Block>,
     /// What the ops that may meet an index out of range are called, and along which axis they go.
     marks: Vec<(&'static str, usize)>,
+    /// Notes how long passes take, while somebody measures.
+    pub(crate) clock: Option<Clock>,
 }
 
 /// One dispatch.
@@ -163,6 +166,7 @@ impl Stream {
             staging: HashMap::new(),
             flags,
             marks: Vec::new(),
+            clock: None,
         }
     }
 
@@ -226,10 +230,13 @@ impl Stream {
         if self.dispatches >= BATCH {
             self.submit_open(shared)?;
         }
-        let device = &shared.device;
+        let (device, clock) = (&shared.device, &mut self.clock);
         let open = self.open.get_or_insert_with(|| {
             let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            let pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime();
+            let timestamp_writes = clock.as_mut().and_then(Clock::pass);
+            let pass = encoder
+                .begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes })
+                .forget_lifetime();
             Open { pass, encoder }
         });
         let pipeline = &*work.pipeline;

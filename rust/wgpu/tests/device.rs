@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use common::{Twin, bytes, floats, optimizer_steps, read, spread, view};
 use corten_core::{
@@ -53,6 +53,40 @@ fn work_and_uploads_keep_their_order() {
         sum = gpu.binary(BinaryOp::Add, view(&sum, &layout), view(&x, &layout)).expect("add");
     }
     assert!(floats(&read(&gpu, &sum, 1000, DType::F32)).iter().all(|&x| x == 19_900.0));
+}
+
+#[test]
+fn the_clock_tells_the_time_of_the_work_since_its_start() {
+    let Some(gpu) = common::gpu() else { return };
+    let _alone = alone!();
+    let message = gpu.stop_clock().expect_err("no clock runs").to_string();
+    assert!(message.contains("was not started"), "{message}");
+    if let Err(error) = gpu.start_clock() {
+        // Such as a device with the default limits.
+        assert!(error.to_string().contains("does not tell how long"), "{error}");
+        return;
+    }
+    assert_eq!(gpu.stop_clock().expect("no work"), Duration::ZERO);
+    let time_of = |side: usize| {
+        let x = Twin::new(&gpu, &spread(side * side, -1.0, 1.0), &[side, side]);
+        gpu.start_clock().expect("a clock");
+        let product = gpu.matmul(x.on_gpu(), x.on_gpu()).expect("matmul");
+        let time = gpu.stop_clock().expect("the time");
+        drop(product);
+        time
+    };
+    time_of(512);
+    let (little, much) = (time_of(16), time_of(512));
+    assert!(Duration::ZERO < little && little < much, "{little:?} for 16, {much:?} for 512");
+
+    let x = Twin::new(&gpu, &spread(64, -1.0, 1.0), &[64]);
+    gpu.start_clock().expect("a clock");
+    for _ in 0..2100 {
+        drop(gpu.reduce(ReduceOp::Sum, x.on_gpu(), &[0]).expect("sum"));
+        gpu.flush().expect("one pass each");
+    }
+    let message = gpu.stop_clock().expect_err("more passes than it takes").to_string();
+    assert!(message.contains("at most 2048 passes; 2100 were sent"), "{message}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Devices: which there are, and where new tensors are made.
 
-use corten_tensor::{Device, device};
+use corten_tensor::{Device, core::Error, device};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -186,6 +186,41 @@ pub(crate) fn synchronize(py: Python<'_>, name: &str) -> PyResult<()> {
         #[cfg(feature = "gpu")]
         Device::Gpu(index) => corten_tensor::gpu::open(index)?.synchronize(),
     })
+}
+
+/// A GPU notes from here on how long its work takes: for measuring.
+///
+/// Args:
+///     name: The GPU.
+#[pyfunction]
+pub(crate) fn start_device_clock(py: Python<'_>, name: &str) -> PyResult<()> {
+    let device = opened(name)?;
+    funnel::run(py, funnel::LONG, || match device {
+        Device::Cpu | Device::Meta => Err(without_clock(device)),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => corten_tensor::gpu::open(index)?.start_clock(),
+    })
+}
+
+/// Waits for what a GPU was asked for since its clock was started.
+///
+/// Args:
+///     name: The GPU.
+///
+/// Returns:
+///     The seconds it spent on that, by its own clock.
+#[pyfunction]
+pub(crate) fn stop_device_clock(py: Python<'_>, name: &str) -> PyResult<f64> {
+    let device = opened(name)?;
+    funnel::run(py, funnel::LONG, || match device {
+        Device::Cpu | Device::Meta => Err(without_clock(device)),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(index) => corten_tensor::gpu::open(index)?.stop_clock().map(|time| time.as_secs_f64()),
+    })
+}
+
+fn without_clock(device: Device) -> Error {
+    Error::device(format!("device \"{device}\": only GPUs have a clock of their own"))
 }
 
 /// Gives a GPU up, for instance one that was lost: it is opened anew when it is needed, and tensors that were on it are
