@@ -1676,6 +1676,14 @@ def stack(tensors: Any, axis: SupportsIndex = 0) -> Tensor:
         A tensor of the promoted dtype.
     """
 
+def start_device_clock(name: str) -> None:
+    """
+    A GPU notes from here on how long its work takes: for measuring.
+
+    Args:
+        name: The GPU.
+    """
+
 def statistics(x: ArrayLike) -> dict:
     """
     What the elements of a tensor are like.
@@ -1683,6 +1691,17 @@ def statistics(x: ArrayLike) -> dict:
     Returns:
         `shape`, `dtype`, `count`, how many elements are `nan`, `inf`, `zero` and `negative`, and `min`, `max` and `mean`
         of the finite ones.
+    """
+
+def stop_device_clock(name: str) -> float:
+    """
+    Waits for what a GPU was asked for since its clock was started.
+
+    Args:
+        name: The GPU.
+
+    Returns:
+        The seconds it spent on that, by its own clock.
     """
 
 def svd(a: ArrayLike, full: bool = False) -> tuple:
