@@ -26,8 +26,9 @@ const STREAMED: usize = 4 << 20;
 /// Elements from which that holds for narrower matrices, of which there are many in a model: short pieces of memory
 /// far from one another would wait for each, and one block of items is too few for two threads.
 const NARROW_STREAMED: usize = PARALLEL;
-/// Rows of memory one task reads of it.
-const ROWS: usize = 256;
+/// Rows of memory one task reads of it: a quarter of them, within these bounds.
+const FEWEST_ROWS: usize = 64;
+const MOST_ROWS: usize = 256;
 /// Multiplications below which one thread is faster than two.
 const PARALLEL: usize = 64 << 10;
 
@@ -163,13 +164,14 @@ fn sum_items<T: Real, S: Widen<T>>(out: &mut [T], matrix: &Matrix<'_, S>, first:
 /// A matrix that is in no cache: every task reads some whole rows of memory from end to end, and the sums of the tasks
 /// are added up in order.
 fn stream<T: Real, S: Widen<T>>(matrix: &Matrix<'_, S>, vector: &[T], out: &mut [T], on_all_threads: bool) {
-    let (items, tasks) = (out.len(), vector.len().div_ceil(ROWS));
+    let rows = vector.len().div_ceil(4).clamp(FEWEST_ROWS, MOST_ROWS);
+    let (items, tasks) = (out.len(), vector.len().div_ceil(rows));
     let mut sums = Scratch::<T>::new(tasks * items);
     let pieces = DisjointMut::new(&mut sums);
     for_each(on_all_threads, tasks, &|task| {
         // SAFETY: every task has its own range.
         let sums = unsafe { pieces.range(task * items..(task + 1) * items) };
-        let depth = task * ROWS..((task + 1) * ROWS).min(vector.len());
+        let depth = task * rows..((task + 1) * rows).min(vector.len());
         sum_columns(sums, matrix, 0, depth.start, &vector[depth]);
     });
     let (first, others) = sums.split_at(items);
