@@ -100,6 +100,31 @@ def test_output_shape_and_dropout():
     assert not np.allclose(still, layer(QUERY, VALUE, training=True).numpy())
 
 
+@pytest.mark.parametrize("kind", [layers.MultiHeadAttention, layers.GroupedQueryAttention])
+@pytest.mark.parametrize("causal", [False, True])
+def test_dropout_is_that_of_the_scores(kind, causal):
+    sizes = (3, 4, 2) if kind is layers.GroupedQueryAttention else (4, 3)
+    mask = np.ones((2, 4, 4), bool)
+    mask[1, :, 3] = False
+    layer = kind(*sizes, dropout=0.5, seed=1)
+    layer(QUERY, QUERY)
+    start = layer.seed_generator.state.numpy()
+    results = []
+    for with_scores in (False, True):
+        # The same random numbers each time.
+        layer.seed_generator.state.assign(start)
+        found = layer(
+            QUERY,
+            QUERY,
+            attention_mask=mask,
+            use_causal_mask=causal,
+            return_attention_scores=with_scores,
+            training=True,
+        )
+        results.append(found[0] if with_scores else found)
+    np.testing.assert_allclose(*results, **CLOSE)
+
+
 def test_projections_differ():
     layer = layers.MultiHeadAttention(2, 3)
     layer(QUERY, QUERY)

@@ -196,6 +196,8 @@ def _group_norm(graph: Graph, sizes: Sizes, call: Call) -> str:
 @converter("dot_product_attention")
 def _attention(graph: Graph, sizes: Sizes, call: Call) -> str:
     told = call.attributes
+    if told["dropout"]:
+        refuse("attention with dropout")
     q, k, v = call.inputs[:3]
     queries = graph.node("Mul", [graph.transpose(q, (0, 2, 1, 3)), graph.scalar(told["scale"], call.dtype)])
     scores = graph.node("MatMul", [queries, graph.transpose(k, (0, 2, 3, 1))])

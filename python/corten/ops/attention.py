@@ -42,6 +42,54 @@ def dot_product_attention(
         >>> corten.ops.dot_product_attention(x, x, x).shape
         (1, 2, 1, 4)
     """
+    query, key, value = _operands(query, key, value)
+    factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    if attn_logits_soft_cap is not None:
+        return _capped(query, key, value, bias, mask, factor, is_causal, float(attn_logits_soft_cap))
+    return _core.attention(query, key, value, _joined(query.dtype, bias, mask), factor, is_causal)
+
+
+def attention_with_dropout(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike | None,
+    mask: TensorLike | None,
+    scale: float,
+    is_causal: bool,
+    rate: float,
+    random_key: tuple[int, int],
+) -> Tensor:
+    """As `dot_product_attention`, with a share of the weights dropped, for layers in training.
+
+    Args:
+        query: Shape ``(batch, queries, heads, size)``.
+        key: Shape ``(batch, keys, key heads, size)``; the heads are a multiple of the key heads.
+        value: Shape ``(batch, keys, key heads, value size)``.
+        bias: Added to the scores; broadcasts to ``(batch, heads, queries, keys)``.
+        mask: Which keys a query sees; broadcasts to the same shape.
+        scale: The factor of the scores.
+        is_causal: Whether a query sees no key after its own place.
+        rate: The share, from 0 to below 1. What is dropped is what `random.dropout` drops of weights
+            ``(batch, heads, queries, keys)``.
+        random_key: What `random.draw_key` gives.
+
+    Returns:
+        A float tensor of shape ``(batch, queries, heads, value size)``.
+
+    Example:
+        >>> from corten.ops.attention import attention_with_dropout
+        >>> x = corten.ops.ones((1, 2, 1, 4))
+        >>> sorted(set(attention_with_dropout(x, x, x, None, None, 1.0, False, 0.5, (7, 0)).numpy().ravel()))
+        [np.float32(1.0), np.float32(2.0)]
+    """
+    query, key, value = _operands(query, key, value)
+    allowed = _joined(query.dtype, bias, mask)
+    return _core.attention(query, key, value, allowed, scale, is_causal, rate, random_key)
+
+
+def _operands(query: TensorLike, key: TensorLike, value: TensorLike) -> tuple[Tensor, Tensor, Tensor]:
+    """Operands of one float dtype and as many heads."""
     name = "dot_product_attention"
     query, key, value = promoted_float(query, key, value)
     if query.ndim != 4 or key.ndim != 4 or value.ndim != 4:
@@ -51,16 +99,18 @@ def dot_product_attention(
         )
     if key.shape[2] != query.shape[2]:
         key, value = _shared_heads(name, query, key), _shared_heads(name, query, value)
-    factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
-    if attn_logits_soft_cap is not None:
-        return _capped(query, key, value, bias, mask, factor, is_causal, float(attn_logits_soft_cap))
+    return query, key, value
+
+
+def _joined(dtype: str, bias: TensorLike | None, mask: TensorLike | None) -> Tensor | None:
+    """What the kernel takes for a mask: which keys a query sees, or what is added to scores."""
     allowed = None if mask is None else as_tensor(mask)
     if allowed is not None and allowed.dtype != "bool":
         allowed = _core.cast(allowed, "bool")
     if bias is not None:
-        bias = as_tensor(bias, query.dtype)
-        allowed = bias if allowed is None else _core.where(allowed, bias, _lowest(query.dtype))
-    return _core.attention(query, key, value, allowed, factor, is_causal)
+        bias = as_tensor(bias, dtype)
+        allowed = bias if allowed is None else _core.where(allowed, bias, _lowest(dtype))
+    return allowed
 
 
 def _shared_heads(name: str, query: Tensor, x: Tensor) -> Tensor:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
 from corten import ops, random
 from corten._state import state
-from corten.autograd import remat
-
-# Scores that are kept at once where the fused kernel cannot be used: 64 MB of float32.
-_MOST_SCORES = 16 << 20
+from corten.ops.attention import attention_with_dropout
 
 
 def attend(
@@ -29,9 +25,7 @@ def attend(
     """Return means of values, weighted by how well keys fit queries, and the weights if asked for.
 
     The fused kernel never stores the scores, so that memory grows with the length and not with its square. It
-    has no dropout and gives no weights: with these the steps are done one by one, with dropout in pieces that
-        are
-    computed again for the gradient where the scores would take more than 64 MB.
+    gives no weights: where these are asked for, the steps are done one by one.
 
     Args:
         query: `(batch, queries, heads, size)`.
@@ -55,56 +49,25 @@ def attend(
     """
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     additive = mask is not None and mask.dtype != "bool"
+    bias, allowed = (mask, None) if additive else (None, mask)
     if not with_weights and not dropout:
-        bias, allowed = (mask, None) if additive else (None, mask)
         return ops.dot_product_attention(query, key, value, bias, allowed, factor, is_causal), None
+    if not with_weights and dropout < 1:
+        random_key = random.draw_key(seed)
+        found = attention_with_dropout(
+            query, key, value, bias, allowed, factor, is_causal, dropout, random_key
+        )
+        return found, None
     repeats = query.shape[2] // key.shape[2]
     if repeats > 1:
         key, value = ops.repeat(key, repeats, axis=2), ops.repeat(value, repeats, axis=2)
-    step = functools.partial(
-        _step_by_step,
-        scale=factor,
-        is_causal=is_causal,
-        dropout=dropout,
-        seed=seed,
-        with_weights=with_weights,
-    )
-    batch, queries, heads, _ = query.shape
-    of_a_query = batch * heads * key.shape[1]
-    if with_weights or queries * of_a_query <= _MOST_SCORES or state.probing:
-        return step(query, key, value, mask, first=0)
-    # In pieces that are computed again for the gradient: the scores of all queries at once would not fit.
-    rows = max(1, _MOST_SCORES // 4 // of_a_query)
-    pieces = []
-    for start in range(0, queries, rows):
-        stop = min(start + rows, queries)
-        part = mask if mask is None or mask.shape[2] == 1 else mask[:, :, start:stop]
-        piece = remat(lambda *operands, first=start: step(*operands, first=first)[0])
-        pieces.append(piece(query[:, start:stop], key, value, part))
-    return ops.concatenate(pieces, axis=1), None
-
-
-def _step_by_step(
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    *,
-    first: int,
-    scale: float,
-    is_causal: bool,
-    dropout: float,
-    seed: Any,
-    with_weights: bool,
-) -> tuple[Any, Any]:
-    """Attention with its scores in memory; `first` is the place of the first query."""
-    scores = ops.multiply(ops.einsum("btnh,bsnh->bnts", query, key), scale)
+    scores = ops.multiply(ops.einsum("btnh,bsnh->bnts", query, key), factor)
     lowest = -3e4 if scores.dtype == "float16" else -1e30
     if is_causal:
-        rows = ops.expand_dims(ops.arange(first, first + query.shape[1]), 1)
+        rows = ops.expand_dims(ops.arange(query.shape[1]), 1)
         scores = ops.where(ops.less_equal(ops.arange(key.shape[1]), rows), scores, lowest)
     if mask is not None:
-        scores = ops.where(mask, scores, lowest) if mask.dtype == "bool" else ops.add(scores, mask)
+        scores = ops.add(scores, mask) if additive else ops.where(mask, scores, lowest)
     weights = ops.softmax(scores, axis=-1)
     kept = random.dropout(weights, dropout, seed=seed) if dropout else weights
     return ops.einsum("bnts,bsnh->btnh", kept, value), weights if with_weights else None

@@ -411,10 +411,10 @@ pub enum FusedOp {
     /// (x, w as for `Conv`, bias `(c_out,)`, [residual]): as `Linear` with a convolution in place of the product.
     ConvBias { spec: ConvSpec, epilogue: Epilogue },
     /// (x): kept values are divided by `1 - rate`.
-    Dropout { rate: f64, key: Key },
+    Dropout(DropoutSpec),
     /// (q `(b, t, n, h)`, k `(b, s, n, h)`, v `(b, s, n, hv)`, [mask]): `(b, t, n, hv)`.
     /// A bool mask says what may be attended; a float mask is added; it broadcasts to `(b, n, t, s)`.
-    Attention { scale: f64, causal: bool, mask: bool },
+    Attention(AttentionSpec),
     /// (x `(b, t, f)`, kernel `(f, 4u)`, recurrent `(u, 4u)`, bias `(4u,)`, h0, c0 `(b, u)`) ->
     /// (hidden states, cell states `(b, t, u)`, gates after activation `(b, t, 4u)`); order i, f, g, o.
     Lstm,
@@ -422,6 +422,23 @@ pub enum FusedOp {
     /// states `(b, t, u)`, gates z, r and candidate after activation `(b, t, 3u)`, the candidate's
     /// recurrent term `(b, t, u)`); the reset gate is applied after the product.
     Gru,
+}
+
+/// How queries attend: with the scores times `scale`, none later than the query if `causal`, under a mask if there is
+/// one, and with what is dropped of the weights, as [`FusedOp::Dropout`] drops of a tensor `(b, n, t, s)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionSpec {
+    pub scale: f64,
+    pub causal: bool,
+    pub mask: bool,
+    pub dropout: Option<DropoutSpec>,
+}
+
+/// A share of elements that become zero, and the random key of which ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DropoutSpec {
+    pub rate: f64,
+    pub key: Key,
 }
 
 /// One optimizer's rule, applied to many parameters in one pass, in place. `slots` lists what each

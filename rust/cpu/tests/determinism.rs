@@ -2,7 +2,8 @@
 //! two and three threads. In a process of its own, because the number of threads is global.
 
 use corten_core::{
-    Activation, Backend, ConvSpec, DType, Dims, Epilogue, FusedOp, Key, Layout, Padding, PoolSpec, Result, View,
+    Activation, AttentionSpec, Backend, ConvSpec, DType, Dims, DropoutSpec, Epilogue, FusedOp, Key, Layout, Padding,
+    PoolSpec, Result, View,
 };
 use corten_cpu::{Buffer, Cpu, parallel};
 
@@ -112,7 +113,12 @@ fn the_number_of_threads_changes_no_bit() {
         let op = FusedOp::ConvBias { spec, epilogue };
         fused(&op, &[&x, &w, &vector], &[shape, shape][..graded.len()], graded);
     }
-    fused(&FusedOp::Dropout { rate: 0.4, key: Key { seed: 3, stream: 5 } }, &operands[..1], &[&shape], &[true]);
+    fused(
+        &FusedOp::Dropout(DropoutSpec { rate: 0.4, key: Key { seed: 3, stream: 5 } }),
+        &operands[..1],
+        &[&shape],
+        &[true],
+    );
     fused(&FusedOp::CrossEntropy, &[&x, &x], &[&shape[..3]], &[true]);
 
     let (b, t, f, u) = (19, 11, 30, 40);
@@ -130,6 +136,8 @@ fn the_number_of_threads_changes_no_bit() {
     fused(&FusedOp::Gru, &inputs, &[&[b, t, u], &[b, t, 3 * u], &[b, t, u]], &[true, false, false]);
 
     let heads = small(&[2, 150, 3, 16]);
-    let op = FusedOp::Attention { scale: 0.25, causal: true, mask: false };
-    fused(&op, &[&heads, &heads, &heads], &[&[2, 150, 3, 16]], &[true]);
+    for dropout in [None, Some(DropoutSpec { rate: 0.2, key: Key { seed: 3, stream: 5 } })] {
+        let op = FusedOp::Attention(AttentionSpec { scale: 0.25, causal: true, mask: false, dropout });
+        fused(&op, &[&heads, &heads, &heads], &[&[2, 150, 3, 16]], &[true]);
+    }
 }

@@ -131,12 +131,13 @@ impl<'py> Attributes<'py> {
                 self.conv(spec)?;
                 self.epilogue(*epilogue)
             }
-            FusedOp::Attention { scale, causal, mask } => {
-                self.set("scale", scale)?;
-                self.set("causal", causal)?;
-                self.set("mask", mask)
+            FusedOp::Attention(spec) => {
+                self.set("scale", spec.scale)?;
+                self.set("causal", spec.causal)?;
+                self.set("mask", spec.mask)?;
+                self.set("dropout", spec.dropout.map_or(0.0, |dropout| dropout.rate))
             }
-            FusedOp::Dropout { rate, .. } => self.set("rate", rate),
+            FusedOp::Dropout(spec) => self.set("rate", spec.rate),
             FusedOp::CrossEntropy
             | FusedOp::SparseCrossEntropy
             | FusedOp::BinaryCrossEntropy

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use corten_core::{FusedOp, Key, Op, OptimizerOp, Spec};
+use corten_core::{AttentionSpec, FusedOp, Key, Op, OptimizerOp, Spec};
 use smallvec::SmallVec;
 
 use crate::{
@@ -255,7 +255,11 @@ pub(crate) fn key_of(op: &mut Op) -> Option<&mut Key> {
 }
 
 pub(crate) fn fused_key_of(op: &mut FusedOp) -> Option<&mut Key> {
-    if let FusedOp::Dropout { key, .. } = op { Some(key) } else { None }
+    if let FusedOp::Dropout(spec) | FusedOp::Attention(AttentionSpec { dropout: Some(spec), .. }) = op {
+        Some(&mut spec.key)
+    } else {
+        None
+    }
 }
 
 /// The rule at another step count.

@@ -2,7 +2,8 @@
 //! the kernels with, and what is differentiated where the gradient of a gradient is wanted.
 
 use corten_core::{
-    Activation, CompareOp, DType, Dims, Distribution, Epilogue, FusedOp, Key, Op, Result, Scalar, UnaryOp,
+    Activation, AttentionSpec, CompareOp, DType, Dims, Distribution, DropoutSpec, Epilogue, FusedOp, Op, Result,
+    Scalar, UnaryOp,
 };
 
 use crate::{
@@ -69,9 +70,9 @@ pub fn reference(op: &FusedOp, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         FusedOp::BiasActivation(activation) => one(activate(*activation, &add(x, &inputs[1])?)),
         FusedOp::Linear(epilogue) => ended(*epilogue, matmul(x, &inputs[1])?, &inputs[2..]),
         FusedOp::ConvBias { spec, epilogue } => ended(*epilogue, ops::conv(x, &inputs[1], spec.clone())?, &inputs[2..]),
-        FusedOp::Dropout { rate, key } => one(dropout(x, *rate, *key)),
-        FusedOp::Attention { scale, causal, mask } => {
-            one(attention(x, &inputs[1], &inputs[2], if *mask { Some(&inputs[3]) } else { None }, *scale, *causal))
+        FusedOp::Dropout(spec) => one(dropout(x, *spec)),
+        FusedOp::Attention(spec) => {
+            one(attention(x, &inputs[1], &inputs[2], if spec.mask { Some(&inputs[3]) } else { None }, *spec))
         }
         FusedOp::Lstm => lstm(inputs),
         FusedOp::Gru => gru(inputs),
@@ -124,7 +125,7 @@ fn activate(activation: Activation, x: &Tensor) -> Result<Tensor> {
 }
 
 /// Element i is kept where uniform number i of the key is at least `rate`.
-fn dropout(x: &Tensor, rate: f64, key: Key) -> Result<Tensor> {
+fn dropout(x: &Tensor, DropoutSpec { rate, key }: DropoutSpec) -> Result<Tensor> {
     let uniform = ops::random(Distribution::Uniform, x.shape(), DType::F32, key)?;
     let kept = compare_scalar(CompareOp::Ge, &uniform, rate)?;
     select(&kept, &scale(x, 1.0 / (1.0 - rate))?, Scalar::Float(0.0))
@@ -143,8 +144,8 @@ fn masked_score(dtype: DType) -> Scalar {
     Scalar::Float(-0.7 * largest)
 }
 
-fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, factor: f64, causal: bool) -> Result<Tensor> {
-    let mut scores = einsum("btnh,bsnh->bnts", &[scale(q, factor)?, k.clone()])?;
+fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, spec: AttentionSpec) -> Result<Tensor> {
+    let mut scores = einsum("btnh,bsnh->bnts", &[scale(q, spec.scale)?, k.clone()])?;
     if let Some(mask) = mask {
         scores = if mask.dtype() == DType::Bool {
             select(mask, &scores, masked_score(q.dtype()))?
@@ -152,13 +153,16 @@ fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, factor: 
             add(&scores, mask)?
         };
     }
-    if causal {
+    if spec.causal {
         let count = |n| ops::arange(Scalar::Int(0), Scalar::Int(1), n, ops::counting_dtype(q));
         let (t, s) = (q.shape()[1], k.shape()[1]);
         let allowed = compare(CompareOp::Le, &expand_dims(&count(s)?, &[0])?, &expand_dims(&count(t)?, &[1])?)?;
         scores = select(&allowed, &scores, masked_score(q.dtype()))?;
     }
-    let weights = ops::softmax(&scores, -1)?;
+    let mut weights = ops::softmax(&scores, -1)?;
+    if let Some(dropped) = spec.dropout {
+        weights = dropout(&weights, dropped)?;
+    }
     einsum("bnts,bsnh->btnh", &[weights, v.clone()])
 }
 

@@ -1,6 +1,6 @@
 //! A captured step gives the bits of the step that was traced, and what cannot be repeated is refused.
 
-use corten_tensor::core::{DType, Distribution, FusedOp, Key, Op, OptimizerOp};
+use corten_tensor::core::{DType, Distribution, DropoutSpec, FusedOp, Key, Op, OptimizerOp};
 use corten_tensor::{Plan, Slot, Tensor, autograd, capture, execute, ops, optimizer_step};
 
 const RATE: f64 = 0.1;
@@ -35,8 +35,8 @@ impl Training {
     }
 
     fn learn(&mut self, x: &Tensor, target: &Tensor) {
-        let kept =
-            execute::run_one(Op::Fused(FusedOp::Dropout { rate: 0.25, key: self.key() }), &[x]).expect("the step runs");
+        let kept = execute::run_one(Op::Fused(FusedOp::Dropout(DropoutSpec { rate: 0.25, key: self.key() })), &[x])
+            .expect("the step runs");
         let scores = ops::matmul(&kept, &self.variables[0]).expect("the step runs");
         let losses = execute::run_one(Op::Fused(FusedOp::CrossEntropy), &[&scores, target]).expect("the step runs");
         let loss = ops::reduce(corten_tensor::core::ReduceOp::Sum, &losses, &[0], false).expect("the step runs");

@@ -1,6 +1,8 @@
 //! Fused kernels against their reference compositions: values and gradients, float32 and float64.
 
-use corten_core::{Activation, ConvSpec, DType, Dims, Epilogue, FusedOp, Key, Padding, Result};
+use corten_core::{
+    Activation, AttentionSpec, ConvSpec, DType, Dims, DropoutSpec, Epilogue, FusedOp, Key, Padding, Result,
+};
 use corten_tensor::{Tensor, autograd, fused, ops};
 
 fn values(shape: &[usize], low: f64, high: f64, salt: usize, dtype: DType) -> Tensor {
@@ -76,7 +78,7 @@ fn kernels_agree_with_their_references() {
             compare(&FusedOp::RmsNorm { axes: 1, epsilon, scale: true }, &[x(), vector(2)], 1);
             compare(&FusedOp::BatchNorm { epsilon, scale: true, offset: true }, &[x(), vector(2), vector(3)], 3);
             compare(&FusedOp::BatchNorm { epsilon, scale: false, offset: false }, &[x()], 1);
-            compare(&FusedOp::Dropout { rate: 0.3, key: Key { seed: 1, stream: 2 } }, &[x()], 1);
+            compare(&FusedOp::Dropout(DropoutSpec { rate: 0.3, key: Key { seed: 1, stream: 2 } }), &[x()], 1);
             for &activation in Activation::ALL {
                 compare(&FusedOp::BiasActivation(activation), &[x(), vector(2)], 1);
                 let epilogue = Epilogue { recorded: true, ..Epilogue::new(activation) };
@@ -138,9 +140,16 @@ fn attention_agrees_with_its_reference() {
             let k = values(&[b, s, n, h], -1.0, 1.0, 2, dtype);
             let v = values(&[b, s, n, h + 1], -1.0, 1.0, 3, dtype);
             for causal in [false, true] {
-                compare(&FusedOp::Attention { scale: 0.4, causal, mask: false }, &[q.clone(), k.clone(), v.clone()], 1);
+                compare(
+                    &FusedOp::Attention(AttentionSpec { scale: 0.4, causal, mask: false, dropout: None }),
+                    &[q.clone(), k.clone(), v.clone()],
+                    1,
+                );
+                let dropout = Some(DropoutSpec { rate: 0.3, key: Key { seed: 4, stream: 2 } });
+                let dropping = FusedOp::Attention(AttentionSpec { scale: 0.4, causal, mask: false, dropout });
+                compare(&dropping, &[q.clone(), k.clone(), v.clone()], 1);
                 let bias = values(&[b, 1, t, s], -1.0, 1.0, 4, dtype);
-                let with_mask = FusedOp::Attention { scale: 0.4, causal, mask: true };
+                let with_mask = FusedOp::Attention(AttentionSpec { scale: 0.4, causal, mask: true, dropout: None });
                 compare(&with_mask, &[q.clone(), k.clone(), v.clone(), bias], 1);
                 // The last row may attend to nothing at all.
                 let allowed: Vec<bool> = (0..t * s).map(|i| i % 3 != 1 && i / s + 1 < t.max(2)).collect();

@@ -1,8 +1,8 @@
 //! Every derivative rule against central differences in float64, to second order where the function is smooth.
 
 use corten_core::{
-    Activation, BinaryOp, ConvSpec, Dims, FusedOp, Key, LinalgOp, Padding, PoolSpec, ReduceOp, Result, Scalar, ScanOp,
-    ScatterMode, UnaryOp,
+    Activation, AttentionSpec, BinaryOp, ConvSpec, Dims, DropoutSpec, FusedOp, Key, LinalgOp, Padding, PoolSpec,
+    ReduceOp, Result, Scalar, ScanOp, ScatterMode, UnaryOp,
 };
 use corten_tensor::{Tensor, autograd, ops, ops::Ending};
 
@@ -439,14 +439,22 @@ fn fused() {
         let residual = conv(&[x(), w.clone(), bias.clone()]).expect("it fits");
         check("conv_bias with residual", &ended, &[x(), w, bias, residual], smooth);
     }
-    check("dropout", &run(FusedOp::Dropout { rate: 0.4, key: Key { seed: 7, stream: 3 } }, 0), &[x()], false);
+    check(
+        "dropout",
+        &run(FusedOp::Dropout(DropoutSpec { rate: 0.4, key: Key { seed: 7, stream: 3 } }), 0),
+        &[x()],
+        false,
+    );
     let (q, k, v) =
         (tensor(&[2, 3, 2, 4], -1.0, 1.0, 1), tensor(&[2, 5, 2, 4], -1.0, 1.0, 2), tensor(&[2, 5, 2, 3], -1.0, 1.0, 3));
     for causal in [false, true] {
-        let op = FusedOp::Attention { scale: 0.5, causal, mask: false };
+        let op = FusedOp::Attention(AttentionSpec { scale: 0.5, causal, mask: false, dropout: None });
         check("attention", &run(op, 0), &[q.clone(), k.clone(), v.clone()], true);
+        let dropout = Some(DropoutSpec { rate: 0.3, key: Key { seed: 4, stream: 2 } });
+        let op = FusedOp::Attention(AttentionSpec { scale: 0.5, causal, mask: false, dropout });
+        check("attention with dropout", &run(op, 0), &[q.clone(), k.clone(), v.clone()], true);
         let bias = tensor(&[2, 1, 3, 5], -1.0, 1.0, 4);
-        let op = FusedOp::Attention { scale: 0.5, causal, mask: true };
+        let op = FusedOp::Attention(AttentionSpec { scale: 0.5, causal, mask: true, dropout: None });
         check("attention with bias", &run(op.clone(), 0), &[q.clone(), k.clone(), v.clone(), bias], false);
         let allowed: Vec<bool> = (0..15).map(|i| i % 4 != 1).collect();
         let mask = Tensor::from_slice(&allowed, &[3, 5]).expect("mask");

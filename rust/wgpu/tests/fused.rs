@@ -3,7 +3,10 @@
 mod common;
 
 use common::{floats, read, spread};
-use corten_core::{Activation, Backend, ConvSpec, DType, Dims, Epilogue, FusedOp, Key, Layout, Op, Spec, View, infer};
+use corten_core::{
+    Activation, AttentionSpec, Backend, ConvSpec, DType, Dims, DropoutSpec, Epilogue, FusedOp, Key, Layout, Op, Spec,
+    View, infer,
+};
 use corten_cpu::Cpu;
 use corten_wgpu::Gpu;
 
@@ -215,7 +218,7 @@ fn dropout_draws_the_same_mask() {
     let Some(gpu) = common::gpu() else { return };
     let key = Key { seed: 7 << 33, stream: 1 << 40 | 5 };
     for len in [1, 3, 1001] {
-        check(&gpu, &FusedOp::Dropout { rate: 0.3, key }, &[numbers(&[len], 1)]);
+        check(&gpu, &FusedOp::Dropout(DropoutSpec { rate: 0.3, key }), &[numbers(&[len], 1)]);
     }
 }
 
@@ -242,15 +245,18 @@ fn attention() {
         } else if mask.is_some() {
             inputs.push(numbers(&[1, n, 1, s], 4));
         }
-        let op = FusedOp::Attention { scale: 0.3, causal, mask: mask.is_some() };
         let needs: Vec<bool> = (0..inputs.len()).map(|i| i < 3).collect();
-        let (found, expected) = (run(&gpu, &op, &inputs, &[true], &needs), run(&Cpu, &op, &inputs, &[true], &needs));
-        let what = format!("{op:?} {t}x{s}, {width} and {value_width} channels");
-        close(&what, &found.outputs[0], &expected.outputs[0], 1e-5);
-        for i in 0..3 {
-            let both = [&found.gradients[i], &expected.gradients[i]];
-            let [found, expected] = both.map(|gradient| gradient.as_ref().expect("a gradient"));
-            close(&format!("{what}, gradient {i}"), found, expected, 2e-5);
+        for dropout in [None, Some(DropoutSpec { rate: 0.3, key: Key { seed: 7, stream: 1 << 40 } })] {
+            let op = FusedOp::Attention(AttentionSpec { scale: 0.3, causal, mask: mask.is_some(), dropout });
+            let [found, expected] =
+                [run(&gpu, &op, &inputs, &[true], &needs), run(&Cpu, &op, &inputs, &[true], &needs)];
+            let what = format!("{op:?} {t}x{s}, {width} and {value_width} channels");
+            close(&what, &found.outputs[0], &expected.outputs[0], 1e-5);
+            for i in 0..3 {
+                let both = [&found.gradients[i], &expected.gradients[i]];
+                let [found, expected] = both.map(|gradient| gradient.as_ref().expect("a gradient"));
+                close(&format!("{what}, gradient {i}"), found, expected, 2e-5);
+            }
         }
     }
 }
@@ -258,7 +264,7 @@ fn attention() {
 #[test]
 fn attention_to_nothing_weighs_all_keys_alike() {
     let Some(gpu) = common::gpu() else { return };
-    let op = FusedOp::Attention { scale: 1.0, causal: true, mask: true };
+    let op = FusedOp::Attention(AttentionSpec { scale: 1.0, causal: true, mask: true, dropout: None });
     let mask = Input { bytes: vec![0; 20 * 20], layout: Layout::contiguous(&[1, 1, 20, 20]), dtype: DType::Bool };
     let shape = [1, 20, 2, 8];
     let inputs = [numbers(&shape, 1), numbers(&shape, 2), numbers(&shape, 3), mask];

@@ -15,6 +15,7 @@ from corten.layers.einsum_dense import EinsumDense
 from corten.layers.layer import Layer
 from corten.layers.regularization import check_rate
 from corten.layers.weight_options import WeightOptions
+from corten.ops.attention import attention_with_dropout
 
 _NEGATIVE = {"float16": -3e4}
 
@@ -170,9 +171,16 @@ class ProjectedAttention(WeightOptions, Layer):
                 f"{type(self).__name__}: Returning attention scores is not supported when flash attention "
                 "is enabled. Please disable flash attention to access attention scores."
             )
-        if not return_attention_scores and not dropping and self.flash_attention is not False:
+        fused = not return_attention_scores and self.flash_attention is not False
+        if fused and not dropping:
             output = ops.dot_product_attention(
                 query, key, value, mask=mask, scale=scale, is_causal=use_causal_mask
+            )
+            return output, None
+        if fused and self.dropout < 1:
+            random_key = random.draw_key(self.seed_generator)
+            output = attention_with_dropout(
+                query, key, value, None, mask, scale, use_causal_mask, self.dropout, random_key
             )
             return output, None
         key, value = self._repeated(query, key, value)

@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 use super::{
     Spec, Specs, conv, last, matmul, need_float, need_index, need_rank, need_shape, one, same_dtype, same_shape,
 };
-use crate::{Dims, Epilogue, Error, FusedOp, Result, Tuple, broadcast};
+use crate::{AttentionSpec, Dims, Epilogue, Error, FusedOp, Result, Tuple, broadcast};
 
 /// The specs of the optional vectors a normalization takes after x.
 fn norm_operands(op: &str, inputs: &[Spec], shape: &[usize], scale: bool, offset: bool) -> Result<()> {
@@ -28,7 +28,7 @@ pub(super) fn fused(op: &FusedOp, inputs: &[Spec]) -> Result<Specs> {
     need_float(name, x)?;
     let like = || one(x.shape.clone(), x.dtype);
     Ok(match op {
-        FusedOp::Softmax { .. } | FusedOp::LogSoftmax { .. } | FusedOp::Dropout { .. } => like(),
+        FusedOp::Softmax { .. } | FusedOp::LogSoftmax { .. } | FusedOp::Dropout(_) => like(),
         FusedOp::CrossEntropy => {
             same_dtype(name, x, &inputs[1])?;
             same_shape(name, x, &inputs[1])?;
@@ -83,7 +83,7 @@ pub(super) fn fused(op: &FusedOp, inputs: &[Spec]) -> Result<Specs> {
             same_dtype(name, x, &inputs[1])?;
             with_epilogue(name, *epilogue, inputs, conv(name, spec, x, &inputs[1])?)?
         }
-        FusedOp::Attention { mask, .. } => {
+        FusedOp::Attention(AttentionSpec { mask, .. }) => {
             let (q, k, v) = (&inputs[0], &inputs[1], &inputs[2]);
             for (what, operand) in [("the query", q), ("the key", k), ("the value", v)] {
                 same_dtype(name, q, operand)?;

@@ -166,8 +166,8 @@ impl FusedOp {
             Self::BiasActivation(_) => "bias_activation",
             Self::Linear(_) => "linear",
             Self::ConvBias { .. } => "conv_bias",
-            Self::Dropout { .. } => "dropout",
-            Self::Attention { .. } => "dot_product_attention",
+            Self::Dropout(_) => "dropout",
+            Self::Attention(_) => "dot_product_attention",
             Self::Lstm => "lstm",
             Self::Gru => "gru",
         }

@@ -4,10 +4,10 @@
 
 use std::ops::Range;
 
-use corten_core::{DType, Layout};
+use corten_core::{AttentionSpec, DType, Layout};
 
 use super::{
-    Gradient, Gradients, Outputs,
+    Gradient, Gradients, Outputs, dropout,
     math::{Float, largest, sum_of},
     rows::{singles, singles_mut},
     steps,
@@ -54,6 +54,13 @@ vectorized! {
     fn score_gradient<T: Float>(weights: &[T], dweights: &mut [T], level: T, scale: T) {
         for (d, weight) in dweights.iter_mut().zip(weights) {
             *d = *weight * (*d - level) * scale;
+        }
+    }
+
+    /// `values` times what dropout multiplies them by: what is dropped is zero, whatever it was.
+    fn drop_values<T: Float>(values: &mut [T], factors: &[T]) {
+        for (value, factor) in values.iter_mut().zip(factors) {
+            *value = if *factor == T::ZERO { T::ZERO } else { *value * *factor };
         }
     }
 
@@ -134,6 +141,7 @@ struct Problem<'a, T> {
     /// What is left of the scale for the exponent: all of it where there is nothing to add to scores before.
     late_scale: T,
     causal: bool,
+    dropout: Option<dropout::Mask<T>>,
     /// What the score of a key becomes that must not be attended: so low that its weight is 0, yet a
     /// row without any allowed key gives equal weights and no NaN.
     masked: T,
@@ -163,7 +171,8 @@ fn head<'a, T: Float>(
 }
 
 impl<'a, T: Float> Problem<'a, T> {
-    fn new(inputs: &[In<'a>], scale: f64, causal: bool, masked: bool) -> Self {
+    fn new(inputs: &[In<'a>], spec: AttentionSpec) -> Self {
+        let AttentionSpec { scale, causal, mask: masked, dropout } = spec;
         let shape = |i: usize| inputs[i].layout.shape();
         let [batch, queries, heads, width] = std::array::from_fn(|axis| shape(0)[axis]);
         let (keys, value_width) = (shape(1)[1], shape(2)[3]);
@@ -187,6 +196,7 @@ impl<'a, T: Float> Problem<'a, T> {
             scale: T::from_f64(scale),
             late_scale: if !masked && scale > 0.0 { T::from_f64(scale) } else { T::ONE },
             causal,
+            dropout: dropout.map(dropout::Mask::new),
             masked: T::from_f64(-0.7 * largest),
             batch,
             heads,
@@ -285,6 +295,20 @@ impl<'a, T: Float> Problem<'a, T> {
         blocks(0..all, KEYS).map(one).collect()
     }
 
+    /// What dropout multiplies weights of a block by, row after row; nothing without dropout.
+    fn factors(&self, at: (usize, usize), queries: &Range<usize>, keys: &Range<usize>, out: &mut [T]) {
+        let Some(dropout) = self.dropout else { return };
+        let row = |query: usize| ((at.0 * self.heads + at.1) * self.queries + query) as u64 * self.keys as u64;
+        if keys.len() == self.keys {
+            // The rows lie one after the other.
+            dropout.factors(row(queries.start), out);
+            return;
+        }
+        for (query, out) in queries.clone().zip(out.chunks_exact_mut(keys.len())) {
+            dropout.factors(row(query) + keys.start as u64, out);
+        }
+    }
+
     /// The softmax of a block of queries: `visit` gets each block of weights with the factor by which
     /// what came before it shrinks, row by row; `tops` and `sums` end up as the softmax's. `scores` is where blocks
     /// are computed, `all` is how many keys there are.
@@ -295,7 +319,7 @@ impl<'a, T: Float> Problem<'a, T> {
         packed: &[Packed<T>],
         scores: &mut [T],
         (tops, sums): (&mut [T], &mut [T]),
-        mut visit: impl FnMut(usize, &[T], &[T]),
+        mut visit: impl FnMut(usize, &mut [T], &[T]),
     ) {
         let mut factors = [T::ONE; QUERIES];
         tops.fill(T::NEG_INFINITY);
@@ -314,11 +338,11 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 }
 
-pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, masked: bool) -> Outputs {
-    if !Problem::<T>::is_supported(inputs, masked) {
+pub(super) fn forward<T: Float>(inputs: &[In<'_>], spec: AttentionSpec) -> Outputs {
+    if !Problem::<T>::is_supported(inputs, spec.mask) {
         return Ok(None);
     }
-    let problem = Problem::<T>::new(inputs, scale, causal, masked);
+    let problem = Problem::<T>::new(inputs, spec);
     let Problem { batch, heads, queries, value_width: width, .. } = problem;
     let mut result = Buffer::for_elements(T::DTYPE, batch * queries * heads * width)?;
     let out = DisjointMut::new(result.as_mut_slice::<T>());
@@ -335,6 +359,7 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
         let values = Problem::pack(problem.v, at, true, seen);
         let mut sums_of_values = Scratch::<T>::new(QUERIES * width);
         let mut scores = Scratch::<T>::new(QUERIES * KEYS);
+        let mut dropped = problem.dropout.map(|_| Scratch::<T>::new(QUERIES * KEYS));
         let (mut tops, mut sums) = ([T::ZERO; QUERIES], [T::ZERO; QUERIES]);
         for block in blocks(mine, QUERIES) {
             let rows = block.len();
@@ -343,6 +368,11 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
             let softmax = (&mut tops[..rows], &mut sums[..rows]);
             problem.walk((at, seen), &block, &keys, &mut scores, softmax, |index, weights, factors| {
                 let keys = weights.len() / rows;
+                if let Some(dropped) = &mut dropped {
+                    let dropped = &mut dropped[..weights.len()];
+                    problem.factors(at, &block, &(index * KEYS..index * KEYS + keys), dropped);
+                    drop_values(weights, dropped);
+                }
                 for (row, factor) in sums_of_values.chunks_exact_mut(width.max(1)).zip(factors) {
                     scale_row(row, *factor);
                 }
@@ -364,14 +394,14 @@ pub(super) fn forward<T: Float>(inputs: &[In<'_>], scale: f64, causal: bool, mas
 }
 
 /// With weights p and `d = dy v^T`: `dv = p^T dy`, `ds = p (d - dy . y) scale`, `dq = ds k`,
-/// `dk = ds^T q`. One task per head, which sums over its blocks in order.
-pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, masked: bool) -> Gradients {
+/// `dk = ds^T q`. Dropout drops of p in `dv`, and of d. One task per head, which sums over its blocks in order.
+pub(super) fn gradient<T: Float>(of: &Gradient<'_>, spec: AttentionSpec) -> Gradients {
     let Some(dy) = of.grads[0] else { return Ok(None) };
-    let mask_needs = masked && of.inputs[3].dtype != DType::Bool && of.needs[3];
-    if mask_needs || !Problem::<T>::is_supported(of.inputs, masked) {
+    let mask_needs = spec.mask && of.inputs[3].dtype != DType::Bool && of.needs[3];
+    if mask_needs || !Problem::<T>::is_supported(of.inputs, spec.mask) {
         return Ok(None);
     }
-    let problem = Problem::<T>::new(of.inputs, scale, causal, masked);
+    let problem = Problem::<T>::new(of.inputs, spec);
     let Problem { batch, heads, queries, keys, width, value_width, .. } = problem;
     let (y, dy) = (Dense::<T>::new(of.outputs[0])?, Dense::<T>::new(dy)?);
     let (y, dy) = (y.slice(), dy.slice());
@@ -395,6 +425,7 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
         let (mut tops, mut sums) = ([T::ZERO; QUERIES], [T::ZERO; QUERIES]);
         let mut scores = Scratch::<T>::new(QUERIES * KEYS);
         let mut slopes = Scratch::<T>::new(QUERIES * KEYS);
+        let mut dropped = problem.dropout.map(|_| Scratch::<T>::new(QUERIES * KEYS));
         for block in blocks(0..queries, QUERIES) {
             let rows = block.len();
             // Where one block holds all keys, the walk leaves the weights but for their sum.
@@ -430,9 +461,17 @@ pub(super) fn gradient<T: Float>(of: &Gradient<'_>, scale: f64, causal: bool, ma
                 }
                 let dy_rows = head(dy, at, &block, false);
                 packed_v[index].multiply(rows, &dy_rows, &Output::strided(slopes, len), false);
-                // dv += p^T dy
+                // dv += p^T dy, of the weights that were kept.
+                let mut kept = &scores[..];
+                if let Some(dropped) = &mut dropped {
+                    let dropped = &mut dropped[..rows * len];
+                    problem.factors(at, &block, &span, dropped);
+                    drop_values(slopes, dropped);
+                    drop_values(dropped, scores);
+                    kept = dropped;
+                }
                 let size = Size { rows: len, columns: value_width, depth: rows };
-                let weights_t = Matrix::new(scores, 0, (len, 1), (rows, len as isize));
+                let weights_t = Matrix::new(kept, 0, (len, 1), (rows, len as isize));
                 let out = Output::strided(&mut dv[span.start * value_width..], value_width).accumulate(true);
                 gemm(size, &weights_t, &head(dy, at, &block, true), &out, false);
                 for (row, (slopes, weights)) in slopes.chunks_exact_mut(len).zip(scores.chunks_exact(len)).enumerate() {

@@ -112,8 +112,8 @@ fn forward<T: Float>(op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
         FusedOp::BiasActivation(activation) => bias::forward::<T>(inputs, *activation),
         FusedOp::Linear(epilogue) => linear::forward::<T>(inputs, *epilogue),
         FusedOp::ConvBias { spec, epilogue } => linear::conv_forward::<T>(inputs, spec, *epilogue),
-        FusedOp::Dropout { rate, key } => dropout::forward::<T>(inputs[0], *rate, *key),
-        FusedOp::Attention { scale, causal, mask } => attention::forward::<T>(inputs, *scale, *causal, *mask),
+        FusedOp::Dropout(spec) => dropout::forward::<T>(inputs[0], *spec),
+        FusedOp::Attention(spec) => attention::forward::<T>(inputs, *spec),
     }
 }
 
@@ -139,8 +139,8 @@ fn gradient<T: Float>(op: &FusedOp, of: &Gradient<'_>) -> Gradients {
         FusedOp::BiasActivation(activation) => bias::gradient::<T>(of, *activation),
         FusedOp::Linear(epilogue) => linear::gradient::<T>(of, *epilogue),
         FusedOp::ConvBias { spec, epilogue } => linear::conv_gradient::<T>(of, spec, *epilogue),
-        FusedOp::Dropout { rate, key } => dropout::gradient::<T>(of, *rate, *key),
-        FusedOp::Attention { scale, causal, mask } => attention::gradient::<T>(of, *scale, *causal, *mask),
+        FusedOp::Dropout(spec) => dropout::gradient::<T>(of, *spec),
+        FusedOp::Attention(spec) => attention::gradient::<T>(of, *spec),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Fused forms with their gradients, and optimizers.
 
 use corten_core::{
-    Activation, Backend, ConvSpec, DType, Dims, Epilogue, FusedOp, Key, Op, OptimizerOp, Padding, Parameter,
+    Activation, AttentionSpec, Backend, ConvSpec, DType, Dims, DropoutSpec, Epilogue, FusedOp, Key, Op, OptimizerOp,
+    Padding, Parameter,
 };
 
 use super::{FLOATS, LENGTHS, Operand, Sweep, tails};
@@ -75,7 +76,7 @@ fn rows(sweep: &mut Sweep, dtype: DType, n: usize) {
     for &activation in Activation::ALL {
         run(sweep, &FusedOp::BiasActivation(activation), &[&x, &offset], 1);
     }
-    run(sweep, &FusedOp::Dropout { rate: 0.4, key: Key { seed: 1, stream: 2 } }, &[&x], 1);
+    run(sweep, &FusedOp::Dropout(DropoutSpec { rate: 0.4, key: Key { seed: 1, stream: 2 } }), &[&x], 1);
 }
 
 fn products(sweep: &mut Sweep, dtype: DType, n: usize) {
@@ -116,9 +117,12 @@ fn sequences(sweep: &mut Sweep, dtype: DType, n: usize) {
         let (q, k) = (Operand::row_major(dtype, &[2, t, 2, h], 1), Operand::row_major(dtype, &[2, s, 2, h], 2));
         let v = Operand::row_major(dtype, &[2, s, 2, w], 3);
         for causal in [false, true] {
-            let mut op = FusedOp::Attention { scale: 0.3, causal, mask: false };
+            let mut op = FusedOp::Attention(AttentionSpec { scale: 0.3, causal, mask: false, dropout: None });
             run(sweep, &op, &[&q, &k, &v], 1);
-            op = FusedOp::Attention { scale: 0.3, causal, mask: true };
+            let dropout = Some(DropoutSpec { rate: 0.4, key: Key { seed: 1, stream: 2 } });
+            op = FusedOp::Attention(AttentionSpec { scale: 0.3, causal, mask: false, dropout });
+            run(sweep, &op, &[&q, &k, &v], 1);
+            op = FusedOp::Attention(AttentionSpec { scale: 0.3, causal, mask: true, dropout: None });
             let allowed = Operand::row_major(DType::Bool, &[2, 1, t, s], 1);
             let added = Operand::row_major(dtype, &[1, 1, 1, s], 1);
             for mask in [allowed, added] {

@@ -1,6 +1,6 @@
 //! Fused forms: softmax, losses, normalizations, attention, recurrent layers.
 
-use corten_tensor::core::{Activation, FusedOp, Key, Result, promote};
+use corten_tensor::core::{Activation, AttentionSpec, DropoutSpec, FusedOp, Key, Result, promote};
 use corten_tensor::execute::Outputs;
 use corten_tensor::{Tensor, ops, ops::Ending};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -268,6 +268,13 @@ pub(crate) fn linear(
     funnel::run(py, cost, || ops::linear(&x.0, &w.0, ending, axes)).map(Into::into)
 }
 
+fn check_rate(name: &str, rate: f64) -> PyResult<()> {
+    if (0.0..1.0).contains(&rate) {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("{name}: rate must lie in [0, 1); got {rate}")))
+}
+
 /// Sets a share of the elements to zero and scales the others up.
 ///
 /// Args:
@@ -281,10 +288,8 @@ pub(crate) fn linear(
 #[pyfunction]
 #[pyo3(signature = (x, rate, seed, stream=0))]
 pub(crate) fn dropout(py: Python<'_>, x: Array, rate: f64, seed: u64, stream: u64) -> PyResult<PyTensor> {
-    if !(0.0..1.0).contains(&rate) {
-        return Err(PyValueError::new_err(format!("dropout: rate must lie in [0, 1); got {rate}")));
-    }
-    one(py, x.0.len(), FusedOp::Dropout { rate, key: Key { seed, stream } }, &[&x.0])
+    check_rate("dropout", rate)?;
+    one(py, x.0.len(), FusedOp::Dropout(DropoutSpec { rate, key: Key { seed, stream } }), &[&x.0])
 }
 
 /// Scaled dot-product attention.
@@ -296,11 +301,15 @@ pub(crate) fn dropout(py: Python<'_>, x: Array, rate: f64, seed: u64, stream: u6
 ///     mask: bool (what may be attended) or float (is added), broadcast to `(batch, heads, t, s)`.
 ///     scale: Multiplies the products; `1 / sqrt(h)` if None.
 ///     causal: Whether a position attends only to itself and those before.
+///     rate: The share of the weights that is dropped, from 0 to below 1, as `dropout` drops of `(batch, heads, t, s)`.
+///     random_key: The random key of what is dropped, (seed, stream).
 ///
 /// Returns:
 ///     `(batch, t, heads, hv)`.
 #[pyfunction]
-#[pyo3(signature = (q, k, v, mask=None, scale=None, causal=false))]
+#[pyo3(signature = (q, k, v, mask=None, scale=None, causal=false, rate=0.0, random_key=(0, 0)))]
+// The signature of the function in Python.
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn attention(
     py: Python<'_>,
     q: Array,
@@ -309,10 +318,15 @@ pub(crate) fn attention(
     mask: Option<Array>,
     scale: Option<f64>,
     causal: bool,
+    rate: f64,
+    random_key: (u64, u64),
 ) -> PyResult<PyTensor> {
+    check_rate("attention", rate)?;
+    let key = Key { seed: random_key.0, stream: random_key.1 };
+    let dropout = (rate > 0.0).then_some(DropoutSpec { rate, key });
     let width = q.0.shape().last().copied().unwrap_or(1).max(1);
     let scale = scale.unwrap_or_else(|| 1.0 / (width as f64).sqrt());
-    let op = FusedOp::Attention { scale, causal, mask: mask.is_some() };
+    let op = FusedOp::Attention(AttentionSpec { scale, causal, mask: mask.is_some(), dropout });
     let cost = q.0.len().saturating_mul(k.0.shape().get(1).copied().unwrap_or(1)) / 8;
     funnel::run(py, cost, || {
         let mut inputs = floats(&[&q.0, &k.0, &v.0])?;

@@ -130,7 +130,7 @@ pub(super) fn keeps(op: &Op) -> Keeps {
 
 fn keeps_of_fused(op: &FusedOp) -> Keeps {
     match op {
-        FusedOp::Dropout { .. } => NOTHING,
+        FusedOp::Dropout(_) => NOTHING,
         FusedOp::Linear(epilogue) | FusedOp::ConvBias { epilogue, .. } if epilogue.activation == Activation::Linear => {
             INPUTS
         }
@@ -146,7 +146,7 @@ fn keeps_of_fused(op: &FusedOp) -> Keeps {
         | FusedOp::BiasActivation(_)
         | FusedOp::Linear(_)
         | FusedOp::ConvBias { .. }
-        | FusedOp::Attention { .. }
+        | FusedOp::Attention(_)
         | FusedOp::Lstm
         | FusedOp::Gru => BOTH,
     }
@@ -294,7 +294,7 @@ pub(super) fn vjp(
         }
         Op::AvgPoolGrad { spec, .. } => one(run_one(Op::AvgPool(spec.clone()), &[g])),
 
-        Op::Fused(FusedOp::Dropout { .. }) => one(run_one(op.clone(), &[g])),
+        Op::Fused(FusedOp::Dropout(_)) => one(run_one(op.clone(), &[g])),
         Op::Fused(fused_op) => fused_vjp(fused_op, inputs, outputs, grads, needs),
     }
 }

@@ -5,10 +5,10 @@
 
 use std::fmt::Write as _;
 
-use corten_core::{DType, Layout, Result};
+use corten_core::{AttentionSpec, DType, DropoutSpec, Layout, Result};
 
 use super::{
-    Gradient, Gradients, Outputs,
+    Gradient, Gradients, Outputs, dropout,
     rows::{Rows, each},
 };
 use crate::{
@@ -61,11 +61,13 @@ struct Problem<'a> {
     scale: f64,
     causal: bool,
     mask: Option<(In<'a>, Layout)>,
+    dropout: Option<DropoutSpec>,
 }
 
 impl<'a> Problem<'a> {
     /// `None` if there is no kernel for it.
-    fn new(inputs: &[In<'a>], scale: f64, causal: bool, masked: bool) -> Option<Self> {
+    fn new(inputs: &[In<'a>], spec: AttentionSpec) -> Option<Self> {
+        let AttentionSpec { scale, causal, mask: masked, dropout } = spec;
         let shape = |i: usize| inputs[i].layout.shape();
         let [batch, queries, heads, width] = std::array::from_fn(|axis| shape(0)[axis]);
         let (keys, value_width) = (shape(1)[1], shape(2)[3]);
@@ -83,6 +85,7 @@ impl<'a> Problem<'a> {
             scale,
             causal,
             mask,
+            dropout,
         })
     }
 
@@ -93,7 +96,7 @@ impl<'a> Problem<'a> {
 
     fn key(&self) -> String {
         let mask = self.mask.as_ref().map_or("none", |(mask, _)| element(mask.dtype));
-        format!("{mask}{}", self.causal)
+        format!("{mask} {} {}", self.causal, self.dropout.is_some())
     }
 }
 
@@ -109,6 +112,7 @@ struct Words {
     value_width: Word,
     scale: Word,
     mask: Option<Strided>,
+    dropout: Option<dropout::Words>,
 }
 
 /// What a kernel is made of.
@@ -134,7 +138,9 @@ impl<'a> Frame<'a> {
                 .map(|n| parameters.count(n));
         let scale = parameters.float(problem.scale);
         let mask = problem.mask.as_ref().map(|(_, layout)| Strided::push(&mut parameters, layout));
-        let words = Words { heads, groups: groups_word, blocks, queries, keys, width, value_width, scale, mask };
+        let dropout = problem.dropout.map(|spec| dropout::Words::push(&mut parameters, spec));
+        let words =
+            Words { heads, groups: groups_word, blocks, queries, keys, width, value_width, scale, mask, dropout };
         Self { problem, parameters, words, by_keys, height, groups }
     }
 
@@ -279,6 +285,45 @@ impl<'a> Frame<'a> {
         text
     }
 
+    /// Defines `kept0` to `kept3`, whether dropout keeps the scores of the same number, by the place of each in
+    /// `(batch, heads, queries, keys)`.
+    fn draw(&self) -> String {
+        let Some(dropout) = &self.words.dropout else { return String::new() };
+        let Words { heads, queries, keys, .. } = &self.words;
+        let mut text = String::new();
+        for r in 0..4 {
+            let _ = writeln!(text, "var kept{r} = vec2<bool>();");
+            for (j, component) in ["x", "y"].into_iter().enumerate() {
+                let (row, other) = (format!("(first + ty * 4u + {r}u)"), format!("(start + tx * 2u + {j}u)"));
+                let (query, key) = if self.by_keys { (other, row) } else { (row, other) };
+                let _ = writeln!(
+                    text,
+                    "{{\nlet of_query = (batch * {heads} + head) * {queries} + {query};\n\
+                     let low = of_query * {keys};\nlet place = low + {key};\n\
+                     let high = k_mul_high(of_query, {keys}) + select(0u, 1u, place < low);\n\
+                     let words = {};\nkept{r}.{component} = (words[place & 3u] >> 8u) >= {};\n}}",
+                    dropout.draw("((place >> 2u) | (high << 30u))", "(high >> 2u)"),
+                    dropout.least
+                );
+            }
+        }
+        text
+    }
+
+    /// What dropout leaves of `NAME0` to `NAME3`: in their place, or as `RESULT0` to `RESULT3`.
+    fn dropped(&self, name: &str, result: &str) -> String {
+        let mut text = String::new();
+        for r in 0..4 {
+            let value = match &self.words.dropout {
+                Some(dropout) => format!("select(vec2<f32>(), {name}{r} * {}, kept{r})", dropout.scale),
+                None if name == result => continue,
+                None => format!("{name}{r}"),
+            };
+            let _ = writeln!(text, "{}{result}{r} = {value};", if name == result { "" } else { "let " });
+        }
+        text
+    }
+
     /// Whether the lane's other number `j` of the block is there.
     fn is_there(&self, j: usize) -> String {
         format!("start + tx * 2u + {j}u < {}", self.extents().1)
@@ -418,8 +463,8 @@ const HIDDEN: &str = "-2.381976e38";
 /// The softmax's state before the first block.
 const BEGIN: &str = "var top = vec4<f32>(-3.4028234e38);\nvar sum = vec4<f32>();\n";
 
-pub(super) fn forward(gpu: &Gpu, inputs: &[In<'_>], scale: f64, causal: bool, masked: bool) -> Outputs {
-    let Some(problem) = Problem::new(inputs, scale, causal, masked) else { return Ok(None) };
+pub(super) fn forward(gpu: &Gpu, inputs: &[In<'_>], spec: AttentionSpec) -> Outputs {
+    let Some(problem) = Problem::new(inputs, spec) else { return Ok(None) };
     let out = alloc(gpu, problem.batch * problem.queries * problem.heads * problem.value_width)?;
     let mut frame = Frame::new(&problem, false);
     let [q, k, v] = [0, 1, 2].map(|i| frame.operand(inputs[i].layout));
@@ -441,6 +486,8 @@ pub(super) fn forward(gpu: &Gpu, inputs: &[In<'_>], scale: f64, causal: bool, ma
             + &frame.masked()
             + &frame.advance()
             + &shrink
+            + &frame.draw()
+            + &frame.dropped("s", "s")
             + &frame.put("s")
             + &frame.add("y", ("v", &v), problem.value_width, value_width);
         let scaled = |r: usize| format!(" * inverse.{}", ["x", "y", "z", "w"][r]);
@@ -536,6 +583,8 @@ impl<'a> Backward<'a> {
                 + &frame.masked()
                 + &weights(&frame)
                 + &frame.products("d", ("dy", &dy), ("v", &v), value_width)
+                + &frame.draw()
+                + &frame.dropped("d", "d")
                 + &slopes(&frame)
                 + &frame.put("d")
                 + &frame.add("dq", ("k", &k), problem.width, width);
@@ -558,9 +607,12 @@ impl<'a> Backward<'a> {
             let block = frame.products("s", ("k", &k), ("q", &q), width)
                 + &frame.masked()
                 + &weights(&frame)
-                + &frame.put("s")
+                + &frame.draw()
+                + &frame.dropped("s", "p")
+                + &frame.put("p")
                 + &frame.add("sum_v", ("dy", &dy), problem.value_width, value_width)
                 + &frame.products("d", ("v", &v), ("dy", &dy), value_width)
+                + &frame.dropped("d", "d")
                 + &slopes(&frame)
                 + &frame.put("d")
                 + &frame.add("sum_k", ("q", &q), problem.width, width);
@@ -610,13 +662,14 @@ fn of_scores(frame: &Frame<'_>, text: impl Fn(&str, &str, &str) -> String) -> St
     all
 }
 
-/// With weights p and `d = dy v^T`: `dv = p^T dy`, `ds = p (d - dy . y) scale`, `dq = ds k`, `dk = ds^T q`.
-pub(super) fn gradient(gpu: &Gpu, of: &Gradient<'_>, scale: f64, causal: bool, masked: bool) -> Gradients {
+/// With weights p and `d = dy v^T`: `dv = p^T dy`, `ds = p (d - dy . y) scale`, `dq = ds k`, `dk = ds^T q`. Dropout drops
+/// of p in `dv`, and of d.
+pub(super) fn gradient(gpu: &Gpu, of: &Gradient<'_>, spec: AttentionSpec) -> Gradients {
     let Some(dy) = of.grads[0] else { return Ok(None) };
-    if masked && of.inputs[3].dtype != DType::Bool && of.needs[3] {
+    if spec.mask && of.inputs[3].dtype != DType::Bool && of.needs[3] {
         return Ok(None);
     }
-    let Some(problem) = Problem::new(of.inputs, scale, causal, masked) else { return Ok(None) };
+    let Some(problem) = Problem::new(of.inputs, spec) else { return Ok(None) };
     let state = softmax_state(gpu, &problem, of.inputs)?;
     add_levels(gpu, &problem, &Dense::new(gpu, of.outputs[0])?, &Dense::new(gpu, dy)?, &state)?;
     let backward = Backward { problem: &problem, inputs: of.inputs, dy, state: &state };

@@ -69,8 +69,8 @@ fn forward(gpu: &Gpu, op: &FusedOp, inputs: &[In<'_>]) -> Outputs {
         FusedOp::BiasActivation(activation) => linear::bias(gpu, inputs, *activation),
         FusedOp::Linear(epilogue) => linear::forward(gpu, inputs, *epilogue),
         FusedOp::ConvBias { spec, epilogue } => linear::conv_forward(gpu, inputs, spec, *epilogue),
-        FusedOp::Dropout { rate, key } => dropout::apply(gpu, inputs[0], *rate, *key).map(|y| Some(vec![y])),
-        FusedOp::Attention { scale, causal, mask } => attention::forward(gpu, inputs, *scale, *causal, *mask),
+        FusedOp::Dropout(spec) => dropout::apply(gpu, inputs[0], *spec).map(|y| Some(vec![y])),
+        FusedOp::Attention(spec) => attention::forward(gpu, inputs, *spec),
         FusedOp::Lstm => recurrent::lstm(gpu, inputs),
         FusedOp::Gru => recurrent::gru(gpu, inputs),
     }
@@ -119,11 +119,11 @@ fn gradient(gpu: &Gpu, op: &FusedOp, of: &Gradient<'_>) -> Gradients {
         FusedOp::BiasActivation(activation) => linear::bias_gradient(gpu, of, *activation),
         FusedOp::Linear(epilogue) => linear::gradient(gpu, of, *epilogue),
         FusedOp::ConvBias { spec, epilogue } => linear::conv_gradient(gpu, of, spec, *epilogue),
-        FusedOp::Dropout { rate, key } => match grads[0] {
-            Some(dy) => dropout::apply(gpu, dy, *rate, *key).map(|dx| Some(vec![Some(dx)])),
+        FusedOp::Dropout(spec) => match grads[0] {
+            Some(dy) => dropout::apply(gpu, dy, *spec).map(|dx| Some(vec![Some(dx)])),
             None => Ok(None),
         },
-        FusedOp::Attention { scale, causal, mask } => attention::gradient(gpu, of, *scale, *causal, *mask),
+        FusedOp::Attention(spec) => attention::gradient(gpu, of, *spec),
         FusedOp::Lstm => recurrent::lstm_gradient(gpu, of),
         FusedOp::Gru => recurrent::gru_gradient(gpu, of),
     }

@@ -1,6 +1,6 @@
 //! Attention against the plain softmax of all scores.
 
-use corten_core::FusedOp;
+use corten_core::{AttentionSpec, Distribution, DropoutSpec, FusedOp, Key};
 
 use super::super::testing::{Case, check};
 use super::*;
@@ -22,6 +22,18 @@ fn reference(
     causal: bool,
     mask: impl Fn([usize; 4], f64) -> f64,
 ) -> Vec<f64> {
+    reference_of_dropped(of, inputs, scale, causal, mask, |_| 1.0)
+}
+
+/// With factors of the weights, `(b, n, t, s)`.
+fn reference_of_dropped(
+    of: Sizes,
+    inputs: &[Vec<f64>],
+    scale: f64,
+    causal: bool,
+    mask: impl Fn([usize; 4], f64) -> f64,
+    factor: impl Fn(usize) -> f64,
+) -> Vec<f64> {
     let Sizes { b, t, s, n, h, w } = of;
     let mut out = vec![0.0; b * t * n * w];
     for at in 0..b * t * n {
@@ -37,7 +49,7 @@ fn reference(
         let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let total: f64 = scores.iter().map(|score| (score - top).exp()).sum();
         for (key, score) in scores.iter().enumerate() {
-            let weight = (score - top).exp() / total;
+            let weight = (score - top).exp() / total * factor(((sample * n + head) * t + query) * s + key);
             for c in 0..w {
                 out[at * w + c] += weight * inputs[2][((sample * s + key) * n + head) * w + c];
             }
@@ -59,8 +71,31 @@ fn plain_and_causal() {
         Sizes { b: 1, t: 2, s: 140, n: 1, h: 2, w: 1 },
     ] {
         for causal in [false, true] {
-            let op = FusedOp::Attention { scale: 0.7, causal, mask: false };
+            let op = FusedOp::Attention(AttentionSpec { scale: 0.7, causal, mask: false, dropout: None });
             check(&op, &case(of), |inputs| vec![reference(of, inputs, 0.7, causal, |_, score| score)]);
+        }
+    }
+}
+
+/// Sizes whose rows begin inside of a draw, and more keys than a block has.
+#[test]
+fn dropout_of_weights() {
+    let key = Key { seed: 11, stream: 1 << 33 };
+    for of in [
+        Sizes { b: 2, t: 3, s: 5, n: 2, h: 4, w: 3 },
+        Sizes { b: 1, t: 50, s: 7, n: 1, h: 1, w: 2 },
+        Sizes { b: 1, t: 2, s: 300, n: 2, h: 2, w: 1 },
+    ] {
+        let len = of.b * of.n * of.t * of.s;
+        let uniform = crate::random::random(Distribution::Uniform, DType::F32, len, key).expect("numbers");
+        let uniform = uniform.as_slice::<f32>();
+        for causal in [false, true] {
+            let dropout = Some(DropoutSpec { rate: 0.3, key });
+            let op = FusedOp::Attention(AttentionSpec { scale: 0.7, causal, mask: false, dropout });
+            check(&op, &case(of), |inputs| {
+                let factor = |at: usize| if uniform[at] >= 0.3 { 1.0 / 0.7 } else { 0.0 };
+                vec![reference_of_dropped(of, inputs, 0.7, causal, |_, score| score, factor)]
+            });
         }
     }
 }
@@ -76,7 +111,7 @@ fn masks_of_keys_even_all_of_them() {
     }
     let layout = Layout::contiguous(&[of.b, 1, of.t, of.s]);
     case.extra = vec![(Buffer::from_slice(&bits).expect("memory"), layout, DType::Bool)];
-    let op = FusedOp::Attention { scale: 0.5, causal: false, mask: true };
+    let op = FusedOp::Attention(AttentionSpec { scale: 0.5, causal: false, mask: true, dropout: None });
     check(&op, &case, |inputs| {
         vec![reference(
             of,
@@ -107,7 +142,9 @@ fn long_sequences_and_added_masks() {
         layouts[3] = layouts[3].expand(&[1, 1, 1, of.s]);
         let inputs: Vec<In<'_>> =
             buffers.iter().zip(&layouts).map(|(buffer, layout)| In { buffer, layout, dtype: DType::F64 }).collect();
-        let got = forward::<f64>(&inputs, 0.4, causal, true).expect("no error").expect("a kernel");
+        let got = forward::<f64>(&inputs, AttentionSpec { scale: 0.4, causal, mask: true, dropout: None })
+            .expect("no error")
+            .expect("a kernel");
         for (i, (got, expected)) in got[0].as_slice::<f64>().iter().zip(&expected).enumerate() {
             // Query 0 of a causal mask may attend key 0 alone, whose mask is minus infinity.
             let alone = causal && i / (of.n * of.w) == 0;
