@@ -520,6 +520,8 @@ def attention(
     mask: ArrayLike | None = None,
     scale: SupportsFloat | SupportsIndex | None = None,
     causal: bool = False,
+    rate: SupportsFloat | SupportsIndex = 0.0,
+    random_key: tuple[SupportsIndex, SupportsIndex] = ...,
 ) -> Tensor:
     """
     Scaled dot-product attention.
@@ -531,6 +533,8 @@ def attention(
         mask: bool (what may be attended) or float (is added), broadcast to `(batch, heads, t, s)`.
         scale: Multiplies the products; `1 / sqrt(h)` if None.
         causal: Whether a position attends only to itself and those before.
+        rate: The share of the weights that is dropped, from 0 to below 1, as `dropout` drops of `(batch, heads, t, s)`.
+        random_key: The random key of what is dropped, (seed, stream).
 
     Returns:
         `(batch, t, heads, hv)`.
