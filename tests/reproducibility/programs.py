@@ -90,24 +90,32 @@ def recurrent() -> str:
 
 
 class Block(layers.Layer):
-    """Attention with what is around it in a transformer."""
+    """Attention with what is around it in a transformer, trained step by step or by the fused kernel."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, fused: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.norm = layers.LayerNormalization()
         self.attention = layers.MultiHeadAttention(2, 6, dropout=0.1)
+        self.fused = fused
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: bool = False) -> Any:
         h = self.norm(inputs)
+        if training and not self.fused:
+            return inputs + self.attention(h, h, use_causal_mask=True, return_attention_scores=True)[0]
         return inputs + self.attention(h, h, use_causal_mask=True)
 
 
-def attention() -> str:
+def attention(fused: bool = False) -> str:
     """An embedding, two attention blocks with dropout, an average."""
-    stack = [corten.Input((8,), dtype="int32"), layers.Embedding(11, 12), Block(), Block()]
+    stack = [corten.Input((8,), dtype="int32"), layers.Embedding(11, 12), Block(fused), Block(fused)]
     stack += [layers.GlobalAveragePooling1D(), layers.Dense(3, "softmax")]
     x = np.random.default_rng(1).integers(0, 11, (ROWS, 8))
     return trained(stack, x, labels(ROWS), CLASSES)
+
+
+def fused_attention() -> str:
+    """The same by the fused kernel."""
+    return attention(fused=True)
 
 
 def noise() -> str:
@@ -185,7 +193,7 @@ def optimizer_program(name: str, settings: dict[str, Any]) -> Callable[[], str]:
 PROGRAMS: dict[str, Callable[[], str]] = {
     one.__name__: one
     for one in (
-        dense, convolutions, recurrent, attention, noise, augmentation, pipeline, float64, bfloat16,
+        dense, convolutions, recurrent, attention, fused_attention, noise, augmentation, pipeline, float64, bfloat16,
     )
 } | {
     " ".join([name, *settings]): optimizer_program(name, settings) for name, settings in OPTIMIZERS
