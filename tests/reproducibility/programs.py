@@ -193,7 +193,8 @@ def optimizer_program(name: str, settings: dict[str, Any]) -> Callable[[], str]:
 PROGRAMS: dict[str, Callable[[], str]] = {
     one.__name__: one
     for one in (
-        dense, convolutions, recurrent, attention, fused_attention, noise, augmentation, pipeline, float64, bfloat16,
+        dense, convolutions, recurrent, attention, fused_attention, noise, augmentation, pipeline, float64,
+        bfloat16,
     )
 } | {
     " ".join([name, *settings]): optimizer_program(name, settings) for name, settings in OPTIMIZERS
