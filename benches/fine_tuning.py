@@ -14,13 +14,8 @@ import subprocess
 import sys
 import time
 
-SIZES = {
-    "vocab_size": 30522,
-    "hidden_size": 384,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 12,
-    "intermediate_size": 1536,
-}
+from encoding import SIZES
+
 KINDS = ("float32", "bfloat16")
 RATE = 5e-5
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy_references import attention, sigmoid, softmax
 
+import corten
 from corten import layers
 
 RNG = np.random.default_rng(5)
@@ -123,6 +124,20 @@ def test_dropout_is_that_of_the_scores(kind, causal):
         )
         results.append(found[0] if with_scores else found)
     np.testing.assert_allclose(*results, **CLOSE)
+
+
+def test_a_captured_step_drops_as_an_eager_one():
+    results = []
+    for eager in (False, True):
+        corten.utils.set_random_seed(3)
+        inputs = corten.Input((4, 5))
+        outputs = layers.Dense(1)(layers.MultiHeadAttention(2, 3, dropout=0.5)(inputs, inputs))
+        model = corten.Model(inputs, outputs)
+        model.compile("sgd", "mse", run_eagerly=eager)
+        x = np.random.default_rng(1).normal(size=(12, 4, 5)).astype("float32")
+        losses = model.fit(x, x[..., :1], batch_size=2, epochs=3, shuffle=False, verbose=0).history["loss"]
+        results.append((losses, [weights.tobytes() for weights in model.get_weights()]))
+    assert results[0] == results[1]
 
 
 def test_projections_differ():
